@@ -1,0 +1,75 @@
+/** How a limit counts. */
+export type Algorithm = 'token-bucket' | 'sliding-window' | 'fixed-window'
+
+/**
+ * The numbers of one limit, prepared for the algorithms. All are integers; times are microseconds.
+ *
+ * The emission interval of GCRA, `windowUs / max`, is kept exact as `intervalUs + intervalNum / intervalDen`:
+ * a whole-microsecond interval would be 43 % wrong at 700,000 units a second.
+ */
+export interface Quota {
+  readonly algorithm: Algorithm
+  /** Units per window, 0 or more. 0 refuses everything. */
+  readonly max: number
+  readonly windowUs: number
+  /** Most units that can be granted at one moment: the burst of a token bucket, else `max`. */
+  readonly capacity: number
+  readonly intervalUs: number
+  readonly intervalNum: number
+  readonly intervalDen: number
+  /** The time in which a full backlog drains, `capacity` emission intervals: whole part and numerator. */
+  readonly capacityUs: number
+  readonly capacityNum: number
+  /** How far ahead of the clock a TAT may lie: the capacity and, for debt, what one more window brings in. */
+  readonly ceilingUs: number
+  /** How long the newest entry of a sliding window absorbs grants. */
+  readonly mergeUs: number
+}
+
+/** Entries of a sliding window are at least this share of the window apart, which bounds them to 129. */
+const ENTRIES_PER_WINDOW = 128
+
+/**
+ * Prepare a limit's numbers.
+ *
+ * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`.
+ * Ask `isExact` before using the result.
+ */
+export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, burst: number = max): Quota {
+  const capacity = max === 0 ? 0 : algorithm === 'token-bucket' ? burst : max
+  const divisor = greatestCommonDivisor(max, windowUs)
+  const intervalDen = Math.max(1, max / divisor)
+  const reducedWindow = windowUs / divisor
+  const intervalUs = Math.floor(reducedWindow / intervalDen)
+  const intervalNum = reducedWindow % intervalDen
+  const capacityCarry = Math.floor(capacity * intervalNum / intervalDen)
+  const capacityUs = capacity * intervalUs + capacityCarry
+  return {
+    algorithm,
+    max,
+    windowUs,
+    capacity,
+    intervalUs,
+    intervalNum,
+    intervalDen,
+    capacityUs,
+    capacityNum: capacity * intervalNum - capacityCarry * intervalDen,
+    ceilingUs: capacityUs + windowUs - intervalUs,
+    mergeUs: Math.ceil(windowUs / ENTRIES_PER_WINDOW)
+  }
+}
+
+/** Half of the doubles' integers: an instant (until the year 2112 in epoch microseconds) plus a backlog stays exact. */
+const LONGEST_BACKLOG_US = 2 ** 52
+
+/** Whether every product and sum that the algorithms form from this quota is an exact integer, below 2^53. */
+export function isExact (quota: Quota): boolean {
+  return quota.ceilingUs <= LONGEST_BACKLOG_US &&
+    quota.windowUs <= LONGEST_BACKLOG_US &&
+    (quota.capacity + quota.max + 1) * quota.intervalDen <= Number.MAX_SAFE_INTEGER
+}
+
+function greatestCommonDivisor (a: number, b: number): number {
+  while (b !== 0) [a, b] = [b, a % b]
+  return a
+}

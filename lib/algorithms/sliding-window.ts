@@ -1,0 +1,125 @@
+import type { Quota } from './quota.js'
+import type { Verdict } from './verdict.js'
+
+/*
+ * Sliding window as a log of grants whose newest entry absorbs what is granted within 1/128 of the window after
+ * its first grant, and carries the time of its last. An entry therefore never leaves early, so no interval of one
+ * window's length holds more than `max`, while at most 129 entries are kept, whatever `max` is.
+ *
+ * The log is one flat array, oldest entry first:
+ *   [time of the newest entry's first grant, units in all entries, last grant of entry 0, units of entry 0, ...]
+ */
+export type GrantLog = number[]
+
+const HEADER = 2
+const FIRST_GRANT = 0
+const TOTAL = 1
+
+export function emptyGrantLog (): GrantLog {
+  return [0, 0]
+}
+
+/** Decide whether `cost` units can be taken now. The log stays as it is; `appendGrant` writes a grant into it. */
+export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, nowUs: number, verdict: Verdict): void {
+  const oldest = firstLiving(quota, log, nowUs)
+  const used = usedFrom(log, oldest)
+  const isPossible = cost <= quota.max && quota.max !== 0
+  verdict.granted = isPossible && used + cost <= quota.max
+  verdict.retryUs = verdict.granted ? 0 : isPossible ? waitFor(quota, log, oldest, used + cost - quota.max, nowUs) : 'never'
+  const usedAfter = verdict.granted ? used + cost : used
+  verdict.remaining = Math.max(0, quota.max - usedAfter)
+  verdict.resetUs = usedAfter === 0 ? 0 : verdict.granted && cost > 0 ? quota.windowUs : untilEmpty(quota, log, nowUs)
+}
+
+/** Write `units` granted now into the log, and drop what has left the window. */
+export function appendGrant (quota: Quota, log: GrantLog, units: number, nowUs: number): void {
+  dropExpired(quota, log, nowUs)
+  if (units === 0) return
+  const newest = log.length - 2
+  if (newest >= HEADER && nowUs - log[FIRST_GRANT] < quota.mergeUs) {
+    log[newest] = nowUs
+    log[newest + 1] += units
+  } else {
+    log.push(nowUs, units)
+    log[FIRST_GRANT] = nowUs
+  }
+  log[TOTAL] += units
+}
+
+/** Add `units` that were used without asking; at most twice `max` in all, for more would change nothing. */
+export function chargeSlidingWindow (quota: Quota, log: GrantLog, units: number, nowUs: number, verdict: Verdict): void {
+  dropExpired(quota, log, nowUs)
+  appendGrant(quota, log, Math.max(0, Math.min(units, 2 * quota.max - log[TOTAL])), nowUs)
+  stateStanding(quota, log, nowUs, verdict)
+}
+
+/** Give units back that were granted at `chargedAtUs`, as long as the entry that holds them is in the window. */
+export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number, chargedAtUs: number, nowUs: number, verdict: Verdict): void {
+  dropExpired(quota, log, nowUs)
+  let entry = HEADER
+  while (entry < log.length && log[entry] < chargedAtUs) entry += 2
+  const isKept = entry < log.length && chargedAtUs + quota.windowUs > nowUs
+  if (isKept) {
+    const returned = Math.min(units, log[entry + 1])
+    log[entry + 1] -= returned
+    log[TOTAL] -= returned
+    if (log[entry + 1] === 0) {
+      // The entry before must not absorb again: its own first grant is no longer known.
+      if (entry === log.length - 2) log[FIRST_GRANT] = 0
+      log.splice(entry, 2)
+    }
+  }
+  stateStanding(quota, log, nowUs, verdict)
+}
+
+/** When the last entry leaves the window: the log can be forgotten then. */
+export function slidingWindowEndUs (quota: Quota, log: GrantLog): number {
+  return log.length > HEADER ? log[log.length - 2] + quota.windowUs : 0
+}
+
+function stateStanding (quota: Quota, log: GrantLog, nowUs: number, verdict: Verdict): void {
+  verdict.remaining = Math.max(0, quota.max - log[TOTAL])
+  verdict.resetUs = log[TOTAL] === 0 ? 0 : untilEmpty(quota, log, nowUs)
+}
+
+function firstLiving (quota: Quota, log: GrantLog, nowUs: number): number {
+  let entry = HEADER
+  while (entry < log.length && nowUs - log[entry] >= quota.windowUs) entry += 2
+  return entry
+}
+
+function usedFrom (log: GrantLog, oldest: number): number {
+  let used = log[TOTAL]
+  for (let entry = HEADER; entry < oldest; entry += 2) used -= log[entry + 1]
+  return used
+}
+
+function waitFor (quota: Quota, log: GrantLog, oldest: number, excess: number, nowUs: number): number {
+  let entry = oldest
+  for (let freed = log[entry + 1]; freed < excess; freed += log[entry + 1]) entry += 2
+  return remainingUs(quota, log[entry], nowUs)
+}
+
+function untilEmpty (quota: Quota, log: GrantLog, nowUs: number): number {
+  return remainingUs(quota, log[log.length - 2], nowUs)
+}
+
+/** A grant in the future means that the clock stepped back (a failover): it then counts as one of now. */
+function remainingUs (quota: Quota, lastGrantUs: number, nowUs: number): number {
+  return Math.min(lastGrantUs, nowUs) + quota.windowUs - nowUs
+}
+
+function dropExpired (quota: Quota, log: GrantLog, nowUs: number): void {
+  const oldest = firstLiving(quota, log, nowUs)
+  if (oldest > HEADER) {
+    log[TOTAL] = usedFrom(log, oldest)
+    log.copyWithin(HEADER, oldest)
+    log.length -= oldest - HEADER
+  }
+  if (log.length > HEADER && log[log.length - 2] > nowUs) bringBack(log, nowUs)
+}
+
+function bringBack (log: GrantLog, nowUs: number): void {
+  for (let entry = HEADER; entry < log.length; entry += 2) log[entry] = Math.min(log[entry], nowUs)
+  log[FIRST_GRANT] = Math.min(log[FIRST_GRANT], nowUs)
+}
