@@ -1,0 +1,28 @@
+// Compiles lib to dist. With --if-stale, only when something under lib is newer than the last build,
+// so that whoever needs dist (a test, an example) can ask for it without paying twice.
+/* c8 ignore start */ // tap.config.ts runs this, and tap would report it as untested
+import { execFileSync } from 'node:child_process'
+import { readdirSync, rmSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+function modifiedMs (path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+function isFresh () {
+  // Folders count as well: deleting a source file touches nothing but its folder.
+  const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'lib',
+    ...readdirSync('lib', { recursive: true }).map((path) => `lib/${path}`)]
+  return modifiedMs('dist/index.js') > Math.max(...sources.map(modifiedMs))
+}
+
+if (!(process.argv.includes('--if-stale') && isFresh())) {
+  rmSync('dist', { recursive: true, force: true })
+  try {
+    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+  } catch {
+    process.exitCode = 1 // tsc has said why
+  }
+}
