@@ -1,0 +1,93 @@
+import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../algorithms/fixed-window.js'
+import { assessSlidingWindow, chargeSlidingWindow, emptyGrantLog, refundSlidingWindow, slidingWindowEndUs } from '../../algorithms/sliding-window.js'
+import type { GrantLog } from '../../algorithms/sliding-window.js'
+import { assessTokenBucket, chargeTokenBucket, refundTokenBucket, tokenBucketShare } from '../../algorithms/token-bucket.js'
+import type { Verdict } from '../../algorithms/verdict.js'
+import type { Limit } from '../store.js'
+
+/** One bucket, read for the numbers of one limit. */
+export interface Bucket {
+  timeUs: number
+  count: number
+  /** Sliding windows only; `null` where nothing was granted yet. */
+  log: GrantLog | null
+}
+
+/** Stands for the log of an absent bucket. Assessing leaves it as it is. */
+const NO_GRANTS = emptyGrantLog()
+
+/** An absent bucket: nothing used, under every algorithm. */
+export function clearBucket (bucket: Bucket, nowUs: number): void {
+  bucket.timeUs = nowUs
+  bucket.count = 0
+  bucket.log = null
+}
+
+/**
+ * Turn a bucket that was written under one limit into one for the numbers of another.
+ * The state is taken as it stands where the algorithm is the same; carrying the used units over belongs here.
+ */
+export function convertBucket (bucket: Bucket, written: Limit, limit: Limit, nowUs: number): void {
+  if (written.algorithm !== limit.algorithm) clearBucket(bucket, nowUs)
+}
+
+export function assess (limit: Limit, bucket: Bucket, cost: number, nowUs: number, verdict: Verdict): void {
+  switch (limit.algorithm) {
+    case 'token-bucket': return assessTokenBucket(limit, bucket.timeUs, bucket.count, cost, nowUs, verdict)
+    case 'fixed-window': return assessFixedWindow(limit, bucket.timeUs, bucket.count, cost, nowUs, verdict)
+    case 'sliding-window': return assessSlidingWindow(limit, bucket.log ?? NO_GRANTS, cost, nowUs, verdict)
+    default: limit.algorithm satisfies never
+  }
+}
+
+/** Use units without asking. Writes the bucket to store into `verdict` and `bucket.log`. */
+export function charge (limit: Limit, bucket: Bucket, units: number, nowUs: number, verdict: Verdict): void {
+  switch (limit.algorithm) {
+    case 'token-bucket': return chargeTokenBucket(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
+    case 'fixed-window': return chargeFixedWindow(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
+    case 'sliding-window':
+      bucket.log ??= emptyGrantLog()
+      return chargeSlidingWindow(limit, bucket.log, units, nowUs, verdict)
+    default: limit.algorithm satisfies never
+  }
+}
+
+/** Give back units of a charge at `atUs` that left the bucket `resetUs` from full. Writes as `charge` does. */
+export function refund (limit: Limit, bucket: Bucket, units: number, atUs: number, resetUs: number, nowUs: number, verdict: Verdict): void {
+  switch (limit.algorithm) {
+    case 'token-bucket': return refundTokenBucket(limit, bucket.timeUs, bucket.count, units, atUs + resetUs, nowUs, verdict)
+    case 'fixed-window': return refundFixedWindow(limit, bucket.timeUs, bucket.count, units, atUs, nowUs, verdict)
+    case 'sliding-window':
+      bucket.log ??= emptyGrantLog()
+      return refundSlidingWindow(limit, bucket.log, units, atUs, nowUs, verdict)
+    default: limit.algorithm satisfies never
+  }
+}
+
+/** Whether nothing is used any more, so that the bucket says no more than an absent one. */
+export function hasExpired (limit: Limit, timeUs: number, count: number, log: GrantLog | null, nowUs: number): boolean {
+  switch (limit.algorithm) {
+    case 'token-bucket': return timeUs < nowUs || (timeUs === nowUs && count === 0)
+    case 'fixed-window': return count === 0 || nowUs - timeUs >= limit.windowUs
+    case 'sliding-window': return log === null || slidingWindowEndUs(limit, log) <= nowUs
+    default: return limit.algorithm satisfies never
+  }
+}
+
+/** How much of the capacity is used, 0 to 1, more in debt: what its owner would gain if the bucket were forgotten. */
+export function usedShare (limit: Limit, timeUs: number, count: number, log: GrantLog | null, nowUs: number): number {
+  if (limit.max === 0 || hasExpired(limit, timeUs, count, log, nowUs)) return 0
+  switch (limit.algorithm) {
+    case 'token-bucket': return tokenBucketShare(limit, timeUs, nowUs)
+    case 'fixed-window': return count / limit.max
+    case 'sliding-window': return slidingShare(limit, log ?? NO_GRANTS, nowUs)
+    default: return limit.algorithm satisfies never
+  }
+}
+
+const scratch: Verdict = { granted: false, remaining: 0, resetUs: 0, retryUs: 0, timeUs: 0, count: 0 }
+
+function slidingShare (limit: Limit, log: GrantLog, nowUs: number): number {
+  assessSlidingWindow(limit, log, 0, nowUs, scratch)
+  return (limit.max - scratch.remaining) / limit.max
+}

@@ -1,0 +1,113 @@
+import { appendGrant, emptyGrantLog } from '../../algorithms/sliding-window.js'
+import type { Clock } from '../../clock.js'
+import type { Limit } from '../store.js'
+import { clearBucket, convertBucket, hasExpired } from './bucket.js'
+import { hashText } from './hash.js'
+import { Random, secretWords } from './random.js'
+import { hasSameNumbers, LimitRegistry } from './registry.js'
+import { Shards } from './shards.js'
+import { ABSENT } from './table.js'
+import type { Trial } from './trial.js'
+
+/** Odd, so that families of one partition differ in every bit pattern: 2^32 divided by the golden ratio. */
+const FAMILY_STEP = 0x9e3779b1 | 0
+
+/** Finds, reads and writes the bucket of a limit and a partition, through a `Trial`. */
+export class Buckets {
+  readonly registry = new LimitRegistry()
+  readonly shards: Shards
+  readonly #key0: number
+  readonly #key1: number
+
+  constructor (clock: Clock, maxKeys: number, seed: number | undefined) {
+    const [key0, key1, sampling] = seed === undefined ? secretWords(3) : [seed, ~seed, seed + 1]
+    this.#key0 = key0 | 0
+    this.#key1 = key1 | 0
+    this.shards = new Shards(this.registry, new Random(sampling), clock, maxKeys)
+  }
+
+  hashOf (partition: string): number {
+    return hashText(partition, this.#key0, this.#key1)
+  }
+
+  /** `hash` is the partition's, so that several limits on one partition need it once. */
+  find (trial: Trial, familyId: number, hash: number, partition: string): void {
+    trial.familyId = familyId
+    trial.hash = hash ^ Math.imul(familyId, FAMILY_STEP)
+    this.#findSlot(trial, partition)
+  }
+
+  /** Read the found bucket for the numbers of a limit. */
+  read (trial: Trial, limit: Limit, nowUs: number): void {
+    const { table, slot } = trial
+    if (table === null || slot === ABSENT) {
+      clearBucket(trial, nowUs)
+      return
+    }
+    trial.timeUs = table.timeAt(slot)
+    trial.count = table.countAt(slot)
+    trial.log = table.logAt(slot)
+    const written = this.registry.limitOfVersion(table.versionAt(slot))
+    if (!hasSameNumbers(written, limit)) convertBucket(trial, written, limit, nowUs)
+  }
+
+  /** Whether there is a bucket that the limit's algorithm wrote. */
+  holds (trial: Trial, limit: Limit): boolean {
+    const { table, slot } = trial
+    return table !== null && slot !== ABSENT && this.registry.limitOfVersion(table.versionAt(slot)).algorithm === limit.algorithm
+  }
+
+  /** Write what a granted charge left, wherever the bucket has moved since it was found. */
+  commit (trial: Trial, limit: Limit, partition: string, cost: number, nowUs: number): void {
+    if (cost === 0) return
+    if (trial.foundAt !== this.shards.moves) {
+      this.#findSlot(trial, partition)
+      this.read(trial, limit, nowUs)
+    }
+    if (limit.algorithm === 'sliding-window') {
+      trial.log ??= emptyGrantLog()
+      appendGrant(limit, trial.log, cost, nowUs)
+    }
+    this.write(trial, limit, partition, nowUs)
+  }
+
+  /** Store the verdict's bucket, or drop it when nothing of it is used. */
+  write (trial: Trial, limit: Limit, partition: string, nowUs: number): void {
+    const { verdict, log } = trial
+    if (verdict.resetUs === 0) {
+      this.#remove(trial)
+    } else if (trial.table === null || trial.slot === ABSENT) {
+      const table = this.shards.roomFor(trial.hash, nowUs)
+      const version = this.registry.versionFor(limit)
+      table.write(table.insert(trial.hash, version, partition), version, verdict.timeUs, verdict.count, log)
+    } else {
+      const { table, slot } = trial
+      const before = table.versionAt(slot)
+      const isSame = hasSameNumbers(this.registry.limitOfVersion(before), limit)
+      table.write(slot, isSame ? before : this.registry.versionFor(limit), verdict.timeUs, verdict.count, log)
+      // Another trial of this bucket has read it for its old limit.
+      if (!isSame) this.shards.moves++
+    }
+  }
+
+  /** Drop the found bucket. Answers whether something of it was used. */
+  forget (trial: Trial, nowUs: number): boolean {
+    const { table, slot } = trial
+    if (table === null || slot === ABSENT) return false
+    const written = this.registry.limitOfVersion(table.versionAt(slot))
+    const isUsed = !hasExpired(written, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
+    this.#remove(trial)
+    return isUsed
+  }
+
+  #remove (trial: Trial): void {
+    if (trial.table !== null && trial.slot !== ABSENT) this.shards.remove(trial.table, trial.slot)
+  }
+
+  #findSlot (trial: Trial, partition: string): void {
+    const table = this.shards.tableFor(trial.hash)
+    trial.table = table
+    trial.slot = table === null ? ABSENT : table.find(trial.hash, trial.familyId, partition)
+    trial.foundAt = this.shards.moves
+  }
+}

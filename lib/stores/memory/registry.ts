@@ -1,0 +1,110 @@
+import { quotaOf } from '../../algorithms/quota.js'
+import type { Limit } from '../store.js'
+
+/** Entries that are kept without asking whether a bucket still needs them. */
+const LEAST_TRIM = 64
+
+/** Stands where no limit is, so that the limit of a version is never unknown. */
+const NO_LIMIT: Limit = { ...quotaOf('fixed-window', 0, 1), name: '', bucket: '', by: 'client', mode: 'enforce' }
+
+interface Family {
+  readonly id: number
+  /** Indexes of the versions that its buckets were written under. */
+  versions: number[]
+}
+
+/**
+ * Numbers that stand for limits, so that a slot of a table holds one integer.
+ *
+ * A family is all limits with one `bucket` text: they share buckets. A version is one set of numbers in a family;
+ * each slot names the version it was last written under, because only under it can its expiry be read.
+ */
+export class LimitRegistry {
+  readonly #families = new Map<string, Family>()
+  /** By version; version 0 marks an empty slot. */
+  readonly #limits: Limit[] = [NO_LIMIT]
+  readonly #familyIds: number[] = [0]
+  readonly #uses: number[] = [0]
+  readonly #free: number[] = []
+  #nextFamilyId = 1
+  #trimAt = LEAST_TRIM
+
+  /** Families and versions held. */
+  get size (): number {
+    return this.#families.size + this.#limits.length - 1 - this.#free.length
+  }
+
+  /** The family of a limit, made when missing. Ids are never given twice. */
+  familyId (limit: Limit): number {
+    const family = this.#families.get(limit.bucket)
+    return family === undefined ? this.#addFamily(limit).id : family.id
+  }
+
+  /** The family of a limit, or 0: then it has no bucket anywhere. */
+  knownFamilyId (limit: Limit): number {
+    return this.#families.get(limit.bucket)?.id ?? 0
+  }
+
+  familyIdOfVersion (version: number): number {
+    return this.#familyIds[version]
+  }
+
+  limitOfVersion (version: number): Limit {
+    return this.#limits[version]
+  }
+
+  /** The version for a limit's numbers, made when missing. Its use is to be counted at once, or a trim may take it. */
+  versionFor (limit: Limit): number {
+    const family = this.#families.get(limit.bucket) ?? this.#addFamily(limit)
+    for (const version of family.versions) {
+      if (hasSameNumbers(this.limitOfVersion(version), limit)) return version
+    }
+    const version = this.#free.pop() ?? this.#limits.length
+    this.#limits[version] = limit
+    this.#familyIds[version] = family.id
+    this.#uses[version] = 0
+    family.versions.push(version)
+    return version
+  }
+
+  /** A slot is written under this version from now on. */
+  retain (version: number): void {
+    this.#uses[version]++
+  }
+
+  release (version: number): void {
+    this.#uses[version]--
+  }
+
+  /**
+   * Drop what no bucket uses, once as much has come as was there after the last time: limits come and go with
+   * reloads, and one that is merely idle should not be made anew for each request.
+   * Only between takes, for it drops families whose first bucket is about to be inserted.
+   */
+  trim (): void {
+    if (this.size < this.#trimAt) return
+    for (const [bucket, family] of this.#families) {
+      family.versions = family.versions.filter((version) => this.#isUsed(version))
+      if (family.versions.length === 0) this.#families.delete(bucket)
+    }
+    this.#trimAt = Math.max(LEAST_TRIM, 2 * this.size)
+  }
+
+  #isUsed (version: number): boolean {
+    if (this.#uses[version] > 0) return true
+    this.#limits[version] = NO_LIMIT
+    this.#free.push(version)
+    return false
+  }
+
+  #addFamily (limit: Limit): Family {
+    const family = { id: this.#nextFamilyId++, versions: [] }
+    this.#families.set(limit.bucket, family)
+    return family
+  }
+}
+
+/** Whether a bucket means the same under both limits. */
+export function hasSameNumbers (a: Limit, b: Limit): boolean {
+  return a === b || (a.algorithm === b.algorithm && a.max === b.max && a.windowUs === b.windowUs && a.capacity === b.capacity)
+}

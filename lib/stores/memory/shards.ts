@@ -1,0 +1,145 @@
+import type { Clock } from '../../clock.js'
+import { hasExpired, usedShare } from './bucket.js'
+import type { Random } from './random.js'
+import type { LimitRegistry } from './registry.js'
+import { Table } from './table.js'
+
+/** Small enough that no resize or sweep of one shard is felt as a pause. */
+const KEYS_PER_SHARD = 4096
+/** Slots that an insert looks at for expired buckets: with 4, a wave of keys that never return is gone within a quarter of its size. */
+const SLOTS_PER_INSERT = 4
+/** With 8, a used-up bucket goes only when all 8 are used up: at 2 % of the store, once in 4 * 10^13 inserts. */
+const SAMPLES = 8
+/** A shard that keeps more than this of what it has room for after a sweep grows. */
+const KEPT_SHARE = 0.9
+
+/** The tables by hash, with what bounds them: the key limit, expiry and eviction. */
+export class Shards {
+  count = 0
+  /** Goes up whenever slots may have moved: what was found before has to be found again. */
+  moves = 0
+  readonly #registry: LimitRegistry
+  readonly #random: Random
+  readonly #clock: Clock
+  readonly #maxKeys: number
+  readonly #tables: (Table | null)[]
+  readonly #mask: number
+  /** By shard: the next slot that an insert looks at. */
+  readonly #hands: Uint16Array
+  #nextSweep = 0
+
+  constructor (registry: LimitRegistry, random: Random, clock: Clock, maxKeys: number) {
+    this.#registry = registry
+    this.#random = random
+    this.#clock = clock
+    this.#maxKeys = maxKeys
+    const shards = 2 ** Math.ceil(Math.log2(Math.max(1, maxKeys / KEYS_PER_SHARD)))
+    this.#tables = new Array<Table | null>(shards).fill(null)
+    this.#hands = new Uint16Array(shards)
+    this.#mask = shards - 1
+  }
+
+  /** The table that has or would have the bucket of this hash; `null` while its shard is empty. */
+  tableFor (hash: number): Table | null {
+    return this.#tables[hash & this.#mask]
+  }
+
+  /** The same, ready for an insert of one bucket: within the key limit and with room for it. Slots may move. */
+  roomFor (hash: number, nowUs: number): Table {
+    const shard = hash & this.#mask
+    const table = this.#tables[shard] ?? (this.#tables[shard] = new Table(this.#registry))
+    this.#advanceHand(shard, table, nowUs)
+    if (this.count >= this.#maxKeys) this.#evict(nowUs)
+    if (table.isFull()) {
+      const before = table.count
+      this.#dropExpired(table, nowUs)
+      if (table.count > before * KEPT_SHARE) table.resize()
+    }
+    this.count++
+    this.moves++
+    return table
+  }
+
+  remove (table: Table, slot: number): void {
+    table.remove(slot)
+    this.count--
+    this.moves++
+  }
+
+  /** Drop the expired buckets of one shard, the next one at each call, and give back its spare room. */
+  sweep (): void {
+    const shard = this.#nextSweep
+    this.#nextSweep = (shard + 1) & this.#mask
+    const table = this.#tables[shard]
+    if (table === null) return
+    this.#dropExpired(table, this.#clock.nowUs())
+    if (table.count === 0) this.#tables[shard] = null
+    else if (table.isSparse()) table.resize()
+    this.moves++
+  }
+
+  clear (): void {
+    for (const table of this.#tables) table?.clear()
+    this.#tables.fill(null)
+    this.count = 0
+    this.moves++
+  }
+
+  #advanceHand (shard: number, table: Table, nowUs: number): void {
+    let slot = this.#hands[shard]
+    for (let looked = 0; looked < SLOTS_PER_INSERT; looked++) {
+      if (slot >= table.capacity) slot = 0
+      // After a removal another bucket may stand here: look again.
+      if (this.#isExpired(table, slot, nowUs)) this.remove(table, slot)
+      else slot++
+    }
+    this.#hands[shard] = slot
+  }
+
+  #dropExpired (table: Table, nowUs: number): void {
+    let slot = 0
+    while (slot < table.capacity) {
+      if (this.#isExpired(table, slot, nowUs)) this.remove(table, slot)
+      else slot++
+    }
+  }
+
+  #isExpired (table: Table, slot: number, nowUs: number): boolean {
+    const version = table.versionAt(slot)
+    return version !== 0 &&
+      hasExpired(this.#registry.limitOfVersion(version), table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
+  }
+
+  /**
+   * Forget the bucket, of a few at random, that has least of its capacity used. Whoever sends many keys to push out
+   * his own used-up counter pushes out those keys instead. The bucket to be inserted is not there yet: it is spared.
+   */
+  #evict (nowUs: number): void {
+    let leastTable: Table | null = null
+    let leastSlot = 0
+    let leastShare = Infinity
+    for (let sample = 0; sample < SAMPLES; sample++) {
+      const table = this.#anyTable()
+      const slot = table.occupiedFrom(this.#random.below(table.capacity))
+      const limit = this.#registry.limitOfVersion(table.versionAt(slot))
+      const share = usedShare(limit, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
+      if (share < leastShare) {
+        leastTable = table
+        leastSlot = slot
+        leastShare = share
+      }
+      if (share === 0) break
+    }
+    if (leastTable !== null) this.remove(leastTable, leastSlot)
+  }
+
+  /** One that holds a bucket. Only while there is one. */
+  #anyTable (): Table {
+    let shard = this.#random.below(this.#tables.length)
+    while (true) {
+      const table = this.#tables[shard]
+      if (table !== null && table.count > 0) return table
+      shard = (shard + 1) & this.#mask
+    }
+  }
+}

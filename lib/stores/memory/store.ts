@@ -1,0 +1,125 @@
+import type { Clock } from '../../clock.js'
+import type { Adjustment, Charge, Limit, Receipt, Standing, Store } from '../store.js'
+import { assess, charge, refund } from './bucket.js'
+import { Buckets } from './buckets.js'
+import { takeAll } from './take-all.js'
+import { standingOf, Trial } from './trial.js'
+
+const SWEEP_EVERY_MS = 1000
+
+export interface MemoryStoreOptions {
+  readonly clock: Clock
+  /** Most buckets held, 1 or more. Default 100,000. */
+  readonly maxKeys?: number
+  /** Makes hashes and samples repeatable, for tests. By default they are random: nobody can choose keys that collide. */
+  readonly seed?: number
+}
+
+/** A store in this process's memory. Stop its timer with `close`. */
+export function createMemoryStore (options: MemoryStoreOptions): MemoryStore {
+  return new MemoryStore(options)
+}
+
+/**
+ * Buckets in this process's memory.
+ *
+ * Holds at most `maxKeys`; past that, of a few random buckets, the one with least of its capacity used makes room.
+ * Every method answers in the same turn.
+ */
+export class MemoryStore implements Store {
+  readonly kind = 'memory'
+  readonly #clock: Clock
+  readonly #buckets: Buckets
+  readonly #trials: Trial[] = [new Trial()]
+  readonly #sweeper: NodeJS.Timeout
+
+  constructor ({ clock, maxKeys = 100_000, seed }: MemoryStoreOptions) {
+    this.#clock = clock
+    this.#buckets = new Buckets(clock, maxKeys, seed)
+    // Made here, not in a request: a timer keeps the AsyncLocalStorage of the place that made it.
+    this.#sweeper = setInterval(() => { this.sweep() }, SWEEP_EVERY_MS).unref()
+  }
+
+  /** Buckets held, with those that have expired and were not met since. */
+  get size (): number {
+    return this.#buckets.shards.count
+  }
+
+  /** Limits remembered: bucket texts, and sets of numbers under each. */
+  get knownLimits (): number {
+    return this.#buckets.registry.size
+  }
+
+  take (charges: readonly Charge[]): Receipt {
+    this.#buckets.registry.trim()
+    const nowUs = this.#clock.nowUs()
+    return charges.length === 1 ? this.#takeOne(charges[0], nowUs) : takeAll(this.#buckets, this.#trials, charges, nowUs)
+  }
+
+  peek (limits: readonly Limit[], partition: string): readonly Standing[] {
+    const nowUs = this.#clock.nowUs()
+    const trial = this.#trials[0]
+    const hash = this.#buckets.hashOf(partition)
+    return limits.map((limit) => {
+      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit), hash, partition)
+      this.#buckets.read(trial, limit, nowUs)
+      assess(limit, trial, 0, nowUs, trial.verdict)
+      return standingOf(limit, partition, 0, trial.verdict)
+    })
+  }
+
+  adjust (adjustments: readonly Adjustment[]): void {
+    const nowUs = this.#clock.nowUs()
+    const trial = this.#trials[0]
+    const { verdict } = trial
+    for (const { standing, atUs, units } of adjustments) {
+      const { limit, partition } = standing
+      this.#buckets.registry.trim()
+      this.#buckets.find(trial, this.#buckets.registry.familyId(limit), this.#buckets.hashOf(partition), partition)
+      // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
+      if (units <= 0 && !this.#buckets.holds(trial, limit)) continue
+      this.#buckets.read(trial, limit, nowUs)
+      if (units > 0) charge(limit, trial, units, nowUs, verdict)
+      else refund(limit, trial, -units, atUs, standing.resetUs, nowUs, verdict)
+      this.#buckets.write(trial, limit, partition, nowUs)
+    }
+  }
+
+  reset (limits: readonly Limit[], partition: string): number {
+    const nowUs = this.#clock.nowUs()
+    const trial = this.#trials[0]
+    const hash = this.#buckets.hashOf(partition)
+    let forgotten = 0
+    for (const limit of limits) {
+      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit), hash, partition)
+      if (this.#buckets.forget(trial, nowUs)) forgotten++
+    }
+    return forgotten
+  }
+
+  /** Drop the expired buckets of one shard, the next at each call. The store's own timer calls it once a second. */
+  sweep (): void {
+    this.#buckets.shards.sweep()
+  }
+
+  /** Stop the timer and forget every bucket. */
+  close (): void {
+    clearInterval(this.#sweeper)
+    this.#buckets.shards.clear()
+  }
+
+  #takeOne (one: Charge, nowUs: number): Receipt {
+    const { limit, partition, cost } = one
+    const trial = this.#trials[0]
+    const { verdict } = trial
+    this.#buckets.find(trial, this.#buckets.registry.familyId(limit), this.#buckets.hashOf(partition), partition)
+    this.#buckets.read(trial, limit, nowUs)
+    assess(limit, trial, cost, nowUs, verdict)
+    if (verdict.granted) this.#buckets.commit(trial, limit, partition, cost, nowUs)
+    return {
+      granted: verdict.granted || limit.mode === 'shadow',
+      atUs: nowUs,
+      standings: [standingOf(limit, partition, verdict.granted ? cost : 0, verdict)]
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import type { GrantLog } from '../../algorithms/sliding-window.js'
+import { emptyVerdict } from '../../algorithms/verdict.js'
+import type { Verdict } from '../../algorithms/verdict.js'
+import type { Limit, Standing } from '../store.js'
+import type { Bucket } from './bucket.js'
+import { ABSENT } from './table.js'
+import type { Table } from './table.js'
+
+/** One charge on its way: where its bucket is, what was read there, what was decided. The next take uses it again. */
+export class Trial implements Bucket {
+  hash = 0
+  familyId = 0
+  /** `null` while the bucket's shard is empty. */
+  table: Table | null = null
+  slot = ABSENT
+  /** `Shards.moves` when table and slot were found. */
+  foundAt = 0
+  timeUs = 0
+  count = 0
+  log: GrantLog | null = null
+  readonly verdict: Verdict = emptyVerdict()
+}
+
+export function standingOf (limit: Limit, partition: string, charged: number, verdict: Verdict): Standing {
+  return {
+    limit,
+    partition,
+    charged,
+    granted: verdict.granted,
+    remaining: verdict.remaining,
+    resetUs: verdict.resetUs,
+    retryUs: verdict.retryUs
+  }
+}
