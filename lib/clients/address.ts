@@ -1,0 +1,77 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { ANONYMOUS, type Client } from './client.js'
+
+/** Longer texts are no addresses (an IPv6 address with an embedded IPv4 one has 45 characters, zones are short). */
+const LONGEST_ADDRESS = 64
+
+/** Where an address cannot be had (a Unix socket's peer, a closed connection) or is none. All of these are one client. */
+const UNKNOWN = 'unknown'
+
+/** Addresses remembered per generation; two generations are kept. An entry takes about 200 bytes. */
+const GENERATION = 16_384
+
+/**
+ * Turns the text of an address into the client that it stands for: IPv4-mapped addresses as IPv4, and IPv6
+ * addresses by their subnet, for a subscriber has at least a /64 and often a /56 of them to choose from (RIPE-690).
+ * Parsing costs microseconds, so answers are remembered, in bounded memory.
+ */
+export class AddressReader {
+  readonly #ipv6Subnet: number
+  readonly #unknown: Client = ipClient(UNKNOWN)
+  #young = new Map<string, Client>()
+  #old = new Map<string, Client>()
+
+  /** `ipv6Subnet`: bits of an IPv6 address that tell clients apart, 1 to 128. */
+  constructor (ipv6Subnet: number) {
+    this.#ipv6Subnet = ipv6Subnet
+  }
+
+  /** The client at a request's address. Whatever is no address is one client, `unknown`. */
+  clientAt (text: string | undefined): Client {
+    if (text === undefined || text.length > LONGEST_ADDRESS) return this.#unknown
+    const known = this.#young.get(text)
+    if (known !== undefined) return known
+    const client = this.#old.get(text) ?? this.#read(text) ?? this.#unknown
+    // Whole generations are dropped: a map under constant delete and insert stalls.
+    if (this.#young.size >= GENERATION) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(text, client)
+    return client
+  }
+
+  /** The client that an operator names: an address of it, its subnet as `clientAt` prints it, or `unknown`; else `null`. */
+  clientOf (text: string): Client | null {
+    if (text === UNKNOWN) return this.#unknown
+    const suffix = `/${this.#ipv6Subnet}`
+    return this.#read(text.endsWith(suffix) ? text.slice(0, -suffix.length) : text)
+  }
+
+  #read (text: string): Client | null {
+    const address = canonicalAddress(text, this.#ipv6Subnet)
+    return address === null ? null : ipClient(address)
+  }
+}
+
+/** The canonical text of an address, an IPv6 one as its subnet (`2001:db8:0:ab00::/56`); `null` when it is none. */
+export function canonicalAddress (text: string, ipv6Subnet: number): string | null {
+  if (isIPv4(text)) return text
+  // Node's reading is strict, so that no address has two spellings: 127.1 and 0177.0.0.1 are none.
+  if (!isIPv6(text)) return null
+  const address = ipaddr.IPv6.parse(text)
+  // By range, not by notation, and before masking: else all of IPv4 would be one subnet.
+  if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString()
+  const masked = new ipaddr.IPv6(address.parts.map((part, index) => part & maskOf(index, ipv6Subnet)))
+  return ipv6Subnet === 128 ? masked.toRFC5952String() : `${masked.toRFC5952String()}/${ipv6Subnet}`
+}
+
+function maskOf (partIndex: number, subnetBits: number): number {
+  const bits = Math.min(16, Math.max(0, subnetBits - partIndex * 16))
+  return (0xffff << (16 - bits)) & 0xffff
+}
+
+function ipClient (id: string): Client {
+  return { kind: 'ip', id, tier: ANONYMOUS, partition: `ip:${id}` }
+}

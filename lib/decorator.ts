@@ -1,0 +1,110 @@
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { AddressReader } from './clients/address.js'
+import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
+import type { RouteRateLimit } from './config/schema.js'
+import { decide, limitOnce, type RequestPath } from './hook.js'
+import type { PolicyBook } from './policies/book.js'
+import { standingOf, type Decision, type LimitStanding } from './policies/decision.js'
+import type { Policy } from './policies/policy.js'
+import type { Limit } from './stores/store.js'
+
+/** A hook that limits the requests it sees: for one route's `preHandler`, for `setNotFoundHandler`, and the like. */
+export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+
+/** Where one partition stands with one limit. */
+export interface PartitionStanding extends LimitStanding {
+  /** The scope of the buckets, such as `default` or `group:search`. */
+  readonly scope: string
+}
+
+/** `fastify.rateLimit`. Calling it is `guard`. */
+export interface RateLimitDecorator {
+  (options?: RouteRateLimit): Guard
+  /**
+   * A hook that limits by the registration's policy, or by options laid over it. Limits of its own need a `groupId`.
+   * A request is charged once per policy however many guards it meets.
+   *
+   * Throws FST_SLUICE_BAD_OPTION and its like for wrong options.
+   */
+  guard (options?: RouteRateLimit): Guard
+  /**
+   * Decide now, and charge: for a WebSocket message, a GraphQL field, a job. Nothing is written to the response.
+   * Limits of its own need a `groupId`. `null` while the registration is switched off.
+   *
+   * Rejects with FST_SLUICE_BAD_OPTION and its like for wrong options.
+   */
+  check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null>
+  /**
+   * Where a partition stands with every limit, without charging it.
+   * `partition`: `ip:` with any address of the client, `key:` with a generated key, or `global`.
+   *
+   * Rejects with FST_SLUICE_BAD_OPTION when it is none of these.
+   */
+  peek (partition: string): Promise<PartitionStanding[]>
+  /** Forget what a partition used, in all scopes. Answers how many buckets there were. Rejects as `peek`. */
+  reset (partition: string): Promise<number>
+}
+
+/** The parts that the decorator puts into users' hands. */
+export interface DecoratorParts {
+  readonly path: RequestPath
+  readonly book: PolicyBook
+  readonly addresses: AddressReader
+  readonly isEnabled: boolean
+}
+
+export function buildDecorator ({ path, book, addresses, isEnabled }: DecoratorParts): RateLimitDecorator {
+  const policies = new WeakMap<RouteRateLimit, Policy>()
+
+  function policyFor (options: RouteRateLimit | undefined, place: string): Policy {
+    if (options === undefined) return book.base
+    let policy = policies.get(options)
+    if (policy === undefined) {
+      policy = book.policyFor(options, place)
+      policies.set(options, policy)
+    }
+    return policy
+  }
+
+  function guard (options?: RouteRateLimit): Guard {
+    const policy = policyFor(options, 'rateLimit.guard')
+    // A preParsing hook gets the payload before its callback.
+    return function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, ...rest: unknown[]) {
+      const done = rest[rest.length - 1]
+      if (!isCallback(done)) return
+      if (isEnabled) limitOnce(path, policy, request, reply, done)
+      else done()
+    }
+  }
+
+  async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
+    const policy = policyFor(options, 'rateLimit.check')
+    return isEnabled ? (await decide(path, policy, request)).decision : null
+  }
+
+  async function peek (text: string): Promise<PartitionStanding[]> {
+    const partition = partitionOf(text, addresses)
+    const standings = await path.store.peek(book.limits().filter((limit) => charges(limit, partition)), partition)
+    return standings.map((standing) => ({ scope: book.scopeOf(standing.limit), ...standingOf(standing) }))
+  }
+
+  async function reset (text: string): Promise<number> {
+    return await path.store.reset(book.limits(), partitionOf(text, addresses))
+  }
+
+  return Object.assign((options?: RouteRateLimit) => guard(options), { guard, check, peek, reset })
+}
+
+/** Whether a limit can have a bucket for a partition at all. */
+function charges ({ by }: Limit, partition: string): boolean {
+  switch (by) {
+    case 'global': return partition === GLOBAL_PARTITION
+    case 'ip': return partition.startsWith('ip:')
+    case 'client': return partition !== GLOBAL_PARTITION
+    default: return by satisfies never
+  }
+}
+
+function isCallback (value: unknown): value is HookHandlerDoneFunction {
+  return typeof value === 'function'
+}

@@ -1,0 +1,45 @@
+import createError from '@fastify/error'
+import type { Decision } from './policies/decision.js'
+
+const FST_SLUICE_QUOTA_EXCEEDED = createError('FST_SLUICE_QUOTA_EXCEEDED', '%s', 429)
+
+/**
+ * A refusal as an Error with status 429, for an `errorResponseBuilder` whose answer `setErrorHandler` should write,
+ * or to throw after `fastify.rateLimit.check`.
+ */
+export class RateLimitError extends FST_SLUICE_QUOTA_EXCEEDED {
+  /** The refusal. */
+  readonly decision: Decision
+
+  constructor (decision: Decision) {
+    super(`Rate limit '${decision.limitName}' exceeded`)
+    this.decision = decision
+  }
+}
+
+
+/** place, what was expected, what was found */
+export const FST_SLUICE_BAD_OPTION = createError('FST_SLUICE_BAD_OPTION', '%s: expected %s, got %s')
+/** place of the key, hint with the nearest known key */
+export const FST_SLUICE_UNKNOWN_OPTION = createError('FST_SLUICE_UNKNOWN_OPTION', '%s: unknown option%s')
+/** place, what contradicts what */
+export const FST_SLUICE_CONTRADICTION = createError('FST_SLUICE_CONTRADICTION', '%s: %s')
+/** place, the scope that both use with its limits, the limits given here */
+export const FST_SLUICE_UNEQUAL_LIMITS = createError('FST_SLUICE_UNEQUAL_LIMITS', '%s: %s, so it cannot have %s here')
+export const FST_SLUICE_ALREADY_REGISTERED = createError('FST_SLUICE_ALREADY_REGISTERED', 'rateLimit: this scope has a decorator of this name already; register the plugin once per scope, and not beside another rate limiter')
+/** place, what was found */
+export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
+/** the most that one registration keeps */
+export const FST_SLUICE_TOO_MANY_GROUPS = createError('FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients')
+
+/** cause: what is wrong */
+export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 'The rate limit of this route is misconfigured', 503)
+
+/** Codes of process warnings and of log lines; they tell of a likely mistake and stop nothing. */
+export const warnings = {
+  trustsEveryProxy: 'FST_SLUICE_WARN_TRUST_PROXY_TRUE',
+  trustsProxyCount: 'FST_SLUICE_WARN_TRUST_PROXY_NUMBER',
+  untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
+  memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
+  lateHook: 'FST_SLUICE_WARN_LATE_HOOK'
+} as const

@@ -1,0 +1,107 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Client } from './clients/client.js'
+import { isThenable, type Identifier } from './clients/identify.js'
+import { GLOBAL_PARTITION } from './clients/partition.js'
+import type { FaultLog } from './observability/fault-log.js'
+import { costOf } from './policies/cost.js'
+import { Decision } from './policies/decision.js'
+import type { Observer, Policy } from './policies/policy.js'
+import type { HeaderWriter } from './response/headers.js'
+import { refuse } from './response/refuse.js'
+import type { Charge, Receipt, Store } from './stores/store.js'
+
+/** What the path of a request needs; built once per registration. */
+export interface RequestPath {
+  readonly identifier: Identifier
+  readonly store: Store
+  readonly writeHeaders: HeaderWriter
+  readonly faults: FaultLog
+}
+
+export type Next = (error?: Error) => void
+
+/**
+ * The path of a limited request: identify, charge, decide, answer. Calls `next` when the request may go on, with an
+ * error when the application's error handler is to answer, and not at all when the refusal was sent.
+ * With a store that answers in the same turn, and no asynchronous key, all of it happens in this turn.
+ */
+export function limitRequest (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
+  const decided = decide(path, policy, request)
+  if (isThenable(decided)) {
+    decided.then((settled) => answer(path, policy, request, reply, settled, next), next)
+  } else {
+    answer(path, policy, request, reply, decided, next)
+  }
+}
+
+/** The same for a hook that may run more than once on a request: a policy charges it once. */
+export function limitOnce (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
+  if (request.rateLimit !== null && request.rateLimit.wasMadeUnder(policy)) next()
+  else limitRequest(path, policy, request, reply, next)
+}
+
+/** What a decision was made of: headers and problem read the receipt, the application the decision. */
+export interface Decided {
+  readonly decision: Decision
+  readonly receipt: Receipt
+}
+
+/** Identify the client and charge it. */
+export function decide (path: RequestPath, policy: Policy, request: FastifyRequest): Decided | Promise<Decided> {
+  const client = path.identifier.identify(request, policy)
+  return client instanceof Promise
+    ? client.then((identified) => charge(path, policy, request, identified))
+    : charge(path, policy, request, client)
+}
+
+function charge (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decided | Promise<Decided> {
+  const receipt = path.store.take(chargesOf(path, policy, request, client))
+  return receipt instanceof Promise
+    ? receipt.then((settled) => decided(path, policy, request, client, settled))
+    : decided(path, policy, request, client, receipt)
+}
+
+function decided (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, receipt: Receipt): Decided {
+  return { decision: new Decision(policy, client, receipt, path.store, request.rateLimit), receipt }
+}
+
+function chargesOf (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Charge[] {
+  const cost = costOf(request, policy, path.faults)
+  const { limits } = policy
+  const charges: Charge[] = []
+  for (let i = 0; i < limits.length; i++) {
+    charges.push({ limit: limits[i], partition: partitionOf(path, limits[i].by, request, client), cost })
+  }
+  return charges
+}
+
+function partitionOf (path: RequestPath, by: Charge['limit']['by'], request: FastifyRequest, client: Client): string {
+  switch (by) {
+    case 'client': return client.partition
+    case 'ip': return client.kind === 'ip' ? client.partition : path.identifier.byAddress(request).partition
+    case 'global': return GLOBAL_PARTITION
+    default: return by satisfies never
+  }
+}
+
+function answer (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, { decision, receipt }: Decided, next: Next): void {
+  request.rateLimit = decision
+  path.writeHeaders(reply, policy, decision, receipt)
+  if (decision.outcome === 'allowed') {
+    if (policy.onExceeding !== null) observe(path, 'onExceeding', policy.onExceeding, request, decision)
+    next()
+  } else {
+    if (policy.onExceeded !== null) observe(path, 'onExceeded', policy.onExceeded, request, decision)
+    refuse(request, reply, policy, decision, receipt, path.faults, next)
+  }
+}
+
+/** A callback that throws, or whose promise rejects, is logged and never fatal. */
+function observe (path: RequestPath, source: 'onExceeding' | 'onExceeded', observer: Observer, request: FastifyRequest, decision: Decision): void {
+  try {
+    const result: unknown = observer(request, decision)
+    if (isThenable(result)) result.then(undefined, (error) => path.faults.report(source, error))
+  } catch (error) {
+    path.faults.report(source, error)
+  }
+}

@@ -1,0 +1,27 @@
+import type { RouteRateLimit } from './config/schema.js'
+import type { RateLimitDecorator } from './decorator.js'
+import type { Decision } from './policies/decision.js'
+
+export { rateLimitPlugin, rateLimitPlugin as default } from './plugin.js'
+export { RateLimitOptionsSchema, RouteRateLimitSchema } from './config/schema.js'
+export type { LimitOptions, RateLimitOptions, RouteRateLimit } from './config/schema.js'
+export { RateLimitError } from './errors.js'
+export type { Client } from './clients/client.js'
+export type { Decision, LimitStanding, Outcome } from './policies/decision.js'
+export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Limits of this route, or `false` for none. */
+    rateLimit?: RouteRateLimit | false
+  }
+
+  interface FastifyInstance {
+    rateLimit: RateLimitDecorator
+  }
+
+  interface FastifyRequest {
+    /** What was decided for this request; `null` where no policy ran. */
+    rateLimit: Decision | null
+  }
+}

@@ -1,0 +1,38 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from '../clock.js'
+
+/** What of the application's own can fail while a request is limited. */
+export type FaultSource = 'address' | 'keyGenerator' | 'cost' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'config' | 'store'
+
+const INTERVAL_US = 60_000_000
+
+interface Quiet {
+  untilUs: number
+  suppressed: number
+}
+
+/**
+ * Logs faults of the application's callbacks, each source once a minute at most: a hostile client that provokes one
+ * must not be able to fill a disk.
+ */
+export class FaultLog {
+  readonly #logger: FastifyBaseLogger
+  readonly #clock: Clock
+  readonly #quiet = new Map<FaultSource, Quiet>()
+
+  constructor (logger: FastifyBaseLogger, clock: Clock) {
+    this.#logger = logger
+    this.#clock = clock
+  }
+
+  report (source: FaultSource, error: unknown): void {
+    const nowUs = this.#clock.nowUs()
+    const quiet = this.#quiet.get(source)
+    if (quiet !== undefined && nowUs < quiet.untilUs) {
+      quiet.suppressed++
+      return
+    }
+    this.#quiet.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
+    this.#logger.error({ err: error, source, suppressed: quiet?.suppressed ?? 0 }, `rate limit: ${source} failed`)
+  }
+}

@@ -1,0 +1,93 @@
+import cluster from 'node:cluster'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { AddressReader } from './clients/address.js'
+import { Identifier } from './clients/identify.js'
+import { warnAboutProxies } from './clients/proxy-warnings.js'
+import { systemClock, type Clock } from './clock.js'
+import { checkOptions } from './config/check.js'
+import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
+import { buildDecorator } from './decorator.js'
+import { FST_SLUICE_ALREADY_REGISTERED, warnings } from './errors.js'
+import { limitOnce, type Next, type RequestPath } from './hook.js'
+import { FaultLog } from './observability/fault-log.js'
+import { PolicyBook } from './policies/book.js'
+import type { Phase } from './policies/policy.js'
+import { RouteTable } from './policies/route-table.js'
+import { addScopeHook, appendRouteHook } from './phases.js'
+import { headerWriter } from './response/headers.js'
+import { MemoryStore } from './stores/memory/store.js'
+
+/** Build the plugin over a clock; tests bring their own. */
+export function buildRateLimitPlugin (clock: Clock) {
+  return fp(async function rateLimitPlugin (fastify: FastifyInstance, options: RateLimitOptions) {
+    checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
+    refuseSecondRegistration(fastify)
+
+    const book = new PolicyBook(options.name ?? nameOf(fastify), options)
+    const routes = new RouteTable(book)
+    const addresses = new AddressReader(options.ipv6Subnet ?? 56)
+    const faults = new FaultLog(fastify.log, clock)
+    const store = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
+    const path: RequestPath = {
+      identifier: new Identifier(addresses, faults, warnAboutProxies(fastify)),
+      store,
+      writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
+      faults
+    }
+    const isEnabled = options.enabled ?? true
+    const decorator = buildDecorator({ path, book, addresses, isEnabled })
+    warnAboutCluster()
+
+    fastify.decorate('rateLimit', decorator)
+    // A scope inside another registration's has it already.
+    if (!fastify.hasRequestDecorator('rateLimit')) fastify.decorateRequest('rateLimit', null)
+    fastify.addHook('onClose', async () => { await store.close() })
+
+    /** Whether this registration is the innermost one around a scope: that one decides. */
+    function isOurs (scope: FastifyInstance): boolean {
+      return scope.rateLimit === decorator
+    }
+
+    fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
+      if (!isOurs(this)) return
+      const policy = routes.declare(route)
+      if (!isEnabled || policy === null || policy.hook === 'onRequest') return
+      appendRouteHook(route, policy.hook, (request, reply, next) => limitOnce(path, policy, request, reply, next))
+    })
+
+    if (!isEnabled) return
+    addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
+    if (book.base.hook !== 'onRequest') addScopeHook(fastify, book.base.hook, limitAt(book.base.hook))
+
+    function limitAt (phase: Phase) {
+      return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
+        const policy = isOurs(request.server) ? routes.policyAt(phase, request) : null
+        if (policy === null) next()
+        else limitOnce(path, policy, request, reply, next)
+      }
+    }
+  }, { fastify: '5.x', name: 'fastify-sluice' })
+}
+
+/**
+ * Limit the rate of requests, by the options given here and by `config.rateLimit` of a route.
+ *
+ * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for wrong options, also from the
+ * declaration of a route, and FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope.
+ */
+export const rateLimitPlugin = buildRateLimitPlugin(systemClock)
+
+function refuseSecondRegistration (fastify: FastifyInstance): void {
+  if (Object.hasOwn(fastify, 'rateLimit')) throw new FST_SLUICE_ALREADY_REGISTERED()
+}
+
+/** A registration without a name is called by its prefix. */
+function nameOf (fastify: FastifyInstance): string {
+  return fastify.prefix === '' ? 'app' : fastify.prefix
+}
+
+function warnAboutCluster (): void {
+  if (!cluster.isWorker) return
+  process.emitWarning('the memory store counts in each worker of node:cluster by itself, so clients get the limit once per worker', { code: warnings.memoryInCluster })
+}

@@ -1,0 +1,20 @@
+import type { FastifyRequest } from 'fastify'
+import type { FaultLog } from '../observability/fault-log.js'
+import type { Policy } from './policy.js'
+
+/** What is charged where a cost function fails: a mistake in it must never make requests free. */
+const FALLBACK_COST = 1
+
+/** The units that a request takes. Fractions are rounded up; more than any bucket holds is refused by every limit. */
+export function costOf (request: FastifyRequest, policy: Policy, faults: FaultLog): number {
+  if (typeof policy.cost === 'number') return policy.cost
+  try {
+    const cost: unknown = policy.cost(request)
+    if (typeof cost === 'number' && cost >= 0) return Math.min(Math.ceil(cost), Number.MAX_SAFE_INTEGER)
+    if (cost instanceof Promise) cost.catch(() => {})
+    faults.report('cost', new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
+  } catch (error) {
+    faults.report('cost', error)
+  }
+  return FALLBACK_COST
+}

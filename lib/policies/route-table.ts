@@ -1,0 +1,83 @@
+import type { FastifyRequest, RouteOptions } from 'fastify'
+import { FST_SLUICE_INVALID_ROUTE, warnings } from '../errors.js'
+import type { PolicyBook } from './book.js'
+import type { Phase, Policy } from './policy.js'
+
+/** Where a route's config keeps which table knows it, and under which number. */
+export const kRoute = Symbol('fastify-sluice.route')
+
+/** Found on the config of a route that was declared while the plugin was there. */
+export interface RouteMark {
+  readonly table: RouteTable
+  readonly index: number
+}
+
+/** Finds the policy of a request: by number for declared routes, by its config for those that came before the plugin. */
+export class RouteTable {
+  readonly #book: PolicyBook
+  readonly #policies: (Policy | null)[] = []
+  /** Routes that were declared before the plugin was loaded; `Error` where their config is wrong. */
+  readonly #late = new WeakMap<object, Policy | null | Error>()
+
+  constructor (book: PolicyBook) {
+    this.#book = book
+  }
+
+  /** Compile a route's policy and mark the route with it. Throws what wrong options throw. */
+  declare (route: RouteOptions): Policy | null {
+    const policy = this.#book.policyOf({
+      method: route.method, url: route.url, constraints: route.constraints, rateLimit: route.config?.rateLimit
+    })
+    const mark: RouteMark = { table: this, index: this.#policies.push(policy) - 1 }
+    // Fastify copies the config when the route is built, and keys that are symbols go with it.
+    route.config = { ...route.config, [kRoute]: mark }
+    return policy
+  }
+
+  /** The policy to apply to a request in an instance-level hook of this phase, or `null` when there is none. */
+  policyAt (phase: Phase, request: FastifyRequest): Policy | null {
+    const { config } = request.routeOptions
+    const mark = config[kRoute]
+    if (mark?.table === this) {
+      const policy = this.#policies[mark.index]
+      // In a later phase the hook in the route's own array applies it.
+      return phase === 'onRequest' && policy?.hook === phase ? policy : null
+    }
+    const policy = request.is404 ? this.#book.fallback : this.#latePolicy(request, config)
+    return policy !== null && this.#undeclaredPhase(policy) === phase ? policy : null
+  }
+
+  /** Undeclared routes are met by instance-level hooks only, which there are for two phases. */
+  #undeclaredPhase (policy: Policy): Phase {
+    return policy.hook === this.#book.base.hook ? policy.hook : 'onRequest'
+  }
+
+  #latePolicy (request: FastifyRequest, config: FastifyRequest['routeOptions']['config']): Policy | null {
+    let policy = this.#late.get(config)
+    if (policy === undefined) {
+      policy = this.#compileLate(request.routeOptions)
+      this.#late.set(config, policy)
+    }
+    if (policy instanceof Error) throw new FST_SLUICE_INVALID_ROUTE({ cause: policy })
+    return policy
+  }
+
+  #compileLate ({ method = [], url = '', config }: FastifyRequest['routeOptions']): Policy | null | Error {
+    try {
+      // Constraints are not known here, so routes of one URL are told apart by their options.
+      const policy = this.#book.policyOf({ method, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit })
+      if (policy !== null && this.#undeclaredPhase(policy) !== policy.hook) {
+        process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${policy.hook}; await the registration first`, { code: warnings.lateHook })
+      }
+      return policy
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    [kRoute]?: RouteMark
+  }
+}

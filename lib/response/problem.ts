@@ -1,0 +1,42 @@
+import type { Decision, LimitStanding } from '../policies/decision.js'
+import type { Receipt } from '../stores/store.js'
+import { durationWords } from './duration-words.js'
+
+/** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
+const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+
+/** Seconds to announce in `Retry-After` (RFC 9110, 10.2.3); `null` when waiting cannot help. */
+export function retryAfterSeconds (decision: Decision): number | null {
+  if (decision.retryAfterMs === 'never') return null
+  // At least 1, and rounded up: a client told 0 s would come back before the token is due.
+  return Math.max(1, Math.ceil(decision.retryAfterMs / 1000))
+}
+
+/** The body of a refusal (RFC 9457) as a finished string: a route's response schema would mangle an object. */
+export function quotaExceeded (decision: Decision, receipt: Receipt, requestId: string): string {
+  const retryAfter = retryAfterSeconds(decision)
+  return JSON.stringify({
+    type: QUOTA_EXCEEDED,
+    title: 'Quota Exceeded',
+    status: 429,
+    detail: detailOf(decision, receipt, retryAfter),
+    instance: requestId,
+    'violated-policies': decision.standings.filter(isViolated).map((standing) => standing.name),
+    limit: decision.limit,
+    remaining: decision.remaining,
+    ...(retryAfter === null ? {} : { retryAfter })
+  })
+}
+
+function isViolated (standing: LimitStanding): boolean {
+  return standing.isExceeded && standing.mode === 'enforce'
+}
+
+function detailOf (decision: Decision, receipt: Receipt, retryAfter: number | null): string {
+  const standing = receipt.standings.find(({ limit }) => limit.name === decision.limitName)
+  const quota = standing === undefined ? '' : ` of ${standing.limit.max} per ${durationWords(standing.limit.windowUs / 1000)}`
+  const name = `Limit '${decision.limitName}'${quota}`
+  if (retryAfter !== null) return `${name} exceeded. Retry in ${durationWords(retryAfter * 1000)}.`
+  if (decision.limit === 0) return `${name} exceeded. No requests are taken here at present; waiting a while does not change that.`
+  return `${name} exceeded. One request costs more than the ${decision.limit} that can be had at once; waiting does not help, asking for less does.`
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FaultLog } from '../observability/fault-log.js'
+import type { Decision } from '../policies/decision.js'
+import type { Policy } from '../policies/policy.js'
+import type { Receipt } from '../stores/store.js'
+import { quotaExceeded, retryAfterSeconds } from './problem.js'
+
+/**
+ * Answer 429. An Error of the application's own making goes to `next`, so that its error handler writes the answer;
+ * anything else is sent here, and `next` is not called.
+ */
+export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, receipt: Receipt, faults: FaultLog, next: (error: Error) => void): void {
+  reply.code(429)
+  // RFC 6585, section 4: a 429 must not be stored by a cache.
+  reply.header('cache-control', 'no-store')
+  const retryAfter = retryAfterSeconds(decision)
+  if (retryAfter !== null) reply.header('retry-after', retryAfter)
+  const own = policy.errorResponseBuilder === null ? null : ownBody(request, policy.errorResponseBuilder, decision, faults)
+  if (own instanceof Error) {
+    // Its own status counts; without one it would become a 500.
+    if ('statusCode' in own && isErrorStatus(own.statusCode)) reply.code(own.statusCode)
+    next(own)
+  } else if (own !== null) {
+    reply.header('content-type', 'application/json; charset=utf-8').send(own)
+  } else {
+    reply.header('content-type', 'application/problem+json; charset=utf-8').send(quotaExceeded(decision, receipt, request.id))
+  }
+}
+
+/** What the application's builder made: an Error, a body as JSON text, or `null` where it failed. */
+function ownBody (request: FastifyRequest, build: NonNullable<Policy['errorResponseBuilder']>, decision: Decision, faults: FaultLog): Error | string | null {
+  try {
+    const body: unknown = build(request, decision)
+    if (body instanceof Error) return body
+    if (body instanceof Promise) {
+      body.catch(() => {})
+    } else if (typeof body === 'object' && body !== null) {
+      return JSON.stringify(body)
+    }
+    throw new TypeError(`expected an object or an Error, got ${body instanceof Promise ? 'a promise' : typeof body}`)
+  } catch (error) {
+    faults.report('errorResponseBuilder', error)
+    return null
+  }
+}
+
+function isErrorStatus (status: unknown): status is number {
+  return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599
+}

@@ -1,0 +1,9 @@
+import type { FastifyReply } from 'fastify'
+import type { Decision } from '../policies/decision.js'
+
+/** The customary headers; reset is in seconds from now, rounded up. */
+export function writeXRateLimit (reply: FastifyReply, decision: Decision): void {
+  reply.header('x-ratelimit-limit', decision.limit)
+  reply.header('x-ratelimit-remaining', decision.remaining)
+  reply.header('x-ratelimit-reset', Math.ceil(decision.resetAfterMs / 1000))
+}
