@@ -7,9 +7,12 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 const results = '.tap/results.tap'
 
+// Into a file or a log, tap's reporters repaint their whole report for every change unless CI is set.
+const env = process.stdout.isTTY ? process.env : { ...process.env, CI: '1' }
+
 function runScript (name, ...args) {
   console.log(`\n> ${name}`)
-  const { status } = spawnSync('npm', ['run', '--silent', name, '--', ...args], { stdio: 'inherit' })
+  const { status } = spawnSync('npm', ['run', '--silent', name, '--', ...args], { env, stdio: 'inherit' })
   return status === 0
 }
 
@@ -35,7 +38,7 @@ function test () {
     return { passed: 0, failed: 1, skipped: 0 }
   }
   rmSync(results, { force: true })
-  const hasPassed = runScript('test:unit', '--reporter=dot', `--output-file=${results}`)
+  const hasPassed = runScript('test:unit', '--reporter=terse', `--output-file=${results}`)
   const counts = readCounts()
   // A file that exits badly, or a run without a single assertion, must not read as a success.
   const isSound = hasPassed && counts.passed > 0
