@@ -1,0 +1,97 @@
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import rateLimitPlugin, { rateLimitPlugin as namedPlugin, type RateLimitOptions, type RouteRateLimit } from 'fastify-sluice'
+import { describe, expect, test } from 'tstyche'
+
+declare const app: FastifyInstance
+
+test('the plugin is the default export and a named one', () => {
+  expect(rateLimitPlugin).type.toBe(namedPlugin)
+  expect(fastify().register).type.toBeCallableWith(rateLimitPlugin)
+})
+
+describe('register', () => {
+  test('takes the options', () => {
+    expect(app.register).type.toBeCallableWith(rateLimitPlugin, { max: 100, timeWindow: '1 minute' })
+    expect(app.register).type.toBeCallableWith(rateLimitPlugin, { max: 100, timeWindow: 60_000, headers: 'both' as const })
+    expect(app.register).type.toBeCallableWith(rateLimitPlugin, { memory: { maxKeys: 10_000 }, ipv6Subnet: 64, prefix: '/api' })
+  })
+
+  test('knows each option', () => {
+    expect<RateLimitOptions>().type.toBeAssignableFrom({})
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ max: 'ten' })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ headers: 'x-rate-limit' })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ algorithm: 'leaky-bucket' })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ memory: { maxKeys: '1' } })
+  })
+})
+
+describe('config.rateLimit', () => {
+  test('takes limits, costs and false', () => {
+    app.get('/', { config: { rateLimit: { max: 5, timeWindow: '10s' } } }, async () => 'hello')
+    app.get('/cost', { config: { rateLimit: { cost: (request) => Number(request.headers['content-length'] ?? 1) } } }, async () => 'hello')
+    app.get('/off', { config: { rateLimit: false } }, async () => 'hello')
+    app.get('/two', {
+      config: {
+        rateLimit: {
+          limits: [
+            { name: 'burst', max: 5, timeWindow: '1s', algorithm: 'sliding-window' },
+            { name: 'hourly', max: 100, timeWindow: '1 hour', mode: 'shadow' }
+          ]
+        }
+      }
+    }, async () => 'hello')
+  })
+
+  test('refuses what is not a policy', () => {
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom(true)
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ limits: [{ max: 5, timeWindow: '1s' }] })
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ cost: '10' })
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ hook: 'onSend' })
+  })
+
+  test('knows no plugin-wide option', () => {
+    expect<keyof RouteRateLimit>().type.not.toBeAssignableFrom<'memory' | 'global' | 'headers'>()
+  })
+
+  test('gives callbacks the request and the decision', () => {
+    app.get('/callbacks', {
+      config: {
+        rateLimit: {
+          keyGenerator: async (request) => request.ip,
+          onExceeded: (request, decision) => {
+            expect(request).type.toBe<FastifyRequest>()
+            expect(decision.outcome).type.toBe<'allowed' | 'rejected'>()
+          },
+          errorResponseBuilder: (_request, decision) => ({ wait: decision.retryAfterMs })
+        }
+      }
+    }, async () => 'hello')
+  })
+})
+
+describe('request.rateLimit', () => {
+  test('is null where no policy ran', () => {
+    app.get('/', async (request) => {
+      expect(request.rateLimit).type.toBeAssignableFrom(null)
+      return request.rateLimit?.remaining ?? 0
+    })
+  })
+
+  test("says 'never' where no wait helps", () => {
+    expect<NonNullable<FastifyRequest['rateLimit']>['retryAfterMs']>().type.toBe<number | 'never'>()
+  })
+})
+
+describe('fastify.rateLimit', () => {
+  test('makes a hook, by its own name or as a guard', () => {
+    expect(app.rateLimit()).type.toBe<ReturnType<typeof app.rateLimit.guard>>()
+    app.get('/', { preHandler: app.rateLimit({ cost: 2 }) }, async () => 'hello')
+    app.setNotFoundHandler({ preHandler: app.rateLimit() }, (_request, reply) => { reply.send() })
+  })
+
+  test('decides, looks up and forgets', () => {
+    expect(app.rateLimit.check).type.toBeCallableWith({} as FastifyRequest, { max: 5, timeWindow: '1s', groupId: 'jobs' })
+    expect(app.rateLimit.peek).type.toBeCallableWith('ip:203.0.113.9')
+    expect(app.rateLimit.reset('global')).type.toBe<Promise<number>>()
+  })
+})
