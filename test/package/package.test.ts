@@ -88,7 +88,7 @@ t.test('the packed package', async (t) => {
   }
 })
 
-t.test('every dependency is used, and everything used is a dependency', async (t) => {
+t.test('every dependency is used', async (t) => {
   const { scripts, dependencies, devDependencies, peerDependencies } = readManifest()
   const lib = filesUnder('lib')
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) t.ok(isImported(name, lib), `lib imports ${name}`)
