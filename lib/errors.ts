@@ -17,7 +17,6 @@ export class RateLimitError extends FST_SLUICE_QUOTA_EXCEEDED {
   }
 }
 
-
 /** place, what was expected, what was found */
 export const FST_SLUICE_BAD_OPTION = createError('FST_SLUICE_BAD_OPTION', '%s: expected %s, got %s')
 /** place of the key, hint with the nearest known key */

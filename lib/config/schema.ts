@@ -53,7 +53,7 @@ const limitOptions = {
   max: Type.Optional(Max()),
   timeWindow: Type.Optional(TimeWindow()),
   limits: Type.Optional(Type.Array(LimitSchema, {
-    minItems: 1, maxItems: 16, expected: 'an array of 1 to 16 limits', description: 'Several limits at once, each with a name; a request is charged to all of them or to none. In place of `max` and `timeWindow`.'
+    minItems: 1, maxItems: 16, expected: 'an array of 1 to 16 limits', description: 'Several limits at once, in place of `max` and `timeWindow`: `{ name, max, timeWindow, burst?, algorithm?, by?, mode? }`. A request is charged to all of them or to none.'
   })),
   algorithm: Type.Optional(AlgorithmName),
   burst: Type.Optional(Burst),
