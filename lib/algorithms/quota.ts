@@ -20,7 +20,7 @@ export interface Quota {
   /** The time in which a full backlog drains, `capacity` emission intervals: whole part and numerator. */
   readonly capacityUs: number
   readonly capacityNum: number
-  /** How far ahead of the clock a TAT may lie: the capacity and, for debt, what one more window brings in. */
+  /** How far ahead of the clock a TAT may lie, so that one unit never waits longer than a window: debt ends there. */
   readonly ceilingUs: number
   /** How long the newest entry of a sliding window absorbs grants. */
   readonly mergeUs: number
@@ -44,6 +44,9 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
   const intervalNum = reducedWindow % intervalDen
   const capacityCarry = Math.floor(capacity * intervalNum / intervalDen)
   const capacityUs = capacity * intervalUs + capacityCarry
+  const capacityNum = capacity * intervalNum - capacityCarry * intervalDen
+  // Round down: a ceiling of a fraction more would keep a client out for a microsecond longer than a window.
+  const ceilingCarry = capacityNum < intervalNum ? 1 : 0
   return {
     algorithm,
     max,
@@ -53,8 +56,8 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
     intervalNum,
     intervalDen,
     capacityUs,
-    capacityNum: capacity * intervalNum - capacityCarry * intervalDen,
-    ceilingUs: capacityUs + windowUs - intervalUs,
+    capacityNum,
+    ceilingUs: capacityUs + windowUs - intervalUs - ceilingCarry,
     mergeUs: Math.ceil(windowUs / ENTRIES_PER_WINDOW)
   }
 }

@@ -9,20 +9,13 @@ import type { Verdict } from './verdict.js'
 
 /** Decide whether `cost` units can be taken now. Writes the answer, and the TAT to store, into `verdict`. */
 export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, cost: number, nowUs: number, verdict: Verdict): void {
-  if (tatUs < nowUs) {
-    tatUs = nowUs
-    tatNum = 0
-  } else if (tatUs - nowUs > quota.ceilingUs) {
-    // The clock stepped back (a failover): a backlog beyond the ceiling never came from charges.
-    tatUs = nowUs + quota.ceilingUs
-    tatNum = 0
-  }
-  verdict.timeUs = tatUs
-  verdict.count = tatNum
+  settle(quota, tatUs, tatNum, nowUs, verdict)
   if (cost > quota.capacity || quota.max === 0) {
     verdict.granted = false
     verdict.retryUs = 'never'
   } else {
+    const settledUs = verdict.timeUs
+    const settledNum = verdict.count
     verdict.timeUs += cost * quota.intervalUs
     verdict.count += cost * quota.intervalNum
     carry(quota, verdict)
@@ -33,8 +26,8 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
     if (!verdict.granted) {
       // Round up: one microsecond earlier the token is not due.
       verdict.retryUs = isNumOver ? overUs + 1 : overUs
-      verdict.timeUs = tatUs
-      verdict.count = tatNum
+      verdict.timeUs = settledUs
+      verdict.count = settledNum
     }
   }
   stateStanding(quota, nowUs, verdict)
@@ -45,28 +38,24 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
  * The backlog stops at the quota's ceiling, so that no debt holds a client for more than one extra window.
  */
 export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, nowUs: number, verdict: Verdict): void {
-  const isAhead = tatUs >= nowUs
-  verdict.timeUs = isAhead ? tatUs : nowUs
-  verdict.count = isAhead ? tatNum : 0
+  settle(quota, tatUs, tatNum, nowUs, verdict)
   // More units than the ceiling holds end at the ceiling all the same, and their product could leave 2^53.
   const bounded = Math.min(units, quota.capacity + quota.max)
   verdict.timeUs += bounded * quota.intervalUs
   verdict.count += bounded * quota.intervalNum
   carry(quota, verdict)
-  if (verdict.timeUs - nowUs >= quota.ceilingUs) {
-    verdict.timeUs = nowUs + quota.ceilingUs
-    verdict.count = 0
-  }
+  settle(quota, verdict.timeUs, verdict.count, nowUs, verdict)
   stateStanding(quota, nowUs, verdict)
 }
 
 /**
  * Give back what of an earlier charge has not drained yet. That charge filled the backlog up to `chargedUntilUs`
  * (its time plus its reset); whatever lies before now came back by itself and is not given a second time.
+ * A refund counts at its own time: in any interval, grants less refunds stay within the rate. A TAT does not tell that
+ * an earlier refund moved this charge forward, so a late second one may give back what has drained by then.
  */
 export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, chargedUntilUs: number, nowUs: number, verdict: Verdict): void {
-  verdict.timeUs = tatUs
-  verdict.count = tatNum
+  settle(quota, tatUs, tatNum, nowUs, verdict)
   const bounded = Math.min(units, quota.capacity + quota.max)
   const num = bounded * quota.intervalNum
   const whole = Math.floor(num / quota.intervalDen)
@@ -83,16 +72,22 @@ export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
   } else {
     verdict.timeUs -= undrainedUs
   }
-  if (verdict.timeUs < nowUs) {
-    verdict.timeUs = nowUs
-    verdict.count = 0
-  }
+  settle(quota, verdict.timeUs, verdict.count, nowUs, verdict)
   stateStanding(quota, nowUs, verdict)
 }
 
 /** How much of the capacity is used, 0 to 1 (more in debt). */
 export function tokenBucketShare (quota: Quota, tatUs: number, nowUs: number): number {
   return quota.capacityUs === 0 ? 0 : Math.max(0, tatUs - nowUs) / quota.capacityUs
+}
+
+/** Bring a TAT between now (a bucket full of tokens) and the ceiling. */
+function settle (quota: Quota, tatUs: number, tatNum: number, nowUs: number, verdict: Verdict): void {
+  const isBehind = tatUs < nowUs
+  // Debt, or a clock that stepped back (a failover): the bucket must not stay shut for longer than a window.
+  const isBeyond = tatUs - nowUs >= quota.ceilingUs
+  verdict.timeUs = isBehind ? nowUs : isBeyond ? nowUs + quota.ceilingUs : tatUs
+  verdict.count = isBehind || isBeyond ? 0 : tatNum
 }
 
 function carry (quota: Quota, verdict: Verdict): void {
