@@ -62,8 +62,11 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
   }
 }
 
-/** Half of the doubles' integers: an instant (until the year 2112 in epoch microseconds) plus a backlog stays exact. */
-const LONGEST_BACKLOG_US = 2 ** 52
+/**
+ * An eighth of the doubles' integers, 35 years. An instant (until the year 2112 in epoch microseconds) stays exact
+ * with three backlogs on top: the one it has, and a charge of up to two before the ceiling cuts it.
+ */
+const LONGEST_BACKLOG_US = 2 ** 50
 
 /** Whether every product and sum that the algorithms form from this quota is an exact integer, below 2^53. */
 export function isExact (quota: Quota): boolean {
