@@ -19,8 +19,12 @@ export function emptyGrantLog (): GrantLog {
   return [0, 0]
 }
 
-/** Decide whether `cost` units can be taken now. The log stays as it is; `appendGrant` writes a grant into it. */
+/**
+ * Decide whether `cost` units can be taken now. `appendGrant` writes a grant into the log; here it changes only if the
+ * clock stepped back: a store that keeps a copy must then write it, or the refused key waits for the old time again.
+ */
 export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, nowUs: number, verdict: Verdict): void {
+  bringBack(quota, log, nowUs)
   const oldest = firstLiving(quota, log, nowUs)
   const used = usedFrom(log, oldest)
   const isPossible = cost <= quota.max && quota.max !== 0
@@ -53,7 +57,7 @@ export function chargeSlidingWindow (quota: Quota, log: GrantLog, units: number,
   stateStanding(quota, log, nowUs, verdict)
 }
 
-/** Give units back that were granted at `chargedAtUs`, as long as the entry that holds them is in the window. */
+/** Give units back that were granted at `chargedAtUs`, as long as that moment is in the window. */
 export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number, chargedAtUs: number, nowUs: number, verdict: Verdict): void {
   dropExpired(quota, log, nowUs)
   let entry = HEADER
@@ -104,22 +108,31 @@ function untilEmpty (quota: Quota, log: GrantLog, nowUs: number): number {
   return remainingUs(quota, log[log.length - 2], nowUs)
 }
 
-/** A grant in the future means that the clock stepped back (a failover): it then counts as one of now. */
 function remainingUs (quota: Quota, lastGrantUs: number, nowUs: number): number {
-  return Math.min(lastGrantUs, nowUs) + quota.windowUs - nowUs
+  return lastGrantUs + quota.windowUs - nowUs
 }
 
 function dropExpired (quota: Quota, log: GrantLog, nowUs: number): void {
+  bringBack(quota, log, nowUs)
   const oldest = firstLiving(quota, log, nowUs)
   if (oldest > HEADER) {
     log[TOTAL] = usedFrom(log, oldest)
     log.copyWithin(HEADER, oldest)
     log.length -= oldest - HEADER
   }
-  if (log.length > HEADER && log[log.length - 2] > nowUs) bringBack(log, nowUs)
 }
 
-function bringBack (log: GrantLog, nowUs: number): void {
-  for (let entry = HEADER; entry < log.length; entry += 2) log[entry] = Math.min(log[entry], nowUs)
-  log[FIRST_GRANT] = Math.min(log[FIRST_GRANT], nowUs)
+/**
+ * A grant in the future means that the clock stepped back (a failover): it then counts as one of now.
+ * All such grants become one entry, with what lies closer before it than entries may; else they would outnumber 129.
+ */
+function bringBack (quota: Quota, log: GrantLog, nowUs: number): void {
+  if (log.length === HEADER || log[log.length - 2] <= nowUs) return
+  let units = 0
+  while (log.length > HEADER && nowUs - log[log.length - 2] < quota.mergeUs) {
+    units += log[log.length - 1]
+    log.length -= 2
+  }
+  log.push(nowUs, units)
+  log[FIRST_GRANT] = nowUs
 }

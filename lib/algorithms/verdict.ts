@@ -10,7 +10,10 @@ export interface Verdict {
   resetUs: number
   /** Wait after which the same charge is granted if nobody else takes; 0 when granted, `'never'` where no wait helps. */
   retryUs: number | 'never'
-  /** The bucket's state once the charge is applied; the old state, settled to now, when it is refused. */
+  /**
+   * The bucket's state once the charge is applied; the old state, settled to now, when it is refused. After a clock
+   * stepped back that differs from what was stored: unless it is written, each refusal starts the wait anew.
+   */
   timeUs: number
   count: number
 }
