@@ -12,6 +12,7 @@ import { FST_SLUICE_ALREADY_REGISTERED, warnings } from './errors.js'
 import { limitOnce, type Next, type RequestPath } from './hook.js'
 import { FaultLog } from './observability/fault-log.js'
 import { PolicyBook } from './policies/book.js'
+import type { Decision } from './policies/decision.js'
 import type { Phase } from './policies/policy.js'
 import { RouteTable } from './policies/route-table.js'
 import { addScopeHook, appendRouteHook } from './phases.js'
@@ -41,7 +42,7 @@ export function buildRateLimitPlugin (clock: Clock) {
 
     fastify.decorate('rateLimit', decorator)
     // A scope inside another registration's has it already.
-    if (!fastify.hasRequestDecorator('rateLimit')) fastify.decorateRequest('rateLimit', null)
+    if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onClose', async () => { await store.close() })
 
     /** Whether this registration is the innermost one around a scope: that one decides. */
@@ -82,6 +83,16 @@ function refuseSecondRegistration (fastify: FastifyInstance): void {
   if (Object.hasOwn(fastify, 'rateLimit')) throw new FST_SLUICE_ALREADY_REGISTERED()
 }
 
+const kDecision = Symbol('fastify-sluice.decision')
+
+/** By an accessor on the prototype: a plain value would miss the scopes that were made before the plugin was loaded. */
+function decorateRequests (fastify: FastifyInstance): void {
+  fastify.decorateRequest('rateLimit', {
+    getter () { return this[kDecision] ?? null },
+    setter (decision) { this[kDecision] = decision }
+  })
+}
+
 /** A registration without a name is called by its prefix. */
 function nameOf (fastify: FastifyInstance): string {
   return fastify.prefix === '' ? 'app' : fastify.prefix
@@ -90,4 +101,10 @@ function nameOf (fastify: FastifyInstance): string {
 function warnAboutCluster (): void {
   if (!cluster.isWorker) return
   process.emitWarning('the memory store counts in each worker of node:cluster by itself, so clients get the limit once per worker', { code: warnings.memoryInCluster })
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kDecision]?: Decision | null
+  }
 }

@@ -29,6 +29,8 @@ export class PolicyBook {
   readonly #draft: PolicyDraft
   readonly #limitsOfScope = new Map<string, string>()
   readonly #buckets = new Map<string, { readonly limit: Limit, readonly scope: string }>()
+  /** What GET is declared together with, by URL and constraints. */
+  readonly #methodsWithGet = new Map<string, string>()
   #groups = 0
 
   /** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
@@ -59,7 +61,7 @@ export class PolicyBook {
       throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
     }
     checkOptions(RouteRateLimitSchema, rateLimit, place)
-    return this.#compile(layPolicy(this.#draft, rateLimit, `route:${routeIdentity(route)}`, place), place)
+    return this.#compile(layPolicy(this.#draft, rateLimit, `route:${this.#identityOf(route)}`, place), place)
   }
 
   /**
@@ -72,6 +74,15 @@ export class PolicyBook {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
     return this.#compile(layPolicy(this.#draft, options, 'default', place), place)
+  }
+
+  /** Two routes of one URL that differ by host or version are two scopes; HEAD is in the scope that GET is in. */
+  #identityOf (route: Route): string {
+    const where = placeOf(route)
+    const methods = methodsOf(route)
+    if (route.method === 'HEAD') return `${this.#methodsWithGet.get(where) ?? 'GET'} ${where}`
+    if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
+    return `${methods.join(',')} ${where}`
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {
@@ -100,9 +111,8 @@ function methodsOf (route: Route): string[] {
   return [...new Set(methods.map((method) => method === 'HEAD' ? 'GET' : method))].sort()
 }
 
-/** Two routes of one URL that differ by host or version are two scopes. */
-function routeIdentity (route: Route): string {
+function placeOf (route: Route): string {
   const constraints = Object.entries(route.constraints ?? {}).sort(([a], [b]) => a < b ? -1 : 1)
     .map(([name, value]) => `${name}=${String(value)}`)
-  return `${methodsOf(route).join(',')} ${route.url}${constraints.length === 0 ? '' : ` ${JSON.stringify(constraints)}`}`
+  return `${route.url}${constraints.length === 0 ? '' : ` ${JSON.stringify(constraints)}`}`
 }
