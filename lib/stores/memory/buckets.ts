@@ -2,7 +2,7 @@ import { appendGrant, emptyGrantLog } from '../../algorithms/sliding-window.js'
 import type { Clock } from '../../clock.js'
 import type { Limit } from '../store.js'
 import { clearBucket, convertBucket, hasExpired } from './bucket.js'
-import { hashText } from './hash.js'
+import { TextHasher } from './hash.js'
 import { Random, secretWords } from './random.js'
 import { hasSameNumbers, LimitRegistry } from './registry.js'
 import { Shards } from './shards.js'
@@ -12,29 +12,30 @@ import type { Trial } from './trial.js'
 /** Odd, so that families of one partition differ in every bit pattern: 2^32 divided by the golden ratio. */
 const FAMILY_STEP = 0x9e3779b1 | 0
 
-/** Finds, reads and writes the bucket of a limit and a partition, through a `Trial`. */
+/** Finds, reads and writes the bucket of a limit and a partition through a `Trial`. */
 export class Buckets {
   readonly registry = new LimitRegistry()
   readonly shards: Shards
-  readonly #key0: number
-  readonly #key1: number
+  readonly #hasher: TextHasher
 
   constructor (clock: Clock, maxKeys: number, seed: number | undefined) {
     const [key0, key1, sampling] = seed === undefined ? secretWords(3) : [seed, ~seed, seed + 1]
-    this.#key0 = key0 | 0
-    this.#key1 = key1 | 0
+    this.#hasher = new TextHasher(key0, key1)
     this.shards = new Shards(this.registry, new Random(sampling), clock, maxKeys)
   }
 
-  hashOf (partition: string): number {
-    return hashText(partition, this.#key0, this.#key1)
+  /** Name the partition of the finds that follow, so that several limits on one partition need its hash once. */
+  enter (partition: string): void {
+    this.#hasher.hash(partition)
   }
 
-  /** `hash` is the partition's, so that several limits on one partition need it once. */
-  find (trial: Trial, familyId: number, hash: number, partition: string): void {
+  /** Find the family's bucket of the entered partition. */
+  find (trial: Trial, familyId: number): void {
     trial.familyId = familyId
-    trial.hash = hash ^ Math.imul(familyId, FAMILY_STEP)
-    this.#findSlot(trial, partition)
+    trial.word0 = this.#hasher.word0 ^ Math.imul(familyId, FAMILY_STEP)
+    trial.word1 = this.#hasher.word1
+    trial.word2 = this.#hasher.word2
+    this.#findSlot(trial)
   }
 
   /** Read the found bucket for the numbers of a limit. */
@@ -58,28 +59,28 @@ export class Buckets {
   }
 
   /** Write what a granted charge left, wherever the bucket has moved since it was found. */
-  commit (trial: Trial, limit: Limit, partition: string, cost: number, nowUs: number): void {
+  commit (trial: Trial, limit: Limit, cost: number, nowUs: number): void {
     if (cost === 0) return
     if (trial.foundAt !== this.shards.moves) {
-      this.#findSlot(trial, partition)
+      this.#findSlot(trial)
       this.read(trial, limit, nowUs)
     }
     if (limit.algorithm === 'sliding-window') {
       trial.log ??= emptyGrantLog()
       appendGrant(limit, trial.log, cost, nowUs)
     }
-    this.write(trial, limit, partition, nowUs)
+    this.write(trial, limit, nowUs)
   }
 
   /** Store the verdict's bucket, or drop it when nothing of it is used. */
-  write (trial: Trial, limit: Limit, partition: string, nowUs: number): void {
+  write (trial: Trial, limit: Limit, nowUs: number): void {
     const { verdict, log } = trial
     if (verdict.resetUs === 0) {
       this.#remove(trial)
     } else if (trial.table === null || trial.slot === ABSENT) {
-      const table = this.shards.roomFor(trial.hash, nowUs)
+      const table = this.shards.roomFor(trial.word0, nowUs)
       const version = this.registry.versionFor(limit)
-      table.write(table.insert(trial.hash, version, partition), version, verdict.timeUs, verdict.count, log)
+      table.write(table.insert(trial, version), version, verdict.timeUs, verdict.count, log)
     } else {
       const { table, slot } = trial
       const before = table.versionAt(slot)
@@ -104,10 +105,10 @@ export class Buckets {
     if (trial.table !== null && trial.slot !== ABSENT) this.shards.remove(trial.table, trial.slot)
   }
 
-  #findSlot (trial: Trial, partition: string): void {
-    const table = this.shards.tableFor(trial.hash)
+  #findSlot (trial: Trial): void {
+    const table = this.shards.tableFor(trial.word0)
     trial.table = table
-    trial.slot = table === null ? ABSENT : table.find(trial.hash, trial.familyId, partition)
+    trial.slot = table === null ? ABSENT : table.find(trial, trial.familyId)
     trial.foundAt = this.shards.moves
   }
 }

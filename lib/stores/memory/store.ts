@@ -59,9 +59,9 @@ export class MemoryStore implements Store {
   peek (limits: readonly Limit[], partition: string): readonly Standing[] {
     const nowUs = this.#clock.nowUs()
     const trial = this.#trials[0]
-    const hash = this.#buckets.hashOf(partition)
+    this.#buckets.enter(partition)
     return limits.map((limit) => {
-      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit), hash, partition)
+      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
       this.#buckets.read(trial, limit, nowUs)
       assess(limit, trial, 0, nowUs, trial.verdict)
       return standingOf(limit, partition, 0, trial.verdict)
@@ -75,23 +75,24 @@ export class MemoryStore implements Store {
     for (const { standing, atUs, units } of adjustments) {
       const { limit, partition } = standing
       this.#buckets.registry.trim()
-      this.#buckets.find(trial, this.#buckets.registry.familyId(limit), this.#buckets.hashOf(partition), partition)
+      this.#buckets.enter(partition)
+      this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
       // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
       if (units <= 0 && !this.#buckets.holds(trial, limit)) continue
       this.#buckets.read(trial, limit, nowUs)
       if (units > 0) charge(limit, trial, units, nowUs, verdict)
       else refund(limit, trial, -units, atUs, standing.resetUs, nowUs, verdict)
-      this.#buckets.write(trial, limit, partition, nowUs)
+      this.#buckets.write(trial, limit, nowUs)
     }
   }
 
   reset (limits: readonly Limit[], partition: string): number {
     const nowUs = this.#clock.nowUs()
     const trial = this.#trials[0]
-    const hash = this.#buckets.hashOf(partition)
+    this.#buckets.enter(partition)
     let forgotten = 0
     for (const limit of limits) {
-      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit), hash, partition)
+      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
       if (this.#buckets.forget(trial, nowUs)) forgotten++
     }
     return forgotten
@@ -112,10 +113,11 @@ export class MemoryStore implements Store {
     const { limit, partition, cost } = one
     const trial = this.#trials[0]
     const { verdict } = trial
-    this.#buckets.find(trial, this.#buckets.registry.familyId(limit), this.#buckets.hashOf(partition), partition)
+    this.#buckets.enter(partition)
+    this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
     this.#buckets.read(trial, limit, nowUs)
     assess(limit, trial, cost, nowUs, verdict)
-    if (verdict.granted) this.#buckets.commit(trial, limit, partition, cost, nowUs)
+    if (verdict.granted) this.#buckets.commit(trial, limit, cost, nowUs)
     return {
       granted: verdict.granted || limit.mode === 'shadow',
       atUs: nowUs,

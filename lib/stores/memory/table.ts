@@ -1,5 +1,5 @@
 import type { GrantLog } from '../../algorithms/sliding-window.js'
-import { flatText } from './flat-text.js'
+import type { Hash } from './hash.js'
 import type { LimitRegistry } from './registry.js'
 
 /** No such slot. */
@@ -8,19 +8,22 @@ export const ABSENT = -1
 const SMALLEST = 8
 /** Runs of slots get long beyond this load: an absent key then costs 8 probes and more. */
 const FULLEST_LOAD = 0.75
-/** Slots per key after a resize. Small steps: doubling would leave tables half empty, 60 bytes a key. */
+/** Slots per key after a resize. Small steps: doubling would leave tables half empty, 30 bytes a key. */
 const ROOM = 1.6
 
 /*
- * A slot is 24 bytes of one buffer, so that a check meets one cache line: hash and version as two 32-bit integers,
- * then time and count of the bucket as two doubles.
+ * A slot is 32 bytes of one buffer, so that a check meets one cache line: three words of the hash and the version as
+ * 32-bit integers, then time and count of the bucket as doubles.
+ *
+ * The partition's text is not kept. With 96 bits under a secret key, the chance that a new one of 16 million is taken
+ * for another is 2^-72; the text would cost two more cache misses a check, 40 bytes a key, and work for the collector.
  */
-const SLOT_BYTES = 24
-const WORDS = 6
-const NUMBERS = 3
-const VERSION = 1
-const TIME = 1
-const COUNT = 2
+const SLOT_BYTES = 32
+const WORDS = 8
+const VERSION = 3
+const NUMBERS = 4
+const TIME = 2
+const COUNT = 3
 
 /**
  * One shard: an open-addressing table of buckets, linear probing, deletion by backward shift.
@@ -33,7 +36,6 @@ export class Table {
   readonly #registry: LimitRegistry
   #words: Int32Array
   #numbers: Float64Array
-  #partitions: string[]
   /** Only once a sliding window has a bucket here. */
   #logs: (GrantLog | null)[] | null = null
 
@@ -42,7 +44,6 @@ export class Table {
     const bytes = new ArrayBuffer(SMALLEST * SLOT_BYTES)
     this.#words = new Int32Array(bytes)
     this.#numbers = new Float64Array(bytes)
-    this.#partitions = new Array<string>(SMALLEST).fill('')
   }
 
   isFull (): boolean {
@@ -53,23 +54,27 @@ export class Table {
     return this.capacity > SMALLEST && this.count * 4 < this.capacity
   }
 
-  find (hash: number, familyId: number, partition: string): number {
+  find (hash: Hash, familyId: number): number {
     const words = this.#words
-    let slot = homeOf(hash, this.capacity)
+    const { word0, word1, word2 } = hash
+    let slot = homeOf(word0, this.capacity)
     while (true) {
-      const version = words[slot * WORDS + VERSION]
+      const at = slot * WORDS
+      const version = words[at + VERSION]
       if (version === 0) return ABSENT
-      if (words[slot * WORDS] === hash && this.#registry.familyIdOfVersion(version) === familyId && this.#partitions[slot] === partition) return slot
+      if (words[at] === word0 && words[at + 1] === word1 && words[at + 2] === word2 && this.#registry.familyIdOfVersion(version) === familyId) return slot
       if (++slot === this.capacity) slot = 0
     }
   }
 
   /** Take a slot for a bucket that is not there. There must be room: see `isFull`. */
-  insert (hash: number, version: number, partition: string): number {
-    const slot = this.#firstEmpty(hash)
-    this.#words[slot * WORDS] = hash
-    this.#words[slot * WORDS + VERSION] = version
-    this.#partitions[slot] = flatText(partition)
+  insert (hash: Hash, version: number): number {
+    const slot = this.#firstEmpty(hash.word0)
+    const at = slot * WORDS
+    this.#words[at] = hash.word0
+    this.#words[at + 1] = hash.word1
+    this.#words[at + 2] = hash.word2
+    this.#words[at + VERSION] = version
     this.#registry.retain(version)
     this.count++
     return slot
@@ -91,7 +96,6 @@ export class Table {
       hole = next
     }
     this.#words[hole * WORDS + VERSION] = 0
-    this.#partitions[hole] = ''
     if (this.#logs !== null) this.#logs[hole] = null
   }
 
@@ -145,24 +149,17 @@ export class Table {
   resize (): void {
     const words = this.#words
     const numbers = this.#numbers
-    const partitions = this.#partitions
     const logs = this.#logs
     const slots = this.capacity
     this.capacity = Math.max(SMALLEST, Math.ceil(this.count * ROOM))
     const bytes = new ArrayBuffer(this.capacity * SLOT_BYTES)
     this.#words = new Int32Array(bytes)
     this.#numbers = new Float64Array(bytes)
-    this.#partitions = new Array<string>(this.capacity).fill('')
     this.#logs = logs === null ? null : new Array<GrantLog | null>(this.capacity).fill(null)
     for (let slot = 0; slot < slots; slot++) {
-      const version = words[slot * WORDS + VERSION]
-      if (version === 0) continue
+      if (words[slot * WORDS + VERSION] === 0) continue
       const target = this.#firstEmpty(words[slot * WORDS])
-      this.#words[target * WORDS] = words[slot * WORDS]
-      this.#words[target * WORDS + VERSION] = version
-      this.#numbers[target * NUMBERS + TIME] = numbers[slot * NUMBERS + TIME]
-      this.#numbers[target * NUMBERS + COUNT] = numbers[slot * NUMBERS + COUNT]
-      this.#partitions[target] = partitions[slot]
+      copySlot(words, numbers, slot, this.#words, this.#numbers, target)
       if (this.#logs !== null && logs !== null) this.#logs[target] = logs[slot]
     }
   }
@@ -176,11 +173,7 @@ export class Table {
   }
 
   #move (from: number, to: number): void {
-    this.#words[to * WORDS] = this.#words[from * WORDS]
-    this.#words[to * WORDS + VERSION] = this.#words[from * WORDS + VERSION]
-    this.#numbers[to * NUMBERS + TIME] = this.#numbers[from * NUMBERS + TIME]
-    this.#numbers[to * NUMBERS + COUNT] = this.#numbers[from * NUMBERS + COUNT]
-    this.#partitions[to] = this.#partitions[from]
+    copySlot(this.#words, this.#numbers, from, this.#words, this.#numbers, to)
     if (this.#logs !== null) this.#logs[to] = this.#logs[from]
   }
 }
@@ -188,4 +181,14 @@ export class Table {
 /** The hash's upper half scaled to the table, which may then have any size. The lower half has chosen the shard. */
 function homeOf (hash: number, capacity: number): number {
   return ((hash >>> 16) * capacity) >>> 16
+}
+
+/** Word by word: as doubles, hashes could be NaNs, which a copy may change. */
+function copySlot (words: Int32Array, numbers: Float64Array, from: number, toWords: Int32Array, toNumbers: Float64Array, to: number): void {
+  toWords[to * WORDS] = words[from * WORDS]
+  toWords[to * WORDS + 1] = words[from * WORDS + 1]
+  toWords[to * WORDS + 2] = words[from * WORDS + 2]
+  toWords[to * WORDS + VERSION] = words[from * WORDS + VERSION]
+  toNumbers[to * NUMBERS + TIME] = numbers[from * NUMBERS + TIME]
+  toNumbers[to * NUMBERS + COUNT] = numbers[from * NUMBERS + COUNT]
 }

@@ -23,12 +23,11 @@ export function takeAll (buckets: Buckets, trials: Trial[], charges: readonly Ch
 /** Find and read every bucket. Answers whether one is charged twice. */
 function findAll (buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number): boolean {
   let isRepeating = false
-  let hash = 0
   for (let i = 0; i < charges.length; i++) {
     const { limit, partition } = charges[i]
     if (i === trials.length) trials.push(new Trial())
-    if (i === 0 || partition !== charges[i - 1].partition) hash = buckets.hashOf(partition)
-    buckets.find(trials[i], buckets.registry.familyId(limit), hash, partition)
+    if (i === 0 || partition !== charges[i - 1].partition) buckets.enter(partition)
+    buckets.find(trials[i], buckets.registry.familyId(limit))
     buckets.read(trials[i], limit, nowUs)
     for (let j = 0; j < i && !isRepeating; j++) isRepeating = isSameBucket(trials, charges, i, j)
   }
@@ -63,8 +62,8 @@ function assessUncharged (trials: Trial[], charges: readonly Charge[], nowUs: nu
 
 function commitMode (mode: Limit['mode'], buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number): void {
   for (let i = 0; i < charges.length; i++) {
-    const { limit, partition, cost } = charges[i]
-    if (limit.mode === mode && trials[i].verdict.granted) buckets.commit(trials[i], limit, partition, cost, nowUs)
+    const { limit, cost } = charges[i]
+    if (limit.mode === mode && trials[i].verdict.granted) buckets.commit(trials[i], limit, cost, nowUs)
   }
 }
 
@@ -74,7 +73,8 @@ function assessShared (buckets: Buckets, trials: Trial[], charges: readonly Char
     const { limit, partition } = charges[i]
     const trial = trials[i]
     const { granted, retryUs } = trial.verdict
-    buckets.find(trial, buckets.registry.familyId(limit), buckets.hashOf(partition), partition)
+    buckets.enter(partition)
+    buckets.find(trial, buckets.registry.familyId(limit))
     buckets.read(trial, limit, nowUs)
     assess(limit, trial, 0, nowUs, trial.verdict)
     trial.verdict.granted = granted
@@ -108,5 +108,5 @@ function unitsTogether (trials: readonly Trial[], charges: readonly Charge[], i:
 }
 
 function isSameBucket (trials: readonly Trial[], charges: readonly Charge[], i: number, j: number): boolean {
-  return trials[i].hash === trials[j].hash && trials[i].familyId === trials[j].familyId && charges[i].partition === charges[j].partition
+  return trials[i].word0 === trials[j].word0 && trials[i].familyId === trials[j].familyId && charges[i].partition === charges[j].partition
 }

@@ -3,12 +3,16 @@ import { emptyVerdict } from '../../algorithms/verdict.js'
 import type { Verdict } from '../../algorithms/verdict.js'
 import type { Limit, Standing } from '../store.js'
 import type { Bucket } from './bucket.js'
+import type { Hash } from './hash.js'
 import { ABSENT } from './table.js'
 import type { Table } from './table.js'
 
 /** One charge on its way: where its bucket is, what was read there, what was decided. The next take uses it again. */
-export class Trial implements Bucket {
-  hash = 0
+export class Trial implements Bucket, Hash {
+  /** The partition's hash, its first word mixed with the family. */
+  word0 = 0
+  word1 = 0
+  word2 = 0
   familyId = 0
   /** `null` while the bucket's shard is empty. */
   table: Table | null = null

@@ -1,0 +1,5 @@
+import t from 'tap'
+import { createMemoryStore } from '../../../lib/stores/memory/store.js'
+import { storeContract } from '../../fixtures/store-contract.js'
+
+storeContract(t, 'memory', (clock) => createMemoryStore({ clock }))

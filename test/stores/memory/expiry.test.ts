@@ -1,0 +1,52 @@
+import t from 'tap'
+import { createMemoryStore } from '../../../lib/stores/memory/store.js'
+import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
+import { ManualClock } from '../../fixtures/manual-clock.js'
+
+for (const algorithm of ALGORITHMS) {
+  t.test(`${algorithm}: keys that never come back are dropped while others come`, async (t) => {
+    const clock = new ManualClock()
+    const store = createMemoryStore({ clock, seed: 7 })
+    t.teardown(() => store.close())
+    const limit = limitOf({ algorithm, max: 1, windowUs: SECOND_US })
+    let most = 0
+    for (let i = 0; i < 100_000; i++) {
+      store.take([{ limit, partition: `key:${i}`, cost: 1 }])
+      // 1000 keys a window are in use at any time.
+      clock.advance(SECOND_US / 1000)
+      most = Math.max(most, store.size)
+    }
+    t.ok(most < 2500, `at most ${most} buckets`)
+  })
+
+  t.test(`${algorithm}: sweeps drop every bucket that is full again, and no other`, async (t) => {
+    const clock = new ManualClock()
+    const store = createMemoryStore({ clock, maxKeys: 20_000, seed: 7 })
+    t.teardown(() => store.close())
+    const short = limitOf({ algorithm, max: 1, windowUs: SECOND_US, bucket: 'app/short' })
+    const long = limitOf({ algorithm, max: 1, windowUs: 2 * SECOND_US, bucket: 'app/long' })
+    for (let i = 0; i < 5000; i++) store.take([{ limit: short, partition: `user:${i}`, cost: 1 }])
+    for (let i = 0; i < 50; i++) store.take([{ limit: long, partition: `user:${i}`, cost: 1 }])
+    clock.advance(SECOND_US - 1)
+    for (let shard = 0; shard < 8; shard++) store.sweep()
+    t.equal(store.size, 5050, 'a microsecond early')
+    clock.advance(1)
+    for (let shard = 0; shard < 8; shard++) store.sweep()
+    t.equal(store.size, 50)
+    for (let i = 0; i < 50; i++) {
+      if (store.take([{ limit: long, partition: `user:${i}`, cost: 1 }]).granted) throw new Error(`user:${i} was forgotten`)
+    }
+    clock.advance(SECOND_US)
+    for (let shard = 0; shard < 8; shard++) store.sweep()
+    t.equal(store.size, 0)
+  })
+}
+
+t.test('a closed store holds nothing and answers all the same', async (t) => {
+  const store = createMemoryStore({ clock: new ManualClock(), seed: 7 })
+  const limit = limitOf()
+  store.take([{ limit, partition: 'user:1', cost: 10 }])
+  store.close()
+  t.equal(store.size, 0)
+  t.equal(store.take([{ limit, partition: 'user:1', cost: 10 }]).granted, true)
+})

@@ -1,0 +1,55 @@
+import t from 'tap'
+import { LimitRegistry } from '../../../lib/stores/memory/registry.js'
+import { createMemoryStore } from '../../../lib/stores/memory/store.js'
+import { limitOf, SECOND_US } from '../../fixtures/limits.js'
+import { ManualClock } from '../../fixtures/manual-clock.js'
+
+t.test('limits with one bucket text are one family, equal numbers one version', async (t) => {
+  const registry = new LimitRegistry()
+  const version = registry.versionFor(limitOf())
+  t.equal(registry.versionFor(limitOf()), version)
+  for (const other of [limitOf({ max: 11 }), limitOf({ windowUs: 1 }), limitOf({ burst: 11 }), limitOf({ algorithm: 'fixed-window' })]) {
+    t.not(registry.versionFor(other), version)
+    t.equal(registry.familyIdOfVersion(registry.versionFor(other)), registry.familyId(limitOf()))
+  }
+  t.not(registry.familyId(limitOf({ bucket: 'app/other' })), registry.familyId(limitOf()))
+})
+
+t.test('a family that was never seen has id 0 and is not made by asking', async (t) => {
+  const registry = new LimitRegistry()
+  t.equal(registry.knownFamilyId(limitOf()), 0)
+  t.equal(registry.size, 0)
+  t.equal(registry.familyId(limitOf()), registry.knownFamilyId(limitOf()))
+})
+
+t.test('a version in use outlives any number of unused ones', async (t) => {
+  const registry = new LimitRegistry()
+  const kept = limitOf({ bucket: 'app/kept' })
+  const version = registry.versionFor(kept)
+  registry.retain(version)
+  for (let i = 0; i < 10_000; i++) {
+    registry.trim()
+    registry.versionFor(limitOf({ bucket: `app/${i}` }))
+    if (registry.size > 200) throw new Error(`${registry.size} entries`)
+  }
+  t.equal(registry.versionFor(kept), version)
+  t.equal(registry.limitOfVersion(version), kept)
+})
+
+t.test('limits that come and go do not pile up in a store', async (t) => {
+  const clock = new ManualClock()
+  const store = createMemoryStore({ clock })
+  t.teardown(() => store.close())
+  const lasting = limitOf({ bucket: 'app/lasting', windowUs: 1e12 })
+  store.take([{ limit: lasting, partition: 'user:1', cost: 10 }])
+  let most = 0
+  for (let i = 0; i < 20_000; i++) {
+    const limit = limitOf({ bucket: `app/${i % 2 === 0 ? i : 'one'}`, max: 10 + i })
+    store.take([{ limit, partition: 'ip:203.0.113.9', cost: 1 }, { limit: lasting, partition: 'user:2', cost: 1 }])
+    clock.advance(2 * SECOND_US)
+    store.sweep()
+    most = Math.max(most, store.knownLimits)
+  }
+  t.ok(most < 1000, `at most ${most} were remembered`)
+  t.equal(store.take([{ limit: lasting, partition: 'user:1', cost: 1 }]).granted, false)
+})
