@@ -54,7 +54,11 @@ export function buildRateLimitPlugin (clock: Clock) {
       if (!isOurs(this)) return
       const policy = routes.declare(route)
       if (!isEnabled || policy === null || policy.hook === 'onRequest') return
-      appendRouteHook(route, policy.hook, (request, reply, next) => limitOnce(path, policy, request, reply, next))
+      appendRouteHook(route, policy.hook, function rateLimit (request, reply, next) {
+        // The route's scope may have got a registration of its own since.
+        if (isOurs(request.server)) limitOnce(path, policy, request, reply, next)
+        else next()
+      })
     })
 
     if (!isEnabled) return

@@ -78,11 +78,15 @@ export class PolicyBook {
 
   /** Two routes of one URL that differ by host or version are two scopes; HEAD is in the scope that GET is in. */
   #identityOf (route: Route): string {
-    const where = placeOf(route)
-    const methods = methodsOf(route)
-    if (route.method === 'HEAD') return `${this.#methodsWithGet.get(where) ?? 'GET'} ${where}`
-    if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
-    return `${methods.join(',')} ${where}`
+    const where = placeOf(route.url, route)
+    if (route.method !== 'HEAD') {
+      const methods = methodsOf(route)
+      if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
+      return `${methods.join(',')} ${where}`
+    }
+    // Below a prefix, Fastify declares GET without its trailing slash and HEAD both ways.
+    const twin = [where, placeOf(route.url.replace(/\/$/, ''), route)].find((place) => this.#methodsWithGet.has(place)) ?? where
+    return `${this.#methodsWithGet.get(twin) ?? 'GET'} ${twin}`
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {
@@ -111,8 +115,8 @@ function methodsOf (route: Route): string[] {
   return [...new Set(methods.map((method) => method === 'HEAD' ? 'GET' : method))].sort()
 }
 
-function placeOf (route: Route): string {
-  const constraints = Object.entries(route.constraints ?? {}).sort(([a], [b]) => a < b ? -1 : 1)
+function placeOf (url: string, { constraints = {} }: Route): string {
+  const conditions = Object.entries(constraints).sort(([a], [b]) => a < b ? -1 : 1)
     .map(([name, value]) => `${name}=${String(value)}`)
-  return `${route.url}${constraints.length === 0 ? '' : ` ${JSON.stringify(constraints)}`}`
+  return `${url}${conditions.length === 0 ? '' : ` ${JSON.stringify(conditions)}`}`
 }
