@@ -100,13 +100,13 @@ function laySeveral (below: PolicyDraft, options: RouteRateLimit, several: reado
 }
 
 function laySingle (below: PolicyDraft, options: RouteRateLimit, place: string): LimitDraft {
-  const base = below.limits.length === 1 ? below.limits[0] : singleOverSeveral(below, options, place)
+  const isWhole = options.max !== undefined && options.timeWindow !== undefined
+  const base = below.limits.length === 1 && !isWhole ? below.limits[0] : singleOf(below, options, place)
   const algorithm = options.algorithm ?? base.algorithm
   // A new max means a new burst: a burst that was written for another max would loosen this one.
   const inheritedBurst = options.max === undefined && algorithm === 'token-bucket' ? base.burst : null
   return {
     ...base,
-    name: SINGLE_LIMIT,
     max: options.max ?? base.max,
     windowMs: options.timeWindow === undefined ? base.windowMs : windowOf(options.timeWindow, place),
     algorithm,
@@ -117,7 +117,8 @@ function laySingle (below: PolicyDraft, options: RouteRateLimit, place: string):
   }
 }
 
-function singleOverSeveral (below: PolicyDraft, options: RouteRateLimit, place: string): LimitDraft {
+/** What a limit of its own starts from: `max` with `timeWindow` replaces the limits below whole, a field alone does not. */
+function singleOf (below: PolicyDraft, options: RouteRateLimit, place: string): LimitDraft {
   if (options.max === undefined || options.timeWindow === undefined) {
     const given = (['max', 'timeWindow', 'burst', 'algorithm', 'by'] as const).find((field) => options[field] !== undefined)
     throw new FST_SLUICE_CONTRADICTION(`${place}.${given}`, `cannot change one of the ${below.limits.length} inherited limits; give both max and timeWindow, or limits`)
