@@ -1,0 +1,11 @@
+import Fastify from 'fastify'
+import { contestants } from './index.js'
+
+/** The application that every contestant limits: one route, a short answer. */
+export async function buildApplication (name, max) {
+  const app = Fastify()
+  await contestants[name].add(app, max)
+  app.get('/', (request, reply) => { reply.send('ok') })
+  await app.ready()
+  return app
+}

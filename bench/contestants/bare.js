@@ -1,0 +1,4 @@
+export const bare = {
+  title: 'bare Fastify',
+  add () {}
+}

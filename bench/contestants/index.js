@@ -1,0 +1,21 @@
+import { bare } from './bare.js'
+import { fastifyRateLimit } from './fastify-rate-limit.js'
+import { rateLimiterFlexible } from './rate-limiter-flexible.js'
+import { sluice } from './sluice.js'
+import { threeHeaders } from './three-headers.js'
+
+/*
+ * A contestant adds its limit to an application: at most `max` requests per hour and client address, told in the
+ * three X-RateLimit headers.
+ */
+export const contestants = { bare, threeHeaders, fastifyRateLimit, rateLimiterFlexible, sluice }
+
+/** What the others are compared with: no limiter that tells clients where they stand can be faster. */
+export const CEILING = 'threeHeaders'
+
+export const limiters = ['fastifyRateLimit', 'rateLimiterFlexible', 'sluice']
+
+/** So high that nobody reaches it in a run. */
+export const NEVER_REACHED = 10_000_000
+
+export const WINDOW_SECONDS = 3600

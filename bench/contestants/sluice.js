@@ -1,0 +1,9 @@
+import { rateLimitPlugin } from 'fastify-sluice'
+import { WINDOW_SECONDS } from './index.js'
+
+export const sluice = {
+  title: 'fastify-sluice',
+  async add (app, max) {
+    await app.register(rateLimitPlugin, { max, timeWindow: WINDOW_SECONDS * 1000 })
+  }
+}

@@ -1,0 +1,44 @@
+/** What the design asks for; each reads its figure from the results of its part. */
+const goals = {
+  http: [
+    goal('HTTP: at least 0.95 of the ceiling', 'at least', 0.95, ({ passing }) => rowOf(passing, 'sluice').ratio.median),
+    goal('HTTP: times @fastify/rate-limit', 'at least', 1, ({ passing }) => rowOf(passing, 'sluice').ratio.median / rowOf(passing, 'fastifyRateLimit').ratio.median),
+    goal('HTTP: times rate-limiter-flexible', 'at least', 1, ({ passing }) => rowOf(passing, 'sluice').ratio.median / rowOf(passing, 'rateLimiterFlexible').ratio.median)
+  ],
+  inProcess: ['IPv4', 'IPv6'].map((family) =>
+    goal(`in process: ns above three headers, ${family}`, 'at most', 900, ({ rows }) => rows.find((row) => row.name === 'sluice' && row.family === family).extraNs.median)),
+  checks: [
+    goal('check: ns, IPv4, 10,000 keys', 'at most', 700, ({ keys }) => checkOf(keys, 'IPv4', 10_000)),
+    goal('check: ns, IPv6, 10,000 keys', 'at most', 1500, ({ keys }) => checkOf(keys, 'IPv6', 10_000)),
+    goal('check: ns, IPv4, 1,000,000 keys', 'at most', 1000, ({ keys }) => checkOf(keys, 'IPv4', 1_000_000)),
+    goal('check: slowest max over fastest', 'at most', 1.15, ({ max }) => {
+      const ns = max.filter((row) => row.title.startsWith('max')).map((row) => row.ns.median)
+      return Math.max(...ns) / Math.min(...ns)
+    })
+  ],
+  growth: [
+    goal('memory: bytes per key', 'at most', 100, ({ bytesPerKey }) => bytesPerKey.median),
+    goal('memory: longest pause outside garbage collection, ms', 'at most', 15, ({ pauseOutsideGcMs }) => pauseOutsideGcMs.median)
+  ]
+}
+
+/** One line per goal: met or missed. */
+export function judge (parts) {
+  return Object.entries(parts).flatMap(([part, results]) => goals[part].map(({ text, relation, bound, read }) => {
+    const figure = read(results)
+    const isMet = relation === 'at least' ? figure >= bound : figure <= bound
+    return `${isMet ? 'met   ' : 'MISSED'} ${text}: ${Number(figure.toPrecision(3))} (${relation} ${bound})`
+  }))
+}
+
+function goal (text, relation, bound, read) {
+  return { text, relation, bound, read }
+}
+
+function rowOf (rows, name) {
+  return rows.find((row) => row.name === name)
+}
+
+function checkOf (rows, family, keys) {
+  return rows.find((row) => row.title === 'fastify-sluice' && row.family === family && row.keys === keys).ns.median
+}

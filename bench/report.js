@@ -1,0 +1,95 @@
+import { CEILING } from './contestants/index.js'
+import { count, countWithSpread, table, withSpread } from './markdown.js'
+
+/** The results as Markdown, to be pasted into the README. */
+export function report ({ machine, isQuick, parts }) {
+  return [
+    describe(machine, isQuick),
+    ...Object.entries(parts).map(([part, results]) => sections[part](results))
+  ].join('\n\n')
+}
+
+const sections = { http, inProcess, checks, growth }
+
+function describe (machine, isQuick) {
+  const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`).join(', ')
+  return [
+    `Measured with \`npm run bench${isQuick ? ' -- --quick' : ''}\` on ${machine.cores} cores of ${machine.cpu}, ` +
+    `${machine.memoryGiB} GiB, ${machine.system}, Node.js ${machine.node}; ${packages}. ` +
+    `Load average at the start: ${machine.loadAverage.toFixed(1)}.`,
+    'Figures are medians of interleaved rounds, with the quartiles in brackets.'
+  ].join('\n')
+}
+
+function http ({ settings, passing, refusing }) {
+  return [
+    '#### Over HTTP',
+    `${settings.connections} keep-alive connections from one address, ${settings.rounds} rounds of ${settings.seconds} s. ` +
+    'Ratios are medians of the rounds\' own ratios; processor time is the server\'s, and scatters less where other programs run.',
+    table(
+      ['nothing refused', 'requests per second', 'of the ceiling', 'µs of processor per request', 'of the ceiling', 'p99, ms'],
+      passing.map((row) => [
+        row.name === CEILING ? `${row.title} (the ceiling)` : row.title,
+        countWithSpread(row.perSecond), withSpread(row.ratio, 2), withSpread(row.cpuUs, 1), withSpread(row.cpuRatio, 2), row.p99Ms.median.toFixed(0)
+      ])
+    ),
+    table(
+      ['everything refused', 'requests per second', 'of the first', 'µs of processor per request'],
+      refusing.map((row) => [row.title, countWithSpread(row.perSecond), withSpread(row.ratio, 2), withSpread(row.cpuUs, 1)])
+    )
+  ].join('\n\n')
+}
+
+function inProcess ({ settings, rows }) {
+  return [
+    '#### In process',
+    'Processor time of a request through Fastify without the network, and how much of it is above writing the three ' +
+    `headers; ${count(settings.clients)} clients, ${settings.rounds} rounds of ${count(settings.requests)} requests.`,
+    table(
+      ['', 'clients', 'ns per request', 'above three headers, ns'],
+      rows.map((row) => [row.title, row.family, countWithSpread(row.ns), withSpread(row.extraNs, 0, { isSigned: true })])
+    )
+  ].join('\n\n')
+}
+
+function checks ({ keys, max, algorithm }) {
+  return [
+    '#### One check',
+    'Nanoseconds for everything but the headers: find the policy, identify, charge, decide. Addresses are new texts in random order.',
+    keysTable(keys),
+    table(
+      ['fastify-sluice, by `max`', 'ns', 'refused'],
+      max.map((row) => [`${row.title}, ${count(row.keys)} keys`, countWithSpread(row.ns), `${(row.refusedShare * 100).toFixed(0)} %`])
+    ),
+    table(
+      ['fastify-sluice, 1,000 keys', 'ns'],
+      algorithm.map((row) => [row.title, countWithSpread(row.ns)])
+    )
+  ].join('\n\n')
+}
+
+function keysTable (rows) {
+  const keys = [...new Set(rows.map((row) => row.keys))]
+  const lines = [...new Set(rows.map((row) => `${row.title}, ${row.family}`))]
+  return table(
+    ['keys', ...keys.map(count)],
+    lines.map((name) => [name, ...keys.map((number) => {
+      const row = rows.find(({ title, family, keys }) => `${title}, ${family}` === name && keys === number)
+      return row === undefined ? '' : countWithSpread(row.ns)
+    })])
+  )
+}
+
+function growth ({ keys, bytesPerKey, pauseMs, pauseOutsideGcMs, samples }) {
+  return [
+    `#### ${count(keys)} keys in memory`,
+    table(
+      [`median of ${samples.length}, and the worst`, '', ''],
+      [
+        ['bytes per key, with whatever else the plugin holds', bytesPerKey.median.toFixed(1), bytesPerKey.max.toFixed(1)],
+        ['longest pause while growing, without garbage collection, ms', pauseOutsideGcMs.median.toFixed(1), pauseOutsideGcMs.max.toFixed(1)],
+        ['the same with it, ms', pauseMs.median.toFixed(1), pauseMs.max.toFixed(1)]
+      ]
+    )
+  ].join('\n\n')
+}

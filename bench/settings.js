@@ -1,0 +1,24 @@
+/** Sizes of a full run, and of one that ends within two minutes. */
+export const full = {
+  http: { connections: 50, warmUpSeconds: 2, rounds: 21, seconds: 2, refusedRounds: 7 },
+  inProcess: { clients: 1000, warmUpRounds: 10, rounds: 100, requests: 20_000 },
+  checks: {
+    warmUpRounds: 5,
+    rounds: 60,
+    checks: 20_000,
+    keys: { IPv4: [1, 1000, 10_000, 100_000, 1_000_000], IPv6: [1, 1000, 10_000, 100_000, 1_000_000] }
+  },
+  growth: { keys: 1_000_000, runs: 5 }
+}
+
+export const quick = {
+  http: { connections: 50, warmUpSeconds: 1, rounds: 3, seconds: 1, refusedRounds: 1 },
+  inProcess: { clients: 1000, warmUpRounds: 5, rounds: 15, requests: 15_000 },
+  checks: {
+    warmUpRounds: 3,
+    rounds: 9,
+    checks: 20_000,
+    keys: { IPv4: [1, 10_000, 1_000_000], IPv6: [1, 10_000] }
+  },
+  growth: { keys: 1_000_000, runs: 2 }
+}
