@@ -21,10 +21,15 @@ export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Po
     if ('statusCode' in own && isErrorStatus(own.statusCode)) reply.code(own.statusCode)
     next(own)
   } else if (own !== null) {
-    reply.header('content-type', 'application/json; charset=utf-8').send(own)
+    reply.serializer(asIs).header('content-type', 'application/json; charset=utf-8').send(own)
   } else {
-    reply.header('content-type', 'application/problem+json; charset=utf-8').send(quotaExceeded(decision, receipt, request.id))
+    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(quotaExceeded(decision, receipt, request.id))
   }
+}
+
+/** A serializer that a hook chose for this reply would serialize the finished string once more. */
+function asIs (body: unknown): string {
+  return String(body)
 }
 
 /** What the application's builder made: an Error, a body as JSON text, or `null` where it failed. */
@@ -35,7 +40,8 @@ function ownBody (request: FastifyRequest, build: NonNullable<Policy['errorRespo
     if (body instanceof Promise) {
       body.catch(() => {})
     } else if (typeof body === 'object' && body !== null) {
-      return JSON.stringify(body)
+      const text: string | undefined = JSON.stringify(body)
+      if (text !== undefined) return text
     }
     throw new TypeError(`expected an object or an Error, got ${body instanceof Promise ? 'a promise' : typeof body}`)
   } catch (error) {
