@@ -178,9 +178,9 @@ export class Table {
   }
 }
 
-/** The hash's upper half scaled to the table, which may then have any size. The lower half has chosen the shard. */
+/** The hash's upper 24 bits scaled to the table, which may then have any size. The lower ones have chosen the shard. */
 function homeOf (hash: number, capacity: number): number {
-  return ((hash >>> 16) * capacity) >>> 16
+  return Math.floor((hash >>> 8) * capacity / 0x1000000)
 }
 
 /** Word by word: as doubles, hashes could be NaNs, which a copy may change. */

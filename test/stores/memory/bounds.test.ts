@@ -26,10 +26,10 @@ t.test('there are never more buckets than maxKeys', async (t) => {
 })
 
 t.test('maxKeys holds across shards', async (t) => {
-  const store = storeOf(20_000)
+  const store = storeOf(40_000)
   const limit = limitOf({ windowUs: HOUR_US })
-  for (let i = 0; i < 30_000; i++) store.take([{ limit, partition: `user:${i}`, cost: 1 }])
-  t.equal(store.size, 20_000)
+  for (let i = 0; i < 50_000; i++) store.take([{ limit, partition: `user:${i}`, cost: 1 }])
+  t.equal(store.size, 40_000)
 })
 
 for (const algorithm of ALGORITHMS) {

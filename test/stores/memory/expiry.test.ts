@@ -21,7 +21,7 @@ for (const algorithm of ALGORITHMS) {
 
   t.test(`${algorithm}: sweeps drop every bucket that is full again, and no other`, async (t) => {
     const clock = new ManualClock()
-    const store = createMemoryStore({ clock, maxKeys: 20_000, seed: 7 })
+    const store = createMemoryStore({ clock, maxKeys: 100_000, seed: 7 })
     t.teardown(() => store.close())
     const short = limitOf({ algorithm, max: 1, windowUs: SECOND_US, bucket: 'app/short' })
     const long = limitOf({ algorithm, max: 1, windowUs: 2 * SECOND_US, bucket: 'app/long' })
