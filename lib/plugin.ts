@@ -8,7 +8,7 @@ import { systemClock, type Clock } from './clock.js'
 import { checkOptions } from './config/check.js'
 import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { buildDecorator } from './decorator.js'
-import { FST_SLUICE_ALREADY_REGISTERED, warnings } from './errors.js'
+import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
 import { limitOnce, type Next, type RequestPath } from './hook.js'
 import { FaultLog } from './observability/fault-log.js'
 import { PolicyBook } from './policies/book.js'
@@ -68,8 +68,16 @@ export function buildRateLimitPlugin (clock: Clock) {
     function limitAt (phase: Phase) {
       return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
         const policy = isOurs(request.server) ? routes.policyAt(phase, request) : null
-        if (policy === null) next()
-        else limitOnce(path, policy, request, reply, next)
+        if (policy === null) {
+          next()
+        } else if (policy instanceof Error) {
+          faults.report('config', policy)
+          // Set here too: an error handler of the application need not read the error's own.
+          reply.code(503)
+          next(new FST_SLUICE_INVALID_ROUTE({ cause: policy }))
+        } else {
+          limitOnce(path, policy, request, reply, next)
+        }
       }
     }
   }, { fastify: '5.x', name: 'fastify-sluice' })

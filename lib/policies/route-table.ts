@@ -1,5 +1,5 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
-import { FST_SLUICE_INVALID_ROUTE, warnings } from '../errors.js'
+import { warnings } from '../errors.js'
 import type { PolicyBook } from './book.js'
 import type { Phase, Policy } from './policy.js'
 
@@ -34,8 +34,11 @@ export class RouteTable {
     return policy
   }
 
-  /** The policy to apply to a request in an instance-level hook of this phase, or `null` when there is none. */
-  policyAt (phase: Phase, request: FastifyRequest): Policy | null {
+  /**
+   * The policy to apply to a request in an instance-level hook of this phase, or `null` when there is none.
+   * An Error where the config of a route that was declared before the plugin is wrong.
+   */
+  policyAt (phase: Phase, request: FastifyRequest): Policy | null | Error {
     const { config } = request.routeOptions
     const mark = config[kRoute]
     if (mark?.table === this) {
@@ -44,6 +47,7 @@ export class RouteTable {
       return phase === 'onRequest' && policy?.hook === phase ? policy : null
     }
     const policy = request.is404 ? this.#book.fallback : this.#latePolicy(request, config)
+    if (policy instanceof Error) return phase === 'onRequest' ? policy : null
     return policy !== null && this.#undeclaredPhase(policy) === phase ? policy : null
   }
 
@@ -52,13 +56,12 @@ export class RouteTable {
     return policy.hook === this.#book.base.hook ? policy.hook : 'onRequest'
   }
 
-  #latePolicy (request: FastifyRequest, config: FastifyRequest['routeOptions']['config']): Policy | null {
+  #latePolicy (request: FastifyRequest, config: FastifyRequest['routeOptions']['config']): Policy | null | Error {
     let policy = this.#late.get(config)
     if (policy === undefined) {
       policy = this.#compileLate(request.routeOptions)
       this.#late.set(config, policy)
     }
-    if (policy instanceof Error) throw new FST_SLUICE_INVALID_ROUTE({ cause: policy })
     return policy
   }
 
