@@ -55,7 +55,8 @@ export class Identifier {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(this.#refused(request, new Error(`no key within ${KEY_DEADLINE_MS} ms`))), KEY_DEADLINE_MS)
       timer.unref()
-      pending.then(
+      // Promise.resolve: a thenable's own `then` may throw.
+      Promise.resolve(pending).then(
         (key) => { clearTimeout(timer); resolve(this.#clientOf(request, key)) },
         (error) => { clearTimeout(timer); resolve(this.#refused(request, error)) }
       )
