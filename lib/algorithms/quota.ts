@@ -72,7 +72,8 @@ const LONGEST_BACKLOG_US = 2 ** 50
 export function isExact (quota: Quota): boolean {
   return quota.ceilingUs <= LONGEST_BACKLOG_US &&
     quota.windowUs <= LONGEST_BACKLOG_US &&
-    (quota.capacity + quota.max + 1) * quota.intervalDen <= Number.MAX_SAFE_INTEGER
+    // Windows count units, and form no products with the interval.
+    (quota.algorithm !== 'token-bucket' || (quota.capacity + quota.max + 1) * quota.intervalDen <= Number.MAX_SAFE_INTEGER)
 }
 
 function greatestCommonDivisor (a: number, b: number): number {

@@ -24,12 +24,15 @@ function OneOf<const T extends readonly string[]> (names: T, notes: Omit<Notes, 
   }))
 }
 
-const Max = (notes: SchemaOptions = {}) => Type.Integer({ ...notes, minimum: 0, expected: 'an integer of 0 or more', description: 'Units that one partition may use per `timeWindow`. 0 refuses everything.' })
+/** Counts are stored in four bytes. */
+const MOST_UNITS = 4_294_967_295
+
+const Max = (notes: SchemaOptions = {}) => Type.Integer({ ...notes, minimum: 0, maximum: MOST_UNITS, expected: `an integer from 0 to ${MOST_UNITS}`, description: 'Units that one partition may use per `timeWindow`. 0 refuses everything.' })
 const TimeWindow = (notes: SchemaOptions = {}) => Type.Union([Type.Number(), Type.String()], { ...notes, expected: DURATION_EXPECTED, description: 'The time that `max` is meant for.' })
 const AlgorithmName = OneOf(['token-bucket', 'sliding-window', 'fixed-window'], {
   default: 'token-bucket', description: 'How requests are counted.'
 })
-const Burst = Type.Integer({ minimum: 1, expected: 'an integer of 1 or more', description: 'Capacity of a token bucket: the most that may be used at one moment. Default: `max`.' })
+const Burst = Type.Integer({ minimum: 1, maximum: MOST_UNITS, expected: `an integer from 1 to ${MOST_UNITS}`, description: 'Capacity of a token bucket: the most that may be used at one moment. Default: `max`.' })
 const By = OneOf(['client', 'ip', 'global'], {
   default: 'client', description: 'Whose budget is charged: the client (its key, else its address), the address, or one budget for all.'
 })

@@ -84,3 +84,9 @@ t.test('an exact quota keeps every product and sum of the algorithms below 2^53'
     if (2 * quota.max >= 2 ** 53) throw new Error('a window in debt leaves 2^53')
   })
 })
+
+t.test('a window counts units only, so any max is exact where a token bucket refuses it', async (t) => {
+  t.notOk(isExact(quotaOf('token-bucket', 999_999_937, DAY_US)))
+  t.ok(isExact(quotaOf('sliding-window', 999_999_937, DAY_US)))
+  t.ok(isExact(quotaOf('fixed-window', 999_999_937, DAY_US)))
+})
