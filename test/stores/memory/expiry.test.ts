@@ -42,6 +42,20 @@ for (const algorithm of ALGORITHMS) {
   })
 }
 
+t.test('inserts drop what has expired, a few slots at a time, without a sweep', async (t) => {
+  const clock = new ManualClock()
+  const store = createMemoryStore({ clock, maxKeys: 10_000, seed: 7 })
+  t.teardown(() => store.close())
+  const limit = limitOf({ max: 1, windowUs: SECOND_US })
+  for (let i = 0; i < 6000; i++) store.take([{ limit, partition: `old:${i}`, cost: 1 }])
+  // Room for the new ones, so that they do not make the table grow: that looks at every slot.
+  for (let i = 0; i < 4000; i++) store.reset([limit], `old:${i}`)
+  clock.advance(SECOND_US)
+  // At most 9600 slots and 2000 removals, 4 looks an insert.
+  for (let i = 0; i < 2900; i++) store.take([{ limit, partition: `new:${i}`, cost: 1 }])
+  t.equal(store.size, 2900)
+})
+
 t.test('a closed store holds nothing and answers all the same', async (t) => {
   const store = createMemoryStore({ clock: new ManualClock(), seed: 7 })
   const limit = limitOf()
