@@ -55,7 +55,7 @@ function inProcess ({ settings, rows }) {
 function checks ({ keys, max, algorithm }) {
   return [
     '#### One check',
-    'Nanoseconds for everything but the headers: find the policy, identify, charge, decide. Addresses are new texts in random order.',
+    'Nanoseconds for everything but the headers: find the policy, identify, charge, decide. Each is the first of a new connection, in random order.',
     keysTable(keys),
     table(
       ['fastify-sluice, by `max`', 'ns', 'refused'],

@@ -5,7 +5,7 @@ import { sluice } from './sluice.js'
 import { threeHeaders } from './three-headers.js'
 
 /*
- * A contestant adds its limit to an application: at most `max` requests per hour and client address, told in the
+ * A contestant adds its limit to an application: at most `max` requests per day and client address, told in the
  * three X-RateLimit headers.
  */
 export const contestants = { bare, threeHeaders, fastifyRateLimit, rateLimiterFlexible, sluice }
@@ -18,4 +18,5 @@ export const limiters = ['fastifyRateLimit', 'rateLimiterFlexible', 'sluice']
 /** So high that nobody reaches it in a run. */
 export const NEVER_REACHED = 10_000_000
 
-export const WINDOW_SECONDS = 3600
+/** So long that a bucket is still in use when its client comes again: dropping full ones would be another test. */
+export const WINDOW_SECONDS = 86_400

@@ -1,4 +1,5 @@
 import { families } from '../addresses.js'
+import { FakeSocket } from '../in-process/exchange.js'
 import { seededRandom } from '../random.js'
 import { startStopwatch } from '../stopwatch.js'
 import { answer } from '../worker.js'
@@ -6,7 +7,7 @@ import { subjects } from './subjects.js'
 
 // The cost of a check in one case, alone in its process.
 
-/** Addresses made, then checked, at a time: more would push the store out of the caches, and real ones are fresh. */
+/** Connections made, then checked, at a time: more would push the store out of the caches, and real ones are fresh. */
 const BATCH = 1000
 
 const { subject, family, keys, options } = JSON.parse(process.argv[2])
@@ -18,7 +19,7 @@ answer(async ({ task, checks }) => {
   switch (task) {
     case 'fill':
       for (let first = 0; first < keys; first += BATCH) {
-        await check(Array.from({ length: Math.min(BATCH, keys - first) }, (_, i) => addressAt(first + i)))
+        await check(Array.from({ length: Math.min(BATCH, keys - first) }, (_, i) => new FakeSocket(addressAt(first + i))))
       }
       return null
     case 'check': {
@@ -26,9 +27,9 @@ answer(async ({ task, checks }) => {
       let ns = 0
       let wallNs = 0
       for (let done = 0; done < checks; done += BATCH) {
-        const addresses = Array.from({ length: BATCH }, () => addressAt(random(keys)))
+        const sockets = Array.from({ length: BATCH }, () => new FakeSocket(addressAt(random(keys))))
         const stop = startStopwatch()
-        refused += await check(addresses)
+        refused += await check(sockets)
         const taken = stop()
         ns += taken.ns
         wallNs += taken.wallNs

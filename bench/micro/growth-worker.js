@@ -1,6 +1,7 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { families } from '../addresses.js'
+import { FakeSocket } from '../in-process/exchange.js'
 import { threadNs } from '../stopwatch.js'
 import { answer } from '../worker.js'
 import { subjects } from './subjects.js'
@@ -26,10 +27,10 @@ answer(async ({ keys, family, burnIn }) => {
   const slow = []
   let totalNs = 0
   for (let index = 0; index < keys; index += BLOCK) {
-    const addresses = block(families[family], index)
+    const sockets = block(families[family], index)
     const startMs = performance.now()
     const startNs = threadNs()
-    check(addresses)
+    check(sockets)
     const ns = threadNs() - startNs
     const endMs = performance.now()
     totalNs += ns
@@ -48,7 +49,7 @@ answer(async ({ keys, family, burnIn }) => {
 })
 
 function block (addressAt, first) {
-  return Array.from({ length: BLOCK }, (_, i) => addressAt(first + i))
+  return Array.from({ length: BLOCK }, (_, i) => new FakeSocket(addressAt(first + i)))
 }
 
 function bytesInUse () {

@@ -20,7 +20,7 @@ export async function captureHook (options) {
   return { app, hook, request }
 }
 
-/** A request of the application's own making, to be used again and again with other addresses. */
+/** A request of the application's own making, to be used again and again with other sockets. */
 export async function captureRequest (app) {
   let captured = null
   app.get('/', (request, reply) => {
@@ -28,8 +28,7 @@ export async function captureRequest (app) {
     reply.send('ok')
   })
   await app.inject('/')
-  const socket = { remoteAddress: '' }
-  // What a request is made of stays; only where it comes from is ours to set.
-  Object.defineProperty(captured.raw, 'socket', { value: socket })
-  return { request: captured, socket }
+  // What a request is made of stays; only the connection it came by is ours to set.
+  Object.defineProperty(captured.raw, 'socket', { value: captured.raw.socket, writable: true })
+  return captured
 }

@@ -3,25 +3,25 @@ import Fastify from 'fastify'
 import { captureHook, captureRequest } from './hook.js'
 
 /*
- * A subject answers with a function that checks the addresses given, one after the other, and counts refusals.
+ * A subject answers with a function that checks a request from each of the sockets, one after the other, and counts refusals.
  */
 export const subjects = { sluice, fastifyRateLimit }
 
 async function sluice (options) {
-  const { hook, request: { request, socket } } = await captureHook(options)
+  const { hook, request } = await captureHook(options)
   // Where everything passes, nothing is ever written to it.
   const reply = { refused: 0, code () { this.refused++; return this }, header () { return this }, send () { return this } }
   let passed = 0
   function next () { passed++ }
 
-  return function check (addresses) {
+  return function check (sockets) {
     passed = 0
-    for (let i = 0; i < addresses.length; i++) {
+    for (let i = 0; i < sockets.length; i++) {
       request.rateLimit = null
-      socket.remoteAddress = addresses[i]
+      request.raw.socket = sockets[i]
       hook(request, reply, next)
     }
-    return addresses.length - passed
+    return sockets.length - passed
   }
 }
 
@@ -29,13 +29,13 @@ async function sluice (options) {
 async function fastifyRateLimit (options) {
   const app = Fastify()
   await app.register(rateLimit, { global: false, ...options })
-  const { request, socket } = await captureRequest(app)
+  const request = await captureRequest(app)
   const checkOne = app.createRateLimit()
 
-  return async function check (addresses) {
+  return async function check (sockets) {
     let refused = 0
-    for (let i = 0; i < addresses.length; i++) {
-      socket.remoteAddress = addresses[i]
+    for (let i = 0; i < sockets.length; i++) {
+      request.raw.socket = sockets[i]
       if ((await checkOne(request)).isExceeded) refused++
     }
     return refused
