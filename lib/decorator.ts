@@ -2,14 +2,18 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { AddressReader } from './clients/address.js'
 import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
 import type { RouteRateLimit } from './config/schema.js'
-import { decide, limitOnce, type RequestPath } from './hook.js'
+import { decide, limitOnce, type Next, type RequestPath } from './hook.js'
 import type { PolicyBook } from './policies/book.js'
 import { standingOf, type Decision, type LimitStanding } from './policies/decision.js'
 import type { Policy } from './policies/policy.js'
 import type { Limit } from './stores/store.js'
 
 /** A hook that limits the requests it sees: for one route's `preHandler`, for `setNotFoundHandler`, and the like. */
-export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+export interface Guard {
+  (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+  /** For a hook of your own that awaits it. Does not settle where the refusal was sent. */
+  (request: FastifyRequest, reply: FastifyReply): Promise<void>
+}
 
 /** Where one partition stands with one limit. */
 export interface PartitionStanding extends LimitStanding {
@@ -68,13 +72,19 @@ export function buildDecorator ({ path, book, addresses, isEnabled }: DecoratorP
 
   function guard (options?: RouteRateLimit): Guard {
     const policy = policyFor(options, 'rateLimit.guard')
-    // A preParsing hook gets the payload before its callback.
-    return function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, ...rest: unknown[]) {
-      const done = rest[rest.length - 1]
-      if (!isCallback(done)) return
-      if (isEnabled) limitOnce(path, policy, request, reply, done)
-      else done()
+    function limit (request: FastifyRequest, reply: FastifyReply, next: Next): void {
+      if (isEnabled) limitOnce(path, policy, request, reply, next)
+      else next()
     }
+    function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+    function rateLimitGuard (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, ...rest: unknown[]): Promise<void> | void {
+      // A preParsing hook gets the payload before its callback.
+      const done = rest[rest.length - 1]
+      if (isCallback(done)) return limit(request, reply, done)
+      return new Promise((resolve, reject) => limit(request, reply, (error) => { error === undefined ? resolve() : reject(error) }))
+    }
+    return rateLimitGuard
   }
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {

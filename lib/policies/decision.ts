@@ -67,7 +67,8 @@ export class Decision {
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */
   charge (units: number): void | Promise<void> {
-    return this.#adjust('charge', units)
+    checkUnits('charge', units)
+    return this.#adjust(units)
   }
 
   /**
@@ -76,12 +77,12 @@ export class Decision {
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */
   refund (units: number): void | Promise<void> {
-    const charged = this.#receipt.standings.reduce((most, standing) => Math.max(most, standing.charged), 0)
     checkUnits('refund', units)
+    const charged = this.#receipt.standings.reduce((most, standing) => Math.max(most, standing.charged), 0)
     const returned = Math.min(units, charged - this.#refunded)
     if (returned === 0) return
     this.#refunded += returned
-    return this.#adjust('refund', -returned)
+    return this.#adjust(-returned)
   }
 
   /** Whether this decision, or one before it on the same request, was made under a policy. */
@@ -89,8 +90,7 @@ export class Decision {
     return this.#policy === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
   }
 
-  #adjust (call: string, units: number): void | Promise<void> {
-    checkUnits(call, Math.abs(units))
+  #adjust (units: number): void | Promise<void> {
     const { atUs, standings } = this.#receipt
     return this.#store.adjust(standings
       .filter((standing) => units > 0 || standing.charged > 0)

@@ -9,7 +9,7 @@ const wrong: ReadonlyArray<readonly [rateLimit: unknown, code: string, message: 
   ['10/s', 'BAD_OPTION', ': expected an object of rate-limit options, or false, got "10/s"'],
   [[{ max: 5 }], 'BAD_OPTION', ': expected an object of rate-limit options, or false, got an array of 1'],
   [() => ({}), 'BAD_OPTION', ': expected an object of rate-limit options, or false, got a function'],
-  [{ max: '5' }, 'BAD_OPTION', '.max: expected an integer of 0 or more, got "5"'],
+  [{ max: '5' }, 'BAD_OPTION', '.max: expected an integer from 0 to 4294967295, got "5"'],
   [{ timeWindow: 'soon' }, 'BAD_OPTION', '.timeWindow: expected a duration such as "10s" or a number of milliseconds, got "soon"'],
   [{ cost: 11 }, 'BAD_OPTION', '.cost: expected at most 10, the capacity of the limit "default", got 11'],
   [{ max: 3, cost: 4 }, 'BAD_OPTION', '.cost: expected at most 3, the capacity of the limit "default", got 4'],
