@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import rateLimitPlugin, { rateLimitPlugin as namedPlugin, type RateLimitOptions, type RouteRateLimit } from 'fastify-sluice'
+import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type LimitStanding, type RateLimitOptions, type RouteRateLimit } from 'fastify-sluice'
+import type { Static } from '@sinclair/typebox'
 import { describe, expect, test } from 'tstyche'
 
 declare const app: FastifyInstance
@@ -94,4 +95,52 @@ describe('fastify.rateLimit', () => {
     expect(app.rateLimit.peek).type.toBeCallableWith('ip:203.0.113.9')
     expect(app.rateLimit.reset('global')).type.toBe<Promise<number>>()
   })
+})
+
+describe('the types of options', () => {
+  test('are those of the schemas', () => {
+    expect<RateLimitOptions>().type.toBe<Static<typeof RateLimitOptionsSchema>>()
+    expect<RouteRateLimit>().type.toBe<Static<typeof RouteRateLimitSchema>>()
+  })
+
+  test('refuse wrong values on a route', () => {
+    expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { max: '5' } } }, async () => 'hello')
+    expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { by: 'everyone' } } }, async () => 'hello')
+    expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { cost: async () => 1 } } }, async () => 'hello')
+  })
+
+  // Fastify infers the rest of a config from the literal, so that a misspelt key compiles there; the declaration throws.
+  test('know each key', () => {
+    expect<keyof RouteRateLimit>().type.toBe<
+      'max' | 'timeWindow' | 'limits' | 'algorithm' | 'burst' | 'by' | 'cost' | 'groupId' | 'mode' | 'hook' |
+      'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded'
+    >()
+  })
+})
+
+describe('a decision', () => {
+  test('is what request.rateLimit holds, and what check answers', () => {
+    expect<FastifyRequest['rateLimit']>().type.toBe<Decision | null>()
+    expect(app.rateLimit.check({} as FastifyRequest)).type.toBe<Promise<Decision | null>>()
+    expect<Decision['standings']>().type.toBe<readonly LimitStanding[]>()
+  })
+
+  test('cannot be written to', () => {
+    expect<Decision>().type.toHaveProperty('outcome')
+    expect<Pick<Decision, 'remaining'>>().type.toBe<{ readonly remaining: number }>()
+  })
+
+  test('makes a RateLimitError', () => {
+    expect(RateLimitError).type.toBeConstructableWith({} as Decision)
+    expect(RateLimitError).type.not.toBeConstructableWith('slow down')
+    expect(new RateLimitError({} as Decision)).type.toBeAssignableTo<Error>()
+  })
+})
+
+test('a guard fits every hook, and may be awaited', () => {
+  const guard = app.rateLimit()
+  app.get('/', { onRequest: guard, preValidation: [guard], preHandler: guard }, async () => 'hello')
+  app.addHook('preHandler', guard)
+  app.addHook('preHandler', async (request, reply) => { await guard(request, reply) })
+  expect(app.rateLimit).type.not.toBeCallableWith({ max: '5' })
 })
