@@ -1,6 +1,7 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { warnings } from '../errors.js'
 import type { PolicyBook } from './book.js'
+import { routeConfigReader } from './route-config.js'
 import type { Phase, Policy } from './policy.js'
 
 /** Where a route's config keeps which table knows it, and under which number. */
@@ -15,6 +16,7 @@ export interface RouteMark {
 /** Finds the policy of a request: by number for declared routes, by its config for those that came before the plugin. */
 export class RouteTable {
   readonly #book: PolicyBook
+  readonly #configOf = routeConfigReader()
   readonly #policies: (Policy | null)[] = []
   /** Routes that were declared before the plugin was loaded; `Error` where their config is wrong. */
   readonly #late = new WeakMap<object, Policy | null | Error>()
@@ -39,14 +41,14 @@ export class RouteTable {
    * An Error where the config of a route that was declared before the plugin is wrong.
    */
   policyAt (phase: Phase, request: FastifyRequest): Policy | null | Error {
-    const { config } = request.routeOptions
+    const config = this.#configOf(request)
     const mark = config[kRoute]
     if (mark?.table === this) {
       const policy = this.#policies[mark.index]
       // In a later phase the hook in the route's own array applies it.
       return phase === 'onRequest' && policy?.hook === phase ? policy : null
     }
-    const policy = request.is404 ? this.#book.fallback : this.#latePolicy(request, config)
+    const policy = config.url === undefined ? this.#book.fallback : this.#latePolicy(request, config)
     if (policy instanceof Error) return phase === 'onRequest' ? policy : null
     return policy !== null && this.#undeclaredPhase(policy) === phase ? policy : null
   }
@@ -67,8 +69,10 @@ export class RouteTable {
 
   #compileLate ({ method = [], url = '', config }: FastifyRequest['routeOptions']): Policy | null | Error {
     try {
+      // HEAD may be asked for first, and does not tell which methods its GET was declared with.
+      const methods = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : method
       // Constraints are not known here, so routes of one URL are told apart by their options.
-      const policy = this.#book.policyOf({ method, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit })
+      const policy = this.#book.policyOf({ method: methods, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit })
       if (policy !== null && this.#undeclaredPhase(policy) !== policy.hook) {
         process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${policy.hook}; await the registration first`, { code: warnings.lateHook })
       }
