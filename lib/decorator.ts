@@ -89,7 +89,7 @@ export function buildDecorator ({ path, book, addresses, isEnabled }: DecoratorP
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
     const policy = policyFor(options, 'rateLimit.check')
-    return isEnabled ? (await decide(path, policy, request)).decision : null
+    return isEnabled ? await decide(path, policy, request) : null
   }
 
   async function peek (text: string): Promise<PartitionStanding[]> {
@@ -109,7 +109,7 @@ export function buildDecorator ({ path, book, addresses, isEnabled }: DecoratorP
 function charges ({ by }: Limit, partition: string): boolean {
   switch (by) {
     case 'global': return partition === GLOBAL_PARTITION
-    case 'ip': return partition.startsWith('ip:')
+    case 'ip': return partition !== GLOBAL_PARTITION && !partition.startsWith('key')
     case 'client': return partition !== GLOBAL_PARTITION
     default: return by satisfies never
   }

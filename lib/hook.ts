@@ -8,7 +8,7 @@ import { Decision } from './policies/decision.js'
 import type { Observer, Policy } from './policies/policy.js'
 import type { HeaderWriter } from './response/headers.js'
 import { refuse } from './response/refuse.js'
-import type { Charge, Receipt, Store } from './stores/store.js'
+import type { Charge, Store } from './stores/store.js'
 
 /** What the path of a request needs; built once per registration. */
 export interface RequestPath {
@@ -26,11 +26,11 @@ export type Next = (error?: Error) => void
  * With a store that answers in the same turn, and no asynchronous key, all of it happens in this turn.
  */
 export function limitRequest (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
-  const decided = decide(path, policy, request)
-  if (isThenable(decided)) {
-    decided.then((settled) => answer(path, policy, request, reply, settled, next), next)
+  const decision = decide(path, policy, request)
+  if (decision instanceof Promise) {
+    decision.then((settled) => answer(path, policy, request, reply, settled, next), next)
   } else {
-    answer(path, policy, request, reply, decided, next)
+    answer(path, policy, request, reply, decision, next)
   }
 }
 
@@ -40,29 +40,19 @@ export function limitOnce (path: RequestPath, policy: Policy, request: FastifyRe
   else limitRequest(path, policy, request, reply, next)
 }
 
-/** What a decision was made of: headers and problem read the receipt, the application the decision. */
-export interface Decided {
-  readonly decision: Decision
-  readonly receipt: Receipt
-}
-
 /** Identify the client and charge it. */
-export function decide (path: RequestPath, policy: Policy, request: FastifyRequest): Decided | Promise<Decided> {
+export function decide (path: RequestPath, policy: Policy, request: FastifyRequest): Decision | Promise<Decision> {
   const client = path.identifier.identify(request, policy)
   return client instanceof Promise
     ? client.then((identified) => charge(path, policy, request, identified))
     : charge(path, policy, request, client)
 }
 
-function charge (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decided | Promise<Decided> {
+function charge (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decision | Promise<Decision> {
   const receipt = path.store.take(chargesOf(path, policy, request, client))
   return receipt instanceof Promise
-    ? receipt.then((settled) => decided(path, policy, request, client, settled))
-    : decided(path, policy, request, client, receipt)
-}
-
-function decided (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, receipt: Receipt): Decided {
-  return { decision: new Decision(policy, client, receipt, path.store, request.rateLimit), receipt }
+    ? receipt.then((settled) => new Decision(policy, client, settled, path.store, request.rateLimit))
+    : new Decision(policy, client, receipt, path.store, request.rateLimit)
 }
 
 function chargesOf (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Charge[] {
@@ -84,15 +74,15 @@ function partitionOf (path: RequestPath, by: Charge['limit']['by'], request: Fas
   }
 }
 
-function answer (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, { decision, receipt }: Decided, next: Next): void {
+function answer (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
   request.rateLimit = decision
-  path.writeHeaders(reply, policy, decision, receipt)
+  path.writeHeaders(reply, policy, decision)
   if (decision.outcome === 'allowed') {
     if (policy.onExceeding !== null) observe(path, 'onExceeding', policy.onExceeding, request, decision)
     next()
   } else {
     if (policy.onExceeded !== null) observe(path, 'onExceeded', policy.onExceeded, request, decision)
-    refuse(request, reply, policy, decision, receipt, path.faults, next)
+    refuse(request, reply, policy, decision, path.faults, next)
   }
 }
 

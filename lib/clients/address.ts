@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { ANONYMOUS, type Client } from './client.js'
 
@@ -14,7 +14,7 @@ const GENERATION = 16_384
 /**
  * Turns the text of an address into the client that it stands for: IPv4-mapped addresses as IPv4, and IPv6
  * addresses by their subnet, for a subscriber has at least a /64 and often a /56 of them to choose from (RIPE-690).
- * Parsing costs microseconds, so answers are remembered, in bounded memory.
+ * Parsing IPv6 costs microseconds, so answers are remembered, in bounded memory.
  */
 export class AddressReader {
   readonly #ipv6Subnet: number
@@ -30,6 +30,7 @@ export class AddressReader {
   /** The client at a request's address. Whatever is no address is one client, `unknown`. */
   clientAt (text: string | undefined): Client {
     if (text === undefined || text.length > LONGEST_ADDRESS) return this.#unknown
+    if (isDottedQuad(text)) return ipClient(text)
     const known = this.#young.get(text)
     if (known !== undefined) return known
     const client = this.#old.get(text) ?? this.#read(text) ?? this.#unknown
@@ -38,7 +39,7 @@ export class AddressReader {
       this.#old = this.#young
       this.#young = new Map()
     }
-    this.#young.set(text, client)
+    this.#young.set(detached(text), client)
     return client
   }
 
@@ -57,7 +58,7 @@ export class AddressReader {
 
 /** The canonical text of an address, an IPv6 one as its subnet (`2001:db8:0:ab00::/56`); `null` when it is none. */
 export function canonicalAddress (text: string, ipv6Subnet: number): string | null {
-  if (isIPv4(text)) return text
+  if (isDottedQuad(text)) return text
   // Node's reading is strict, so that no address has two spellings: 127.1 and 0177.0.0.1 are none.
   if (!isIPv6(text)) return null
   const address = ipaddr.IPv6.parse(text)
@@ -67,11 +68,43 @@ export function canonicalAddress (text: string, ipv6Subnet: number): string | nu
   return ipv6Subnet === 128 ? masked.toRFC5952String() : `${masked.toRFC5952String()}/${ipv6Subnet}`
 }
 
+/**
+ * Whether a text is an IPv4 address in its one canonical spelling.
+ * Written out: a look-up in a table of known addresses costs more, once there are many of them.
+ */
+function isDottedQuad (text: string): boolean {
+  let octets = 1
+  let digits = 0
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0x2e) {
+      if (digits === 0 || octets === 4) return false
+      octets++
+      digits = 0
+      value = 0
+    } else {
+      const digit = code - 0x30
+      if (digit < 0 || digit > 9 || (digits > 0 && value === 0)) return false
+      value = value * 10 + digit
+      if (value > 255) return false
+      digits++
+    }
+  }
+  return octets === 4 && digits > 0
+}
+
+/** A copy: a text cut out of a header would keep all of that header alive for as long as it is remembered. */
+function detached (text: string): string {
+  return Buffer.from(text).toString()
+}
+
 function maskOf (partIndex: number, subnetBits: number): number {
   const bits = Math.min(16, Math.max(0, subnetBits - partIndex * 16))
   return (0xffff << (16 - bits)) & 0xffff
 }
 
 function ipClient (id: string): Client {
-  return { kind: 'ip', id, tier: ANONYMOUS, partition: `ip:${id}` }
+  // Joining texts costs more than all the rest, so an address is its own partition; all others have a colon after a word.
+  return { kind: 'ip', id, tier: ANONYMOUS, partition: id }
 }

@@ -6,7 +6,7 @@ export interface Client {
   readonly id: string
   /** The class of client whose limits apply. */
   readonly tier: string
-  /** The partition as text, such as `ip:203.0.113.9`: kind and id, with long ids hashed. */
+  /** Whose buckets these are: the address, or the kind and the id (`key:abc`), with long ids hashed. */
   readonly partition: string
 }
 

@@ -11,6 +11,8 @@ export interface LimitStanding {
   readonly name: string
   /** The capacity: `burst` of a token bucket, else `max`. */
   readonly limit: number
+  readonly max: number
+  readonly windowMs: number
   readonly remaining: number
   readonly resetAfterMs: number
   readonly retryAfterMs: number | 'never'
@@ -129,6 +131,8 @@ export function standingOf (standing: Standing): LimitStanding {
   return {
     name: limit.name,
     limit: limit.capacity,
+    max: limit.max,
+    windowMs: limit.windowUs / 1000,
     remaining: standing.remaining,
     resetAfterMs: Math.ceil(standing.resetUs / 1000),
     retryAfterMs: retryMs(standing),

@@ -2,12 +2,11 @@ import type { FastifyReply } from 'fastify'
 import type { RateLimitOptions } from '../config/schema.js'
 import type { Decision } from '../policies/decision.js'
 import type { Policy } from '../policies/policy.js'
-import type { Receipt } from '../stores/store.js'
 import { writeRateLimitDraft } from './ratelimit-draft.js'
 import { writeXRateLimit } from './x-ratelimit.js'
 
 /** Tells a client where it stands. Called for every counted response. */
-export type HeaderWriter = (reply: FastifyReply, policy: Policy, decision: Decision, receipt: Receipt) => void
+export type HeaderWriter = (reply: FastifyReply, policy: Policy, decision: Decision) => void
 
 /** The writer of a dialect. A policy that only tries limits in shadow mode writes nothing. */
 export function headerWriter (dialect: NonNullable<RateLimitOptions['headers']>): HeaderWriter {
@@ -15,13 +14,13 @@ export function headerWriter (dialect: NonNullable<RateLimitOptions['headers']>)
     case 'x-ratelimit': return (reply, policy, decision) => {
       if (policy.isEnforced) writeXRateLimit(reply, decision)
     }
-    case 'ratelimit': return (reply, policy, _decision, receipt) => {
-      if (policy.isEnforced) writeRateLimitDraft(reply, policy, receipt)
+    case 'ratelimit': return (reply, policy, decision) => {
+      if (policy.isEnforced) writeRateLimitDraft(reply, policy, decision)
     }
-    case 'both': return (reply, policy, decision, receipt) => {
+    case 'both': return (reply, policy, decision) => {
       if (!policy.isEnforced) return
       writeXRateLimit(reply, decision)
-      writeRateLimitDraft(reply, policy, receipt)
+      writeRateLimitDraft(reply, policy, decision)
     }
     case 'off': return () => {}
     default: return dialect satisfies never

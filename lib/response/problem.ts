@@ -1,5 +1,4 @@
 import type { Decision, LimitStanding } from '../policies/decision.js'
-import type { Receipt } from '../stores/store.js'
 import { durationWords } from './duration-words.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
@@ -13,13 +12,13 @@ export function retryAfterSeconds (decision: Decision): number | null {
 }
 
 /** The body of a refusal (RFC 9457) as a finished string: a route's response schema would mangle an object. */
-export function quotaExceeded (decision: Decision, receipt: Receipt, requestId: string): string {
+export function quotaExceeded (decision: Decision, requestId: string): string {
   const retryAfter = retryAfterSeconds(decision)
   return JSON.stringify({
     type: QUOTA_EXCEEDED,
     title: 'Quota Exceeded',
     status: 429,
-    detail: detailOf(decision, receipt, retryAfter),
+    detail: detailOf(decision, retryAfter),
     instance: requestId,
     'violated-policies': decision.standings.filter(isViolated).map((standing) => standing.name),
     limit: decision.limit,
@@ -32,9 +31,9 @@ function isViolated (standing: LimitStanding): boolean {
   return standing.isExceeded && standing.mode === 'enforce'
 }
 
-function detailOf (decision: Decision, receipt: Receipt, retryAfter: number | null): string {
-  const standing = receipt.standings.find(({ limit }) => limit.name === decision.limitName)
-  const quota = standing === undefined ? '' : ` of ${standing.limit.max} per ${durationWords(standing.limit.windowUs / 1000)}`
+function detailOf (decision: Decision, retryAfter: number | null): string {
+  const standing = decision.standings.find(({ name }) => name === decision.limitName)
+  const quota = standing === undefined ? '' : ` of ${standing.max} per ${durationWords(standing.windowMs)}`
   const name = `Limit '${decision.limitName}'${quota}`
   if (retryAfter !== null) return `${name} exceeded. Retry in ${durationWords(retryAfter * 1000)}.`
   if (decision.limit === 0) return `${name} exceeded. No requests are taken here at present; waiting a while does not change that.`

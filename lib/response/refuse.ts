@@ -2,14 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FaultLog } from '../observability/fault-log.js'
 import type { Decision } from '../policies/decision.js'
 import type { Policy } from '../policies/policy.js'
-import type { Receipt } from '../stores/store.js'
 import { quotaExceeded, retryAfterSeconds } from './problem.js'
 
 /**
  * Answer 429. An Error of the application's own making goes to `next`, so that its error handler writes the answer;
  * anything else is sent here, and `next` is not called.
  */
-export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, receipt: Receipt, faults: FaultLog, next: (error: Error) => void): void {
+export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, faults: FaultLog, next: (error: Error) => void): void {
   reply.code(429)
   // RFC 6585, section 4: a 429 must not be stored by a cache.
   reply.header('cache-control', 'no-store')
@@ -23,7 +22,7 @@ export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Po
   } else if (own !== null) {
     reply.serializer(asIs).header('content-type', 'application/json; charset=utf-8').send(own)
   } else {
-    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(quotaExceeded(decision, receipt, request.id))
+    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(quotaExceeded(decision, request.id))
   }
 }
 
