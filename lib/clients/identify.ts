@@ -9,25 +9,25 @@ import { warnAboutForwarding } from './proxy-warnings.js'
 /** How long a key may take before the address is counted instead, milliseconds. */
 const KEY_DEADLINE_MS = 1000
 
+/** A proxy forwards every request, so one that has not shown in so many is not there, and need not be looked for. */
+const SUSPICIONS = 1000
+
 /** Finds out who is asking. A key that cannot be had never makes a request free: its address is charged. */
 export class Identifier {
   readonly #addresses: AddressReader
   readonly #faults: FaultLog
-  /** Whether a forwarding header would be a surprise that nobody was told of yet. */
-  #isForwardingUnexpected: boolean
+  /** Requests in which a forwarding header would still be a surprise worth a warning. */
+  #suspicions: number
 
   constructor (addresses: AddressReader, faults: FaultLog, isForwardingUnexpected: boolean) {
     this.#addresses = addresses
     this.#faults = faults
-    this.#isForwardingUnexpected = isForwardingUnexpected
+    this.#suspicions = isForwardingUnexpected ? SUSPICIONS : 0
   }
 
   /** The client behind the request's address. */
   byAddress (request: FastifyRequest): Client {
-    if (this.#isForwardingUnexpected && request.headers['x-forwarded-for'] !== undefined) {
-      this.#isForwardingUnexpected = false
-      warnAboutForwarding()
-    }
+    if (this.#suspicions > 0) this.#suspectForwarding(request)
     try {
       return this.#addresses.clientAt(request.ip)
     } catch (error) {
@@ -40,6 +40,13 @@ export class Identifier {
   /** The client as the policy sees it: its key if one is generated, else its address. */
   identify (request: FastifyRequest, policy: Policy): Client | Promise<Client> {
     return policy.keyGenerator === null ? this.byAddress(request) : this.#byKey(request, policy.keyGenerator)
+  }
+
+  #suspectForwarding (request: FastifyRequest): void {
+    this.#suspicions--
+    if (request.headers['x-forwarded-for'] === undefined) return
+    this.#suspicions = 0
+    warnAboutForwarding()
   }
 
   #byKey (request: FastifyRequest, keyGenerator: NonNullable<Policy['keyGenerator']>): Client | Promise<Client> {
