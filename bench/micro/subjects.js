@@ -10,7 +10,7 @@ export const subjects = { sluice, fastifyRateLimit }
 async function sluice (options) {
   const { hook, request } = await captureHook(options)
   // Where everything passes, nothing is ever written to it.
-  const reply = { refused: 0, code () { this.refused++; return this }, header () { return this }, send () { return this } }
+  const reply = { refused: 0, code () { this.refused++; return this }, header () { return this }, serializer () { return this }, send () { return this } }
   let passed = 0
   function next () { passed++ }
 
