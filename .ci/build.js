@@ -2,7 +2,7 @@
 // so that whoever needs dist (a test, an example) can ask for it without paying twice.
 /* c8 ignore start */ // tap.config.ts runs this, and tap would report it as untested
 import { execFileSync } from 'node:child_process'
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -22,6 +22,7 @@ if (!(process.argv.includes('--if-stale') && isFresh())) {
   rmSync('dist', { recursive: true, force: true })
   try {
     execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
+    cpSync('lib/stores/redis/scripts', 'dist/stores/redis/scripts', { recursive: true })
   } catch {
     process.exitCode = 1 // tsc has said why
   }

@@ -3,6 +3,7 @@ import type { AddressReader } from './clients/address.js'
 import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
 import type { RouteRateLimit } from './config/schema.js'
 import { decide, limitOnce, type Next, type RequestPath } from './hook.js'
+import { healthOf, type Health, type HealthSource } from './observability/health.js'
 import type { PolicyBook } from './policies/book.js'
 import { standingOf, type Decision, type LimitStanding } from './policies/decision.js'
 import type { Policy } from './policies/policy.js'
@@ -47,6 +48,8 @@ export interface RateLimitDecorator {
   peek (partition: string): Promise<PartitionStanding[]>
   /** Forget what a partition used, in all scopes. Answers how many buckets there were. Rejects as `peek`. */
   reset (partition: string): Promise<number>
+  /** How the store is. Answers within the deadline, also while the store hangs. */
+  health (): Promise<Health>
 }
 
 /** The parts that the decorator puts into users' hands. */
@@ -55,9 +58,10 @@ export interface DecoratorParts {
   readonly book: PolicyBook
   readonly addresses: AddressReader
   readonly isEnabled: boolean
+  readonly health: HealthSource
 }
 
-export function buildDecorator ({ path, book, addresses, isEnabled }: DecoratorParts): RateLimitDecorator {
+export function buildDecorator ({ path, book, addresses, isEnabled, health }: DecoratorParts): RateLimitDecorator {
   const policies = new WeakMap<RouteRateLimit, Policy>()
 
   function policyFor (options: RouteRateLimit | undefined, place: string): Policy {
@@ -102,7 +106,7 @@ export function buildDecorator ({ path, book, addresses, isEnabled }: DecoratorP
     return await path.store.reset(book.limits(), partitionOf(text, addresses))
   }
 
-  return Object.assign((options?: RouteRateLimit) => guard(options), { guard, check, peek, reset })
+  return Object.assign((options?: RouteRateLimit) => guard(options), { guard, check, peek, reset, health: () => healthOf(health) })
 }
 
 /** Whether a limit can have a bucket for a partition at all. */

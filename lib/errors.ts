@@ -31,6 +31,10 @@ export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: exp
 /** the most that one registration keeps */
 export const FST_SLUICE_TOO_MANY_GROUPS = createError('FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients')
 
+/** place, the URL */
+export const FST_SLUICE_ROUTE_TAKEN = createError('FST_SLUICE_ROUTE_TAKEN', '%s: the application has a route %s already; give another path, or false')
+/** why, and Redis's own word for it */
+export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
 /** cause: what is wrong */
 export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 'The rate limit of this route is misconfigured', 503)
 

@@ -7,13 +7,18 @@ import { costOf } from './policies/cost.js'
 import { Decision } from './policies/decision.js'
 import type { Observer, Policy } from './policies/policy.js'
 import type { HeaderWriter } from './response/headers.js'
-import { refuse } from './response/refuse.js'
-import type { Charge, Store } from './stores/store.js'
+import { refuse, refuseUnavailable } from './response/refuse.js'
+import type { MemoryStore } from './stores/memory/store.js'
+import { isUnavailable, type Answer, type Charge, type Store } from './stores/store.js'
 
 /** What the path of a request needs; built once per registration. */
 export interface RequestPath {
   readonly identifier: Identifier
   readonly store: Store
+  /** Decides where the store cannot and the failure mode is `local`; the store itself where that is the memory. */
+  readonly local: MemoryStore
+  /** When to come back after a 503, seconds. */
+  readonly retryUnavailableSeconds: number
   readonly writeHeaders: HeaderWriter
   readonly faults: FaultLog
 }
@@ -49,10 +54,18 @@ export function decide (path: RequestPath, policy: Policy, request: FastifyReque
 }
 
 function charge (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decision | Promise<Decision> {
-  const receipt = path.store.take(chargesOf(path, policy, request, client))
-  return receipt instanceof Promise
-    ? receipt.then((settled) => new Decision(policy, client, settled, path.store, request.rateLimit))
-    : new Decision(policy, client, receipt, path.store, request.rateLimit)
+  const charges = chargesOf(path, policy, request, client)
+  const answer = path.store.take(charges)
+  return answer instanceof Promise
+    ? answer.then((settled) => conclude(path, policy, request, client, charges, settled))
+    : conclude(path, policy, request, client, charges, answer)
+}
+
+function conclude (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, charges: Charge[], answer: Answer): Decision {
+  if (!isUnavailable(answer)) return new Decision(policy, client, answer, path.store, request.rateLimit)
+  return policy.failureMode === 'local'
+    ? new Decision(policy, client, path.local.take(charges), path.local, request.rateLimit)
+    : new Decision(policy, client, null, path.store, request.rateLimit)
 }
 
 function chargesOf (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Charge[] {
@@ -76,13 +89,22 @@ function partitionOf (path: RequestPath, by: Charge['limit']['by'], request: Fas
 
 function answer (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
   request.rateLimit = decision
-  path.writeHeaders(reply, policy, decision)
-  if (decision.outcome === 'allowed') {
-    if (policy.onExceeding !== null) observe(path, 'onExceeding', policy.onExceeding, request, decision)
-    next()
-  } else {
-    if (policy.onExceeded !== null) observe(path, 'onExceeded', policy.onExceeded, request, decision)
-    refuse(request, reply, policy, decision, path.faults, next)
+  switch (decision.outcome) {
+    case 'allowed':
+      path.writeHeaders(reply, policy, decision)
+      if (policy.onExceeding !== null) observe(path, 'onExceeding', policy.onExceeding, request, decision)
+      next()
+      return
+    case 'rejected':
+      path.writeHeaders(reply, policy, decision)
+      if (policy.onExceeded !== null) observe(path, 'onExceeded', policy.onExceeded, request, decision)
+      refuse(request, reply, policy, decision, path.faults, next)
+      return
+    case 'unavailable':
+      if (policy.failureMode === 'closed') refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next)
+      else next()
+      return
+    default: decision.outcome satisfies never
   }
 }
 

@@ -1,14 +1,17 @@
 import cluster from 'node:cluster'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { buildBackend, retryUnavailableSeconds } from './backend.js'
 import { AddressReader } from './clients/address.js'
 import { Identifier } from './clients/identify.js'
 import { warnAboutProxies } from './clients/proxy-warnings.js'
 import { systemClock, type Clock } from './clock.js'
+import { checkBackendOptions } from './config/backend-options.js'
 import { checkOptions } from './config/check.js'
 import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { buildDecorator } from './decorator.js'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
+import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next, type RequestPath } from './hook.js'
 import { FaultLog } from './observability/fault-log.js'
 import { PolicyBook } from './policies/book.js'
@@ -17,33 +20,35 @@ import type { Phase } from './policies/policy.js'
 import { RouteTable } from './policies/route-table.js'
 import { addScopeHook, appendRouteHook } from './phases.js'
 import { headerWriter } from './response/headers.js'
-import { MemoryStore } from './stores/memory/store.js'
 
 /** Build the plugin over a clock; tests bring their own. */
 export function buildRateLimitPlugin (clock: Clock) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, options: RateLimitOptions) {
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
+    checkBackendOptions(options)
     refuseSecondRegistration(fastify)
 
     const book = new PolicyBook(options.name ?? nameOf(fastify), options)
     const routes = new RouteTable(book)
     const addresses = new AddressReader(options.ipv6Subnet ?? 56)
     const faults = new FaultLog(fastify.log, clock)
-    const store = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
+    const backend = await buildBackend(options, clock, fastify.log, faults)
     const path: RequestPath = {
       identifier: new Identifier(addresses, faults, warnAboutProxies(fastify)),
-      store,
+      store: backend.store,
+      local: backend.local,
+      retryUnavailableSeconds: retryUnavailableSeconds(options),
       writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
       faults
     }
     const isEnabled = options.enabled ?? true
-    const decorator = buildDecorator({ path, book, addresses, isEnabled })
-    warnAboutCluster()
+    const decorator = buildDecorator({ path, book, addresses, isEnabled, health: backend.health })
+    if (options.redis === undefined) warnAboutCluster()
 
     fastify.decorate('rateLimit', decorator)
     // A scope inside another registration's has it already.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
-    fastify.addHook('onClose', async () => { await store.close() })
+    fastify.addHook('onClose', async () => { await backend.close() })
 
     /** Whether this registration is the innermost one around a scope: that one decides. */
     function isOurs (scope: FastifyInstance): boolean {
@@ -61,6 +66,7 @@ export function buildRateLimitPlugin (clock: Clock) {
       })
     })
 
+    mountHealthRoute(fastify, options.health, backend.health)
     if (!isEnabled) return
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
     if (book.base.hook !== 'onRequest') addScopeHook(fastify, book.base.hook, limitAt(book.base.hook))

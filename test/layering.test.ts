@@ -19,14 +19,14 @@ const ROOMS: Readonly<Record<string, Row>> = {
   algorithms: { values: [], types: [] }, // pure functions: not even a clock
   clock: { values: [], types: [] },
   errors: { values: [], types: ['policies'] }, // a refusal's error carries its decision
-  config: { values: ['errors'], types: ['policies'] }, // callbacks in the options receive a decision
+  config: { values: ['errors'], types: ['policies', 'stores'] }, // callbacks in the options receive a decision; redis is a store's target
   stores: { values: ['algorithms', 'errors'], types: ['clock'] },
-  resilience: { values: ['errors'], types: ['clock', 'observability', 'stores'] },
+  resilience: { values: ['errors', 'stores'], types: ['clock', 'observability'] }, // wraps the contract of stores
   clients: { values: ['config', 'errors'], types: PLAIN_TYPES },
   // Compiling validates, converts units, and words what every response of the policy will say.
   policies: { values: ['algorithms', 'config', 'errors', 'response'], types: PLAIN_TYPES },
   response: { values: ['errors'], types: PLAIN_TYPES },
-  observability: { values: ['errors'], types: PLAIN_TYPES }
+  observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] }
 }
 
 // Where a package may be imported: the beginning of a path in lib. Types count too.

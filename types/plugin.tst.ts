@@ -61,7 +61,7 @@ describe('config.rateLimit', () => {
           keyGenerator: async (request) => request.ip,
           onExceeded: (request, decision) => {
             expect(request).type.toBe<FastifyRequest>()
-            expect(decision.outcome).type.toBe<'allowed' | 'rejected'>()
+            expect(decision.outcome).type.toBe<'allowed' | 'rejected' | 'unavailable'>()
           },
           errorResponseBuilder: (_request, decision) => ({ wait: decision.retryAfterMs })
         }
@@ -113,7 +113,7 @@ describe('the types of options', () => {
   test('know each key', () => {
     expect<keyof RouteRateLimit>().type.toBe<
       'max' | 'timeWindow' | 'limits' | 'algorithm' | 'burst' | 'by' | 'cost' | 'groupId' | 'mode' | 'hook' |
-      'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded'
+      'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'failureMode'
     >()
   })
 })

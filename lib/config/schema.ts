@@ -1,6 +1,7 @@
 import { Type, type SchemaOptions, type Static, type TSchema } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Decision } from '../policies/decision.js'
+import type { RedisTarget } from '../stores/redis/connect.js'
 import { DURATION_EXPECTED } from './durations.js'
 
 /*
@@ -74,6 +75,9 @@ const policyOptions = {
   hook: Type.Optional(OneOf(['onRequest', 'preParsing', 'preValidation', 'preHandler'], {
     default: 'onRequest', description: 'When a request is counted.'
   })),
+  failureMode: Type.Optional(OneOf(['local', 'open', 'closed'], {
+    default: 'local', description: 'What holds while Redis cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
+  })),
   keyGenerator: Type.Optional(Callback<(request: FastifyRequest) => string | Promise<string>>({
     expected: 'a function', description: 'Names the client, in place of its address. An empty key, or a failure, counts the address and is logged.'
   })),
@@ -103,6 +107,25 @@ export const RateLimitOptionsSchema = Type.Object({
     maxKeys: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_777_216, default: 100_000, expected: 'an integer from 1 to 16777216', description: 'Buckets kept in memory. Past it the buckets nearest to full make room.' }))
   }, { additionalProperties: false, expected: 'an object: { maxKeys? }', description: 'The memory store.' })),
   ipv6Subnet: Type.Optional(Type.Integer({ minimum: 1, maximum: 128, default: 56, expected: 'an integer from 1 to 128', description: 'IPv6 addresses with the same first bits are one client.' })),
+  redis: Type.Optional(Type.Unsafe<RedisTarget>(Type.Any({
+    expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client', description: 'Redis (6.2 or newer) or Valkey, for limits that hold across instances. A client of yours is used as it is, and never closed.'
+  }))),
+  keyPrefix: Type.Optional(Type.String({ pattern: '^[^{}\\s]{0,64}$', default: 'sluice:', expected: 'at most 64 characters without braces and spaces', description: 'What every key in Redis begins with.' })),
+  deadline: Type.Optional(Type.Integer({ minimum: 1, maximum: 5000, default: 50, expected: 'an integer from 1 to 5000', description: 'Milliseconds that a call to Redis may take, connecting and queueing included. Then the failure mode applies.' })),
+  breaker: Type.Optional(Type.Object({
+    failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 5, expected: 'an integer of 1 or more', description: 'Failed calls, if they are at least half of the calls in `within`, after which none is made for `openFor`.' })),
+    within: Type.Optional(Type.Union([Type.Number(), Type.String()], { default: '10s', expected: DURATION_EXPECTED, description: 'The time in which failed calls are counted.' })),
+    openFor: Type.Optional(Type.Union([Type.Number(), Type.String()], { default: '5s', expected: DURATION_EXPECTED, description: 'How long no call is made; then a single probe decides.' }))
+  }, { additionalProperties: false, expected: 'an object: { failures?, within?, openFor? }', description: 'Keeps calls from a Redis that fails.' })),
+  connections: Type.Optional(Type.Integer({ minimum: 1, maximum: 16, default: 1, expected: 'an integer from 1 to 16', description: 'Connections to Redis.' })),
+  maxPending: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000, expected: 'an integer from 1 to 1000000', description: 'Requests that may wait for Redis at once. Past it the failure mode applies.' })),
+  health: Type.Optional(Type.Union([
+    Type.Literal(false),
+    Type.Object({
+      path: Type.Optional(Type.String({ pattern: '^/' })),
+      allow: Type.Optional(Type.Array(Type.String()))
+    }, { additionalProperties: false })
+  ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
   headers: Type.Optional(OneOf(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
   }))

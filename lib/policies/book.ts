@@ -105,7 +105,9 @@ export class PolicyBook {
 }
 
 function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {
-  const { name, global, enabled, memory, ipv6Subnet, headers, ...policy } = options
+  const {
+    name, global, enabled, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, headers, ...policy
+  } = options
   return policy
 }
 

@@ -13,7 +13,7 @@ import type { Policy } from './policy.js'
  */
 export function compilePolicy (registration: string, draft: PolicyDraft, place: string): Policy {
   const limits = draft.limits.map((limit) => compileLimit(registration, draft.scope, limit))
-  const { cost, hook, keyGenerator, errorResponseBuilder, onExceeding, onExceeded } = draft.options
+  const { cost, hook, failureMode, keyGenerator, errorResponseBuilder, onExceeding, onExceeded } = draft.options
   if (typeof cost === 'number') checkCost(cost, limits, place)
   return {
     scope: draft.scope,
@@ -21,6 +21,7 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
     cost,
     hook,
+    failureMode,
     keyGenerator: keyGenerator ?? null,
     errorResponseBuilder: errorResponseBuilder ?? null,
     onExceeding: onExceeding ?? null,

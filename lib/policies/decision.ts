@@ -4,7 +4,7 @@ import type { Receipt, Standing, Store } from '../stores/store.js'
 import type { Policy } from './policy.js'
 
 /** What became of a request. */
-export type Outcome = 'allowed' | 'rejected'
+export type Outcome = 'allowed' | 'rejected' | 'unavailable'
 
 /** Where one limit stands after the request, as users see it. */
 export interface LimitStanding {
@@ -38,29 +38,39 @@ export class Decision {
   readonly retryAfterMs: number | 'never'
 
   readonly #policy: Policy
-  readonly #receipt: Receipt
+  readonly #receipt: Receipt | null
   readonly #store: Store
   readonly #earlier: Decision | null
   #refunded = 0
 
-  constructor (policy: Policy, client: Client, receipt: Receipt, store: Store, earlier: Decision | null) {
-    const binding = bindingOf(receipt)
-    this.outcome = receipt.granted ? 'allowed' : 'rejected'
+  /** `receipt`: what the store said; `null` where it could not answer, and the numbers are then all 0. */
+  constructor (policy: Policy, client: Client, receipt: Receipt | null, store: Store, earlier: Decision | null) {
     this.client = client
-    this.limitName = binding.limit.name
-    this.limit = binding.limit.capacity
-    this.remaining = binding.remaining
-    this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
-    this.retryAfterMs = receipt.granted ? 0 : retryMs(binding)
     this.#policy = policy
     this.#receipt = receipt
     this.#store = store
     this.#earlier = earlier
+    if (receipt === null) {
+      this.outcome = 'unavailable'
+      this.limitName = ''
+      this.limit = 0
+      this.remaining = 0
+      this.resetAfterMs = 0
+      this.retryAfterMs = 0
+    } else {
+      const binding = bindingOf(receipt)
+      this.outcome = receipt.granted ? 'allowed' : 'rejected'
+      this.limitName = binding.limit.name
+      this.limit = binding.limit.capacity
+      this.remaining = binding.remaining
+      this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
+      this.retryAfterMs = receipt.granted ? 0 : retryMs(binding)
+    }
   }
 
   /** One for each limit of the policy, in their order; shadow limits too. */
   get standings (): readonly LimitStanding[] {
-    return this.#receipt.standings.map(standingOf)
+    return this.#standings.map(standingOf)
   }
 
   /**
@@ -80,7 +90,7 @@ export class Decision {
    */
   refund (units: number): void | Promise<void> {
     checkUnits('refund', units)
-    const charged = this.#receipt.standings.reduce((most, standing) => Math.max(most, standing.charged), 0)
+    const charged = this.#standings.reduce((most, standing) => Math.max(most, standing.charged), 0)
     const returned = Math.min(units, charged - this.#refunded)
     if (returned === 0) return
     this.#refunded += returned
@@ -92,7 +102,12 @@ export class Decision {
     return this.#policy === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
   }
 
+  get #standings (): readonly Standing[] {
+    return this.#receipt === null ? [] : this.#receipt.standings
+  }
+
   #adjust (units: number): void | Promise<void> {
+    if (this.#receipt === null) return
     const { atUs, standings } = this.#receipt
     return this.#store.adjust(standings
       .filter((standing) => units > 0 || standing.charged > 0)

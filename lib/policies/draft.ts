@@ -19,7 +19,7 @@ export interface LimitDraft {
   readonly place: string
 }
 
-type Inherited = Required<Pick<RouteRateLimit, 'algorithm' | 'by' | 'mode' | 'cost' | 'hook'>> &
+type Inherited = Required<Pick<RouteRateLimit, 'algorithm' | 'by' | 'mode' | 'cost' | 'hook' | 'failureMode'>> &
   Pick<RouteRateLimit, 'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded'>
 
 /** A policy before it is compiled: what a layer of options says over the layer below it. */
@@ -36,7 +36,7 @@ const SINGLE_LIMIT = 'default'
 export const builtInDraft: PolicyDraft = {
   scope: 'default',
   limits: [{ name: SINGLE_LIMIT, max: 1000, windowMs: 60_000, algorithm: 'token-bucket', burst: null, by: 'client', mode: 'enforce', place: 'built in' }],
-  options: { algorithm: 'token-bucket', by: 'client', mode: 'enforce', cost: 1, hook: 'onRequest' }
+  options: { algorithm: 'token-bucket', by: 'client', mode: 'enforce', cost: 1, hook: 'onRequest', failureMode: 'local' }
 }
 
 /**

@@ -16,6 +16,8 @@ export interface Policy {
   readonly isEnforced: boolean
   readonly cost: number | ((request: FastifyRequest) => number)
   readonly hook: Phase
+  /** What holds while the store cannot answer: the same limits in this process's memory, nothing, or a refusal. */
+  readonly failureMode: NonNullable<RouteRateLimit['failureMode']>
   readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
   readonly errorResponseBuilder: ((request: FastifyRequest, decision: Decision) => object | Error) | null
   readonly onExceeding: Observer | null

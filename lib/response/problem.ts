@@ -3,6 +3,7 @@ import { durationWords } from './duration-words.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
 /** Seconds to announce in `Retry-After` (RFC 9110, 10.2.3); `null` when waiting cannot help. */
 export function retryAfterSeconds (decision: Decision): number | null {
@@ -24,6 +25,19 @@ export function quotaExceeded (decision: Decision, requestId: string): string {
     limit: decision.limit,
     remaining: decision.remaining,
     ...(retryAfter === null ? {} : { retryAfter })
+  })
+}
+
+/** The body of a 503: whether the limits hold cannot be said at present. A store's own words never reach a client. */
+export function reducedCapacity (retryAfter: number, requestId: string): string {
+  return JSON.stringify({
+    type: REDUCED_CAPACITY,
+    title: 'Temporary Reduced Capacity',
+    status: 503,
+    detail: `Rate limits cannot be checked at present. Retry in ${durationWords(retryAfter * 1000)}.`,
+    instance: requestId,
+    'violated-policies': [],
+    retryAfter
   })
 }
 

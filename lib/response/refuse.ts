@@ -2,18 +2,37 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FaultLog } from '../observability/fault-log.js'
 import type { Decision } from '../policies/decision.js'
 import type { Policy } from '../policies/policy.js'
-import { quotaExceeded, retryAfterSeconds } from './problem.js'
+import { quotaExceeded, reducedCapacity, retryAfterSeconds } from './problem.js'
 
 /**
  * Answer 429. An Error of the application's own making goes to `next`, so that its error handler writes the answer;
  * anything else is sent here, and `next` is not called.
  */
 export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, faults: FaultLog, next: (error: Error) => void): void {
-  reply.code(429)
+  send(request, reply, policy, decision, faults, next, {
+    status: 429, retryAfter: retryAfterSeconds(decision), problem: () => quotaExceeded(decision, request.id)
+  })
+}
+
+/** Answer 503 because nobody can say whether the request is within its limits. `next` as for `refuse`. */
+export function refuseUnavailable (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, retryAfter: number, faults: FaultLog, next: (error: Error) => void): void {
+  send(request, reply, policy, decision, faults, next, {
+    status: 503, retryAfter, problem: () => reducedCapacity(retryAfter, request.id)
+  })
+}
+
+interface Refusal {
+  readonly status: 429 | 503
+  /** Seconds; `null` where no wait helps. */
+  readonly retryAfter: number | null
+  readonly problem: () => string
+}
+
+function send (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, faults: FaultLog, next: (error: Error) => void, refusal: Refusal): void {
+  reply.code(refusal.status)
   // RFC 6585, section 4: a 429 must not be stored by a cache.
   reply.header('cache-control', 'no-store')
-  const retryAfter = retryAfterSeconds(decision)
-  if (retryAfter !== null) reply.header('retry-after', retryAfter)
+  if (refusal.retryAfter !== null) reply.header('retry-after', refusal.retryAfter)
   const own = policy.errorResponseBuilder === null ? null : ownBody(request, policy.errorResponseBuilder, decision, faults)
   if (own instanceof Error) {
     // Its own status counts; without one it would become a 500.
@@ -22,7 +41,7 @@ export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Po
   } else if (own !== null) {
     reply.serializer(asIs).header('content-type', 'application/json; charset=utf-8').send(own)
   } else {
-    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(quotaExceeded(decision, request.id))
+    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(refusal.problem())
   }
 }
 

@@ -18,7 +18,7 @@ export interface Limit extends Quota {
 /** Units to take from one limit's bucket of one partition. */
 export interface Charge {
   readonly limit: Limit
-  /** Such as `ip:203.0.113.9`. */
+  /** Such as `203.0.113.9`, `key:abc` or `global`. */
   readonly partition: string
   /** Whole units, 0 or more. */
   readonly cost: number
@@ -49,6 +49,21 @@ export interface Receipt {
   readonly standings: readonly Standing[]
 }
 
+/** Why a store could not answer. */
+export type FailureReason = 'deadline' | 'breaker' | 'overload' | 'connection' | 'error'
+
+/** No answer: the failure mode of the policy applies. */
+export interface Unavailable {
+  readonly unavailable: FailureReason
+}
+
+/** What a `take` comes to: a store that fails at run time is a value, not an exception. */
+export type Answer = Receipt | Unavailable
+
+export function isUnavailable (answer: Answer): answer is Unavailable {
+  return 'unavailable' in answer
+}
+
 /** A change to a bucket after its request was decided. */
 export interface Adjustment {
   /** The standing of the charge that is corrected, from a receipt of this store. */
@@ -68,12 +83,27 @@ export interface Adjustment {
 export interface Store {
   /** Such as `memory`. */
   readonly kind: string
-  take (charges: readonly Charge[]): Receipt | Promise<Receipt>
+  take (charges: readonly Charge[]): Answer | Promise<Answer>
   /** The standings that a charge of 0 units would meet. Changes nothing. */
   peek (limits: readonly Limit[], partition: string): readonly Standing[] | Promise<readonly Standing[]>
   /** Correct buckets after the fact. A refund counts only while its charge still does. */
   adjust (adjustments: readonly Adjustment[]): void | Promise<void>
   /** Forget what a partition used of these limits. Answers how many buckets there were. */
   reset (limits: readonly Limit[], partition: string): number | Promise<number>
+  /** Whether the store answers at all; rejects where it does not. */
+  ping (): void | Promise<void>
   close (): void | Promise<void>
+}
+
+/** A call under watch. */
+export interface WatchedCall {
+  /** Say how it ended. Only the first word counts, and none after it expired. */
+  settle (isSuccess: boolean): void
+}
+
+/** Says whether a store may make a call now, and gives up one that takes too long. */
+export interface CallWatch {
+  /** `null` when no call may be made. Otherwise `onExpire` is called once, unless the call is settled in time. */
+  begin (onExpire: () => void): WatchedCall | null
+  close (): void
 }

@@ -103,6 +103,9 @@ export class MemoryStore implements Store {
     this.#buckets.shards.sweep()
   }
 
+  /** Memory is always there. */
+  ping (): void {}
+
   /** Stop the timer and forget every bucket. */
   close (): void {
     clearInterval(this.#sweeper)

@@ -1,0 +1,88 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from './clock.js'
+import { durationMs } from './config/durations.js'
+import type { RateLimitOptions } from './config/schema.js'
+import { FST_SLUICE_STORE } from './errors.js'
+import type { FaultLog } from './observability/fault-log.js'
+import type { HealthSource } from './observability/health.js'
+import { CallGuard } from './resilience/call-guard.js'
+import { DenyCache } from './resilience/deny-cache.js'
+import { MemoryStore } from './stores/memory/store.js'
+import type { Store } from './stores/store.js'
+
+/** The stores of a registration, and what is known of their health. */
+export interface Backend {
+  /** Where decisions are made. */
+  readonly store: Store
+  /** Where they are made while the store cannot answer. */
+  readonly local: MemoryStore
+  readonly health: HealthSource
+  close (): Promise<void>
+}
+
+const DEADLINE_MS = 50
+const KEY_PREFIX = 'sluice:'
+const MAX_PENDING = 10_000
+const CONNECTIONS = 1
+const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
+
+/** Build the stores that the options ask for. Nothing waits for a connection: losing Redis at start is no different from losing it later. */
+export async function buildBackend (options: RateLimitOptions, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
+  const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
+  return options.redis === undefined ? inMemory(local) : await inRedis(options, options.redis, local, clock, log, faults)
+}
+
+function inMemory (local: MemoryStore): Backend {
+  return {
+    store: local,
+    local,
+    health: { kind: local.kind, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
+    close: async () => { local.close() }
+  }
+}
+
+async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
+  // Loaded only where it is asked for: an application on the memory store pays nothing for ioredis.
+  const { connect } = await import('./stores/redis/connect.js')
+  const { RedisStore } = await import('./stores/redis/redis-store.js')
+  const deadlineMs = options.deadline ?? DEADLINE_MS
+  let lastError: string | null = null
+
+  const watch = new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
+    log.warn({ breaker: state, lastError }, `rate limit: the breaker of the store is ${state}`)
+  })
+  const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() })
+  const redis = new RedisStore({
+    link,
+    watch,
+    keyPrefix: options.keyPrefix ?? KEY_PREFIX,
+    maxPending: options.maxPending ?? MAX_PENDING,
+    onFailure (reason, code) {
+      lastError = code
+      faults.report('store', new FST_SLUICE_STORE(reason, code))
+    }
+  })
+  const store = new DenyCache(redis, clock)
+  return {
+    store,
+    local,
+    health: { kind: redis.kind, ping: () => redis.ping(), deadlineMs, breaker: watch.breaker, lastError: () => lastError },
+    async close () {
+      local.close()
+      await store.close()
+    }
+  }
+}
+
+/** When to come back after a refusal for want of a store, whole seconds. */
+export function retryUnavailableSeconds (options: RateLimitOptions): number {
+  return Math.ceil(breakerOptions(options).openForMs / 1000)
+}
+
+function breakerOptions ({ breaker }: RateLimitOptions) {
+  return {
+    failures: breaker?.failures ?? BREAKER.failures,
+    withinMs: durationMs(breaker?.within ?? BREAKER.within) ?? 10_000,
+    openForMs: durationMs(breaker?.openFor ?? BREAKER.openFor) ?? 5000
+  }
+}

@@ -1,0 +1,54 @@
+import type { BreakerState } from '../resilience/breaker.js'
+
+/** How the store of a registration is. */
+export interface Health {
+  /** `degraded`: the store does not answer, or the breaker keeps calls from it; the failure modes apply. */
+  readonly status: 'ok' | 'degraded'
+  readonly store: string
+  /** How long the store took to answer just now, milliseconds; `null` where it did not within the deadline. */
+  readonly pingMs: number | null
+  /** `null` for the memory store, which cannot fail. */
+  readonly breaker: BreakerState | null
+  /** How long the breaker has been in this state, milliseconds. */
+  readonly sinceMs: number | null
+  /** The last failure's code, such as `OOM`, `DEADLINE` or `CONNECTION`. */
+  readonly lastError: string | null
+}
+
+/** What is asked for a report. */
+export interface HealthSource {
+  readonly kind: string
+  ping (): void | Promise<void>
+  readonly deadlineMs: number
+  readonly breaker: { readonly state: BreakerState, readonly sinceMs: number } | null
+  lastError (): string | null
+}
+
+/** Ask the store, for no longer than its deadline: a report must be had while the store hangs. */
+export async function healthOf (source: HealthSource): Promise<Health> {
+  const pingMs = await pingOf(source)
+  const { breaker } = source
+  const isOk = pingMs !== null && (breaker === null || breaker.state === 'closed')
+  return {
+    status: isOk ? 'ok' : 'degraded',
+    store: source.kind,
+    pingMs,
+    breaker: breaker?.state ?? null,
+    sinceMs: breaker?.sinceMs ?? null,
+    lastError: source.lastError()
+  }
+}
+
+async function pingOf (source: HealthSource): Promise<number | null> {
+  const began = performance.now()
+  let timer: NodeJS.Timeout | undefined
+  const tooLate = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, source.deadlineMs, false).unref() })
+  try {
+    const hasAnswered = await Promise.race([Promise.resolve(source.ping()).then(() => true), tooLate])
+    return hasAnswered ? Math.round((performance.now() - began) * 1000) / 1000 : null
+  } catch {
+    return null
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,40 @@
+import type { Clock } from '../clock.js'
+import type { CallWatch, WatchedCall } from '../stores/store.js'
+import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
+import { Deadline } from './deadline.js'
+
+/** Watches calls to a store: each has a deadline, and the breaker hears how it ended. */
+export class CallGuard implements CallWatch {
+  readonly #deadline: Deadline
+  readonly #breaker: Breaker
+
+  constructor (deadlineMs: number, breaker: BreakerOptions, clock: Clock, onChange: (state: BreakerState) => void) {
+    this.#deadline = new Deadline(deadlineMs)
+    this.#breaker = new Breaker(breaker, clock, onChange)
+  }
+
+  get breaker (): Breaker {
+    return this.#breaker
+  }
+
+  begin (onExpire: () => void): WatchedCall | null {
+    const permit = this.#breaker.admit()
+    if (permit === null) return null
+    let isOver = false
+    const settle = (isSuccess: boolean) => {
+      if (isOver) return
+      isOver = true
+      unwatch()
+      this.#breaker.record(permit, isSuccess)
+    }
+    const unwatch = this.#deadline.watch(() => {
+      settle(false)
+      onExpire()
+    })
+    return { settle }
+  }
+
+  close (): void {
+    this.#deadline.close()
+  }
+}

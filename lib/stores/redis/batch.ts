@@ -1,0 +1,96 @@
+import type { Answer, Charge, FailureReason, Limit, Standing, WatchedCall } from '../store.js'
+import type { KeyWriter } from './keys.js'
+import { ANSWER_BYTES, CHARGE_BYTES, packLimit, readNumber, readStanding, TIME_BYTES, writeCharge } from './packing.js'
+
+interface Check {
+  readonly charges: readonly Charge[]
+  readonly resolve: (answer: Answer) => void
+}
+
+/** How long a check of one charge keeps Redis busy, in shares of a token bucket's. */
+const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as const
+
+/** A batch leaves once so many checks wait: more would make all connections move in lockstep. */
+const MOST_CHECKS = 16
+/** A batch leaves before it holds Redis for a millisecond. */
+const MOST_WEIGHT = 96
+
+/** Checks that travel in one call, and find their answers in one reply. */
+export class Batch {
+  /** The watch over the call. */
+  call: WatchedCall | null = null
+  readonly #checks: Check[] = []
+  #charges = 0
+  #weight = 0
+
+  add (charges: readonly Charge[]): Promise<Answer> {
+    for (let i = 0; i < charges.length; i++) this.#weight += WEIGHT[charges[i].limit.algorithm]
+    this.#charges += charges.length
+    return new Promise((resolve) => { this.#checks.push({ charges, resolve }) })
+  }
+
+  get size (): number {
+    return this.#checks.length
+  }
+
+  get isFull (): boolean {
+    return this.#checks.length >= MOST_CHECKS || this.#weight >= MOST_WEIGHT
+  }
+
+  /** The keys and arguments of `take.lua`. */
+  pack (keyWriter: KeyWriter): { keys: string[], args: Buffer[] } {
+    const limitNumbers = new Map<Limit, number>()
+    const limits: Buffer[] = []
+    const keys: string[] = []
+    const checks = Buffer.alloc(this.#checks.length + this.#charges * CHARGE_BYTES)
+    let at = 0
+    for (const { charges } of this.#checks) {
+      at = checks.writeUInt8(charges.length, at)
+      for (const { limit, partition, cost } of charges) {
+        let limitNumber = limitNumbers.get(limit)
+        if (limitNumber === undefined) {
+          limitNumber = limits.push(packedLimit(limit))
+          limitNumbers.set(limit, limitNumber)
+        }
+        keys.push(keyWriter.keyOf(limit, partition))
+        at = writeCharge(checks, limitNumber, cost, at)
+      }
+    }
+    return { keys, args: [limits.length === 1 ? limits[0] : Buffer.concat(limits), checks] }
+  }
+
+  /** Hand each check its part of the reply. One whose bucket could not be read or written fails alone. */
+  answer (reply: Buffer): void {
+    const atUs = readNumber(reply, 0)
+    let at = TIME_BYTES
+    for (const { charges, resolve } of this.#checks) {
+      const standings: Standing[] = []
+      let granted = true
+      for (const charge of charges) {
+        const standing = readStanding(reply, at, charge)
+        at += ANSWER_BYTES
+        if (standing === null) continue
+        if (!standing.granted && charge.limit.mode === 'enforce') granted = false
+        standings.push(standing)
+      }
+      resolve(standings.length === charges.length ? { granted, atUs, standings } : { unavailable: 'error' })
+    }
+    this.#checks.length = 0
+  }
+
+  /** Every check of the batch goes without an answer. */
+  fail (reason: FailureReason): void {
+    for (const { resolve } of this.#checks.splice(0)) resolve({ unavailable: reason })
+  }
+}
+
+const packedLimits = new WeakMap<Limit, Buffer>()
+
+function packedLimit (limit: Limit): Buffer {
+  let packed = packedLimits.get(limit)
+  if (packed === undefined) {
+    packed = packLimit(limit)
+    packedLimits.set(limit, packed)
+  }
+  return packed
+}

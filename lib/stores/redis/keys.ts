@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import type { Limit } from '../store.js'
+
+/** Characters of a limit's hash: 48 bits tell a few thousand limits apart. */
+const HASH_LENGTH = 8
+
+/**
+ * Names buckets in Redis: `sluice:{ip:203.0.113.9}:Zk3x_0Qa`. The partition is the hash tag, so that all limits of one
+ * client lie in one slot of a Cluster; the limit is a short hash of its identity.
+ */
+export class KeyWriter {
+  readonly #prefix: string
+  readonly #suffixes = new WeakMap<Limit, string>()
+
+  /** `prefix`: what every key begins with. */
+  constructor (prefix: string) {
+    this.#prefix = `${prefix}{`
+  }
+
+  keyOf (limit: Limit, partition: string): string {
+    let suffix = this.#suffixes.get(limit)
+    if (suffix === undefined) {
+      suffix = `}:${createHash('sha256').update(limit.bucket).digest('base64url').slice(0, HASH_LENGTH)}`
+      this.#suffixes.set(limit, suffix)
+    }
+    return this.#prefix + hashTag(partition) + suffix
+  }
+}
+
+/** What a hash tag may hold as it stands: up to 128 of printable ASCII, without the braces, which would end it, and `%`. */
+const PLAIN = /^[\x21-\x24\x26-\x7a\x7c\x7e]{1,128}$/
+
+/** A partition as a hash tag. Whatever is not plain is hashed, never cut, so no text can end the tag or equal another's. */
+function hashTag (partition: string): string {
+  // "%" is in no plain tag. UTF-16, because in UTF-8 all lone surrogates would be one character.
+  return PLAIN.test(partition) ? partition : `%${createHash('sha256').update(partition, 'utf16le').digest('base64url')}`
+}

@@ -1,0 +1,86 @@
+import type { Algorithm } from '../../algorithms/quota.js'
+import type { Adjustment, Charge, Limit, Standing } from '../store.js'
+
+/*
+ * What goes to and comes from the scripts: big-endian integers of fixed width, because a Lua number in a reply loses
+ * its fraction, a printed one its last digits, and text costs more to read than to send. `take.lua` tells the layout.
+ */
+
+const ALGORITHM_NUMBER: Record<Algorithm, number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3 }
+
+/** Bytes of every time and count. */
+const NUMBER_BYTES = 7
+
+/** `retryUs` of a charge that no wait helps. */
+const NEVER = Number.MAX_SAFE_INTEGER
+
+const GRANTED = 1
+const CHARGED = 2
+const BROKEN = 4
+
+/** Bytes of one charge's part of a reply. */
+export const ANSWER_BYTES = 1 + 3 * NUMBER_BYTES
+/** Bytes of the time at the beginning of a reply. */
+export const TIME_BYTES = NUMBER_BYTES
+/** Bytes of one charge in a batch of checks. */
+export const CHARGE_BYTES = 2 + NUMBER_BYTES
+
+/** The numbers of a limit, as the scripts read them. */
+export function packLimit (limit: Limit): Buffer {
+  const numbers = [limit.max, limit.windowUs, limit.capacity, limit.intervalUs, limit.intervalNum, limit.intervalDen,
+    limit.capacityUs, limit.capacityNum, limit.ceilingUs, limit.mergeUs]
+  const packed = Buffer.alloc(2 + numbers.length * NUMBER_BYTES)
+  packed[0] = ALGORITHM_NUMBER[limit.algorithm]
+  packed[1] = limit.mode === 'shadow' ? 1 : 0
+  numbers.forEach((number, index) => { writeNumber(packed, number, 2 + index * NUMBER_BYTES) })
+  return packed
+}
+
+/** Write one charge of a check; answers where the next begins. */
+export function writeCharge (target: Buffer, limitNumber: number, cost: number, at: number): number {
+  target.writeUInt16BE(limitNumber, at)
+  return writeNumber(target, cost, at + 2)
+}
+
+/** Write a time or a count; answers where the next begins. */
+export function writeNumber (target: Buffer, number: number, at: number): number {
+  target.writeUIntBE(Math.floor(number / 2 ** 32), at, NUMBER_BYTES - 4)
+  target.writeUInt32BE(number % 2 ** 32, at + NUMBER_BYTES - 4)
+  return at + NUMBER_BYTES
+}
+
+export function readNumber (source: Buffer, at: number): number {
+  return source.readUIntBE(at, NUMBER_BYTES - 4) * 2 ** 32 + source.readUInt32BE(at + NUMBER_BYTES - 4)
+}
+
+/** The standing that a reply gives for a charge; `null` when its bucket could not be read or written. */
+export function readStanding (source: Buffer, at: number, { limit, partition, cost }: Charge): Standing | null {
+  const state = source[at]
+  if ((state & BROKEN) !== 0) return null
+  const retryUs = readNumber(source, at + 1 + 2 * NUMBER_BYTES)
+  return {
+    limit,
+    partition,
+    charged: (state & CHARGED) === 0 ? 0 : cost,
+    granted: (state & GRANTED) !== 0,
+    remaining: readNumber(source, at + 1),
+    resetUs: readNumber(source, at + 1 + NUMBER_BYTES),
+    retryUs: retryUs === NEVER ? 'never' : retryUs
+  }
+}
+
+/** Bytes of one adjustment. */
+const ADJUSTMENT_BYTES = 2 + 1 + 3 * NUMBER_BYTES
+
+/** The arguments of `adjust.lua`. */
+export function packAdjustments (adjustments: readonly Adjustment[]): Buffer[] {
+  const limits = [...new Set(adjustments.map(({ standing }) => standing.limit))]
+  const packed = Buffer.alloc(adjustments.length * ADJUSTMENT_BYTES)
+  let at = 0
+  for (const { standing, atUs, units } of adjustments) {
+    at = packed.writeUInt16BE(limits.indexOf(standing.limit) + 1, at)
+    at = packed.writeUInt8(units < 0 ? 1 : 0, at)
+    for (const number of [Math.abs(units), atUs, standing.resetUs]) at = writeNumber(packed, number, at)
+  }
+  return [Buffer.concat(limits.map(packLimit)), packed]
+}

@@ -1,0 +1,18 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+/** A Lua script as Redis knows it. */
+export interface Script {
+  readonly lua: string
+  /** SHA-1 of the text, by which Redis finds it once it has seen it. */
+  readonly sha: string
+}
+
+/** What every script begins with: the algorithms, and the buckets they work on. */
+const ROOMS = ['token-bucket', 'fixed-window', 'sliding-window', 'carry-over', 'algorithms', 'bucket', 'call']
+
+/** Put a script together from its file and the files it builds upon. */
+export function loadScript (name: string): Script {
+  const lua = [...ROOMS, name].map((file) => readFileSync(new URL(`scripts/${file}.lua`, import.meta.url), 'utf8')).join('\n')
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') }
+}

@@ -1,0 +1,39 @@
+-- One bucket under one quota, whatever the algorithm. Twin: lib/stores/memory/bucket.ts.
+
+local TOKEN_BUCKET, SLIDING_WINDOW, FIXED_WINDOW = 1, 2, 3
+
+-- Twin: quotaOf in lib/algorithms/quota.ts; here for buckets that another algorithm wrote.
+local function quotaOf (algorithm, most, windowUs, capacity)
+  local divisor = greatestCommonDivisor(most, windowUs)
+  local intervalDen = max(1, most / divisor)
+  local intervalUs = floor(windowUs / divisor / intervalDen)
+  local intervalNum = (windowUs / divisor) % intervalDen
+  local capacityCarry = floor(capacity * intervalNum / intervalDen)
+  local capacityUs = capacity * intervalUs + capacityCarry
+  local capacityNum = capacity * intervalNum - capacityCarry * intervalDen
+  return {
+    algorithm = algorithm, max = most, windowUs = windowUs, capacity = capacity,
+    intervalUs = intervalUs, intervalNum = intervalNum, intervalDen = intervalDen,
+    capacityUs = capacityUs, capacityNum = capacityNum,
+    ceilingUs = capacityUs + windowUs - intervalUs - (capacityNum < intervalNum and 1 or 0),
+    mergeUs = ceil(windowUs / 128)
+  }
+end
+
+local function assess (quota, bucket, cost, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then return assessTokenBucket(quota, bucket.timeUs, bucket.count, cost, nowUs) end
+  if quota.algorithm == FIXED_WINDOW then return assessFixedWindow(quota, bucket.timeUs, bucket.count, cost, nowUs) end
+  return assessSlidingWindow(quota, bucket.log, cost, nowUs)
+end
+
+local function charge (quota, bucket, units, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then return chargeTokenBucket(quota, bucket.timeUs, bucket.count, units, nowUs) end
+  if quota.algorithm == FIXED_WINDOW then return chargeFixedWindow(quota, bucket.timeUs, bucket.count, units, nowUs) end
+  return chargeSlidingWindow(quota, bucket.log, units, nowUs)
+end
+
+local function refund (quota, bucket, units, atUs, resetUs, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then return refundTokenBucket(quota, bucket.timeUs, bucket.count, units, atUs + resetUs, nowUs) end
+  if quota.algorithm == FIXED_WINDOW then return refundFixedWindow(quota, bucket.timeUs, bucket.count, units, atUs, nowUs) end
+  return refundSlidingWindow(quota, bucket.log, units, atUs, nowUs)
+end

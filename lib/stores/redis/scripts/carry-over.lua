@@ -1,0 +1,45 @@
+-- What was used stays used when the numbers of a limit change. Twin: lib/algorithms/carry-over.ts; same results.
+
+local ROUNDING_US = 1 / 1024
+
+local function carriedAge (written, quota, sinceUs, nowUs)
+  local ageUs = min(max(0, nowUs - sinceUs), written.windowUs)
+  return floor(ageUs * (quota.windowUs / written.windowUs))
+end
+
+local function greatestCommonDivisor (a, b)
+  while b ~= 0 do a, b = b, a % b end
+  return a
+end
+
+local function carryTokenBucket (written, quota, tatUs, tatNum, nowUs)
+  local intervalDen = max(1, written.max / greatestCommonDivisor(written.max, written.windowUs))
+  local backlogUs = max(0, tatUs - nowUs + tatNum / intervalDen)
+  if backlogUs * written.max / written.windowUs >= quota.capacity then
+    return nowUs + quota.capacityUs, quota.capacityNum
+  end
+  return nowUs + ceil(backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US), 0
+end
+
+local function carryFixedWindow (written, quota, startUs, used, nowUs)
+  local isOver = nowUs - startUs >= written.windowUs
+  return nowUs - carriedAge(written, quota, startUs, nowUs), isOver and 0 or min(used, quota.max)
+end
+
+local function carryGrantLog (written, quota, log, nowUs)
+  local excess, living, carried = -quota.max, {}, {}
+  for _, entry in ipairs(unfoldLog(log)) do
+    if nowUs - entry.us < written.windowUs then
+      excess = excess + entry.units
+      living[#living + 1] = entry
+    end
+  end
+  for _, entry in ipairs(living) do
+    local dropped = max(0, min(excess, entry.units))
+    excess = excess - dropped
+    if entry.units > dropped then
+      carried[#carried + 1] = { us = nowUs - carriedAge(written, quota, entry.us, nowUs), units = entry.units - dropped }
+    end
+  end
+  return foldLog(carried, nowUs - carriedAge(written, quota, log.firstUs, nowUs))
+end
