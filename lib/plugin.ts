@@ -1,5 +1,5 @@
 import cluster from 'node:cluster'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { buildBackend, retryUnavailableSeconds } from './backend.js'
 import { AddressReader } from './clients/address.js'
@@ -23,7 +23,9 @@ import { headerWriter } from './response/headers.js'
 
 /** Build the plugin over a clock; tests bring their own. */
 export function buildRateLimitPlugin (clock: Clock) {
-  return fp(async function rateLimitPlugin (fastify: FastifyInstance, options: RateLimitOptions) {
+  return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
+    // Fastify's own words to register come along with ours.
+    const { prefix, logLevel, logSerializers, ...options } = given
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
     checkBackendOptions(options)
     refuseSecondRegistration(fastify)

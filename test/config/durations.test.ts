@@ -22,6 +22,8 @@ const durations: ReadonlyArray<readonly [value: unknown, ms: number | null, why:
   ['ten seconds', null, 'no number'],
   ['10 parsecs', null, 'no such unit'],
   ['1h 30m', null, 'two durations'],
+  ['10sm', null, 'two units'],
+  ['250', 250, 'milliseconds, as from the environment'],
   ['1e99 years', null, 'not exact'],
   [null, null, 'nothing'],
   [true, null, 'no duration'],
