@@ -10,7 +10,7 @@ import { checkBackendOptions } from './config/backend-options.js'
 import { checkOptions } from './config/check.js'
 import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { buildDecorator } from './decorator.js'
-import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
+import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
 import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next, type RequestPath } from './hook.js'
 import { FaultLog } from './observability/fault-log.js'
@@ -30,7 +30,9 @@ export function buildRateLimitPlugin (clock: Clock) {
     checkBackendOptions(options)
     refuseSecondRegistration(fastify)
 
-    const book = new PolicyBook(options.name ?? nameOf(fastify), options)
+    const name = options.name ?? nameOf(fastify)
+    if (options.redis !== undefined) claimName(fastify, name)
+    const book = new PolicyBook(name, options)
     const routes = new RouteTable(book)
     const addresses = new AddressReader(options.ipv6Subnet ?? 56)
     const faults = new FaultLog(fastify.log, clock)
@@ -116,6 +118,16 @@ function decorateRequests (fastify: FastifyInstance): void {
 /** A registration without a name is called by its prefix. */
 function nameOf (fastify: FastifyInstance): string {
   return fastify.prefix === '' ? 'app' : fastify.prefix
+}
+
+/** Names of the registrations of each server that keep their limits in Redis. */
+const claimed = new WeakMap<object, Set<string>>()
+
+/** Two registrations of one name would share their keys, and so their clients' budgets. */
+function claimName (fastify: FastifyInstance, name: string): void {
+  const names = claimed.get(fastify.server) ?? new Set()
+  if (names.has(name)) throw new FST_SLUICE_CONTRADICTION('rateLimit.name', `"${name}" is another registration's name already, and both would use the same keys in Redis; give each a name`)
+  claimed.set(fastify.server, names.add(name))
 }
 
 function warnAboutCluster (): void {
