@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { ANONYMOUS, type Client } from './client.js'
+import { plainSubnet, WIDEST_PLAIN_SUBNET } from './ipv6-subnet.js'
 
 /** Longer texts are no addresses (an IPv6 address with an embedded IPv4 one has 45 characters, zones are short). */
 const LONGEST_ADDRESS = 64
@@ -8,13 +9,15 @@ const LONGEST_ADDRESS = 64
 /** Where an address cannot be had (a Unix socket's peer, a closed connection) or is none. All of these are one client. */
 const UNKNOWN = 'unknown'
 
+const MAPPED = '::ffff:'
+
 /** Addresses remembered per generation; two generations are kept. An entry takes about 200 bytes. */
 const GENERATION = 16_384
 
 /**
  * Turns the text of an address into the client that it stands for: IPv4-mapped addresses as IPv4, and IPv6
  * addresses by their subnet, for a subscriber has at least a /64 and often a /56 of them to choose from (RIPE-690).
- * Parsing IPv6 costs microseconds, so answers are remembered, in bounded memory.
+ * Reading IPv6 costs more than looking it up, so answers are remembered, in bounded memory.
  */
 export class AddressReader {
   readonly #ipv6Subnet: number
@@ -31,6 +34,11 @@ export class AddressReader {
   clientAt (text: string | undefined): Client {
     if (text === undefined || text.length > LONGEST_ADDRESS) return this.#unknown
     if (isDottedQuad(text)) return ipClient(text)
+    // How a dual-stack socket tells IPv4.
+    if (text.startsWith(MAPPED)) {
+      const embedded = text.slice(MAPPED.length)
+      if (isDottedQuad(embedded)) return ipClient(embedded)
+    }
     const known = this.#young.get(text)
     if (known !== undefined) return known
     const client = this.#old.get(text) ?? this.#read(text) ?? this.#unknown
@@ -51,7 +59,8 @@ export class AddressReader {
   }
 
   #read (text: string): Client | null {
-    const address = canonicalAddress(text, this.#ipv6Subnet)
+    const plain = this.#ipv6Subnet <= WIDEST_PLAIN_SUBNET ? plainSubnet(text, this.#ipv6Subnet) : null
+    const address = plain ?? canonicalAddress(text, this.#ipv6Subnet)
     return address === null ? null : ipClient(address)
   }
 }

@@ -66,7 +66,7 @@ t.test('a request without an address is limited', async (t) => {
 })
 
 t.test('what is remembered of addresses is bounded, and right after it was forgotten', async (t) => {
-  const reader = new AddressReader(64)
+  const reader = new AddressReader(128)
   for (let i = 0; i < 100_000; i++) reader.clientAt(`garbage ${i}`)
   const first = reader.clientAt('2001:db8::1')
   for (let i = 0; i < 20_000; i++) reader.clientAt(`2001:db9:${i.toString(16)}::`)

@@ -1,0 +1,34 @@
+import { isIPv6 } from 'node:net'
+import t from 'tap'
+import fc from 'fast-check'
+import { canonicalAddress } from '../../lib/clients/address.js'
+import { plainSubnet } from '../../lib/clients/ipv6-subnet.js'
+
+/** Texts of addresses in every spelling, and texts that are nearly one. */
+const group = fc.oneof(fc.constant('0'), fc.constant('0000'), fc.stringMatching(/^[0-9a-fA-F]{1,4}$/))
+const spelled = fc.tuple(fc.array(group, { maxLength: 9 }), fc.array(group, { maxLength: 9 }), fc.boolean())
+  .map(([head, tail, isCut]) => isCut ? `${head.join(':')}::${tail.join(':')}` : [...head, ...tail].join(':'))
+const broken = fc.stringMatching(/^[0-9a-fg:.%]{0,24}$/)
+
+t.test('a subnet read in one pass is that of the general parser, for every address and none other', async () => {
+  fc.assert(fc.property(fc.oneof(fc.ipV6(), spelled, broken), fc.integer({ min: 1, max: 64 }), (text, bits) => {
+    const plain = plainSubnet(text, bits)
+    if (plain === null) return
+    if (!isIPv6(text)) throw new Error(`${text} is no address`)
+    if (plain !== canonicalAddress(text, bits)) throw new Error(`${text}/${bits}: ${plain}, not ${String(canonicalAddress(text, bits))}`)
+  }), { numRuns: 20_000, seed: 690 })
+})
+
+t.test('every address of plain groups is read in one pass, but a mapped one', async () => {
+  fc.assert(fc.property(spelled, (text) => {
+    const address = canonicalAddress(text, 56)
+    const isPlain = address !== null && address.includes(':')
+    if ((plainSubnet(text, 56) !== null) !== isPlain) throw new Error(text)
+  }), { numRuns: 20_000, seed: 691 })
+})
+
+t.test('what needs the general parser is left to it', async (t) => {
+  for (const text of ['::ffff:1.2.3.4', '::ffff:102:304', 'fe80::1%eth0', '64:ff9b::1.2.3.4', '', ':', ':::', '1::2::3', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '12345::', '::g', '1:', ':1']) {
+    t.equal(plainSubnet(text, 56), null, text)
+  }
+})
