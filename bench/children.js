@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const ANSWER_DEADLINE_MS = 180_000
@@ -39,6 +39,15 @@ export function startChild (url, { args = [], execArgv = [] } = {}) {
   }
 
   return { ask, end: () => child.kill('SIGKILL') }
+}
+
+/** Start a program that ends with the bench. */
+export function startProgram (command, args) {
+  const child = spawn(command, args, { stdio: 'ignore' })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  child.once('error', (error) => { throw new Error(`${command} does not start`, { cause: error }) })
+  return { end: () => child.kill('SIGKILL') }
 }
 
 /** End whatever is still running. */

@@ -19,6 +19,14 @@ const goals = {
   growth: [
     goal('memory: bytes per key', 'at most', 100, ({ bytesPerKey }) => bytesPerKey.median),
     goal('memory: longest pause outside garbage collection, ms', 'at most', 15, ({ pauseOutsideGcMs }) => pauseOutsideGcMs.median)
+  ],
+  redis: [
+    goal('Redis: times @fastify/rate-limit', 'at least', 1.35, ({ passing }) => rowOf(passing, 'sluice').ratio.median),
+    goal('Redis: script calls per request', 'at most', 0.2, ({ passing }) => rowOf(passing, 'sluice').calls.median),
+    goal('Redis: p95 above three headers at half of saturation, ms', 'at most', 1, ({ latency }) => rowOf(latency, 'sluice').extraP95Ms.median),
+    goal('Redis Cluster: times @fastify/rate-limit', 'at least', 1.1, ({ cluster }) => rowOf(cluster, 'sluice').ratio.median),
+    goal('Redis: bytes per token bucket', 'at most', 200, ({ bytes }) => bytesOf(bytes, 'token-bucket')),
+    goal('Redis: bytes per full sliding window', 'at most', 1000, ({ bytes }) => bytesOf(bytes, 'sliding-window'))
   ]
 }
 
@@ -37,6 +45,11 @@ function goal (text, relation, bound, read) {
 
 function rowOf (rows, name) {
   return rows.find((row) => row.name === name)
+}
+
+/** Of the window that takes most. */
+function bytesOf (rows, algorithm) {
+  return Math.max(...rows.filter((row) => row.algorithm === algorithm).map((row) => row.bytes))
 }
 
 function checkOf (rows, family, keys) {

@@ -1,5 +1,5 @@
-// Compares the memory store with its rivals, and measures it alone. Results go to stdout as Markdown.
-//   npm run bench -- [--quick] [--only http,inProcess,checks,growth] [--json FILE]
+// Compares the stores with their rivals, and measures the memory store alone. Results go to stdout as Markdown.
+//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis] [--json FILE]
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { endChildren } from './children.js'
@@ -9,10 +9,11 @@ import { measureInProcess } from './in-process/index.js'
 import { describeMachine } from './machine.js'
 import { measureChecks } from './micro/checks.js'
 import { measureGrowth } from './micro/growth.js'
+import { measureRedis } from './redis/index.js'
 import { report } from './report.js'
 import { full, quick } from './settings.js'
 
-const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth }
+const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis }
 
 const { values: { quick: isQuick, only, json } } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
 
-const PACKAGES = ['fastify', '@fastify/rate-limit', 'rate-limiter-flexible', 'autocannon']
+const PACKAGES = ['fastify', '@fastify/rate-limit', 'rate-limiter-flexible', 'ioredis', 'autocannon']
 
 /** What the figures were measured on. */
 export function describeMachine () {

@@ -9,7 +9,7 @@ export function report ({ machine, isQuick, parts }) {
   ].join('\n\n')
 }
 
-const sections = { http, inProcess, checks, growth }
+const sections = { http, inProcess, checks, growth, redis }
 
 function describe (machine, isQuick) {
   const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`).join(', ')
@@ -90,6 +90,38 @@ function growth ({ keys, bytesPerKey, pauseMs, pauseOutsideGcMs, samples }) {
         ['longest pause while growing, without garbage collection, ms', pauseOutsideGcMs.median.toFixed(1), pauseOutsideGcMs.max.toFixed(1)],
         ['the same with it, ms', pauseMs.median.toFixed(1), pauseMs.max.toFixed(1)]
       ]
+    )
+  ].join('\n\n')
+}
+
+function redis ({ settings, version, passing, perSecond, latency, refusing, connections, cluster, bytes }) {
+  const throughput = (heading, rows) => table(
+    [heading, 'requests per second', 'of the incumbent', 'script calls per request', 'µs in scripts', 'µs of Redis', 'µs of the server'],
+    rows.map((row) => [
+      row.title, countWithSpread(row.perSecond), withSpread(row.ratio, 2), row.calls.median.toFixed(3),
+      row.scriptUs.median.toFixed(1), row.redisCpuUs.median.toFixed(1), row.cpuUs.median.toFixed(1)
+    ])
+  )
+  return [
+    '#### On Redis',
+    `Redis ${version} on the same machine, without persistence; ${settings.connections} keep-alive connections, ${settings.clients} clients by a header, ` +
+    `${settings.rounds} rounds of ${settings.seconds} s. The incumbent is @fastify/rate-limit; ratios are medians of the rounds' own ratios, times are per request.`,
+    throughput('nothing refused', passing),
+    `Requests that arrive at ${count(perSecond)} a second, half of what fastify-sluice can answer; milliseconds, and above the one that asks no Redis.`,
+    table(
+      ['', 'p50', 'p95', 'p99', 'p50 above', 'p95 above', 'p99 above'],
+      latency.map((row) => [
+        row.title, ...[row.p50Ms, row.p95Ms, row.p99Ms].map(({ median }) => median.toFixed(2)),
+        ...[row.extraP50Ms, row.extraP95Ms, row.extraP99Ms].map((extra) => withSpread(extra, 2, { isSigned: true }))
+      ])
+    ),
+    throughput('one client, everything refused', refusing),
+    throughput('Cluster of one node', cluster),
+    ...connections.length === 0 ? [] : [throughput('connections (ratio: of one)', connections)],
+    table(
+      ['a key, partition of 40 characters', ...new Set(bytes.map((row) => `bytes, ${row.window}`))],
+      [...new Set(bytes.map((row) => row.algorithm))].map((algorithm) =>
+        [algorithm === 'sliding-window' ? 'sliding-window, saturated' : algorithm, ...bytes.filter((row) => row.algorithm === algorithm).map((row) => row.bytes)])
     )
   ].join('\n\n')
 }

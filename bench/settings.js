@@ -8,7 +8,8 @@ export const full = {
     checks: 20_000,
     keys: { IPv4: [1, 1000, 10_000, 100_000, 1_000_000], IPv6: [1, 1000, 10_000, 100_000, 1_000_000] }
   },
-  growth: { keys: 1_000_000, runs: 5 }
+  growth: { keys: 1_000_000, runs: 5 },
+  redis: { connections: 50, clients: 1000, warmUpSeconds: 2, seconds: 1.5, rounds: 21, latencyRounds: 11, refusedRounds: 5, connectionRounds: 11, clusterRounds: 11 }
 }
 
 export const quick = {
@@ -20,5 +21,6 @@ export const quick = {
     checks: 20_000,
     keys: { IPv4: [1, 10_000, 1_000_000], IPv6: [1, 10_000] }
   },
-  growth: { keys: 1_000_000, runs: 2 }
+  growth: { keys: 1_000_000, runs: 2 },
+  redis: { connections: 50, clients: 1000, warmUpSeconds: 0.7, seconds: 0.5, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 2 }
 }

@@ -1,0 +1,123 @@
+import { startChild } from '../children.js'
+import { progress } from '../progress.js'
+import { paired, rotated, spread } from '../statistics.js'
+import { measureBytes } from './bytes.js'
+import { redisContestants } from './contestants.js'
+import { startRedisServer } from './redis-server.js'
+
+/** What the others are compared with. */
+export const INCUMBENT = 'fastifyRateLimit'
+/** What everybody's latency is compared with: it asks no Redis. */
+const CEILING = 'threeHeaders'
+
+const SINGLE = ['threeHeaders', 'fastifyRateLimit', 'rateLimiterFlexible', 'sluice']
+const LIMITERS = ['fastifyRateLimit', 'rateLimiterFlexible', 'sluice']
+const CONNECTIONS = ['sluice', 'sluiceOverTwo', 'sluiceOverFour']
+
+/**
+ * Limiters on one redis-server, over HTTP: throughput with every connection busy, latency at half of ours, a client
+ * that is always refused, a Cluster, and what a key takes. All servers are up; one at a time is loaded.
+ */
+export async function measureRedis (settings) {
+  const load = startChild(new URL('load.js', import.meta.url))
+  const single = await startRedisServer()
+  try {
+    const passing = await race({ load, redis: single, title: 'passing', names: SINGLE, rounds: settings.rounds, settings })
+    const perSecond = Math.round(passing.find(({ name }) => name === 'sluice').perSecond.median / 2)
+    const latency = await race({ load, redis: single, title: `${perSecond} per second`, names: SINGLE, rounds: settings.latencyRounds, settings, perSecond })
+    const refusing = await race({ load, redis: single, title: 'refusing', names: LIMITERS, rounds: settings.refusedRounds, settings, isRefusing: true })
+    const connections = settings.connectionRounds === 0
+      ? []
+      : await race({ load, redis: single, title: 'connections', names: CONNECTIONS, reference: 'sluice', rounds: settings.connectionRounds, settings })
+    return {
+      settings,
+      version: single.version,
+      passing,
+      perSecond,
+      latency,
+      refusing,
+      connections,
+      cluster: await measureCluster(load, settings),
+      bytes: await measureBytes(single)
+    }
+  } finally {
+    load.end()
+    single.end()
+  }
+}
+
+async function measureCluster (load, settings) {
+  const redis = await startRedisServer({ isCluster: true })
+  try {
+    return await race({ load, redis, title: 'Cluster', names: LIMITERS, rounds: settings.clusterRounds, settings })
+  } finally {
+    redis.end()
+  }
+}
+
+async function race ({ load, redis, title, names, rounds, settings, reference = INCUMBENT, perSecond = null, isRefusing = false }) {
+  const servers = new Map()
+  const asked = { connections: settings.connections, clients: isRefusing ? 1 : settings.clients, perSecond }
+  await redis.client.flushdb()
+  try {
+    for (const name of names) {
+      const child = startChild(new URL('server.js', import.meta.url), { args: [name, isRefusing ? 'refusing' : 'passing', JSON.stringify(redis.target)] })
+      servers.set(name, { child, port: await child.ask('port') })
+    }
+    for (const name of names) {
+      progress(`Redis, ${title}: warm up ${redisContestants[name].title}`)
+      await loadOne({ load, redis, server: servers.get(name), asked: { ...asked, perSecond: null, seconds: settings.warmUpSeconds }, isRefusing, isWarmUp: true })
+    }
+    const samples = Object.fromEntries(names.map((name) => [name, []]))
+    for (let round = 0; round < rounds; round++) {
+      progress(`Redis, ${title}: round ${round + 1} of ${rounds}`)
+      for (const name of rotated(names, round)) {
+        samples[name].push(await loadOne({ load, redis, server: servers.get(name), asked: { ...asked, seconds: settings.seconds }, isRefusing }))
+      }
+    }
+    return names.map((name) => summary(name, samples, reference))
+  } finally {
+    for (const { child } of servers.values()) child.end()
+  }
+}
+
+async function loadOne ({ load, redis, server, asked, isRefusing, isWarmUp = false }) {
+  const [usageBefore, cpuBefore] = [await redis.usage(), await server.child.ask('cpu')]
+  const { requests, seconds, statuses, p50Ms, p95Ms, p99Ms } = await load.ask({ port: server.port, ...asked })
+  const [usage, cpu] = [await redis.usage(), await server.child.ask('cpu')]
+  const expected = statuses[isRefusing ? '429' : '200'] ?? 0
+  // The first request to a limiter that refuses everything passes.
+  if (requests - expected > (isWarmUp ? 1 : 0)) throw new Error(`a contestant answered otherwise than it should: ${JSON.stringify(statuses)}`)
+  return {
+    perSecond: requests / seconds,
+    cpuUs: (cpu - cpuBefore) / requests,
+    calls: (usage.calls - usageBefore.calls) / requests,
+    scriptUs: (usage.scriptUs - usageBefore.scriptUs) / requests,
+    redisCpuUs: (usage.cpuUs - usageBefore.cpuUs) / requests,
+    p50Ms,
+    p95Ms,
+    p99Ms
+  }
+}
+
+function summary (name, samples, reference) {
+  const figures = (of, name) => samples[name].map((sample) => sample[of])
+  const above = (of) => samples[CEILING] === undefined ? null : paired(figures(of, name), figures(of, CEILING), (a, b) => a - b)
+  return {
+    name,
+    title: redisContestants[name].title,
+    perSecond: spread(figures('perSecond', name)),
+    ratio: paired(figures('perSecond', name), figures('perSecond', reference), (a, b) => a / b),
+    cpuUs: spread(figures('cpuUs', name)),
+    calls: spread(figures('calls', name)),
+    scriptUs: spread(figures('scriptUs', name)),
+    redisCpuUs: spread(figures('redisCpuUs', name)),
+    p50Ms: spread(figures('p50Ms', name)),
+    p95Ms: spread(figures('p95Ms', name)),
+    p99Ms: spread(figures('p99Ms', name)),
+    extraP50Ms: above('p50Ms'),
+    extraP95Ms: above('p95Ms'),
+    extraP99Ms: above('p99Ms'),
+    samples: samples[name]
+  }
+}

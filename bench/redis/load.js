@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { quantile } from '../statistics.js'
+import { answer } from '../worker.js'
+import { CLIENT_HEADER } from './contestants.js'
+
+/*
+ * Sends the load, each request for another client than the one before. It writes requests made beforehand and reads no
+ * more of an answer than its length and status: three processes share the machine, and this one is not the subject.
+ */
+answer(async ({ port, connections, seconds, clients, perSecond = null }) => {
+  const requests = Array.from({ length: clients }, (_, index) =>
+    Buffer.from(`GET / HTTP/1.1\r\nHost: bench\r\n${CLIENT_HEADER}: client-${String(index).padStart(8, '0')}\r\n\r\n`))
+  const run = { requests, sent: 0, latencies: [], statuses: {}, idle: [], onIdle: () => {} }
+  const sockets = await Promise.all(Array.from({ length: connections }, () => open(port, run)))
+  const startMs = performance.now()
+  await (perSecond === null ? saturate(run, sockets, seconds) : arrive(run, sockets, seconds, perSecond))
+  const taken = (performance.now() - startMs) / 1000
+  for (const socket of sockets) socket.destroy()
+  const [p50Ms, p95Ms, p99Ms] = [0.5, 0.95, 0.99].map((share) => quantile(run.latencies, share))
+  return { requests: run.latencies.length, seconds: taken, statuses: run.statuses, p50Ms, p95Ms, p99Ms }
+})
+
+/** Every connection sends its next request as soon as it has its answer. */
+async function saturate (run, sockets, seconds) {
+  const endMs = performance.now() + seconds * 1000
+  let busy = sockets.length
+  await new Promise((resolve) => {
+    run.onIdle = (socket) => {
+      const nowMs = performance.now()
+      if (nowMs < endMs) send(run, socket, nowMs)
+      else if (--busy === 0) resolve()
+    }
+    for (const socket of sockets) send(run, socket, performance.now())
+  })
+}
+
+/**
+ * Requests arrive at a steady rate, whatever the server does. One that finds every connection busy waits for the next
+ * that is free, and its wait counts. The pauses are short sleeps: a timer's millisecond would make all arrivals bursts.
+ */
+async function arrive (run, sockets, seconds, perSecond) {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4))
+  const startMs = performance.now()
+  const total = Math.floor(seconds * perSecond)
+  run.idle = [...sockets]
+  run.onIdle = (socket) => { run.idle.push(socket) }
+  while (run.latencies.length < total) {
+    while (run.sent < total && run.idle.length > 0) {
+      const dueMs = startMs + run.sent / perSecond * 1000
+      if (dueMs > performance.now()) break
+      send(run, run.idle.pop(), dueMs)
+    }
+    Atomics.wait(sleeper, 0, 0, 0.1)
+    await new Promise(setImmediate)
+  }
+}
+
+function send (run, socket, sinceMs) {
+  socket.sinceMs = sinceMs
+  socket.write(run.requests[run.sent++ % run.requests.length])
+}
+
+async function open (port, run) {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  await once(socket, 'connect')
+  let part = ''
+  socket.on('error', (error) => { throw error })
+  socket.on('data', (chunk) => {
+    part += chunk.latin1Slice()
+    const headEnd = part.indexOf('\r\n\r\n')
+    if (headEnd === -1) return
+    const length = /content-length: (\d+)/i.exec(part)[1]
+    if (part.length < headEnd + 4 + Number(length)) return
+    const status = part.slice(9, 12)
+    part = ''
+    run.statuses[status] = (run.statuses[status] ?? 0) + 1
+    run.latencies.push(performance.now() - socket.sinceMs)
+    run.onIdle(socket)
+  })
+  return socket
+}
