@@ -47,13 +47,15 @@ export class Breaker {
     return Math.floor((this.#clock.nowUs() - this.#sinceUs) / 1000)
   }
 
+  /** Whether a call, were it made now, would be let through: also the probe that is due. */
+  get isAdmitting (): boolean {
+    return this.#state === 'closed' || (this.#state === 'open' && this.sinceMs >= this.#options.openForMs)
+  }
+
   /** A permit for one call, or `null` when none may be made now. Its outcome must be recorded: it may be the probe's. */
   admit (): number | null {
-    if (this.#state === 'half-open') return null
-    if (this.#state === 'open') {
-      if (this.sinceMs < this.#options.openForMs) return null
-      this.#change('half-open')
-    }
+    if (!this.isAdmitting) return null
+    if (this.#state === 'open') this.#change('half-open')
     return this.#generation
   }
 

@@ -9,7 +9,7 @@ export class CallGuard implements CallWatch {
   readonly #breaker: Breaker
 
   constructor (deadlineMs: number, breaker: BreakerOptions, clock: Clock, onChange: (state: BreakerState) => void) {
-    this.#deadline = new Deadline(deadlineMs)
+    this.#deadline = new Deadline(deadlineMs, clock)
     this.#breaker = new Breaker(breaker, clock, onChange)
   }
 
@@ -21,17 +21,20 @@ export class CallGuard implements CallWatch {
     const permit = this.#breaker.admit()
     if (permit === null) return null
     let isOver = false
-    const settle = (isSuccess: boolean) => {
-      if (isOver) return
-      isOver = true
-      unwatch()
-      this.#breaker.record(permit, isSuccess)
-    }
     const unwatch = this.#deadline.watch(() => {
-      settle(false)
+      isOver = true
+      // Before the breaker hears of it: its change is logged with the failure that caused it.
       onExpire()
+      this.#breaker.record(permit, false)
     })
-    return { settle }
+    return {
+      settle: (isSuccess) => {
+        if (isOver) return
+        isOver = true
+        unwatch()
+        this.#breaker.record(permit, isSuccess)
+      }
+    }
   }
 
   close (): void {

@@ -1,54 +1,70 @@
+import type { Clock } from '../clock.js'
+
 /** A call that is waited for. */
 interface Waiting {
-  /** The tick at which it is given up. */
-  readonly dueTick: number
+  /** The counted time at which it is given up, microseconds. */
+  readonly dueUs: number
   /** `null` once the call is settled: nothing of it may be kept any longer. */
   expire: (() => void) | null
 }
 
-/** How many times within the deadline the loop is looked at. */
+/** How many times within a short deadline the loop is looked at. */
 const TICKS = 5
+/** Longest time between two looks, milliseconds: a long deadline must not be overrun by a fifth of it. */
+const LONGEST_TICK_MS = 20
 
 /**
  * Gives up calls that take too long, without a timer for each: every call has the same deadline, so they expire in
  * the order in which they began, and one timer, which runs only while a call is waited for, serves them all.
  *
- * Time is counted in ticks of that timer. An event loop that was blocked for a while gets one tick for all of it, and
- * the calls then expire in the check phase, after the replies that had arrived were read: a blocked loop is not a
- * slow store.
+ * Time is counted in ticks of that timer. An event loop that was blocked for a while gets two ticks at most for all of
+ * it, and the calls then expire in the check phase, after the replies that had arrived were read: a blocked loop is
+ * not a slow store.
  */
 export class Deadline {
-  readonly #tickMs: number
+  readonly #deadlineUs: number
+  readonly #tickUs: number
+  readonly #clock: Clock
   #waiting: Waiting[] = []
   #first = 0
-  #tick = 0
+  #countedUs = 0
+  #lookedAtUs = 0
   #pending = 0
   #timer: NodeJS.Timeout | null = null
 
-  /** `ms`: how long a call may take, whole milliseconds, 1 or more; up to a fifth is added by the counting. */
-  constructor (ms: number) {
-    this.#tickMs = Math.max(1, Math.ceil(ms / TICKS))
+  /** `ms`: how long a call may take, whole milliseconds, 1 or more; up to two ticks are added by the counting. */
+  constructor (ms: number, clock: Clock) {
+    this.#deadlineUs = ms * 1000
+    this.#tickUs = Math.min(LONGEST_TICK_MS, Math.ceil(ms / TICKS)) * 1000
+    this.#clock = clock
   }
 
   /** Watch a call. Whoever settles it calls what this answers; otherwise `expire` is called once. */
   watch (expire: () => void): () => void {
-    // The current tick has begun already, so it does not count.
-    const waiting: Waiting = { dueTick: this.#tick + TICKS + 1, expire }
+    // A tick that has begun already does not count.
+    const begunUs = this.#timer === null ? 0 : this.#tickUs
+    const waiting: Waiting = { dueUs: this.#countedUs + begunUs + this.#deadlineUs, expire }
     this.#waiting.push(waiting)
     this.#pending++
-    this.#timer ??= setInterval(() => { setImmediate(() => { this.#advance() }) }, this.#tickMs).unref()
+    if (this.#timer === null) this.#start()
     return () => { this.#settle(waiting) }
   }
 
   /** Stop the timer. Calls that are still waited for expire now. */
   close (): void {
+    this.#first = 0
     for (const waiting of this.#waiting.splice(0)) this.#expire(waiting)
     this.#stop()
   }
 
   #advance (): void {
-    this.#tick++
-    while (this.#first < this.#waiting.length && this.#waiting[this.#first].dueTick <= this.#tick) {
+    // The timer was stopped while its look was on the way.
+    if (this.#timer === null) return
+    const nowUs = this.#clock.nowUs()
+    // Timers run late under load, and a count of ticks alone would add their delays up.
+    this.#countedUs += Math.min(Math.max(nowUs - this.#lookedAtUs, this.#tickUs), 2 * this.#tickUs)
+    this.#lookedAtUs = nowUs
+    while (this.#first < this.#waiting.length && this.#waiting[this.#first].dueUs <= this.#countedUs) {
       this.#expire(this.#waiting[this.#first++])
     }
     this.#forgetSettled()
@@ -75,6 +91,11 @@ export class Deadline {
       this.#waiting = this.#waiting.slice(this.#first)
       this.#first = 0
     }
+  }
+
+  #start (): void {
+    this.#lookedAtUs = this.#clock.nowUs()
+    this.#timer = setInterval(() => { setImmediate(() => { this.#advance() }) }, this.#tickUs / 1000).unref()
   }
 
   #stop (): void {

@@ -1,0 +1,201 @@
+import t from 'tap'
+import { DenyCache } from '../../lib/resilience/deny-cache.js'
+import { MemoryStore } from '../../lib/stores/memory/store.js'
+import { isUnavailable, type Answer, type Charge, type Limit, type Receipt } from '../../lib/stores/store.js'
+import { limitOf, SECOND_US } from '../fixtures/limits.js'
+import { ManualClock } from '../fixtures/manual-clock.js'
+
+/** A store that answers later, as Redis does, and counts how often it was asked. */
+class Asked extends MemoryStore {
+  takes = 0
+  isDown = false
+
+  // @ts-expect-error: the memory store's own answer comes in the same turn
+  override async take (charges: readonly Charge[]): Promise<Answer> {
+    this.takes++
+    return this.isDown ? { unavailable: 'deadline' } : super.take(charges)
+  }
+}
+
+function cached () {
+  const clock = new ManualClock()
+  const store = new Asked({ clock })
+  return { clock, store, cache: new DenyCache(store, clock) }
+}
+
+function charge (limit: Limit, partition = 'a', cost = 1): Charge {
+  return { limit, partition, cost }
+}
+
+/** Take until it is refused; answers the refusal. */
+async function exhaust (cache: DenyCache, charges: readonly Charge[]): Promise<Receipt> {
+  for (;;) {
+    const answer = await cache.take(charges)
+    if (isUnavailable(answer)) throw new Error('unavailable')
+    if (!answer.granted) return answer
+  }
+}
+
+const slow = limitOf({ max: 10, windowUs: 100 * SECOND_US })
+
+t.test('a refused partition is answered without the store, for a second at most', async (t) => {
+  const { clock, store, cache } = cached()
+  await exhaust(cache, [charge(slow)])
+  const { takes } = store
+  for (let i = 0; i < 99; i++) {
+    clock.advance(SECOND_US / 100)
+    const answer = await cache.take([charge(slow)])
+    t.equal('granted' in answer && answer.granted, false)
+  }
+  t.equal(store.takes, takes)
+  clock.advance(SECOND_US / 100)
+  await cache.take([charge(slow)])
+  t.equal(store.takes, takes + 1)
+})
+
+t.test('a refusal that is over sooner is believed until then, so that honouring the wait succeeds', async (t) => {
+  const { clock, store, cache } = cached()
+  const limit = limitOf({ max: 10, windowUs: SECOND_US })
+  const { standings: [{ retryUs }] } = await exhaust(cache, [charge(limit)])
+  t.equal(retryUs, SECOND_US / 10)
+  const { takes } = store
+  clock.advance(SECOND_US / 10 - 1)
+  await cache.take([charge(limit)])
+  t.equal(store.takes, takes)
+  clock.advance(1)
+  const answer = await cache.take([charge(limit)])
+  t.ok('granted' in answer && answer.granted)
+})
+
+t.test('waits and resets of a remembered refusal are over by its age', async (t) => {
+  const { clock, cache } = cached()
+  const first = await exhaust(cache, [charge(slow)])
+  clock.advance(700_000)
+  const again = await cache.take([charge(slow)]) as Receipt
+  t.equal(again.standings[0].retryUs, Number(first.standings[0].retryUs) - 700_000)
+  t.equal(again.standings[0].resetUs, first.standings[0].resetUs - 700_000)
+  t.equal(again.atUs, first.atUs + 700_000)
+  t.equal(again.standings[0].remaining, 0)
+})
+
+t.test('a refusal for good stays one', async (t) => {
+  const { clock, store, cache } = cached()
+  const none = limitOf({ max: 0 })
+  await cache.take([charge(none)])
+  clock.advance(999_999)
+  const again = await cache.take([charge(none)]) as Receipt
+  t.equal(store.takes, 1)
+  t.equal(again.standings[0].retryUs, 'never')
+})
+
+t.test('what costs less than the refused request is asked for, what costs as much or more is not', async (t) => {
+  const { store, cache } = cached()
+  await cache.take([charge(slow, 'a', 6)])
+  await cache.take([charge(slow, 'a', 5)])
+  const { takes } = store
+  await cache.take([charge(slow, 'a', 5)])
+  await cache.take([charge(slow, 'a', 6)])
+  t.equal(store.takes, takes)
+  const cheaper = await cache.take([charge(slow, 'a', 4)]) as Receipt
+  t.equal(store.takes, takes + 1)
+  t.ok(cheaper.granted)
+})
+
+t.test('other partitions, and a new version of the limit, are asked for', async (t) => {
+  const { store, cache } = cached()
+  await exhaust(cache, [charge(slow)])
+  const { takes } = store
+  t.ok((await cache.take([charge(slow, 'b')]) as Receipt).granted)
+  await cache.take([charge({ ...slow })])
+  t.equal(store.takes, takes + 2)
+})
+
+t.test('a limit in shadow mode, and a request that charges two partitions, always go to the store', async (t) => {
+  const { store, cache } = cached()
+  const shadow = limitOf({ max: 10, bucket: 'shadow', mode: 'shadow' })
+  const tight = limitOf({ max: 1, windowUs: 100 * SECOND_US, bucket: 'tight' })
+  for (const charges of [[charge(tight), charge(shadow)], [charge(tight), charge(slow, 'b')]]) {
+    await exhaust(cache, charges)
+    const { takes } = store
+    for (let i = 0; i < 5; i++) await cache.take(charges)
+    t.equal(store.takes, takes + 5)
+  }
+})
+
+t.test('a reset takes hold at once', async (t) => {
+  const { cache } = cached()
+  await exhaust(cache, [charge(slow)])
+  await cache.reset([slow], 'a')
+  t.ok((await cache.take([charge(slow)]) as Receipt).granted)
+})
+
+t.test('a refund takes hold at once, and one for another partition drops nothing', async (t) => {
+  const { store, cache } = cached()
+  const granted = await cache.take([charge(slow)]) as Receipt
+  const elsewhere = await cache.take([charge(slow, 'b')]) as Receipt
+  await exhaust(cache, [charge(slow)])
+  const { takes } = store
+  await cache.adjust([{ standing: elsewhere.standings[0], atUs: elsewhere.atUs, units: -1 }])
+  await cache.take([charge(slow)])
+  t.equal(store.takes, takes)
+  await cache.adjust([{ standing: granted.standings[0], atUs: granted.atUs, units: -1 }])
+  t.ok((await cache.take([charge(slow)]) as Receipt).granted)
+})
+
+t.test('a reset that fails leaves the refusal as it is, and the error reaches the caller', async (t) => {
+  const { store, cache } = cached()
+  await exhaust(cache, [charge(slow)])
+  const { takes } = store
+  store.reset = () => { throw new Error('down') }
+  await t.rejects(cache.reset([slow], 'a'), { message: 'down' })
+  await cache.take([charge(slow)])
+  t.equal(store.takes, takes)
+})
+
+t.test('an unavailable store is not remembered', async (t) => {
+  const { store, cache } = cached()
+  store.isDown = true
+  t.same(await cache.take([charge(slow)]), { unavailable: 'deadline' })
+  store.isDown = false
+  t.ok((await cache.take([charge(slow)]) as Receipt).granted)
+})
+
+t.test('a known refusal holds while the store is down', async (t) => {
+  const { store, cache } = cached()
+  await exhaust(cache, [charge(slow)])
+  store.isDown = true
+  t.equal((await cache.take([charge(slow)]) as Receipt).granted, false)
+})
+
+t.test('of a million refused partitions at most those of two generations are remembered', async (t) => {
+  const clock = new ManualClock()
+  const never = limitOf({ max: 0 })
+  const receiptOf = (partition: string): Receipt => ({
+    granted: false,
+    atUs: 0,
+    standings: [{ limit: never, partition, charged: 0, granted: false, remaining: 0, resetUs: 0, retryUs: 'never' }]
+  })
+  let takes = 0
+  const store = Object.assign(new MemoryStore({ clock }), {
+    take: ([{ partition }]: readonly Charge[]) => { takes++; return receiptOf(partition) }
+  })
+  const cache = new DenyCache(store, clock)
+  for (let i = 0; i < 1_000_000; i++) await cache.take([charge(never, `p${i}`)])
+  takes = 0
+  for (let i = 0; i < 1_000_000; i += 10) cache.take([charge(never, `p${i}`)])
+  t.ok(takes >= 98_000, `the store was asked for ${takes} of 100,000: at most 20,000 of a million were remembered`)
+})
+
+t.test('resets do not upset the count by which it is bounded', async (t) => {
+  const { store, cache } = cached()
+  const limits = [limitOf({ max: 0, bucket: 'x' }), limitOf({ max: 0, bucket: 'y' })]
+  for (let i = 0; i < 15_000; i++) {
+    for (const limit of limits) await cache.take([charge(limit, `p${i % 100}`)])
+    await cache.reset(limits, `p${i % 100}`)
+  }
+  await cache.take([charge(limits[0], 'kept')])
+  for (let i = 0; i < 9000; i++) await cache.take([charge(limits[0], `q${i}`)])
+  const { takes } = store
+  await cache.take([charge(limits[0], 'kept')])
+  t.equal(store.takes, takes)
+})
