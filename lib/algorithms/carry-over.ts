@@ -11,7 +11,7 @@ import type { Verdict } from './verdict.js'
 /** The numbers that a bucket was written under. */
 export type WrittenUnder = Pick<Quota, 'max' | 'windowUs' | 'capacity' | 'intervalDen'>
 
-/** Errors of the doubles' last bits must not round a whole number up to the next. */
+/** Errors of the doubles' last bits must not make a whole number of units look like one more, just begun. */
 const ROUNDING_US = 1 / 1024
 
 /** Whether a bucket can be read as it stands. */
@@ -23,10 +23,17 @@ export function isWrittenUnder (written: WrittenUnder, quota: Quota): boolean {
 export function carryTokenBucket (written: WrittenUnder, quota: Quota, tatUs: number, tatNum: number, nowUs: number, verdict: Verdict): void {
   const backlogUs = Math.max(0, tatUs - nowUs + tatNum / written.intervalDen)
   const units = backlogUs * written.max / written.windowUs
-  const isFull = units >= quota.capacity
-  const carriedUs = Math.ceil(backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US)
-  verdict.timeUs = nowUs + (isFull ? quota.capacityUs : carriedUs)
-  verdict.count = isFull ? quota.capacityNum : 0
+  if (units >= quota.capacity) {
+    verdict.timeUs = nowUs + quota.capacityUs
+    verdict.count = quota.capacityNum
+    return
+  }
+  const carriedUs = Math.max(0, backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US)
+  const wholeUs = Math.floor(carriedUs)
+  const num = Math.ceil((carriedUs - wholeUs) * quota.intervalDen)
+  const isWhole = num >= quota.intervalDen
+  verdict.timeUs = nowUs + wholeUs + (isWhole ? 1 : 0)
+  verdict.count = isWhole ? 0 : num
 }
 
 /** A window's start and units under other numbers. Writes them into `verdict`. */

@@ -1,5 +1,6 @@
 import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../algorithms/fixed-window.js'
 import { assessSlidingWindow, chargeSlidingWindow, emptyGrantLog, refundSlidingWindow, slidingWindowEndUs } from '../../algorithms/sliding-window.js'
+import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { assessTokenBucket, chargeTokenBucket, refundTokenBucket, tokenBucketShare } from '../../algorithms/token-bucket.js'
 import type { Verdict } from '../../algorithms/verdict.js'
@@ -23,12 +24,31 @@ export function clearBucket (bucket: Bucket, nowUs: number): void {
   bucket.log = null
 }
 
-/**
- * Turn a bucket that was written under one limit into one for the numbers of another.
- * The state is taken as it stands where the algorithm is the same; carrying the used units over belongs here.
- */
+/** Turn a bucket that was written under one limit into one for the numbers of another: what was used stays used. */
 export function convertBucket (bucket: Bucket, written: Limit, limit: Limit, nowUs: number): void {
-  if (written.algorithm !== limit.algorithm) clearBucket(bucket, nowUs)
+  if (limit.max === 0) {
+    clearBucket(bucket, nowUs)
+  } else if (written.algorithm !== limit.algorithm) {
+    assess(written, bucket, 0, nowUs, scratch)
+    const used = written.capacity - scratch.remaining
+    clearBucket(bucket, nowUs)
+    charge(limit, bucket, Math.min(used, limit.capacity), nowUs, scratch)
+    bucket.timeUs = scratch.timeUs
+    bucket.count = scratch.count
+  } else {
+    carryOver(bucket, written, limit, nowUs)
+  }
+}
+
+function carryOver (bucket: Bucket, written: Limit, limit: Limit, nowUs: number): void {
+  if (limit.algorithm === 'sliding-window') {
+    if (bucket.log !== null) bucket.log = carryGrantLog(written, limit, bucket.log, nowUs)
+    return
+  }
+  const carry = limit.algorithm === 'token-bucket' ? carryTokenBucket : carryFixedWindow
+  carry(written, limit, bucket.timeUs, bucket.count, nowUs, scratch)
+  bucket.timeUs = scratch.timeUs
+  bucket.count = scratch.count
 }
 
 export function assess (limit: Limit, bucket: Bucket, cost: number, nowUs: number, verdict: Verdict): void {

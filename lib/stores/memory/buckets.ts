@@ -43,13 +43,15 @@ export class Buckets {
     const { table, slot } = trial
     if (table === null || slot === ABSENT) {
       clearBucket(trial, nowUs)
+      trial.isCarried = false
       return
     }
     trial.timeUs = table.timeAt(slot)
     trial.count = table.countAt(slot)
     trial.log = table.logAt(slot)
     const written = this.registry.limitOfVersion(table.versionAt(slot))
-    if (!hasSameNumbers(written, limit)) convertBucket(trial, written, limit, nowUs)
+    trial.isCarried = !hasSameNumbers(written, limit)
+    if (trial.isCarried) convertBucket(trial, written, limit, nowUs)
   }
 
   /** Whether there is a bucket that the limit's algorithm wrote. */
@@ -58,18 +60,26 @@ export class Buckets {
     return table !== null && slot !== ABSENT && this.registry.limitOfVersion(table.versionAt(slot)).algorithm === limit.algorithm
   }
 
-  /** Write what a granted charge left, wherever the bucket has moved since it was found. */
+  /** Write what a granted charge left. */
   commit (trial: Trial, limit: Limit, cost: number, nowUs: number): void {
     if (cost === 0) return
-    if (trial.foundAt !== this.shards.moves) {
-      this.#findSlot(trial)
-      this.read(trial, limit, nowUs)
-    }
+    this.#follow(trial, limit, nowUs)
     if (limit.algorithm === 'sliding-window') {
       trial.log ??= emptyGrantLog()
       appendGrant(limit, trial.log, cost, nowUs)
     }
     this.write(trial, limit, nowUs)
+  }
+
+  /**
+   * Write a bucket that was not charged where its state must not be read again: one of other numbers drains at another
+   * pace than the wait that was stated, and one that a clock, stepping back, left in the future never comes nearer.
+   */
+  mend (trial: Trial, limit: Limit, nowUs: number): void {
+    const isAhead = limit.algorithm !== 'sliding-window' && trial.verdict.timeUs < trial.timeUs
+    if (!(trial.isCarried || isAhead) || limit.max === 0) return
+    this.#follow(trial, limit, nowUs)
+    if (trial.slot !== ABSENT) this.write(trial, limit, nowUs)
   }
 
   /** Store the verdict's bucket, or drop it when nothing of it is used. */
@@ -99,6 +109,13 @@ export class Buckets {
     const isUsed = !hasExpired(written, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
     this.#remove(trial)
     return isUsed
+  }
+
+  /** Find and read the bucket again where it has moved since it was found. */
+  #follow (trial: Trial, limit: Limit, nowUs: number): void {
+    if (trial.foundAt === this.shards.moves) return
+    this.#findSlot(trial)
+    this.read(trial, limit, nowUs)
   }
 
   #remove (trial: Trial): void {

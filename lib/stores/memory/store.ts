@@ -64,6 +64,7 @@ export class MemoryStore implements Store {
       this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
       this.#buckets.read(trial, limit, nowUs)
       assess(limit, trial, 0, nowUs, trial.verdict)
+      this.#buckets.mend(trial, limit, nowUs)
       return standingOf(limit, partition, 0, trial.verdict)
     })
   }
@@ -74,6 +75,8 @@ export class MemoryStore implements Store {
     const { verdict } = trial
     for (const { standing, atUs, units } of adjustments) {
       const { limit, partition } = standing
+      // No units are of such a limit; those of another version of it stay.
+      if (limit.max === 0) continue
       this.#buckets.registry.trim()
       this.#buckets.enter(partition)
       this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
@@ -120,7 +123,8 @@ export class MemoryStore implements Store {
     this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
     this.#buckets.read(trial, limit, nowUs)
     assess(limit, trial, cost, nowUs, verdict)
-    if (verdict.granted) this.#buckets.commit(trial, limit, cost, nowUs)
+    if (verdict.granted && cost > 0) this.#buckets.commit(trial, limit, cost, nowUs)
+    else this.#buckets.mend(trial, limit, nowUs)
     return {
       granted: verdict.granted || limit.mode === 'shadow',
       atUs: nowUs,

@@ -17,6 +17,7 @@ export function takeAll (buckets: Buckets, trials: Trial[], charges: readonly Ch
   if (isGranted) commitMode('enforce', buckets, trials, charges, nowUs)
   commitMode('shadow', buckets, trials, charges, nowUs)
   if (isRepeating) assessShared(buckets, trials, charges, nowUs)
+  else mendUncharged(buckets, trials, charges, isGranted, nowUs)
   return { granted: isGranted, atUs: nowUs, standings: standings(trials, charges, isGranted) }
 }
 
@@ -67,6 +68,14 @@ function commitMode (mode: Limit['mode'], buckets: Buckets, trials: Trial[], cha
   }
 }
 
+function mendUncharged (buckets: Buckets, trials: Trial[], charges: readonly Charge[], isGranted: boolean, nowUs: number): void {
+  for (let i = 0; i < charges.length; i++) {
+    const { limit, cost } = charges[i]
+    const isCharged = trials[i].verdict.granted && (isGranted || limit.mode === 'shadow')
+    if (!isCharged || cost === 0) buckets.mend(trials[i], limit, nowUs)
+  }
+}
+
 /** Buckets charged twice stand where the last charge left them. */
 function assessShared (buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number): void {
   for (let i = 0; i < charges.length; i++) {
@@ -77,6 +86,7 @@ function assessShared (buckets: Buckets, trials: Trial[], charges: readonly Char
     buckets.find(trial, buckets.registry.familyId(limit))
     buckets.read(trial, limit, nowUs)
     assess(limit, trial, 0, nowUs, trial.verdict)
+    buckets.mend(trial, limit, nowUs)
     trial.verdict.granted = granted
     trial.verdict.retryUs = retryUs
   }

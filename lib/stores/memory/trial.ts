@@ -22,6 +22,8 @@ export class Trial implements Bucket, Hash {
   timeUs = 0
   count = 0
   log: GrantLog | null = null
+  /** Whether the bucket was written under other numbers than it is read for. */
+  isCarried = false
   readonly verdict: Verdict = emptyVerdict()
 }
 

@@ -4,6 +4,9 @@ import type { Script } from './scripts.js'
 type Client = Redis | Cluster
 type Argument = string | Buffer | number
 
+/** A client that gave up is started again after so long, milliseconds. */
+const REVIVE_MS = 100
+
 /** A reply of Redis that says no, such as `OOM ...` or `READONLY ...`: its first word is its code. */
 export function replyCode (text: string): string {
   return /^[A-Z]+/.exec(text)?.[0] ?? 'ERR'
@@ -18,6 +21,8 @@ export class RedisLink {
   readonly #clients: readonly Client[]
   readonly #isOwned: boolean
   readonly #onReady: () => void
+  readonly #revivals = new Map<Client, NodeJS.Timeout>()
+  #isClosed = false
   #next = 0
 
   /** `isOwned`: whether these connections are ours to close. A user's own client is neither closed nor changed. */
@@ -28,8 +33,11 @@ export class RedisLink {
     this.isCluster = clients[0].isCluster
     for (const client of clients) {
       client.on('ready', onReady)
+      if (!isOwned) continue
       // Failures show in the calls; without a listener ioredis would print each.
-      if (isOwned) client.on('error', () => {})
+      client.on('error', () => {})
+      // ioredis gives up for good when a failover is announced while it asks the sentinels for the primary.
+      client.on('end', () => { this.#revive(client) })
     }
   }
 
@@ -50,13 +58,6 @@ export class RedisLink {
     }
   }
 
-  /** Delete keys of one hash tag; answers how many there were. */
-  async delete (keys: readonly string[]): Promise<number> {
-    const client = this.#readyClient()
-    if (client === null) throw new Error('no connection is ready')
-    return await client.del(...keys)
-  }
-
   async ping (): Promise<void> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
@@ -74,8 +75,16 @@ export class RedisLink {
   async close (): Promise<void> {
     for (const client of this.#clients) client.off('ready', this.#onReady)
     if (!this.#isOwned) return
+    this.#isClosed = true
+    for (const timer of this.#revivals.values()) clearTimeout(timer)
     // What was in flight has been answered or given up by now; a polite QUIT could wait on a server that hangs.
     for (const client of this.#clients) client.disconnect()
+  }
+
+  #revive (client: Client): void {
+    if (this.#isClosed) return
+    clearTimeout(this.#revivals.get(client))
+    this.#revivals.set(client, setTimeout(() => { client.connect().catch(() => {}) }, REVIVE_MS).unref())
   }
 
   #readyClient (): Client | null {

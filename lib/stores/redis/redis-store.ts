@@ -3,10 +3,13 @@ import { Batch } from './batch.js'
 import { KeyWriter } from './keys.js'
 import { replyCode, type RedisLink } from './link.js'
 import { packAdjustments } from './packing.js'
-import { loadScript } from './scripts.js'
+import { loadScript, type Script } from './scripts.js'
 
 const takeScript = loadScript('take')
 const adjustScript = loadScript('adjust')
+const resetScript = loadScript('reset')
+
+const NOTHING = Buffer.alloc(0)
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
 const BREAKER: Unavailable = { unavailable: 'breaker' }
@@ -19,6 +22,8 @@ export interface RedisStoreOptions {
   readonly maxPending: number
   /** Hears of each failure: the reason, and Redis's own word for it. */
   readonly onFailure: (reason: FailureReason, code: string) => void
+  /** For tests: the time that the scripts go by instead of Redis's own, microseconds. */
+  readonly timeUs?: () => number
 }
 
 /**
@@ -62,7 +67,8 @@ export class RedisStore implements Store {
   }
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
-    return await this.#options.link.delete(limits.map((limit) => this.#keys.keyOf(limit, partition)))
+    if (limits.length === 0) return 0
+    return Number(await this.#run(resetScript, limits.map((limit) => this.#keys.keyOf(limit, partition)), [NOTHING, NOTHING]))
   }
 
   /** Send what was held back until a connection was there. */
@@ -128,7 +134,12 @@ export class RedisStore implements Store {
       return
     }
     const { keys, args } = batch.pack(this.#keys)
-    link.run(takeScript, keys, args).then((reply) => this.#arrive(batch, reply), (error) => this.#refused(batch, error))
+    this.#run(takeScript, keys, args).then((reply) => this.#arrive(batch, reply), (error) => this.#refused(batch, error))
+  }
+
+  #run (script: Script, keys: readonly string[], args: Buffer[]): Promise<unknown> {
+    const { link, timeUs } = this.#options
+    return link.run(script, keys, timeUs === undefined ? args : [...args, Buffer.from(String(timeUs()))])
   }
 
   #arrive (batch: Batch, reply: unknown): void {
@@ -192,7 +203,7 @@ export class RedisStore implements Store {
     }
     const keys = adjustments.map(({ standing }) => this.#keys.keyOf(standing.limit, standing.partition))
     try {
-      const reply = await this.#options.link.run(adjustScript, keys, packAdjustments(adjustments))
+      const reply = await this.#run(adjustScript, keys, packAdjustments(adjustments))
       call.settle(true)
       const text = String(reply)
       if (text !== '') this.#report('error', replyCode(text))

@@ -19,9 +19,9 @@ while position <= #adjustments do
   if not bucket.err and quota.max > 0 and not (isRefund == 1 and isGone) then
     carryBucket(bucket, quota, nowUs)
     if isRefund == 1 then
-      changeBucket(bucket, refund(quota, bucket, units, atUs, resetUs, nowUs))
+      changeBucket(bucket, refund(quota, bucket, units, atUs, resetUs, nowUs), -units)
     else
-      changeBucket(bucket, charge(quota, bucket, units, nowUs))
+      changeBucket(bucket, charge(quota, bucket, units, nowUs), units)
     end
   end
 end

@@ -3,14 +3,26 @@
 --   T max:4 capacity:4 window:7 TAT:7 numerator:4                       27 bytes
 --   F max:4 window:7 start:7 used:5                                     24 bytes
 --   S max:4 window:7 first:7 newest:7 units:5 total:5 base:7 last:7 and the packed older entries
+--   V units:5 length:2, the bucket of another version of the limit, of that length, and this one's, as above
+-- While two versions are in use, each is kept: what one grants is added to the other. One state for both would lose
+-- what exceeds the smaller capacity, and the version with the larger one would grant it again and again.
 -- A call reads each key once, decides on what it keeps here, and writes each changed key once, always with its TTL.
 
 local pack, unpack = struct.pack, struct.unpack
 
 local buckets = {}
 
+local MOST_UNITS = 1099511627775
+
 local function decodeBucket (bucket, stored)
   local tag = sub(stored, 1, 1)
+  if tag == 'V' then
+    local length, position
+    bucket.otherUnits, length, position = unpack('>I5I2', stored, 2)
+    bucket.other = sub(stored, position, position + length - 1)
+    stored = sub(stored, position + length)
+    tag = sub(stored, 1, 1)
+  end
   if tag == 'T' then
     bucket.algorithm = TOKEN_BUCKET
     bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count = unpack('>I4I4I7I7I4', stored, 2)
@@ -27,6 +39,7 @@ local function decodeBucket (bucket, stored)
     bucket.capacity = bucket.max
     bucket.log = log
   end
+  return bucket
 end
 
 local function readBucket (key)
@@ -36,34 +49,12 @@ local function readBucket (key)
   bucket = { key = key, timeUs = 0, count = 0 }
   if type(stored) == 'table' then
     bucket.err = stored.err
-  elseif stored then
-    decodeBucket(bucket, stored)
+  elseif stored and not pcall(decodeBucket, bucket, stored) then
+    -- Somebody else's text counts as none; an error would be one of every check in the call.
+    bucket = { key = key, timeUs = 0, count = 0 }
   end
   buckets[key] = bucket
   return bucket
-end
-
--- Read a bucket that was written under other numbers, or by another algorithm, as one of this quota.
-local function carryBucket (bucket, quota, nowUs)
-  if quota.max == 0 then return end
-  if bucket.max == nil then
-    -- Absent: nothing to carry.
-  elseif bucket.algorithm ~= quota.algorithm then
-    local written = quotaOf(bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity)
-    local used = written.capacity - assess(written, bucket, 0, nowUs).remaining
-    bucket.timeUs, bucket.count, bucket.log = 0, 0, nil
-    local verdict = charge(quota, bucket, min(used, quota.capacity), nowUs)
-    bucket.timeUs, bucket.count, bucket.log = verdict.timeUs or 0, verdict.count or 0, verdict.log
-  elseif bucket.max ~= quota.max or bucket.windowUs ~= quota.windowUs or bucket.capacity ~= quota.capacity then
-    if quota.algorithm == TOKEN_BUCKET then
-      bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket.timeUs, bucket.count, nowUs)
-    elseif quota.algorithm == FIXED_WINDOW then
-      bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket.timeUs, bucket.count, nowUs)
-    elseif bucket.log then
-      bucket.log = carryGrantLog(bucket, quota, bucket.log, nowUs)
-    end
-  end
-  bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
 end
 
 local function encodeBucket (bucket)
@@ -85,10 +76,61 @@ local function lifeUs (bucket, nowUs)
   return bucket.log and bucket.log.newestUs + bucket.windowUs - nowUs or 0
 end
 
--- Take over the state that an algorithm left; written once, at the end of the call.
-local function changeBucket (bucket, verdict)
-  bucket.timeUs, bucket.count, bucket.log = verdict.timeUs, verdict.count, verdict.log
+local function isWrittenUnder (bucket, quota)
+  return bucket.max == quota.max and bucket.windowUs == quota.windowUs and bucket.capacity == quota.capacity and
+    bucket.algorithm == quota.algorithm
+end
+
+local function setState (bucket, state)
+  bucket.timeUs, bucket.count, bucket.log = state.timeUs or 0, state.count or 0, state.log
+end
+
+-- Carry over what was used under other numbers, or another algorithm.
+local function carryUnits (bucket, quota, nowUs)
+  if bucket.algorithm ~= quota.algorithm then
+    local written = quotaOf(bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity)
+    local used = written.capacity - assess(written, bucket, 0, nowUs).remaining
+    setState(bucket, charge(quota, { timeUs = 0, count = 0 }, min(used, quota.capacity), nowUs))
+  elseif quota.algorithm == TOKEN_BUCKET then
+    bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket.timeUs, bucket.count, nowUs)
+  elseif quota.algorithm == FIXED_WINDOW then
+    bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket.timeUs, bucket.count, nowUs)
+  elseif bucket.log then
+    bucket.log = carryGrantLog(bucket, quota, bucket.log, nowUs)
+  end
+end
+
+-- Read a bucket that another version of the limit wrote as one of this quota.
+local function carryBucket (bucket, quota, nowUs)
+  if quota.max == 0 or isWrittenUnder(bucket, quota) then return end
+  if bucket.max ~= nil then
+    local left = lifeUs(bucket, nowUs) > 0 and encodeBucket(bucket) or nil
+    local own = bucket.other and decodeBucket({ timeUs = 0, count = 0 }, bucket.other)
+    if own and isWrittenUnder(own, quota) then
+      local room = assess(quota, own, 0, nowUs).remaining
+      setState(bucket, charge(quota, own, min(bucket.otherUnits, room), nowUs))
+    else
+      carryUnits(bucket, quota, nowUs)
+    end
+    bucket.other, bucket.otherUnits, bucket.isCarried = left, 0, true
+  end
+  bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
+end
+
+-- Take over the state that an algorithm left after granting so many units; written once, at the end of the call.
+local function changeBucket (bucket, verdict, units)
+  setState(bucket, verdict)
   bucket.isChanged = true
+  if bucket.other then bucket.otherUnits = max(0, min(bucket.otherUnits + units, MOST_UNITS)) end
+end
+
+-- What to store, and for how long; 0 or less: nothing.
+local function storable (bucket, nowUs)
+  local life = lifeUs(bucket, nowUs)
+  local otherLife = bucket.other and lifeUs(decodeBucket({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
+  if otherLife <= 0 then return life > 0 and encodeBucket(bucket), life end
+  if life <= 0 then return bucket.other, otherLife end
+  return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(life, otherLife)
 end
 
 -- Keys live marginMs longer than their buckets: 1, for Redis cuts the time off to milliseconds; more where a test brings
@@ -97,10 +139,10 @@ local function writeBuckets (nowUs, marginMs)
   local err
   for key, bucket in pairs(buckets) do
     if bucket.isChanged then
-      local life = lifeUs(bucket, nowUs)
+      local stored, life = storable(bucket, nowUs)
       local reply
       if life > 0 then
-        reply = redis.pcall('SET', key, encodeBucket(bucket), 'PX', ceil(life / 1000) + marginMs)
+        reply = redis.pcall('SET', key, stored, 'PX', ceil(life / 1000) + marginMs)
       else
         reply = redis.pcall('DEL', key)
       end

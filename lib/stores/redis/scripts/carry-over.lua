@@ -18,7 +18,9 @@ local function carryTokenBucket (written, quota, tatUs, tatNum, nowUs)
   if backlogUs * written.max / written.windowUs >= quota.capacity then
     return nowUs + quota.capacityUs, quota.capacityNum
   end
-  return nowUs + ceil(backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US), 0
+  local carriedUs = max(0, backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US)
+  local wholeUs = floor(carriedUs)
+  return carry(quota, nowUs + wholeUs, ceil((carriedUs - wholeUs) * quota.intervalDen))
 end
 
 local function carryFixedWindow (written, quota, startUs, used, nowUs)

@@ -123,8 +123,8 @@ local function assessSlidingWindow (quota, stored, cost, nowUs)
   return verdict
 end
 
-local function appendGrant (quota, log, units, nowUs)
-  log = dropExpired(quota, log, nowUs)
+local function appendGrant (quota, stored, units, nowUs)
+  local log = dropExpired(quota, (bringBack(quota, stored, nowUs)), nowUs)
   if units == 0 then return log end
   if log == nil then
     return { firstUs = nowUs, newestUs = nowUs, newestUnits = units, total = units, body = '', baseUs = nowUs, lastUs = nowUs }
@@ -144,14 +144,14 @@ local function appendGrant (quota, log, units, nowUs)
 end
 
 local function chargeSlidingWindow (quota, stored, units, nowUs)
-  local log = dropExpired(quota, bringBack(quota, stored, nowUs), nowUs)
+  local log = dropExpired(quota, (bringBack(quota, stored, nowUs)), nowUs)
   local used = log and log.total or 0
   log = appendGrant(quota, log, max(0, min(units, 2 * quota.max - used)), nowUs)
   return stateLog(quota, log, nowUs, {})
 end
 
 local function refundSlidingWindow (quota, stored, units, chargedAtUs, nowUs)
-  local log = dropExpired(quota, bringBack(quota, stored, nowUs), nowUs)
+  local log = dropExpired(quota, (bringBack(quota, stored, nowUs)), nowUs)
   if log and chargedAtUs + quota.windowUs > nowUs then
     local entries = unfoldLog(log)
     local i = 1

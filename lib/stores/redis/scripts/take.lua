@@ -13,32 +13,108 @@ local NEVER = 9007199254740991
 local checks = ARGV[2]
 local answers, keyIndex, position = {}, 0, 1
 
-local function assessCharge (quota, bucket, cost)
-  carryBucket(bucket, quota, nowUs)
-  return assess(quota, bucket, cost, nowUs)
-end
-
-local function commit (quota, bucket, cost, verdict)
-  if quota.algorithm == SLIDING_WINDOW then verdict.log = appendGrant(quota, bucket.log, cost, nowUs) end
-  if cost > 0 then changeBucket(bucket, verdict) end
-end
-
--- A refusal writes nothing but what must not be read again: a state that the clock, stepping back, left in the future
--- (each refusal would begin the wait anew), and a key that lost its TTL.
+-- A key that was not charged is written only where its state must not be read again: one that the clock, stepping back,
+-- left in the future (each refusal would begin the wait anew), one of other numbers (it drains at another pace than the
+-- stated wait), and a key that lost its TTL.
 local function mend (quota, bucket, verdict)
-  if bucket.isChanged or quota.max == 0 then return end
+  if bucket.isChanged then return end
   local isAhead = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > verdict.timeUs
-  if verdict.isBroughtBack or isAhead then
-    changeBucket(bucket, verdict)
-  elseif lifeUs(bucket, nowUs) > 0 and redis.pcall('PTTL', bucket.key) == -1 then
+  if quota.max > 0 and bucket.max ~= nil and (verdict.isBroughtBack or isAhead or bucket.isCarried) then
+    changeBucket(bucket, verdict, 0)
+  elseif redis.pcall('PTTL', bucket.key) == -1 then
     bucket.isChanged = true
   end
 end
 
-while position <= #checks do
-  local size
+local function commit (one)
+  local quota, bucket, cost, verdict = one.quota, one.bucket, one.cost, one.verdict
+  if cost == 0 then
+    mend(quota, bucket, verdict)
+  else
+    if quota.algorithm == SLIDING_WINDOW then verdict.log = appendGrant(quota, bucket.log, cost, nowUs) end
+    changeBucket(bucket, verdict, cost)
+  end
+end
+
+-- Nothing was taken: the limit stands as it did. One that grants stays granted, even in debt.
+local function restate (one)
+  local standing = assess(one.quota, one.bucket, 0, nowUs)
+  one.verdict.remaining, one.verdict.resetUs = standing.remaining, standing.resetUs
+  return standing
+end
+
+local function assessCharge (quota, bucket, cost)
+  -- No units are of such a limit; those of another version of it are not to be read as its own.
+  if quota.max == 0 then return assess(quota, { timeUs = 0, count = 0 }, cost, nowUs) end
+  carryBucket(bucket, quota, nowUs)
+  return assess(quota, bucket, cost, nowUs)
+end
+
+local function settleCheck (charges, isGranted)
+  for i = 1, #charges do
+    local one = charges[i]
+    one.isCharged = one.verdict.granted and (isGranted or one.quota.isShadow == 1)
+    if one.isCharged then
+      commit(one)
+    elseif one.verdict.granted then
+      mend(one.quota, one.bucket, restate(one))
+    else
+      mend(one.quota, one.bucket, one.verdict)
+    end
+  end
+end
+
+-- What charge i and those before it take from its bucket: enforced ones go first, in their order, then shadow ones.
+local function unitsTogether (charges, i, isGranted)
+  local one = charges[i]
+  local isShadow, units = one.quota.isShadow == 1, one.cost
+  for j = 1, #charges do
+    local other = charges[j]
+    local isBefore = j < i
+    if other.quota.isShadow == 1 then
+      isBefore = isShadow and isBefore and other.verdict.granted
+    elseif isShadow then
+      isBefore = isGranted
+    end
+    if j ~= i and isBefore and other.bucket == one.bucket then units = units + other.cost end
+  end
+  return units
+end
+
+-- The same for a check that charges a bucket more than once. Twin: takeAll in lib/stores/memory/take-all.ts.
+local function settleShared (charges)
+  local isGranted = true
+  for isShadow = 0, 1 do
+    for i = 1, #charges do
+      local one = charges[i]
+      if one.quota.isShadow == isShadow then
+        one.verdict = assessCharge(one.quota, one.bucket, unitsTogether(charges, i, isGranted))
+        if isShadow == 0 and not one.verdict.granted then isGranted = false end
+      end
+    end
+  end
+  for isShadow = 0, 1 do
+    for i = 1, #charges do
+      local one = charges[i]
+      if one.quota.isShadow == isShadow then
+        carryBucket(one.bucket, one.quota, nowUs)
+        one.isCharged = one.verdict.granted and (isGranted or isShadow == 1)
+        if one.isCharged then commit(one) end
+      end
+    end
+  end
+  for i = 1, #charges do
+    local one = charges[i]
+    if one.quota.max > 0 then
+      carryBucket(one.bucket, one.quota, nowUs)
+      mend(one.quota, one.bucket, restate(one))
+    end
+  end
+end
+
+local function readCheck ()
+  local charges, size, isGranted, isBroken, isShared = {}, 0, true, false, false
   size, position = unpack('>I1', checks, position)
-  local charges, isGranted, isBroken = {}, true, false
   for i = 1, size do
     local limitIndex, cost
     limitIndex, cost, position = unpack('>I2I7', checks, position)
@@ -47,24 +123,22 @@ while position <= #checks do
     local one = { quota = quota, bucket = bucket, cost = cost }
     if bucket.err then isBroken = true else one.verdict = assessCharge(quota, bucket, cost) end
     if quota.isShadow == 0 and one.verdict and not one.verdict.granted then isGranted = false end
+    if bucket.charges == charges then isShared = true end
+    bucket.charges = charges
     charges[i] = one
-  end
-  for i = 1, size do
-    local one = charges[i]
-    local verdict = one.verdict
-    if not isBroken then
-      one.isCharged = verdict.granted and (isGranted or one.quota.isShadow == 1)
-      if one.isCharged then
-        commit(one.quota, one.bucket, one.cost, verdict)
-      elseif verdict.granted then
-        -- Another limit refused: this one was not charged and stands as it did.
-        local standing = assess(one.quota, one.bucket, 0, nowUs)
-        verdict.remaining, verdict.resetUs = standing.remaining, standing.resetUs
-      else
-        mend(one.quota, one.bucket, verdict)
-      end
-    end
     answers[#answers + 1] = one
+  end
+  return charges, isGranted, isBroken, isShared
+end
+
+while position <= #checks do
+  local charges, isGranted, isBroken, isShared = readCheck()
+  if isBroken then
+    -- Its own answer says so; nothing is charged.
+  elseif isShared then
+    settleShared(charges)
+  else
+    settleCheck(charges, isGranted)
   end
 end
 

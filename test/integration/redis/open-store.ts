@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import type { Test } from 'tap'
+import { Redis } from 'ioredis'
+import { CallGuard } from '../../../lib/resilience/call-guard.js'
+import { systemClock } from '../../../lib/clock.js'
+import { connect } from '../../../lib/stores/redis/connect.js'
+import { RedisStore } from '../../../lib/stores/redis/redis-store.js'
+import { startRedis, type RedisServer } from '../../fixtures/redis-server.js'
+
+interface StoreSettings {
+  readonly keyPrefix?: string
+  readonly timeUs?: () => number
+  /** Hears the code of each failure; without it, a failure fails the test. */
+  readonly onFailure?: (code: string) => void
+}
+
+/** A Redis server, a client that looks at what the stores keep there, and stores on that same client. */
+export interface Bench {
+  readonly server: RedisServer
+  readonly redis: Redis
+  store (settings?: StoreSettings): RedisStore
+}
+
+const NEVER_OPENS = { failures: 1_000_000, withinMs: 10_000, openForMs: 1000 }
+const GENEROUS_MS = 5000
+
+/** Start a server and connect to it; all of it ends with the test. */
+export async function openBench (t: Test, args: readonly string[] = []): Promise<Bench> {
+  const server = await startRedis(t, args)
+  const redis = new Redis(server.url, { maxRetriesPerRequest: 0 })
+  const stores: RedisStore[] = []
+  await once(redis, 'ready')
+  t.teardown(async () => {
+    for (const store of stores) await store.close()
+    redis.disconnect()
+  })
+  return {
+    server,
+    redis,
+    store ({ keyPrefix = 'sluice:', timeUs, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
+      const store = new RedisStore({
+        link: connect(redis, 1, () => {}),
+        watch: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
+        keyPrefix,
+        maxPending: 100_000,
+        onFailure: (_reason, code) => { onFailure(code) },
+        timeUs
+      })
+      stores.push(store)
+      return store
+    }
+  }
+}
