@@ -30,6 +30,16 @@ const connectionOptions: RedisOptions = {
   retryStrategy: () => RETRY_MS
 }
 
+/** What a search for the primary needs in order to end soon, whatever a sentinel does. */
+const sentinelOptions: RedisOptions = {
+  // A planned failover would otherwise leave us writing to the demoted primary for ten seconds.
+  failoverDetector: true,
+  sentinelMaxConnections: 3,
+  sentinelRetryStrategy: () => RETRY_MS,
+  // A sentinel that accepts the connection and says nothing would be waited for until it is killed.
+  sentinelCommandTimeout: SILENCE_MS
+}
+
 /** Connect, without waiting for it: an application starts whether or not its Redis is there. */
 export function connect (target: RedisTarget, connections: number, onReady: () => void): RedisLink {
   if (isClient(target)) return new RedisLink([target], false, onReady)
@@ -39,11 +49,7 @@ export function connect (target: RedisTarget, connections: number, onReady: () =
 function open (target: string | RedisOptions | ClusterTarget): Redis | Cluster {
   if (typeof target === 'string') return new Redis(target, connectionOptions)
   if (isClusterTarget(target)) return openCluster(target)
-  const sentinel: RedisOptions = 'sentinels' in target
-    // A planned failover would otherwise leave us writing to the demoted primary for ten seconds.
-    ? { failoverDetector: true, sentinelRetryStrategy: () => RETRY_MS, sentinelMaxConnections: 3 }
-    : {}
-  return new Redis({ ...connectionOptions, ...sentinel, ...target })
+  return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
 }
 
 function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget): Cluster {
