@@ -17,7 +17,7 @@ export interface Networks {
 export function networksOf (list: readonly string[], place: string): Networks {
   const networks = new BlockList()
   list.forEach((text, index) => {
-    for (const cidr of NAMED[text] ?? [text]) {
+    for (const cidr of Object.hasOwn(NAMED, text) ? NAMED[text] : [text]) {
       if (!add(networks, cidr)) throw badOption(`${place}[${index}]`, EXPECTED, text)
     }
   })

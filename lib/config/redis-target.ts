@@ -5,15 +5,35 @@ import { nearest } from './nearest.js'
 
 const EXPECTED = 'a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client'
 
-/** Options of ioredis for one connection, and of its Sentinel connector. */
-const CONNECTION_OPTIONS = [
-  'host', 'port', 'path', 'family', 'tls', 'username', 'password', 'db', 'connectionName', 'connectTimeout', 'commandTimeout', 'socketTimeout',
-  'keepAlive', 'noDelay', 'enableReadyCheck', 'lazyConnect', 'retryStrategy', 'reconnectOnError', 'protocol', 'maxLoadingRetryTime',
-  'disableClientInfo', 'clientInfoTag', 'showFriendlyErrorStack', 'Connector',
-  'sentinels', 'name', 'role', 'sentinelUsername', 'sentinelPassword', 'sentinelRetryStrategy', 'sentinelReconnectStrategy', 'sentinelCommandTimeout',
-  'sentinelMaxConnections', 'sentinelTLS', 'enableTLSForSentinelMode', 'updateSentinels', 'failoverDetector', 'natMap', 'preferredSlaves'
-]
-const CLUSTER_OPTIONS = ['cluster', 'redisOptions', 'clusterOptions']
+const PORT = 'a port from 1 to 65535'
+const TEXT = 'a string'
+const WHOLE = 'a whole number of 0 or more'
+const FUNCTION = 'a function'
+const SWITCH = 'true or false'
+const NODES = 'an array of at least one { host, port }'
+
+/**
+ * Options of ioredis for one connection, and of its Sentinel connector, with what each must be; `null`: anything.
+ * Those that would send a call twice, or keep it past its deadline, are missing on purpose.
+ */
+const CONNECTION_OPTIONS: Readonly<Record<string, string | null>> = {
+  host: TEXT, port: PORT, path: TEXT, family: WHOLE, tls: null, username: TEXT, password: TEXT, db: WHOLE, connectionName: TEXT,
+  connectTimeout: WHOLE, commandTimeout: WHOLE, disconnectTimeout: WHOLE, socketTimeout: WHOLE, keepAlive: WHOLE, noDelay: SWITCH,
+  enableReadyCheck: SWITCH, lazyConnect: SWITCH, retryStrategy: FUNCTION, reconnectOnError: FUNCTION, protocol: WHOLE,
+  maxLoadingRetryTime: WHOLE, disableClientInfo: SWITCH, clientInfoTag: TEXT, showFriendlyErrorStack: SWITCH, Connector: null,
+  sentinels: NODES, name: TEXT, role: TEXT, sentinelUsername: TEXT, sentinelPassword: TEXT, sentinelRetryStrategy: FUNCTION,
+  sentinelReconnectStrategy: FUNCTION, sentinelCommandTimeout: WHOLE, sentinelMaxConnections: WHOLE, sentinelTLS: null,
+  enableTLSForSentinelMode: SWITCH, updateSentinels: SWITCH, failoverDetector: SWITCH, natMap: null, preferredSlaves: null
+}
+const CLUSTER_TARGET: Readonly<Record<string, string | null>> = { cluster: NODES, redisOptions: 'an object of ioredis options', clusterOptions: 'an object of ioredis cluster options' }
+/** Options of ioredis for a Cluster, but those that we set ourselves. */
+const CLUSTER_OPTIONS: Readonly<Record<string, string | null>> = {
+  clusterRetryStrategy: FUNCTION, enableReadyCheck: SWITCH, scaleReads: null, maxRedirections: WHOLE, retryDelayOnFailover: WHOLE,
+  retryDelayOnClusterDown: WHOLE, retryDelayOnTryAgain: WHOLE, retryDelayOnMoved: WHOLE, slotsRefreshTimeout: WHOLE,
+  slotsRefreshInterval: WHOLE, lazyConnect: SWITCH, dnsLookup: FUNCTION, natMap: null, useSRVRecords: SWITCH, resolveSrv: FUNCTION,
+  shardedSubscribers: SWITCH
+}
+const NODE_OPTIONS: Readonly<Record<string, string | null>> = { host: TEXT, port: PORT, tls: null, username: TEXT, password: TEXT, family: WHOLE }
 
 /** Check where Redis is said to be, before anything is connected. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
 export function checkRedisTarget (target: unknown, place: string): asserts target is RedisTarget {
@@ -21,17 +41,16 @@ export function checkRedisTarget (target: unknown, place: string): asserts targe
   if (typeof target !== 'object' || target === null || Array.isArray(target)) throw badOption(place, EXPECTED, target)
   if (isClient(target)) return
   if ('cluster' in target) {
-    checkKeys(target, CLUSTER_OPTIONS, place)
+    checkFields(target, CLUSTER_TARGET, place)
     checkNodes(target.cluster, `${place}.cluster`)
-    if ('redisOptions' in target && typeof target.redisOptions === 'object' && target.redisOptions !== null) {
-      checkKeys(target.redisOptions, CONNECTION_OPTIONS, `${place}.redisOptions`)
-    }
+    if ('redisOptions' in target) checkFields(target.redisOptions, CONNECTION_OPTIONS, `${place}.redisOptions`)
+    if ('clusterOptions' in target) checkFields(target.clusterOptions, CLUSTER_OPTIONS, `${place}.clusterOptions`)
     return
   }
-  checkKeys(target, CONNECTION_OPTIONS, place)
+  checkFields(target, CONNECTION_OPTIONS, place)
   if ('sentinels' in target) {
     checkNodes(target.sentinels, `${place}.sentinels`)
-    if (!('name' in target) || typeof target.name !== 'string' || target.name === '') {
+    if (!('name' in target) || target.name === '' || target.name === undefined) {
       throw badOption(`${place}.name`, 'the name by which the sentinels know the primary', 'name' in target ? target.name : undefined)
     }
   }
@@ -44,24 +63,68 @@ function isClient (target: object): boolean {
 
 function checkUrl (text: string, place: string): void {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !['redis:', 'rediss:'].includes(url.protocol)) {
-    // A password must not reach a log through an error.
-    throw badOption(place, EXPECTED, text.replace(/\/\/[^@]*@/, '//***@'))
+  const isOurs = url !== null && ['redis:', 'rediss:'].includes(url.protocol) && /^rediss?:\/\//i.test(text)
+  if (!isOurs || !isDecodable(url.username + url.password)) throw badOption(place, EXPECTED, withoutSecrets(text))
+  const db = url.pathname.slice(1)
+  if (!/^\d*$/.test(db)) throw badOption(place, 'the number of a database after the host', db)
+  // ioredis takes these for options, and they would win over ours.
+  for (const key of url.searchParams.keys()) checkKey(key, CONNECTION_OPTIONS, place)
+}
+
+/** The text as an error may show it: a password can be anywhere before the last "@", and in the query. */
+function withoutSecrets (text: string): string {
+  return text.replace(/^.*@/s, '***@').replace(/\?.*$/s, '?***')
+}
+
+function isDecodable (text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
   }
 }
 
 function checkNodes (nodes: unknown, place: string): void {
-  if (!Array.isArray(nodes) || nodes.length === 0) throw badOption(place, 'an array of at least one { host, port }', nodes)
+  if (!Array.isArray(nodes) || nodes.length === 0) throw badOption(place, NODES, nodes)
   nodes.forEach((node: unknown, index) => {
-    const isNamed = typeof node === 'string' || (typeof node === 'object' && node !== null && 'host' in node)
-    if (!isNamed) throw badOption(`${place}[${index}]`, '{ host, port }', node)
+    const at = `${place}[${index}]`
+    if (typeof node === 'string' && node !== '') return
+    if (typeof node !== 'object' || node === null || !('host' in node)) throw badOption(at, '{ host, port }', node)
+    checkFields(node, NODE_OPTIONS, at)
   })
 }
 
-function checkKeys (options: object, known: readonly string[], place: string): void {
-  for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue
-    const near = nearest(key, known)
-    throw new FST_SLUICE_UNKNOWN_OPTION(`${place}.${key}`, near === null ? '' : `, did you mean "${near}"?`)
+function checkFields (options: unknown, known: Readonly<Record<string, string | null>>, place: string): void {
+  if (typeof options !== 'object' || options === null) throw badOption(place, 'an object', options)
+  for (const [key, value] of Object.entries(options)) {
+    checkKey(key, known, place)
+    const expected = known[key]
+    if (value === undefined || expected === null || isOfKind(expected, value)) continue
+    // A password of a wrong type is one all the same.
+    throw badOption(`${place}.${key}`, expected, /password/i.test(key) ? '***' : value)
   }
+}
+
+function checkKey (key: string, known: Readonly<Record<string, string | null>>, place: string): void {
+  if (Object.hasOwn(known, key)) return
+  const near = nearest(key, Object.keys(known))
+  throw new FST_SLUICE_UNKNOWN_OPTION(`${place}.${key}`, near === null ? '' : `, did you mean "${near}"?`)
+}
+
+/** Numbers may be text, as they come from the environment. `null` is ioredis's word for an option that is off. */
+function isOfKind (expected: string, value: unknown): boolean {
+  switch (expected) {
+    case TEXT: return typeof value === 'string'
+    case SWITCH: return typeof value === 'boolean'
+    case FUNCTION: return typeof value === 'function' || value === null
+    case WHOLE: return isWhole(value)
+    case PORT: return isWhole(value) && Number(value) >= 1 && Number(value) <= 65_535
+    case NODES: return Array.isArray(value)
+    default: return typeof value === 'object' && value !== null
+  }
+}
+
+function isWhole (value: unknown): boolean {
+  return typeof value === 'string' ? /^\d{1,15}$/.test(value) : Number.isSafeInteger(value) && Number(value) >= 0
 }

@@ -1,0 +1,103 @@
+// Where Redis is, said wrongly. Nothing is connected.
+import t from 'tap'
+import type { RateLimitOptions } from '../../lib/index.js'
+import { bareApp } from '../fixtures/app.js'
+
+const aTarget = 'a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client'
+const nodes = 'an array of at least one { host, port }'
+const aPrimary = 'the name by which the sentinels know the primary'
+const aDuration = 'a duration such as "10s" or a number of milliseconds'
+const node = { host: '127.0.0.1', port: 1 }
+
+/** Options, and what is said of them after "rateLimit": FST_SLUICE_BAD_OPTION. */
+const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> = [
+  [{ redis: null }, `.redis: expected ${aTarget}, got null`],
+  [{ redis: true }, `.redis: expected ${aTarget}, got true`],
+  [{ redis: 6379 }, `.redis: expected ${aTarget}, got 6379`],
+  [{ redis: [] }, `.redis: expected ${aTarget}, got an array of 0`],
+  [{ redis: () => {} }, `.redis: expected ${aTarget}, got a function`],
+  [{ redis: '' }, `.redis: expected ${aTarget}, got ""`],
+  [{ redis: 'localhost' }, `.redis: expected ${aTarget}, got "localhost"`],
+  [{ redis: 'localhost:6379' }, `.redis: expected ${aTarget}, got "localhost:6379"`],
+  [{ redis: 'redis:localhost' }, `.redis: expected ${aTarget}, got "redis:localhost"`],
+  [{ redis: 'http://localhost:6379' }, `.redis: expected ${aTarget}, got "http://localhost:6379"`],
+  [{ redis: 'redis://localhost:99999' }, `.redis: expected ${aTarget}, got "redis://localhost:99999"`],
+  // A password must not reach a log through an error, however it was written.
+  [{ redis: 'http://admin:secret@localhost' }, `.redis: expected ${aTarget}, got "***@localhost"`],
+  [{ redis: 'http://admin:sec@secret@localhost' }, `.redis: expected ${aTarget}, got "***@localhost"`],
+  [{ redis: 'http://admin:sec/ret#@localhost' }, `.redis: expected ${aTarget}, got "***@localhost"`],
+  [{ redis: 'admin:secret@localhost' }, `.redis: expected ${aTarget}, got "***@localhost"`],
+  [{ redis: 'redis:admin:secret@localhost' }, `.redis: expected ${aTarget}, got "***@localhost"`],
+  [{ redis: 'http://localhost?password=secret' }, `.redis: expected ${aTarget}, got "http://localhost?***"`],
+  [{ redis: 'redis://:%zz@localhost' }, `.redis: expected ${aTarget}, got "***@localhost"`],
+  [{ redis: 'redis://localhost/main' }, '.redis: expected the number of a database after the host, got "main"'],
+  [{ redis: { port: 0 } }, '.redis.port: expected a port from 1 to 65535, got 0'],
+  [{ redis: { port: 65_536 } }, '.redis.port: expected a port from 1 to 65535, got 65536'],
+  [{ redis: { port: '6379a' } }, '.redis.port: expected a port from 1 to 65535, got "6379a"'],
+  [{ redis: { host: 5 } }, '.redis.host: expected a string, got 5'],
+  [{ redis: { db: -1 } }, '.redis.db: expected a whole number of 0 or more, got -1'],
+  [{ redis: { password: 12345 } }, '.redis.password: expected a string, got "***"'],
+  [{ redis: { connectTimeout: -5 } }, '.redis.connectTimeout: expected a whole number of 0 or more, got -5'],
+  [{ redis: { retryStrategy: 100 } }, '.redis.retryStrategy: expected a function, got 100'],
+  [{ redis: { lazyConnect: 'yes' } }, '.redis.lazyConnect: expected true or false, got "yes"'],
+  [{ redis: { sentinels: [], name: 'main' } }, `.redis.sentinels: expected ${nodes}, got an array of 0`],
+  [{ redis: { sentinels: '127.0.0.1', name: 'main' } }, `.redis.sentinels: expected ${nodes}, got "127.0.0.1"`],
+  [{ redis: { sentinels: [5], name: 'main' } }, '.redis.sentinels[0]: expected { host, port }, got 5'],
+  [{ redis: { sentinels: [node, {}], name: 'main' } }, '.redis.sentinels[1]: expected { host, port }, got an object'],
+  [{ redis: { sentinels: [{ host: 'a', port: 'x' }], name: 'main' } }, '.redis.sentinels[0].port: expected a port from 1 to 65535, got "x"'],
+  [{ redis: { sentinels: [node] } }, `.redis.name: expected ${aPrimary}, got undefined`],
+  [{ redis: { sentinels: [node], name: '' } }, `.redis.name: expected ${aPrimary}, got ""`],
+  [{ redis: { cluster: [] } }, `.redis.cluster: expected ${nodes}, got an array of 0`],
+  [{ redis: { cluster: node } }, `.redis.cluster: expected ${nodes}, got an object`],
+  [{ redis: { cluster: [null] } }, '.redis.cluster[0]: expected { host, port }, got null'],
+  [{ redis: { cluster: [''] } }, '.redis.cluster[0]: expected { host, port }, got ""'],
+  [{ redis: { cluster: [node], redisOptions: 5 } }, '.redis.redisOptions: expected an object of ioredis options, got 5'],
+  [{ deadline: -1 }, '.deadline: expected an integer from 1 to 5000, got -1'],
+  [{ deadline: 0 }, '.deadline: expected an integer from 1 to 5000, got 0'],
+  [{ deadline: '50ms' }, '.deadline: expected an integer from 1 to 5000, got "50ms"'],
+  [{ deadline: 5001 }, '.deadline: expected an integer from 1 to 5000, got 5001'],
+  [{ breaker: { failures: 0 } }, '.breaker.failures: expected an integer of 1 or more, got 0'],
+  [{ breaker: { within: 'soon' } }, `.breaker.within: expected ${aDuration}, got "soon"`],
+  [{ breaker: { openFor: -1 } }, `.breaker.openFor: expected ${aDuration}, got -1`],
+  [{ breaker: { openFor: 0 } }, `.breaker.openFor: expected ${aDuration}, got 0`],
+  [{ breaker: 5 }, '.breaker: expected an object: { failures?, within?, openFor? }, got 5'],
+  [{ connections: 0 }, '.connections: expected an integer from 1 to 16, got 0'],
+  [{ connections: 17 }, '.connections: expected an integer from 1 to 16, got 17'],
+  [{ maxPending: 0 }, '.maxPending: expected an integer from 1 to 1000000, got 0'],
+  [{ keyPrefix: 'a{b}' }, '.keyPrefix: expected at most 64 characters without braces and spaces, got "a{b}"'],
+  [{ keyPrefix: 5 }, '.keyPrefix: expected at most 64 characters without braces and spaces, got 5'],
+  [{ failureMode: 'fail' }, '.failureMode: expected "local" or "open" or "closed", got "fail"'],
+  [{ health: true }, '.health: expected false, or an object: { path?, allow? }, got true'],
+  [{ health: { allow: ['10.0.0.0/33'] } }, '.health.allow[0]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "10.0.0.0/33"']
+]
+
+/** FST_SLUICE_UNKNOWN_OPTION */
+const unknownKeys: ReadonlyArray<readonly [options: unknown, message: string]> = [
+  [{ redis: { hosts: 'a' } }, '.redis.hosts: unknown option, did you mean "host"?'],
+  [{ redis: { pasword: 'secret' } }, '.redis.pasword: unknown option, did you mean "password"?'],
+  [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option'],
+  // These would resend a call that was counted already, or count it long after its request was answered.
+  [{ redis: { maxRetriesPerRequest: 5 } }, '.redis.maxRetriesPerRequest: unknown option'],
+  [{ redis: { enableOfflineQueue: true } }, '.redis.enableOfflineQueue: unknown option'],
+  [{ redis: 'redis://localhost?maxRetriesPerRequest=5' }, '.redis.maxRetriesPerRequest: unknown option'],
+  [{ redis: 'redis://localhost?dbs=5' }, '.redis.dbs: unknown option, did you mean "db"?'],
+  [{ redis: { constructor: 5 } }, '.redis.constructor: unknown option'],
+  [{ redis: { cluster: [node], redisOption: {} } }, '.redis.redisOption: unknown option, did you mean "redisOptions"?'],
+  [{ redis: { cluster: [node], redisOptions: { prot: 1 } } }, '.redis.redisOptions.prot: unknown option, did you mean "port"?'],
+  [{ redis: { cluster: [node], clusterOptions: { scaleRead: 'all' } } }, '.redis.clusterOptions.scaleRead: unknown option, did you mean "scaleReads"?'],
+  [{ redis: { cluster: [node], clusterOptions: { enableOfflineQueue: true } } }, '.redis.clusterOptions.enableOfflineQueue: unknown option'],
+  [{ redis: { sentinels: [{ ...node, prt: 1 }], name: 'main' } }, '.redis.sentinels[0].prt: unknown option, did you mean "port"?'],
+  [{ breaker: { failure: 5 } }, '.breaker.failure: unknown option, did you mean "failures"?'],
+  [{ deadlines: 5 }, '.deadlines: unknown option, did you mean "deadline"?']
+]
+
+for (const [code, rows] of [['FST_SLUICE_BAD_OPTION', wrongValues], ['FST_SLUICE_UNKNOWN_OPTION', unknownKeys]] as const) {
+  for (const [options, message] of rows) {
+    t.test(`register refuses ${message.slice(1)}`, async (t) => {
+      const { app, plugin } = bareApp(t)
+      const error = await app.register(plugin, options as RateLimitOptions).then(() => null, (error) => error)
+      t.equal(error?.code, code)
+      t.equal(error?.message, `rateLimit${message}`)
+    })
+  }
+}
