@@ -12,28 +12,52 @@ const FUNCTION = 'a function'
 const SWITCH = 'true or false'
 const NODES = 'an array of at least one { host, port }'
 
+const ANYTHING = 'anything'
+
+/** The names of options, by what each must be. */
+type Names = Readonly<Record<string, readonly string[]>>
+/** What each option must be, by its name. */
+type Options = ReadonlyMap<string, string>
+
+function optionsOf (names: Names): Options {
+  return new Map(Object.entries(names).flatMap(([expected, keys]) => keys.map((key) => [key, expected] as const)))
+}
+
 /**
- * Options of ioredis for one connection, and of its Sentinel connector, with what each must be; `null`: anything.
+ * Options of ioredis for one connection, and of its Sentinel connector.
  * Those that would send a call twice, or keep it past its deadline, are missing on purpose.
  */
-const CONNECTION_OPTIONS: Readonly<Record<string, string | null>> = {
-  host: TEXT, port: PORT, path: TEXT, family: WHOLE, tls: null, username: TEXT, password: TEXT, db: WHOLE, connectionName: TEXT,
-  connectTimeout: WHOLE, commandTimeout: WHOLE, disconnectTimeout: WHOLE, socketTimeout: WHOLE, keepAlive: WHOLE, noDelay: SWITCH,
-  enableReadyCheck: SWITCH, lazyConnect: SWITCH, retryStrategy: FUNCTION, reconnectOnError: FUNCTION, protocol: WHOLE,
-  maxLoadingRetryTime: WHOLE, disableClientInfo: SWITCH, clientInfoTag: TEXT, showFriendlyErrorStack: SWITCH, Connector: null,
-  sentinels: NODES, name: TEXT, role: TEXT, sentinelUsername: TEXT, sentinelPassword: TEXT, sentinelRetryStrategy: FUNCTION,
-  sentinelReconnectStrategy: FUNCTION, sentinelCommandTimeout: WHOLE, sentinelMaxConnections: WHOLE, sentinelTLS: null,
-  enableTLSForSentinelMode: SWITCH, updateSentinels: SWITCH, failoverDetector: SWITCH, natMap: null, preferredSlaves: null
-}
-const CLUSTER_TARGET: Readonly<Record<string, string | null>> = { cluster: NODES, redisOptions: 'an object of ioredis options', clusterOptions: 'an object of ioredis cluster options' }
+const CONNECTION_OPTIONS = optionsOf({
+  [TEXT]: ['host', 'path', 'username', 'password', 'connectionName', 'clientInfoTag', 'name', 'role', 'sentinelUsername', 'sentinelPassword'],
+  [PORT]: ['port'],
+  [WHOLE]: [
+    'family', 'db', 'connectTimeout', 'commandTimeout', 'disconnectTimeout', 'socketTimeout', 'keepAlive', 'protocol', 'maxLoadingRetryTime',
+    'sentinelCommandTimeout', 'sentinelMaxConnections'
+  ],
+  [SWITCH]: [
+    'noDelay', 'enableReadyCheck', 'lazyConnect', 'disableClientInfo', 'showFriendlyErrorStack', 'enableTLSForSentinelMode', 'updateSentinels',
+    'failoverDetector'
+  ],
+  [FUNCTION]: ['retryStrategy', 'reconnectOnError', 'sentinelRetryStrategy', 'sentinelReconnectStrategy'],
+  [NODES]: ['sentinels'],
+  [ANYTHING]: ['tls', 'Connector', 'sentinelTLS', 'natMap', 'preferredSlaves']
+})
+const CLUSTER_TARGET = optionsOf({
+  [NODES]: ['cluster'],
+  'an object of ioredis options': ['redisOptions'],
+  'an object of ioredis cluster options': ['clusterOptions']
+})
 /** Options of ioredis for a Cluster, but those that we set ourselves. */
-const CLUSTER_OPTIONS: Readonly<Record<string, string | null>> = {
-  clusterRetryStrategy: FUNCTION, enableReadyCheck: SWITCH, scaleReads: null, maxRedirections: WHOLE, retryDelayOnFailover: WHOLE,
-  retryDelayOnClusterDown: WHOLE, retryDelayOnTryAgain: WHOLE, retryDelayOnMoved: WHOLE, slotsRefreshTimeout: WHOLE,
-  slotsRefreshInterval: WHOLE, lazyConnect: SWITCH, dnsLookup: FUNCTION, natMap: null, useSRVRecords: SWITCH, resolveSrv: FUNCTION,
-  shardedSubscribers: SWITCH
-}
-const NODE_OPTIONS: Readonly<Record<string, string | null>> = { host: TEXT, port: PORT, tls: null, username: TEXT, password: TEXT, family: WHOLE }
+const CLUSTER_OPTIONS = optionsOf({
+  [WHOLE]: [
+    'maxRedirections', 'retryDelayOnFailover', 'retryDelayOnClusterDown', 'retryDelayOnTryAgain', 'retryDelayOnMoved', 'slotsRefreshTimeout',
+    'slotsRefreshInterval'
+  ],
+  [SWITCH]: ['enableReadyCheck', 'lazyConnect', 'useSRVRecords', 'shardedSubscribers'],
+  [FUNCTION]: ['clusterRetryStrategy', 'dnsLookup', 'resolveSrv'],
+  [ANYTHING]: ['scaleReads', 'natMap']
+})
+const NODE_OPTIONS = optionsOf({ [TEXT]: ['host', 'username', 'password'], [PORT]: ['port'], [WHOLE]: ['family'], [ANYTHING]: ['tls'] })
 
 /** Check where Redis is said to be, before anything is connected. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
 export function checkRedisTarget (target: unknown, place: string): asserts target is RedisTarget {
@@ -95,20 +119,20 @@ function checkNodes (nodes: unknown, place: string): void {
   })
 }
 
-function checkFields (options: unknown, known: Readonly<Record<string, string | null>>, place: string): void {
+function checkFields (options: unknown, known: Options, place: string): void {
   if (typeof options !== 'object' || options === null) throw badOption(place, 'an object', options)
   for (const [key, value] of Object.entries(options)) {
     checkKey(key, known, place)
-    const expected = known[key]
-    if (value === undefined || expected === null || isOfKind(expected, value)) continue
+    const expected = known.get(key) ?? ANYTHING
+    if (value === undefined || isOfKind(expected, value)) continue
     // A password of a wrong type is one all the same.
     throw badOption(`${place}.${key}`, expected, /password/i.test(key) ? '***' : value)
   }
 }
 
-function checkKey (key: string, known: Readonly<Record<string, string | null>>, place: string): void {
-  if (Object.hasOwn(known, key)) return
-  const near = nearest(key, Object.keys(known))
+function checkKey (key: string, known: Options, place: string): void {
+  if (known.has(key)) return
+  const near = nearest(key, [...known.keys()])
   throw new FST_SLUICE_UNKNOWN_OPTION(`${place}.${key}`, near === null ? '' : `, did you mean "${near}"?`)
 }
 
@@ -120,6 +144,7 @@ function isOfKind (expected: string, value: unknown): boolean {
     case FUNCTION: return typeof value === 'function' || value === null
     case WHOLE: return isWhole(value)
     case PORT: return isWhole(value) && Number(value) >= 1 && Number(value) <= 65_535
+    case ANYTHING: return true
     case NODES: return Array.isArray(value)
     default: return typeof value === 'object' && value !== null
   }
