@@ -37,7 +37,7 @@ local function decodeBucket (bucket, stored)
       unpack('>I4I7I7I7I5I5I7I7', stored, 2)
     log.body = sub(stored, body)
     bucket.capacity = bucket.max
-    bucket.log = log
+    if log.total > 0 then bucket.log = log end
   end
   return bucket
 end
@@ -57,6 +57,8 @@ local function readBucket (key)
   return bucket
 end
 
+local NO_GRANTS = { firstUs = 0, newestUs = 0, newestUnits = 0, total = 0, baseUs = 0, lastUs = 0, body = '' }
+
 local function encodeBucket (bucket)
   if bucket.algorithm == TOKEN_BUCKET then
     return 'T' .. pack('>I4I4I7I7I4', bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count)
@@ -64,7 +66,7 @@ local function encodeBucket (bucket)
   if bucket.algorithm == FIXED_WINDOW then
     return 'F' .. pack('>I4I7I7I5', bucket.max, bucket.windowUs, bucket.timeUs, bucket.count)
   end
-  local log = bucket.log
+  local log = bucket.log or NO_GRANTS
   return 'S' .. pack('>I4I7I7I7I5I5I7I7', bucket.max, bucket.windowUs,
     log.firstUs, log.newestUs, log.newestUnits, log.total, log.baseUs, log.lastUs) .. log.body
 end
@@ -129,7 +131,8 @@ local function storable (bucket, nowUs)
   local life = lifeUs(bucket, nowUs)
   local otherLife = bucket.other and lifeUs(decodeBucket({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
   if otherLife <= 0 then return life > 0 and encodeBucket(bucket), life end
-  if life <= 0 then return bucket.other, otherLife end
+  -- Even where nothing of this one is used: alone, the other would be carried over a second time.
+  if life <= 0 then bucket.timeUs, bucket.count, bucket.log = 0, 0, nil end
   return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(life, otherLife)
 end
 
