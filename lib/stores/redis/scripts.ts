@@ -13,6 +13,15 @@ const ROOMS = ['token-bucket', 'fixed-window', 'sliding-window', 'carry-over', '
 
 /** Put a script together from its file and the files it builds upon. */
 export function loadScript (name: string): Script {
-  const lua = [...ROOMS, name].map((file) => readFileSync(new URL(`scripts/${file}.lua`, import.meta.url), 'utf8')).join('\n')
+  return composeScript(fileText(name))
+}
+
+/** Put a script together from its text and the files it builds upon. */
+export function composeScript (text: string): Script {
+  const lua = [...ROOMS.map(fileText), text].join('\n')
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
+}
+
+function fileText (name: string): string {
+  return readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8')
 }

@@ -1,0 +1,55 @@
+-- One row of a table of cases, for tests.
+--   KEYS[1]  where the row's state is kept before and after
+--   ARGV[1]  the limit, see call.lua
+--   ARGV[2]  JSON: state (a list, or absent), and one of cost, charge, refund with chargedAtUs and chargedUntilUs
+--   ARGV[3]  the row's time
+-- Replies { granted 0 or 1, remaining, resetUs, retryUs or -1 for never, then the state as a list } in text.
+
+local row, quota, key = cjson.decode(ARGV[2]), limits[1], KEYS[1]
+
+local function store (state)
+  local bucket = readBucket(key)
+  bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
+  changeBucket(bucket, state, 0)
+  -- Whatever its age, for what is kept is looked at here.
+  redis.call('SET', key, encodeBucket(bucket), 'PX', 60000)
+  buckets[key] = nil
+end
+
+local function stateOf (list)
+  if quota.algorithm ~= SLIDING_WINDOW then return { timeUs = list[1], count = list[2] } end
+  local entries = {}
+  for i = 3, #list, 2 do entries[#entries + 1] = { us = list[i], units = list[i + 1] } end
+  return { log = foldLog(entries, list[1]) }
+end
+
+local function listOf (bucket)
+  if quota.algorithm ~= SLIDING_WINDOW then return { bucket.timeUs, bucket.count } end
+  if not bucket.log then return { 0, 0 } end
+  local list = { bucket.log.firstUs, bucket.log.total }
+  for _, entry in ipairs(unfoldLog(bucket.log)) do
+    list[#list + 1] = entry.us
+    list[#list + 1] = entry.units
+  end
+  return list
+end
+
+redis.call('DEL', key)
+if row.state then store(stateOf(row.state)) end
+local bucket, verdict = readBucket(key), nil
+if row.cost then
+  verdict = assess(quota, bucket, row.cost, nowUs)
+  if verdict.granted and quota.algorithm == SLIDING_WINDOW then verdict.log = appendGrant(quota, bucket.log, row.cost, nowUs) end
+elseif row.charge then
+  verdict = charge(quota, bucket, row.charge, nowUs)
+else
+  verdict = refund(quota, bucket, row.refund, row.chargedAtUs or 0, (row.chargedUntilUs or 0) - (row.chargedAtUs or 0), nowUs)
+end
+store(verdict)
+
+local reply = { verdict.granted and '1' or '0' }
+for _, number in ipairs({ verdict.remaining, verdict.resetUs, verdict.retryUs or -1 }) do
+  reply[#reply + 1] = string.format('%.0f', number)
+end
+for _, number in ipairs(listOf(readBucket(key))) do reply[#reply + 1] = string.format('%.0f', number) end
+return reply

@@ -1,0 +1,48 @@
+// Every row of the tables of cases, decided by the Lua twins on states that are kept in Redis before and after.
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { composeScript } from '../../../lib/stores/redis/scripts.js'
+import { packLimit } from '../../../lib/stores/redis/packing.js'
+import { algorithms, type State } from '../../fixtures/bucket.js'
+import { limitOf } from '../../fixtures/limits.js'
+import { vectorsOf, type Expectation, type Vector } from '../../fixtures/vectors.js'
+import { openBench } from './open-store.js'
+
+const script = composeScript(readFileSync(new URL('vector.lua', import.meta.url), 'utf8'))
+const { redis } = await openBench(t)
+
+async function answerTo (algorithm: (typeof algorithms)[number], row: Vector): Promise<Expectation> {
+  const limit = limitOf({ algorithm, ...row.limit })
+  const numbers = (await redis.eval(script.lua, 1, 'vectors:row', packLimit(limit), JSON.stringify({ ...row, state: listOf(row.state) }), String(row.nowUs)) as string[]).map(Number)
+  const [granted, remaining, resetUs, retryUs, ...state] = numbers
+  const standing = { remaining, resetUs, state: algorithm === 'sliding-window' ? state : { timeUs: state[0], count: state[1] } }
+  return row.cost === undefined ? standing : { granted: granted === 1, retryUs: retryUs === -1 ? 'never' : retryUs, ...standing }
+}
+
+function listOf (state: State | null): number[] | undefined {
+  if (state === null) return undefined
+  return Array.isArray(state) ? state : [state.timeUs, state.count]
+}
+
+/** What a store must know of a state: a log's entries that left the window are nothing, nor is the first of no grants. */
+function known (state: State, { limit, nowUs }: Vector): State {
+  if (!Array.isArray(state)) return state
+  const living: number[] = []
+  let total = 0
+  for (let entry = 2; entry < state.length; entry += 2) {
+    if (nowUs - state[entry] >= limit.windowUs) continue
+    living.push(state[entry], state[entry + 1])
+    total += state[entry + 1]
+  }
+  return total === 0 ? [0, 0] : [state[0], total, ...living]
+}
+
+for (const algorithm of algorithms) {
+  t.test(`${algorithm} in Lua answers the rows as it does in TypeScript`, async (t) => {
+    const rows = vectorsOf(algorithm)
+    t.ok(rows.length > 20)
+    for (const row of rows) {
+      t.strictSame(await answerTo(algorithm, row), { ...row.expect, state: known(row.expect.state, row) }, row.title)
+    }
+  })
+}
