@@ -51,7 +51,7 @@ async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimit
   const watch = new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
     log.warn({ breaker: state, lastError }, `rate limit: the breaker of the store is ${state}`)
   })
-  const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() })
+  const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, deadlineMs)
   const redis = new RedisStore({
     link,
     watch,
@@ -59,7 +59,7 @@ async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimit
     maxPending: options.maxPending ?? MAX_PENDING,
     onFailure (reason, code) {
       lastError = code
-      faults.report('store', new FST_SLUICE_STORE(reason, code))
+      faults.reportMade('store', () => new FST_SLUICE_STORE(reason, code))
     }
   })
   const store = new DenyCache(redis, clock)

@@ -26,6 +26,11 @@ export class FaultLog {
   }
 
   report (source: FaultSource, error: unknown): void {
+    this.reportMade(source, () => error)
+  }
+
+  /** The same for an error that is made only where it is logged: its stack costs more than a request. */
+  reportMade (source: FaultSource, make: () => unknown): void {
     const nowUs = this.#clock.nowUs()
     const quiet = this.#quiet.get(source)
     if (quiet !== undefined && nowUs < quiet.untilUs) {
@@ -33,6 +38,6 @@ export class FaultLog {
       return
     }
     this.#quiet.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
-    this.#logger.error({ err: error, source, suppressed: quiet?.suppressed ?? 0 }, `rate limit: ${source} failed`)
+    this.#logger.error({ err: make(), source, suppressed: quiet?.suppressed ?? 0 }, `rate limit: ${source} failed`)
   }
 }

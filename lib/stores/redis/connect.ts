@@ -14,7 +14,7 @@ export interface ClusterTarget {
 /** A connection is tried again after so long: the default, up to 5 s, would prolong every outage by that. */
 const RETRY_MS = 100
 
-/** A socket that answers nothing for so long is dropped: without it a client stays with a stopped primary for good. */
+/** A connection that answers nothing for so long is made anew, if no call may take as long as that. */
 const SILENCE_MS = 300
 
 /**
@@ -25,8 +25,10 @@ const connectionOptions: RedisOptions = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
-  connectTimeout: 1000,
-  socketTimeout: SILENCE_MS,
+  // With the time until the next try, less than the second after which limits hold again.
+  connectTimeout: 700,
+  // A server that hangs does not close its side either; the process would live on for that long.
+  disconnectTimeout: 50,
   retryStrategy: () => RETRY_MS
 }
 
@@ -41,29 +43,32 @@ const sentinelOptions: RedisOptions = {
 }
 
 /** Connect, without waiting for it: an application starts whether or not its Redis is there. */
-export function connect (target: RedisTarget, connections: number, onReady: () => void): RedisLink {
-  if (isClient(target)) return new RedisLink([target], false, onReady)
-  return new RedisLink(Array.from({ length: connections }, () => open(target)), true, onReady)
+export function connect (target: RedisTarget, connections: number, onReady: () => void, deadlineMs = 0): RedisLink {
+  // A call that is still waited for must not cost its connection.
+  const silenceMs = Math.max(SILENCE_MS, 2 * deadlineMs)
+  if (isClient(target)) return new RedisLink([target], false, onReady, silenceMs)
+  return new RedisLink(Array.from({ length: connections }, () => open(target, silenceMs)), true, onReady, silenceMs)
 }
 
-function open (target: string | RedisOptions | ClusterTarget): Redis | Cluster {
+function open (target: string | RedisOptions | ClusterTarget, silenceMs: number): Redis | Cluster {
   if (typeof target === 'string') return new Redis(target, connectionOptions)
-  if (isClusterTarget(target)) return openCluster(target)
+  if (isClusterTarget(target)) return openCluster(target, silenceMs)
   return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
 }
 
-function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget): Cluster {
+function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, silenceMs: number): Cluster {
   return new Cluster([...cluster], {
     enableOfflineQueue: false,
     clusterRetryStrategy: () => RETRY_MS,
     slotsRefreshInterval: 1000,
     ...clusterOptions,
-    redisOptions: { ...connectionOptions, ...redisOptions }
+    redisOptions: { ...connectionOptions, socketTimeout: silenceMs, ...redisOptions }
   })
 }
 
+/** Told by what it can do: the application may have a copy of ioredis of its own. */
 function isClient (target: RedisTarget): target is Redis | Cluster {
-  return target instanceof Redis || target instanceof Cluster
+  return typeof target === 'object' && 'callBuffer' in target && typeof target.callBuffer === 'function'
 }
 
 function isClusterTarget (target: RedisOptions | ClusterTarget): target is ClusterTarget {

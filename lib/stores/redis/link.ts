@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 import type { Script } from './scripts.js'
+import { SilenceWatch } from './silence.js'
 
 type Client = Redis | Cluster
 type Argument = string | Buffer | number
@@ -12,6 +13,13 @@ export function replyCode (text: string): string {
   return /^[A-Z]+/.exec(text)?.[0] ?? 'ERR'
 }
 
+/** A word for why a call or a connection failed, such as `OOM`, `WRONGPASS` or `ECONNREFUSED`: never the text itself. */
+export function failureCode (error: unknown): string {
+  if (!(error instanceof Error)) return 'CONNECTION'
+  if (error.name === 'ReplyError') return replyCode(error.message)
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'CONNECTION'
+}
+
 /**
  * The connections to one Redis, Sentinel group or Cluster. It sends only while a connection is ready, so that nothing of
  * ours ever waits in a client's own queue, where it would outlive its deadline and be charged late.
@@ -21,21 +29,31 @@ export class RedisLink {
   readonly #clients: readonly Client[]
   readonly #isOwned: boolean
   readonly #onReady: () => void
+  readonly #silence: SilenceWatch | null
   readonly #revivals = new Map<Client, NodeJS.Timeout>()
   #isClosed = false
   #next = 0
+  #fault: string | null = null
 
-  /** `isOwned`: whether these connections are ours to close. A user's own client is neither closed nor changed. */
-  constructor (clients: readonly Client[], isOwned: boolean, onReady: () => void) {
+  /**
+   * `isOwned`: whether these connections are ours to close. A user's own client is neither closed nor changed.
+   * `silenceMs`: how long one of ours may say nothing to a call before it is made anew.
+   */
+  constructor (clients: readonly Client[], isOwned: boolean, onReady: () => void, silenceMs: number) {
     this.#clients = clients
     this.#isOwned = isOwned
-    this.#onReady = onReady
+    this.#onReady = () => {
+      this.#fault = null
+      onReady()
+    }
     this.isCluster = clients[0].isCluster
+    // A Cluster client keeps its connections to itself; ioredis's own time-out watches those.
+    this.#silence = isOwned && !this.isCluster ? new SilenceWatch(clients, silenceMs) : null
     for (const client of clients) {
-      client.on('ready', onReady)
+      client.on('ready', this.#onReady)
       if (!isOwned) continue
       // Failures show in the calls; without a listener ioredis would print each.
-      client.on('error', () => {})
+      client.on('error', (error) => { this.#fault = failureCode(error) })
       // ioredis gives up for good when a failover is announced while it asks the sentinels for the primary.
       client.on('end', () => { this.#revive(client) })
     }
@@ -45,23 +63,36 @@ export class RedisLink {
     return this.#readyClient() !== null
   }
 
+  /** Why there is no connection, in a word, where that is known. */
+  get fault (): string | null {
+    return this.#fault
+  }
+
   /** Run a script by its hash, and send its text where Redis does not know it: after a restart, a failover, a flush. */
   async run (script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
     const parameters: Argument[] = [keys.length, ...keys, ...args]
+    this.#silence?.sent(client)
     try {
       return await client.callBuffer('EVALSHA', [script.sha, ...parameters])
     } catch (error) {
       if (!(error instanceof Error) || replyCode(error.message) !== 'NOSCRIPT') throw error
       return await client.callBuffer('EVAL', [script.lua, ...parameters])
+    } finally {
+      this.#silence?.answered(client)
     }
   }
 
   async ping (): Promise<void> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
-    await client.ping()
+    this.#silence?.sent(client)
+    try {
+      await client.ping()
+    } finally {
+      this.#silence?.answered(client)
+    }
   }
 
   /** Look for the primary again: the server on the other side has become a replica. */
@@ -76,6 +107,7 @@ export class RedisLink {
     for (const client of this.#clients) client.off('ready', this.#onReady)
     if (!this.#isOwned) return
     this.#isClosed = true
+    this.#silence?.close()
     for (const timer of this.#revivals.values()) clearTimeout(timer)
     // What was in flight has been answered or given up by now; a polite QUIT could wait on a server that hangs.
     for (const client of this.#clients) client.disconnect()
@@ -92,6 +124,8 @@ export class RedisLink {
       const client = this.#clients[this.#next]
       this.#next = (this.#next + 1) % this.#clients.length
       if (client.status === 'ready') return client
+      // A client with `lazyConnect` waits for its first call, and we send none before it is ready.
+      if (client.status === 'wait' && !this.#isClosed) client.connect().catch(() => {})
     }
     return null
   }

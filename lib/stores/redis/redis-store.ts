@@ -1,7 +1,8 @@
+import { FST_SLUICE_STORE } from '../../errors.js'
 import { isUnavailable, type Adjustment, type Answer, type CallWatch, type Charge, type FailureReason, type Limit, type Receipt, type Standing, type Store, type Unavailable } from '../store.js'
 import { Batch } from './batch.js'
 import { KeyWriter } from './keys.js'
-import { replyCode, type RedisLink } from './link.js'
+import { failureCode, replyCode, type RedisLink } from './link.js'
 import { packAdjustments } from './packing.js'
 import { loadScript, type Script } from './scripts.js'
 
@@ -54,7 +55,10 @@ export class RedisStore implements Store {
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
     // A charge of nothing changes nothing. Each travels as a check of its own, so that none refuses for another.
     const answers = await Promise.all(limits.map((limit) => this.#takeTogether([{ limit, partition, cost: 0 }])))
-    return answers.flatMap((answer) => isUnavailable(answer) ? [] : answer.standings)
+    return answers.flatMap((answer) => {
+      if (isUnavailable(answer)) throw new FST_SLUICE_STORE(answer.unavailable, 'no standing')
+      return answer.standings
+    })
   }
 
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
@@ -68,7 +72,8 @@ export class RedisStore implements Store {
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
     if (limits.length === 0) return 0
-    return Number(await this.#run(resetScript, limits.map((limit) => this.#keys.keyOf(limit, partition)), [NOTHING, NOTHING]))
+    const keys = limits.map((limit) => this.#keys.keyOf(limit, partition))
+    return Number(await this.#ask(() => this.#run(resetScript, keys, [NOTHING, NOTHING])))
   }
 
   /** Send what was held back until a connection was there. */
@@ -106,7 +111,7 @@ export class RedisStore implements Store {
     const batch = new Batch()
     batch.call = this.#options.watch.begin(() => {
       this.#held.delete(batch)
-      this.#fail(batch, 'deadline', 'DEADLINE')
+      this.#fail(batch, 'deadline', this.#lateCode())
     })
     if (batch.call === null) return null
     this.#filling.set(tag, batch)
@@ -129,6 +134,8 @@ export class RedisStore implements Store {
 
   #send (batch: Batch): void {
     const { link } = this.#options
+    // It expired, or the store was closed, before it left.
+    if (batch.size === 0) return
     if (!link.isReady) {
       this.#held.add(batch)
       return
@@ -149,16 +156,46 @@ export class RedisStore implements Store {
     }
     const [packed, err] = reply
     const text = err.toString()
-    batch.call?.settle(text === '')
+    // Before the breaker hears of it: its change is logged with the failure that caused it.
     if (text !== '') this.#report('error', replyCode(text))
+    // A key of the wrong type is that key's fault, not Redis's.
+    batch.call?.settle(text === '' || replyCode(text) === 'WRONGTYPE')
     this.#pending -= batch.size
     batch.answer(packed)
   }
 
   #refused (batch: Batch, error: unknown): void {
-    const code = error instanceof Error && error.name === 'ReplyError' ? replyCode(error.message) : null
+    this.#fail(batch, reasonOf(error), failureCode(error))
     batch.call?.settle(false)
-    this.#fail(batch, code === null ? 'connection' : 'error', code ?? 'CONNECTION')
+  }
+
+  /** A call of an operator's, for whom a failure is an error. Rejects with FST_SLUICE_STORE, within the deadline. */
+  #ask (send: () => Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const call = this.#options.watch.begin(() => {
+        const code = this.#lateCode()
+        this.#report('deadline', code)
+        reject(new FST_SLUICE_STORE('deadline', code))
+      })
+      if (call === null) {
+        reject(new FST_SLUICE_STORE('breaker', 'no call is made for a while'))
+        return
+      }
+      send().then((reply) => {
+        call.settle(true)
+        resolve(reply)
+      }, (error) => {
+        this.#report(reasonOf(error), failureCode(error))
+        call.settle(false)
+        reject(new FST_SLUICE_STORE(reasonOf(error), failureCode(error), { cause: error }))
+      })
+    })
+  }
+
+  /** Why a call got no answer in time: what keeps the connection from being made, where there is none. */
+  #lateCode (): string {
+    const { link } = this.#options
+    return link.isReady ? 'DEADLINE' : link.fault ?? 'DEADLINE'
   }
 
   #fail (batch: Batch, reason: FailureReason, code: string): void {
@@ -196,7 +233,7 @@ export class RedisStore implements Store {
   }
 
   async #adjustTogether (adjustments: readonly Adjustment[]): Promise<void> {
-    const call = this.#options.watch.begin(() => { this.#report('deadline', 'DEADLINE') })
+    const call = this.#options.watch.begin(() => { this.#report('deadline', this.#lateCode()) })
     if (call === null || !this.#options.link.isReady) {
       call?.settle(false)
       return
@@ -204,12 +241,12 @@ export class RedisStore implements Store {
     const keys = adjustments.map(({ standing }) => this.#keys.keyOf(standing.limit, standing.partition))
     try {
       const reply = await this.#run(adjustScript, keys, packAdjustments(adjustments))
-      call.settle(true)
       const text = String(reply)
       if (text !== '') this.#report('error', replyCode(text))
+      call.settle(text === '' || replyCode(text) === 'WRONGTYPE')
     } catch (error) {
+      this.#report(reasonOf(error), failureCode(error))
       call.settle(false)
-      this.#report('connection', 'CONNECTION')
     }
   }
 }
@@ -228,6 +265,10 @@ function refundsOf ({ atUs, standings }: Receipt): Adjustment[] {
 function givenBack (standing: Standing): Standing {
   if (standing.charged === 0 || standing.limit.mode === 'shadow') return standing
   return { ...standing, charged: 0, remaining: Math.min(standing.limit.capacity, standing.remaining + standing.charged) }
+}
+
+function reasonOf (error: unknown): FailureReason {
+  return error instanceof Error && error.name === 'ReplyError' ? 'error' : 'connection'
 }
 
 function isScriptReply (reply: unknown): reply is [Buffer, Buffer] {
