@@ -1,0 +1,79 @@
+import t from 'tap'
+import { Batch } from '../../../lib/stores/redis/batch.js'
+import { KeyWriter } from '../../../lib/stores/redis/keys.js'
+import { ANSWER_BYTES, TIME_BYTES, packLimit, readNumber, writeNumber } from '../../../lib/stores/redis/packing.js'
+import { limitOf } from '../../fixtures/limits.js'
+
+const a = limitOf({ bucket: 'app/a' })
+const b = limitOf({ bucket: 'app/b', algorithm: 'sliding-window' })
+const keys = new KeyWriter('sluice:')
+
+function reply (atUs: number, answers: ReadonlyArray<{ state: number, remaining: number }>): Buffer {
+  const packed = Buffer.alloc(TIME_BYTES + answers.length * ANSWER_BYTES)
+  writeNumber(packed, atUs, 0)
+  answers.forEach(({ state, remaining }, i) => {
+    packed[TIME_BYTES + i * ANSWER_BYTES] = state
+    writeNumber(packed, remaining, TIME_BYTES + i * ANSWER_BYTES + 1)
+  })
+  return packed
+}
+
+t.test('a batch is full at 16 checks', async (t) => {
+  const batch = new Batch()
+  for (let i = 1; i <= 16; i++) {
+    t.equal(batch.isFull, false)
+    batch.add([{ limit: a, partition: `user:${i}`, cost: 1 }])
+  }
+  t.equal(batch.isFull, true)
+})
+
+t.test('a batch is full before it holds Redis, however few its checks: a sliding window weighs two token buckets', async (t) => {
+  const charges = Array.from({ length: 16 }, () => ({ limit: b, partition: 'user:1', cost: 1 }))
+  const batch = new Batch()
+  batch.add(charges)
+  batch.add(charges)
+  t.equal(batch.isFull, false)
+  batch.add(charges)
+  t.equal(batch.isFull, true)
+})
+
+t.test('a batch sends each distinct limit once, a key for each charge, and the checks in order', async (t) => {
+  const batch = new Batch()
+  batch.add([{ limit: a, partition: 'user:1', cost: 3 }, { limit: b, partition: 'user:1', cost: 4 }])
+  batch.add([{ limit: a, partition: 'user:2', cost: 2 ** 53 - 1 }])
+  batch.add([])
+  const { keys: names, args: [limits, checks] } = batch.pack(keys)
+  t.strictSame(names, [keys.keyOf(a, 'user:1'), keys.keyOf(b, 'user:1'), keys.keyOf(a, 'user:2')])
+  t.strictSame(limits, Buffer.concat([packLimit(a), packLimit(b)]))
+  t.strictSame([checks[0], checks.readUInt16BE(1), readNumber(checks, 3), checks.readUInt16BE(10), readNumber(checks, 12)], [2, 1, 3, 2, 4])
+  t.strictSame([checks[19], checks.readUInt16BE(20), readNumber(checks, 22), checks[29], checks.length], [1, 1, 2 ** 53 - 1, 0, 30])
+})
+
+t.test('each check finds its own part of the reply, and one with a broken bucket fails alone', async (t) => {
+  const batch = new Batch()
+  const answers = [
+    batch.add([{ limit: a, partition: 'user:1', cost: 1 }]),
+    batch.add([{ limit: a, partition: 'user:2', cost: 1 }, { limit: b, partition: 'user:2', cost: 1 }]),
+    batch.add([{ limit: b, partition: 'user:3', cost: 1 }])
+  ]
+  batch.answer(reply(1_790_000_000_000_001, [{ state: 3, remaining: 9 }, { state: 3, remaining: 8 }, { state: 4, remaining: 0 }, { state: 0, remaining: 7 }]))
+  const [first, second, third] = await Promise.all(answers)
+  t.match(first, { granted: true, atUs: 1_790_000_000_000_001, standings: [{ partition: 'user:1', charged: 1, remaining: 9 }] })
+  t.strictSame(second, { unavailable: 'error' })
+  t.match(third, { granted: false, standings: [{ partition: 'user:3', charged: 0, remaining: 7 }] })
+  t.equal(batch.size, 0)
+})
+
+t.test('a shadow limit that refuses leaves its check granted', async (t) => {
+  const batch = new Batch()
+  const answer = batch.add([{ limit: { ...a, mode: 'shadow' }, partition: 'user:1', cost: 1 }, { limit: b, partition: 'user:1', cost: 1 }])
+  batch.answer(reply(1, [{ state: 0, remaining: 0 }, { state: 3, remaining: 9 }]))
+  t.match(await answer, { granted: true, standings: [{ granted: false }, { granted: true }] })
+})
+
+t.test('a call that fails leaves every check of it without an answer', async (t) => {
+  const batch = new Batch()
+  const answers = [1, 2].map((user) => batch.add([{ limit: a, partition: `user:${user}`, cost: 1 }]))
+  batch.fail('deadline')
+  t.strictSame(await Promise.all(answers), [{ unavailable: 'deadline' }, { unavailable: 'deadline' }])
+})

@@ -1,0 +1,59 @@
+import t from 'tap'
+import { ANSWER_BYTES, packAdjustments, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/packing.js'
+import type { Standing } from '../../../lib/stores/store.js'
+import { limitOf } from '../../fixtures/limits.js'
+import { Seeded } from '../../fixtures/seeded.js'
+
+const limit = limitOf({ max: 7, windowUs: 1_000_000 })
+const EDGES = [0, 1, 255, 256, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 1_790_000_000_123_457, 2 ** 52, 2 ** 53 - 1]
+
+function numbersIn (packed: Buffer, from: number): number[] {
+  return Array.from({ length: Math.floor((packed.length - from) / 7) }, (_, i) => readNumber(packed, from + 7 * i))
+}
+
+t.test('every whole number up to 2^53 comes back as it was', async (t) => {
+  const random = new Seeded(1)
+  const target = Buffer.alloc(9, 0xff)
+  const drawn = Array.from({ length: 10_000 }, () => random.below(2 ** 21) * 2 ** 32 + random.below(2 ** 32))
+  for (const number of [...EDGES, ...drawn]) {
+    if (writeNumber(target, number, 1) !== 8 || readNumber(target, 1) !== number) t.fail(`${number}`)
+  }
+  t.strictSame([target[0], target[8]], [0xff, 0xff], 'and its neighbours are left alone')
+})
+
+t.test('a limit is packed as its algorithm, its mode and its ten numbers', async (t) => {
+  const packed = packLimit(limitOf({ max: 7, windowUs: 1_000_000, algorithm: 'fixed-window', mode: 'shadow' }))
+  t.strictSame([...packed.subarray(0, 2)], [3, 1])
+  t.strictSame(numbersIn(packed, 2), [7, 1_000_000, 7, 142_857, 1, 7, 1_000_000, 0, 1_857_142, 7813])
+  t.strictSame([packLimit(limit)[0], packLimit(limitOf({ algorithm: 'sliding-window' }))[0]], [1, 2])
+})
+
+t.test('an answer is read as a standing', async (t) => {
+  const charge = { limit, partition: 'user:42', cost: 3 }
+  const answer = (state: number, ...numbers: number[]) => {
+    const packed = Buffer.alloc(ANSWER_BYTES)
+    packed[0] = state
+    numbers.forEach((number, i) => { writeNumber(packed, number, 1 + 7 * i) })
+    return readStanding(packed, 0, charge)
+  }
+  const standing = { limit, partition: 'user:42', charged: 3, granted: true, remaining: 4, resetUs: 2 ** 50, retryUs: 0 }
+  t.strictSame(answer(3, 4, 2 ** 50, 0), standing)
+  t.strictSame(answer(1, 4, 2 ** 50, 0), { ...standing, charged: 0 }, 'granted, not charged: another limit refused')
+  t.match(answer(0, 0, 5, 2 ** 50), { granted: false, charged: 0, retryUs: 2 ** 50 })
+  t.match(answer(0, 0, 5, 2 ** 53 - 1), { retryUs: 'never' })
+  t.equal(answer(4, 0, 0, 0), null, 'a bucket that could not be read')
+})
+
+t.test('adjustments name each limit once, and say which of them give back', async (t) => {
+  const other = limitOf({ bucket: 'app/other' })
+  const standingOf = (limit: Standing['limit'], resetUs: number): Standing =>
+    ({ limit, partition: 'user:42', charged: 1, granted: true, remaining: 1, resetUs, retryUs: 0 })
+  const [limits, packed] = packAdjustments([
+    { standing: standingOf(limit, 11), atUs: 1_790_000_000_000_001, units: -3 },
+    { standing: standingOf(other, 12), atUs: 2, units: 2 ** 40 },
+    { standing: standingOf(limit, 13), atUs: 3, units: 0 }
+  ])
+  t.strictSame(limits, Buffer.concat([packLimit(limit), packLimit(other)]))
+  const rows = [0, 24, 48].map((at) => [packed.readUInt16BE(at), packed[at + 2], ...numbersIn(packed.subarray(0, at + 24), at + 3)])
+  t.strictSame(rows, [[1, 1, 3, 1_790_000_000_000_001, 11], [2, 0, 2 ** 40, 2, 12], [1, 0, 0, 3, 13]])
+})
