@@ -10,6 +10,7 @@ import { startRedis, type RedisServer } from '../../fixtures/redis-server.js'
 interface StoreSettings {
   readonly keyPrefix?: string
   readonly timeUs?: () => number
+  readonly maxPending?: number
   /** Hears the code of each failure; without it, a failure fails the test. */
   readonly onFailure?: (code: string) => void
 }
@@ -37,12 +38,12 @@ export async function openBench (t: Test, args: readonly string[] = []): Promise
   return {
     server,
     redis,
-    store ({ keyPrefix = 'sluice:', timeUs, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
+    store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
       const store = new RedisStore({
         link: connect(redis, 1, () => {}),
         watch: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
         keyPrefix,
-        maxPending: 100_000,
+        maxPending,
         onFailure: (_reason, code) => { onFailure(code) },
         timeUs
       })
