@@ -31,6 +31,7 @@ export class RedisLink {
   readonly #onReady: () => void
   readonly #silence: SilenceWatch | null
   readonly #revivals = new Map<Client, NodeJS.Timeout>()
+  readonly #leaving = new Set<Client>()
   #isClosed = false
   #next = 0
   #fault: string | null = null
@@ -53,6 +54,7 @@ export class RedisLink {
       client.on('ready', this.#onReady)
       if (!isOwned) continue
       // Failures show in the calls; without a listener ioredis would print each.
+      client.on('close', () => { this.#leaving.delete(client) })
       client.on('error', (error) => { this.#fault = failureCode(error) })
       // ioredis gives up for good when a failover is announced while it asks the sentinels for the primary.
       client.on('end', () => { this.#revive(client) })
@@ -84,6 +86,17 @@ export class RedisLink {
     }
   }
 
+  /** What is sent meanwhile leaves in one write per node: on a Cluster each partition's checks are a call of their own. */
+  together (send: () => void): void {
+    const streams = this.#clients.flatMap((client) => 'nodes' in client ? client.nodes('master') : [client]).map(({ stream }) => stream)
+    for (const stream of streams) stream?.cork()
+    try {
+      send()
+    } finally {
+      for (const stream of streams) stream?.uncork()
+    }
+  }
+
   async ping (): Promise<void> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
@@ -99,7 +112,10 @@ export class RedisLink {
   reconnect (): void {
     if (!this.#isOwned) return
     for (const client of this.#clients) {
-      if (!client.isCluster && client.status === 'ready') client.disconnect(true)
+      // Every call in flight says so, and ioredis calls a connection ready until its socket is closed.
+      if (client.isCluster || client.status !== 'ready' || this.#leaving.has(client)) continue
+      this.#leaving.add(client)
+      client.disconnect(true)
     }
   }
 
