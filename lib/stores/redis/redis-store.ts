@@ -124,6 +124,11 @@ export class RedisStore implements Store {
 
   #flushAll (): void {
     this.#isFlushDue = false
+    if (this.#filling.size > 1) this.#options.link.together(() => { this.#flushEach() })
+    else this.#flushEach()
+  }
+
+  #flushEach (): void {
     for (const [tag, batch] of this.#filling) this.#flush(tag, batch)
   }
 
