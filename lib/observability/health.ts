@@ -2,7 +2,10 @@ import type { BreakerState } from '../resilience/breaker.js'
 
 /** How the store of a registration is. */
 export interface Health {
-  /** `degraded`: the store does not answer, or the breaker keeps calls from it; the failure modes apply. */
+  /**
+   * `degraded`: the store does not answer, or the breaker keeps calls from it; the failure modes apply. Once a probe is
+   * due it does not: whoever sends no requests to a degraded instance would otherwise keep it degraded for good.
+   */
   readonly status: 'ok' | 'degraded'
   readonly store: string
   /** How long the store took to answer just now, milliseconds; `null` where it did not within the deadline. */
@@ -20,7 +23,7 @@ export interface HealthSource {
   readonly kind: string
   ping (): void | Promise<void>
   readonly deadlineMs: number
-  readonly breaker: { readonly state: BreakerState, readonly sinceMs: number } | null
+  readonly breaker: { readonly state: BreakerState, readonly isAdmitting: boolean, readonly sinceMs: number } | null
   lastError (): string | null
 }
 
@@ -28,7 +31,7 @@ export interface HealthSource {
 export async function healthOf (source: HealthSource): Promise<Health> {
   const pingMs = await pingOf(source)
   const { breaker } = source
-  const isOk = pingMs !== null && (breaker === null || breaker.state === 'closed')
+  const isOk = pingMs !== null && (breaker === null || breaker.isAdmitting)
   return {
     status: isOk ? 'ok' : 'degraded',
     store: source.kind,
@@ -42,7 +45,8 @@ export async function healthOf (source: HealthSource): Promise<Health> {
 async function pingOf (source: HealthSource): Promise<number | null> {
   const began = performance.now()
   let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<boolean>((resolve) => { timer = setTimeout(resolve, source.deadlineMs, false).unref() })
+  // In the check phase, after the replies that had arrived were read: a blocked loop is not a slow store.
+  const tooLate = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
   try {
     const hasAnswered = await Promise.race([Promise.resolve(source.ping()).then(() => true), tooLate])
     return hasAnswered ? Math.round((performance.now() - began) * 1000) / 1000 : null
