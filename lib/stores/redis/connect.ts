@@ -58,9 +58,15 @@ function open (target: string | RedisOptions | ClusterTarget, silenceMs: number)
 
 function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, silenceMs: number): Cluster {
   return new Cluster([...cluster], {
-    enableOfflineQueue: false,
+    // For the moment in which a node is being connected; calls are sent only while the Cluster is ready.
+    enableOfflineQueue: true,
     clusterRetryStrategy: () => RETRY_MS,
     slotsRefreshInterval: 1000,
+    // By default a call whose connection broke is made again, up to 16 times, long after its deadline, and charged twice.
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    // Between the two nodes of a slot that is being moved; soon enough for the deadline.
+    retryDelayOnTryAgain: 10,
     ...clusterOptions,
     redisOptions: { ...connectionOptions, socketTimeout: silenceMs, ...redisOptions }
   })
