@@ -22,5 +22,5 @@ export const quick = {
     keys: { IPv4: [1, 10_000, 1_000_000], IPv6: [1, 10_000] }
   },
   growth: { keys: 1_000_000, runs: 2 },
-  redis: { connections: 50, clients: 1000, warmUpSeconds: 0.7, seconds: 0.5, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 2 }
+  redis: { connections: 50, clients: 1000, warmUpSeconds: 0.5, seconds: 0.4, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 1 }
 }

@@ -60,10 +60,10 @@ async function race ({ load, redis, title, names, rounds, settings, reference = 
   const asked = { connections: settings.connections, clients: isRefusing ? 1 : settings.clients, perSecond }
   await redis.client.flushdb()
   try {
-    for (const name of names) {
+    await Promise.all(names.map(async (name) => {
       const child = startChild(new URL('server.js', import.meta.url), { args: [name, isRefusing ? 'refusing' : 'passing', JSON.stringify(redis.target)] })
       servers.set(name, { child, port: await child.ask('port') })
-    }
+    }))
     for (const name of names) {
       progress(`Redis, ${title}: warm up ${redisContestants[name].title}`)
       await loadOne({ load, redis, server: servers.get(name), asked: { ...asked, perSecond: null, seconds: settings.warmUpSeconds }, isRefusing, isWarmUp: true })
