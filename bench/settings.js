@@ -13,14 +13,14 @@ export const full = {
 }
 
 export const quick = {
-  http: { connections: 50, warmUpSeconds: 1, rounds: 3, seconds: 1, refusedRounds: 1 },
-  inProcess: { clients: 1000, warmUpRounds: 5, rounds: 15, requests: 15_000 },
+  http: { connections: 50, warmUpSeconds: 0.5, rounds: 3, seconds: 1, refusedRounds: 1 },
+  inProcess: { clients: 1000, warmUpRounds: 5, rounds: 9, requests: 15_000 },
   checks: {
     warmUpRounds: 3,
-    rounds: 9,
+    rounds: 7,
     checks: 20_000,
     keys: { IPv4: [1, 10_000, 1_000_000], IPv6: [1, 10_000] }
   },
-  growth: { keys: 1_000_000, runs: 2 },
+  growth: { keys: 1_000_000, runs: 1 },
   redis: { connections: 50, clients: 1000, warmUpSeconds: 0.5, seconds: 0.4, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 1 }
 }
