@@ -62,7 +62,8 @@ export class RedisLink {
   }
 
   get isReady (): boolean {
-    return this.#readyClient() !== null
+    // Asking must not use up a connection's turn: with two of them, every call would go to the same one.
+    return this.#clients.some(({ status }) => status === 'ready') || this.#readyClient() !== null
   }
 
   /** Why there is no connection, in a word, where that is known. */
