@@ -1,9 +1,9 @@
 import type { Cluster, Redis } from 'ioredis'
+import { ScriptCall } from './script-call.js'
 import type { Script } from './scripts.js'
 import { SilenceWatch } from './silence.js'
 
 type Client = Redis | Cluster
-type Argument = string | Buffer | number
 
 /** A client that gave up is started again after so long, milliseconds. */
 const REVIVE_MS = 100
@@ -75,13 +75,12 @@ export class RedisLink {
   async run (script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
-    const parameters: Argument[] = [keys.length, ...keys, ...args]
     this.#silence?.sent(client)
     try {
-      return await client.callBuffer('EVALSHA', [script.sha, ...parameters])
+      return await evalsha(client, script, keys, args)
     } catch (error) {
       if (!(error instanceof Error) || replyCode(error.message) !== 'NOSCRIPT') throw error
-      return await client.callBuffer('EVAL', [script.lua, ...parameters])
+      return await client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
     } finally {
       this.#silence?.answered(client)
     }
@@ -146,4 +145,11 @@ export class RedisLink {
     }
     return null
   }
+}
+
+async function evalsha (client: Client, script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
+  // A prefix that a user's client puts before keys is put there by its own writer only.
+  return await (client.options.keyPrefix
+    ? client.callBuffer('EVALSHA', [script.sha, keys.length, ...keys, ...args])
+    : client.sendCommand(new ScriptCall(script, keys, args)))
 }
