@@ -51,7 +51,8 @@ export function connect (target: RedisTarget, connections: number, onReady: () =
 }
 
 function open (target: string | RedisOptions | ClusterTarget, silenceMs: number): Redis | Cluster {
-  if (typeof target === 'string') return new Redis(target, connectionOptions)
+  // ioredis knows "rediss" in lower case only: "REDISS://" would be connected to without TLS, password and all.
+  if (typeof target === 'string') return new Redis(target.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), connectionOptions)
   if (isClusterTarget(target)) return openCluster(target, silenceMs)
   return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
 }

@@ -1,0 +1,52 @@
+import { isUnavailable, type Adjustment, type Answer, type Charge, type Receipt, type Standing } from '../store.js'
+
+/** The parts of a store that a check in pieces needs. */
+export interface PieceTaker {
+  /** Charge one partition. */
+  take (charges: readonly Charge[]): Answer | Promise<Answer>
+  adjust (adjustments: readonly Adjustment[]): Promise<void>
+}
+
+export function hasSeveralPartitions (charges: readonly Charge[]): boolean {
+  for (let i = 1; i < charges.length; i++) {
+    if (charges[i].partition !== charges[0].partition) return true
+  }
+  return false
+}
+
+/**
+ * Take from several partitions on a Cluster, where they lie on different nodes: each is charged by itself, and what
+ * was granted is given back where another refused or could not answer.
+ */
+export async function takeApart (store: PieceTaker, charges: readonly Charge[]): Promise<Answer> {
+  const groups = new Map<string, Charge[]>()
+  for (const charge of charges) groups.set(charge.partition, [...groups.get(charge.partition) ?? [], charge])
+  const answers = await Promise.all(Array.from(groups.values(), (group) => store.take(group)))
+  const failed = answers.find(isUnavailable)
+  const receipts = answers.filter((answer): answer is Receipt => !isUnavailable(answer))
+  const isGranted = failed === undefined && receipts.every((receipt) => receipt.granted)
+  if (!isGranted) await store.adjust(receipts.flatMap(refundsOf))
+  if (failed !== undefined) return failed
+  const standings = receipts.flatMap((receipt) => receipt.standings)
+  return {
+    granted: isGranted,
+    atUs: Math.max(...receipts.map((receipt) => receipt.atUs)),
+    standings: charges.map((charge) => {
+      const standing = standings.find(({ limit, partition }) => limit === charge.limit && partition === charge.partition)
+      if (standing === undefined) throw new TypeError('a charge without a standing')
+      return isGranted ? standing : givenBack(standing)
+    })
+  }
+}
+
+function refundsOf ({ atUs, standings }: Receipt): Adjustment[] {
+  return standings
+    .filter((standing) => standing.charged > 0 && standing.limit.mode === 'enforce')
+    .map((standing) => ({ standing, atUs, units: -standing.charged }))
+}
+
+/** A limit that granted, as it stands once its units were given back because another refused. */
+function givenBack (standing: Standing): Standing {
+  if (standing.charged === 0 || standing.limit.mode === 'shadow') return standing
+  return { ...standing, charged: 0, remaining: Math.min(standing.limit.capacity, standing.remaining + standing.charged) }
+}
