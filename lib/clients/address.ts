@@ -1,13 +1,14 @@
-import { isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { ANONYMOUS, type Client } from './client.js'
+import { ipv4Of } from './ipv4.js'
+import { groupsOf } from './ipv6-groups.js'
 import { plainSubnet, WIDEST_PLAIN_SUBNET } from './ipv6-subnet.js'
 
 /** Longer texts are no addresses (an IPv6 address with an embedded IPv4 one has 45 characters, zones are short). */
 const LONGEST_ADDRESS = 64
 
 /** Where an address cannot be had (a Unix socket's peer, a closed connection) or is none. All of these are one client. */
-const UNKNOWN = 'unknown'
+export const UNKNOWN = 'unknown'
 
 const MAPPED = '::ffff:'
 
@@ -68,43 +69,22 @@ export class AddressReader {
 /** The canonical text of an address, an IPv6 one as its subnet (`2001:db8:0:ab00::/56`); `null` when it is none. */
 export function canonicalAddress (text: string, ipv6Subnet: number): string | null {
   if (isDottedQuad(text)) return text
-  // Node's reading is strict, so that no address has two spellings: 127.1 and 0177.0.0.1 are none.
-  if (!isIPv6(text)) return null
-  const address = ipaddr.IPv6.parse(text)
+  // The reading is strict, so that no address has two spellings: 127.1 and 0177.0.0.1 are none.
+  const groups = groupsOf(text)
+  if (groups === null) return null
+  const address = new ipaddr.IPv6([...groups])
   // By range, not by notation, and before masking: else all of IPv4 would be one subnet.
   if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString()
   const masked = new ipaddr.IPv6(address.parts.map((part, index) => part & maskOf(index, ipv6Subnet)))
   return ipv6Subnet === 128 ? masked.toRFC5952String() : `${masked.toRFC5952String()}/${ipv6Subnet}`
 }
 
-/**
- * Whether a text is an IPv4 address in its one canonical spelling.
- * Written out: a look-up in a table of known addresses costs more, once there are many of them.
- */
 function isDottedQuad (text: string): boolean {
-  let octets = 1
-  let digits = 0
-  let value = 0
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === 0x2e) {
-      if (digits === 0 || octets === 4) return false
-      octets++
-      digits = 0
-      value = 0
-    } else {
-      const digit = code - 0x30
-      if (digit < 0 || digit > 9 || (digits > 0 && value === 0)) return false
-      value = value * 10 + digit
-      if (value > 255) return false
-      digits++
-    }
-  }
-  return octets === 4 && digits > 0
+  return ipv4Of(text) !== null
 }
 
 /** A copy: a text cut out of a header would keep all of that header alive for as long as it is remembered. */
-function detached (text: string): string {
+export function detached (text: string): string {
   return Buffer.from(text).toString()
 }
 

@@ -1,14 +1,9 @@
+import { isMapped, plainGroupsOf } from './ipv6-groups.js'
+
 /*
  * The subnet of an IPv6 address, read in one pass: it runs at the first request of each IPv6 client, where the general
  * parser takes five times as long as all the rest of the limiter. What is not plain hexadecimal groups is left to that.
  */
-
-const GROUPS = 8
-const COLON = 0x3a
-const NO_GAP = GROUPS + 1
-
-/** The groups of the address that was read last. */
-const groups = new Uint16Array(GROUPS)
 
 /** The widest subnet whose text is always the groups before a trailing `::` (RFC 5952: the longest run of zeros is cut). */
 export const WIDEST_PLAIN_SUBNET = 64
@@ -20,7 +15,8 @@ export const WIDEST_PLAIN_SUBNET = 64
  * `bits`: 1 to 64.
  */
 export function plainSubnet (text: string, bits: number): string | null {
-  if (!readGroups(text) || isMapped()) return null
+  const groups = plainGroupsOf(text)
+  if (groups === null || isMapped(groups)) return null
   let subnet = ''
   let zeros = ''
   for (let i = 0; i * 16 < bits; i++) {
@@ -34,53 +30,4 @@ export function plainSubnet (text: string, bits: number): string | null {
     }
   }
   return subnet === '' ? `::/${bits}` : `${subnet}:/${bits}`
-}
-
-/** Read an address of hexadecimal groups (RFC 4291, 2.2, forms 1 and 2). Answers whether the text is one. */
-function readGroups (text: string): boolean {
-  const { length } = text
-  let at = 0
-  let count = 0
-  let gap = NO_GAP
-  if (text.charCodeAt(0) === COLON) {
-    if (text.charCodeAt(1) !== COLON) return false
-    gap = 0
-    at = 2
-  }
-  while (at < length) {
-    const begin = at
-    let value = 0
-    for (let digit = hexDigit(text.charCodeAt(at)); digit >= 0; digit = at < length ? hexDigit(text.charCodeAt(at)) : -1) {
-      value = value << 4 | digit
-      at++
-    }
-    if (at === begin || at - begin > 4 || count === GROUPS) return false
-    groups[count++] = value
-    if (at === length) break
-    if (text.charCodeAt(at++) !== COLON || at === length) return false
-    if (text.charCodeAt(at) === COLON) {
-      if (gap !== NO_GAP) return false
-      gap = count
-      at++
-    }
-  }
-  return gap === NO_GAP ? count === GROUPS : count < GROUPS && openGap(gap, count)
-}
-
-/** Put the zeros in that `::` stands for. */
-function openGap (gap: number, count: number): boolean {
-  groups.copyWithin(gap + GROUPS - count, gap, count)
-  groups.fill(0, gap, gap + GROUPS - count)
-  return true
-}
-
-function hexDigit (code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30
-  const letter = code | 0x20
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
-}
-
-/** ::ffff:0:0/96 */
-function isMapped (): boolean {
-  return groups[5] === 0xffff && (groups[0] | groups[1] | groups[2] | groups[3] | groups[4]) === 0
 }

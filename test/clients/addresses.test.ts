@@ -11,6 +11,8 @@ const spellings: ReadonlyArray<readonly [text: string, subnet: number, canonical
   ['::FFFF:0102:0304', 56, '1.2.3.4', 'mapped, another spelling'],
   ['0:0:0:0:0:ffff:1.2.3.4', 56, '1.2.3.4', 'mapped, written out'],
   ['::ffff:1.2.3.4%eth0', 56, '1.2.3.4', 'mapped, with a zone'],
+  ['::1.2.3.4', 128, '::102:304', 'the old form without the mark of a mapped address is IPv6'],
+  ['64:ff9b::1.2.3.4', 128, '64:ff9b::102:304', 'an embedded IPv4 address is part of this one'],
   ['2001:db8:0:abcd::1', 56, '2001:db8:0:ab00::/56', 'grouped by subnet'],
   ['2001:0DB8:0000:ABFF:ffff::1', 56, '2001:db8:0:ab00::/56', 'the same subnet in another spelling'],
   ['2001:db8::1', 64, '2001:db8::/64', 'another subnet size'],

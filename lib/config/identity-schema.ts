@@ -1,0 +1,95 @@
+import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import { badOption } from './check.js'
+import { DURATION_EXPECTED, durationMs } from './durations.js'
+import { cidrsOf } from './network-list.js'
+
+/*
+ * The options that say who is asking, who is believed about it, and who is not limited at all.
+ */
+
+/** Who a request comes from, as the application knows it. */
+export interface Identity {
+  /** Names the user in keys and decisions, so give an id of yours, never the API key or the session's secret itself. */
+  readonly id: string | number
+  /** The class of client whose limits apply, 1 to 64 characters. Default: `identify.defaultTier`. */
+  readonly tier?: string | null
+}
+
+/** What `identify.custom` is. */
+export type CustomIdentify = (request: FastifyRequest) => Identity | null | undefined | PromiseLike<Identity | null | undefined>
+
+function Callback<F> (notes: SchemaOptions) {
+  return Type.Unsafe<F>(Type.Function([], Type.Any(), { ...notes, expected: 'a function' }))
+}
+
+const ClaimPath = (notes: SchemaOptions) => Type.String({ ...notes, minLength: 1, maxLength: 256, expected: 'the name of a claim, 1 to 256 characters' })
+
+const TokenSchema = Type.Object({
+  userClaim: Type.Optional(ClaimPath({ default: 'sub', description: 'The claim that holds the user\'s id. Dots lead into objects (`account.id`), unless the token has a claim of that very name.' })),
+  tierClaim: Type.Optional(ClaimPath({ default: 'tier', description: 'The claim that holds the user\'s tier, written like `userClaim`.' })),
+  namespace: Type.Optional(Type.String({ minLength: 1, expected: 'the `namespace` that @fastify/jwt was registered with', description: 'Which registration of @fastify/jwt verifies the tokens, where it has namespaces.' })),
+  method: Type.Optional(Type.String({ minLength: 1, expected: 'the name of a request\'s method', description: 'The request\'s method that verifies, where @fastify/jwt was given a `jwtVerify` name beside its `namespace`. Default: `jwtVerify`, or the namespace and `JwtVerify`.' }))
+}, { additionalProperties: false })
+
+/** `identify`: who is asking. */
+export const IdentifySchema = Type.Object({
+  jwt: Type.Optional(Type.Union([Type.Boolean(), TokenSchema], {
+    default: false, expected: 'true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }', description: 'Users by a token that @fastify/jwt has verified. A request whose token is missing, invalid or without a user counts by its address.'
+  })),
+  custom: Type.Optional(Callback<CustomIdentify>({
+    description: 'Names the user by an API key, a session, and the like: `{ id, tier? }`. `null` passes on to the token, and then to the key or address. A failure does so too, and is logged.'
+  })),
+  defaultTier: Type.Optional(Type.String({
+    pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', default: 'standard', expected: 'a name of letters, digits, ".", "_" and "-", at most 64', description: 'The tier of users who come without one. Whoever is no user has the tier `anonymous`.'
+  })),
+  deadline: Type.Optional(Type.Union([Type.Number(), Type.String()], {
+    default: '1s', expected: DURATION_EXPECTED, description: 'How long it may take to find out who is asking, at most a minute. Then the next way to tell is used, in the end the address, and it is logged.'
+  })),
+  maxFailures: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 1_000_000, default: 100, expected: 'an integer from 1 to 1000000', description: 'Tokens of one address that may fail, or be in verification at once, per minute. Past it its tokens are not verified, and count by the address.'
+  }))
+}, { additionalProperties: false, expected: 'an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }', description: 'Who is asking: the user that `custom` or a verified token names, else the generated key, else the address.' })
+
+/** `trustedProxies`: whose X-Forwarded-For is believed. */
+export const TrustedProxiesSchema = Type.Array(Type.String(), {
+  expected: 'an array of addresses, CIDRs, "loopback", "private" and "unix"', description: 'Proxies whose `X-Forwarded-For` is believed; the client is the rightmost address that is none of them. `unix` is the peer of a Unix socket. Decides in place of Fastify\'s `trustProxy`, which is used without it.'
+})
+
+/** `exempt`: who is not limited. */
+export const ExemptSchema = Type.Object({
+  ips: Type.Optional(Type.Array(Type.String(), { expected: 'an array of addresses, CIDRs, "loopback" and "private"', description: 'Clients by their full address.' })),
+  users: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { expected: 'an array of user ids', description: 'Users by their id, as it was identified.' })),
+  routes: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { expected: 'an array of route patterns', description: 'Routes that are not limited, in place of health checks, metrics and documentation.' })),
+  when: Type.Optional(Callback<(request: FastifyRequest) => boolean>({
+    description: 'Whether a request is exempt: `true` in the same turn. Anything else, or a failure, is not, and is logged unless it is `false`.'
+  }))
+}, { additionalProperties: false, expected: 'an object: { ips?, users?, routes?, when? }', description: 'Requests that are neither counted nor refused.' })
+
+/** Options of `identify`. */
+export type IdentifyOptions = Static<typeof IdentifySchema>
+/** Options of `identify.jwt`. */
+export type TokenOptions = Static<typeof TokenSchema>
+/** Options of `exempt`. */
+export type ExemptOptions = Static<typeof ExemptSchema>
+
+export interface IdentityOptions {
+  readonly identify?: IdentifyOptions
+  readonly trustedProxies?: readonly string[]
+  readonly exempt?: ExemptOptions
+}
+
+/** The entry of `trustedProxies` for a peer without an address. */
+export const UNIX = 'unix'
+
+const LONGEST_DEADLINE_MS = 60_000
+
+/** Check what the schemas cannot express. Throws FST_SLUICE_BAD_OPTION with the place, such as `rateLimit.trustedProxies[1]`. */
+export function checkIdentityOptions ({ identify, trustedProxies, exempt }: IdentityOptions, place: string): void {
+  if (identify?.deadline !== undefined) {
+    const ms = durationMs(identify.deadline)
+    if (ms === null || ms > LONGEST_DEADLINE_MS) throw badOption(`${place}.identify.deadline`, `${DURATION_EXPECTED}, at most a minute`, identify.deadline)
+  }
+  cidrsOf(trustedProxies ?? [], `${place}.trustedProxies`, [UNIX])
+  cidrsOf(exempt?.ips ?? [], `${place}.exempt.ips`)
+}

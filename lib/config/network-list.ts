@@ -1,0 +1,51 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { badOption } from './check.js'
+
+/*
+ * How networks are written in the options. Reading an address itself is the clients' business.
+ */
+
+/** One network. An IPv4-mapped one is left as it is written. */
+export interface Cidr {
+  readonly address: string
+  readonly family: 'ipv4' | 'ipv6'
+  /** Length of the prefix: 0 to 32 or 128. */
+  readonly bits: number
+}
+
+const NAMED: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1/128'],
+  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
+}
+
+/**
+ * The networks that each entry of a list means: an address, a CIDR, `loopback` or `private`. `words` are entries that
+ * mean something else to the option, and no network. Throws FST_SLUICE_BAD_OPTION with the entry's place.
+ */
+export function cidrsOf (list: readonly string[], place: string, words: readonly string[] = []): Cidr[] {
+  return list.flatMap((text, index) => {
+    if (words.includes(text)) return []
+    return (Object.hasOwn(NAMED, text) ? NAMED[text] : [text]).map((written) => {
+      const cidr = cidrOf(written)
+      if (cidr === null) throw badOption(`${place}[${index}]`, expected(words), text)
+      return cidr
+    })
+  })
+}
+
+function cidrOf (text: string): Cidr | null {
+  const [written, prefix, ...rest] = text.split('/')
+  // A zone says by which interface an address is reached, not whose it is.
+  const address = written.split('%')[0]
+  const family = isIPv4(written) ? 'ipv4' : isIPv6(written) ? 'ipv6' : null
+  if (family === null || rest.length > 0) return null
+  const widest = family === 'ipv4' ? 32 : 128
+  if (prefix === undefined) return { address, family, bits: widest }
+  if (!/^(0|[1-9]\d{0,2})$/.test(prefix) || Number(prefix) > widest) return null
+  return { address, family, bits: Number(prefix) }
+}
+
+function expected (words: readonly string[]): string {
+  const names = [...Object.keys(NAMED), ...words].map((name) => `"${name}"`)
+  return `an address or a CIDR such as "10.0.0.0/8", ${names.slice(0, -1).join(', ')} or ${names[names.length - 1]}`
+}
