@@ -13,6 +13,7 @@ export function assessFixedWindow (quota: Quota, startUs: number, used: number, 
   verdict.granted = isPossible && verdict.count + cost <= quota.max
   if (verdict.granted) verdict.count += cost
   stateStanding(quota, nowUs, verdict)
+  verdict.delayUs = 0
   verdict.retryUs = verdict.granted ? 0 : isPossible ? verdict.resetUs : 'never'
 }
 

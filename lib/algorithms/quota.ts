@@ -20,7 +20,15 @@ export interface Quota {
   /** The time in which a full backlog drains, `capacity` emission intervals: whole part and numerator. */
   readonly capacityUs: number
   readonly capacityNum: number
-  /** How far ahead of the clock a TAT may lie, so that one unit never waits longer than a window: debt ends there. */
+  /**
+   * How long a charge may wait for its token and still be granted: 0, the default, refuses at once.
+   * Token buckets only, whole microseconds.
+   */
+  readonly patienceUs: number
+  /**
+   * How far ahead of the clock a TAT may lie, so that one unit never waits longer than a window, or the patience:
+   * debt ends there. Quotas of one bucket must agree on it, whatever their patience: see `withPatience`.
+   */
   readonly ceilingUs: number
   /** How long the newest entry of a sliding window absorbs grants. */
   readonly mergeUs: number
@@ -32,11 +40,12 @@ const ENTRIES_PER_WINDOW = 128
 /**
  * Prepare a limit's numbers.
  *
- * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`.
- * Ask `isExact` before using the result.
+ * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`; `patienceUs` (token
+ * bucket only) 0 or more, default 0. Ask `isExact` before using the result.
  */
-export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, burst: number = max): Quota {
-  const capacity = max === 0 ? 0 : algorithm === 'token-bucket' ? burst : max
+export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, burst: number = max, patienceUs = 0): Quota {
+  const isBucket = algorithm === 'token-bucket' && max > 0
+  const capacity = isBucket ? burst : max
   const divisor = greatestCommonDivisor(max, windowUs)
   const intervalDen = Math.max(1, max / divisor)
   const reducedWindow = windowUs / divisor
@@ -47,6 +56,7 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
   const capacityNum = capacity * intervalNum - capacityCarry * intervalDen
   // Round down: a ceiling of a fraction more would keep a client out for a microsecond longer than a window.
   const ceilingCarry = capacityNum < intervalNum ? 1 : 0
+  const patience = isBucket ? patienceUs : 0
   return {
     algorithm,
     max,
@@ -57,9 +67,16 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
     intervalDen,
     capacityUs,
     capacityNum,
-    ceilingUs: capacityUs + windowUs - intervalUs - ceilingCarry,
+    patienceUs: patience,
+    // The longest line that patience lets grow must fit, its begun microsecond included.
+    ceilingUs: Math.max(capacityUs + windowUs - intervalUs - ceilingCarry, patience === 0 ? 0 : capacityUs + patience + (capacityNum > 0 ? 1 : 0)),
     mergeUs: Math.ceil(windowUs / ENTRIES_PER_WINDOW)
   }
+}
+
+/** The same numbers for a charge that waits no longer than `patienceUs`, at most the patience that `quotaOf` was given. */
+export function withPatience<Numbers extends Quota> (quota: Numbers, patienceUs: number): Numbers {
+  return { ...quota, patienceUs }
 }
 
 /**
@@ -73,7 +90,12 @@ export function isExact (quota: Quota): boolean {
   return quota.ceilingUs <= LONGEST_BACKLOG_US &&
     quota.windowUs <= LONGEST_BACKLOG_US &&
     // Windows count units, and form no products with the interval.
-    (quota.algorithm !== 'token-bucket' || (quota.capacity + quota.max + 1) * quota.intervalDen <= Number.MAX_SAFE_INTEGER)
+    (quota.algorithm !== 'token-bucket' || (quota.capacity + unitsAhead(quota) + 1) * quota.intervalDen <= Number.MAX_SAFE_INTEGER)
+}
+
+/** Units that a backlog may hold beyond the capacity, its last microsecond begun. */
+function unitsAhead ({ max, windowUs, patienceUs }: Quota): number {
+  return patienceUs === 0 ? max : Math.max(max, Math.ceil((patienceUs + 1) * (max / windowUs)) + 1)
 }
 
 function greatestCommonDivisor (a: number, b: number): number {

@@ -29,6 +29,7 @@ export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, 
   const used = usedFrom(log, oldest)
   const isPossible = cost <= quota.max && quota.max !== 0
   verdict.granted = isPossible && used + cost <= quota.max
+  verdict.delayUs = 0
   verdict.retryUs = verdict.granted ? 0 : isPossible ? waitFor(quota, log, oldest, used + cost - quota.max, nowUs) : 'never'
   const usedAfter = verdict.granted ? used + cost : used
   verdict.remaining = Math.max(0, quota.max - usedAfter)

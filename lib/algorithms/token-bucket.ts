@@ -5,11 +5,15 @@ import type { Verdict } from './verdict.js'
  * Token bucket as GCRA (the virtual scheduling form of ITU-T I.371, annex A). A bucket is one instant, the
  * theoretical arrival time (TAT): `tatUs` whole microseconds and `tatNum / intervalDen` of one. Its backlog is
  * TAT - now; one unit adds an emission interval; the bucket is full of tokens when the TAT is not after now.
+ *
+ * A charge with patience is granted ahead of its token: its units go to the end of the line, and it is to be held until
+ * what is before it, and its own units beyond the capacity, have drained.
  */
 
 /** Decide whether `cost` units can be taken now. Writes the answer, and the TAT to store, into `verdict`. */
 export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, cost: number, nowUs: number, verdict: Verdict): void {
   settle(quota, tatUs, tatNum, nowUs, verdict)
+  verdict.delayUs = 0
   if (cost > quota.capacity || quota.max === 0) {
     verdict.granted = false
     verdict.retryUs = 'never'
@@ -19,15 +23,16 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
     verdict.timeUs += cost * quota.intervalUs
     verdict.count += cost * quota.intervalNum
     carry(quota, verdict)
-    const overUs = verdict.timeUs - nowUs - quota.capacityUs
-    const isNumOver = verdict.count > quota.capacityNum
-    verdict.granted = overUs < 0 || (overUs === 0 && !isNumOver)
+    // Round up: one microsecond earlier the token is not due.
+    const overUs = verdict.timeUs - nowUs - quota.capacityUs + (verdict.count > quota.capacityNum ? 1 : 0)
+    verdict.granted = overUs <= quota.patienceUs
     verdict.retryUs = 0
     if (!verdict.granted) {
-      // Round up: one microsecond earlier the token is not due.
-      verdict.retryUs = isNumOver ? overUs + 1 : overUs
+      verdict.retryUs = overUs - quota.patienceUs
       verdict.timeUs = settledUs
       verdict.count = settledNum
+    } else if (overUs > 0) {
+      verdict.delayUs = overUs
     }
   }
   stateStanding(quota, nowUs, verdict)
@@ -35,7 +40,8 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
 
 /**
  * Add `units` that were used without asking, into debt if need be.
- * The backlog stops at the quota's ceiling, so that no debt holds a client for more than one extra window.
+ * The backlog stops at the quota's ceiling, so that no debt holds a client for more than one extra window, or the
+ * quota's patience.
  */
 export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, nowUs: number, verdict: Verdict): void {
   settle(quota, tatUs, tatNum, nowUs, verdict)
@@ -74,6 +80,15 @@ export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
   }
   settle(quota, verdict.timeUs, verdict.count, nowUs, verdict)
   stateStanding(quota, nowUs, verdict)
+}
+
+/**
+ * Whether a bucket's TAT is still the one that a charge left, which filled the backlog up to `chargedUntilUs`: nobody
+ * stands behind it, and giving its units back lets no newcomer be served beside the next in line.
+ * Where several units fall due in one microsecond that time cannot tell, and the answer is no.
+ */
+export function isLastCharge (quota: Quota, tatUs: number, tatNum: number, chargedUntilUs: number): boolean {
+  return quota.intervalUs > 0 && tatUs + (tatNum > 0 ? 1 : 0) === chargedUntilUs
 }
 
 /** How much of the capacity is used, 0 to 1 (more in debt). */

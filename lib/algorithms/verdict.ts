@@ -8,6 +8,8 @@ export interface Verdict {
   remaining: number
   /** Until nothing is used any more: bucket full, window over. */
   resetUs: number
+  /** How long a granted charge is to be held until its token is due; 0 when it is due now. */
+  delayUs: number
   /** Wait after which the same charge is granted if nobody else takes; 0 when granted, `'never'` where no wait helps. */
   retryUs: number | 'never'
   /**
@@ -19,5 +21,5 @@ export interface Verdict {
 }
 
 export function emptyVerdict (): Verdict {
-  return { granted: false, remaining: 0, resetUs: 0, retryUs: 0, timeUs: 0, count: 0 }
+  return { granted: false, remaining: 0, resetUs: 0, delayUs: 0, retryUs: 0, timeUs: 0, count: 0 }
 }
