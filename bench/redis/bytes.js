@@ -51,5 +51,5 @@ function linkAt (client, nowUs) {
 }
 
 function limitOf (algorithm, windowMs) {
-  return { ...quotaOf(algorithm, MAX, windowMs * 1000), name: 'default', bucket: 'app:default', by: 'client', mode: 'enforce' }
+  return { ...quotaOf(algorithm, MAX, windowMs * 1000), name: 'default', bucket: 'app:default', by: 'client', mode: 'enforce', penalty: null }
 }

@@ -38,7 +38,7 @@ function compileLimit (registration: string, scope: string, draft: LimitDraft): 
   const identity = [registration, scope, draft.name]
   // A limit on trial must not touch the buckets of the enforced limit that bears its name.
   if (draft.mode === 'shadow') identity.push('shadow')
-  return { ...quota, name: draft.name, bucket: JSON.stringify(identity), by: draft.by, mode: draft.mode }
+  return { ...quota, name: draft.name, bucket: JSON.stringify(identity), by: draft.by, mode: draft.mode, penalty: null }
 }
 
 function checkCost (cost: number, limits: readonly Limit[], place: string): void {

@@ -1,11 +1,10 @@
 import type { Clock } from '../clock.js'
-import { isUnavailable, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
+import { isUnavailable, penaltyOf, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
+import { Generations } from './generations.js'
+import { KnownBlocks } from './known-blocks.js'
 
 /** Longest time for which a refusal is believed without asking: another instance's reset or refund takes hold then. */
 const LONGEST_US = 1_000_000
-
-/** Refusals remembered per generation; two generations are kept. */
-const GENERATION = 10_000
 
 /** A refusal as the store gave it. */
 interface Denial {
@@ -13,20 +12,23 @@ interface Denial {
   readonly cost: number
   readonly sinceUs: number
   readonly untilUs: number
+  /** Refusals since that the store has not heard of. */
+  strikes: number
 }
 
 /**
  * Answers clients that were refused without asking the store again, so that an attack costs it nothing. A refusal is
  * known by the limits (a new version of a policy has new ones) and the partition, and holds for what costs as much or
  * more. Requests that charge several partitions, or try a limit in shadow mode, always go to the store.
+ *
+ * Refusals that it answers are strikes all the same: the next call to the store brings their number along.
  */
 export class DenyCache implements Store {
   readonly kind: string
   readonly #store: Store
   readonly #clock: Clock
-  #young = new Map<string, Map<Limit, Denial>>()
-  #old = new Map<string, Map<Limit, Denial>>()
-  #size = 0
+  readonly #denials = new Generations<Limit, Denial>()
+  readonly #blocks = new KnownBlocks()
 
   constructor (store: Store, clock: Clock) {
     this.kind = store.kind
@@ -35,13 +37,25 @@ export class DenyCache implements Store {
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
-    if (!isCacheable(charges)) return this.#store.take(charges)
-    const denial = this.#denialOf(charges)
-    if (denial !== null) return denial
-    const answer = this.#store.take(charges)
+    const isKnown = isCacheable(charges)
+    const denial = isKnown ? this.#denials.get(charges[0].partition, charges[0].limit) : undefined
+    const nowUs = denial === undefined ? 0 : this.#clock.nowUs()
+    if (denial !== undefined && charges[0].cost >= denial.cost && nowUs < denial.untilUs) {
+      countStrike(denial, charges)
+      return aged(denial, nowUs - denial.sinceUs)
+    }
+    const answer = this.#store.take(denial === undefined ? charges : withStrikes(denial, charges, nowUs))
     return answer instanceof Promise
-      ? answer.then((settled) => this.#remember(charges, settled))
-      : this.#remember(charges, answer)
+      ? answer.then((settled) => this.#remember(charges, settled, isKnown))
+      : this.#remember(charges, answer, isKnown)
+  }
+
+  /**
+   * The refusal of a request that a block stands against, as far as the store told of one; else `null`. For the time in
+   * which the store cannot be asked: a block then holds to its end.
+   */
+  knownBlock (charges: readonly Charge[]): Receipt | null {
+    return this.#blocks.refusalOf(charges, this.#clock.nowUs())
   }
 
   peek (limits: readonly Limit[], partition: string): readonly Standing[] | Promise<readonly Standing[]> {
@@ -50,12 +64,13 @@ export class DenyCache implements Store {
 
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
     await this.#store.adjust(adjustments)
-    for (const { standing } of adjustments) this.#forget(standing.partition)
+    for (const { standing } of adjustments) this.#denials.deletePartition(standing.partition)
   }
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
     const forgotten = await this.#store.reset(limits, partition)
-    this.#forget(partition)
+    this.#denials.deletePartition(partition)
+    this.#blocks.forget(partition)
     return forgotten
   }
 
@@ -67,40 +82,15 @@ export class DenyCache implements Store {
     return this.#store.close()
   }
 
-  #denialOf (charges: readonly Charge[]): Receipt | null {
-    const [{ limit, partition, cost }] = charges
-    const denial = this.#young.get(partition)?.get(limit) ?? this.#old.get(partition)?.get(limit)
-    if (denial === undefined || cost < denial.cost) return null
-    const nowUs = this.#clock.nowUs()
-    return nowUs < denial.untilUs ? aged(denial, nowUs - denial.sinceUs) : null
-  }
-
-  #remember (charges: readonly Charge[], answer: Answer): Answer {
-    if (isUnavailable(answer) || answer.granted) return answer
-    const waitUs = longestWait(answer)
+  #remember (charges: readonly Charge[], answer: Answer, isKnown: boolean): Answer {
+    if (isUnavailable(answer)) return answer
+    const sinceUs = this.#clock.nowUs()
+    this.#blocks.learn(answer, sinceUs)
+    const waitUs = isKnown && !answer.granted ? longestWait(answer) : 0
     if (waitUs <= 0) return answer
     const [{ limit, partition, cost }] = charges
-    const sinceUs = this.#clock.nowUs()
-    const denial = { receipt: answer, cost, sinceUs, untilUs: sinceUs + Math.min(waitUs, LONGEST_US) }
-    if (this.#size >= GENERATION) {
-      this.#old = this.#young
-      this.#young = new Map()
-      this.#size = 0
-    }
-    let ofPartition = this.#young.get(partition)
-    if (ofPartition === undefined) {
-      ofPartition = new Map()
-      this.#young.set(partition, ofPartition)
-    }
-    if (!ofPartition.has(limit)) this.#size++
-    ofPartition.set(limit, denial)
+    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: sinceUs + Math.min(waitUs, LONGEST_US), strikes: 0 })
     return answer
-  }
-
-  #forget (partition: string): void {
-    this.#size -= this.#young.get(partition)?.size ?? 0
-    this.#young.delete(partition)
-    this.#old.delete(partition)
   }
 }
 
@@ -108,7 +98,26 @@ function isCacheable (charges: readonly Charge[]): boolean {
   for (let i = 0; i < charges.length; i++) {
     if (charges[i].limit.mode === 'shadow' || charges[i].partition !== charges[0].partition) return false
   }
-  return true
+  return charges.length > 0
+}
+
+/** The store's own rule: a refusal by a block is no strike, nor is one that no wait helps, nor one of nothing. */
+function countStrike (denial: Denial, charges: readonly Charge[]): void {
+  if (denial.receipt.blocks.length > 0) return
+  const index = denial.receipt.standings.findIndex(({ limit, granted, retryUs }, i) =>
+    penaltyOf(limit) !== null && !granted && retryUs !== 'never' && charges[i].cost > 0 && charges[i].cost <= limit.capacity)
+  // More than begin a block change nothing.
+  if (index >= 0) denial.strikes = Math.min(denial.strikes + 1, charges[index].limit.penalty?.strikes ?? 0)
+}
+
+/** The charges, the first with a penalty bringing the strikes along; they are counted once. */
+function withStrikes (denial: Denial, charges: readonly Charge[], nowUs: number): readonly Charge[] {
+  const { strikes } = denial
+  denial.strikes = 0
+  const index = strikes === 0 ? -1 : charges.findIndex(({ limit }) => penaltyOf(limit) !== null)
+  const penalty = index < 0 ? null : penaltyOf(charges[index].limit)
+  if (penalty === null || nowUs - denial.sinceUs >= penalty.withinUs) return charges
+  return charges.map((charge, i) => i === index ? { ...charge, strikes: (charge.strikes ?? 0) + strikes } : charge)
 }
 
 /** The wait after which the whole request may pass; a request that no wait helps is refused for good. */
@@ -124,7 +133,9 @@ function aged ({ receipt }: Denial, ageUs: number): Receipt {
     standings: receipt.standings.map((standing) => ({
       ...standing,
       resetUs: Math.max(0, standing.resetUs - ageUs),
-      retryUs: standing.retryUs === 'never' ? 'never' : Math.max(0, standing.retryUs - ageUs)
-    }))
+      retryUs: standing.retryUs === 'never' ? 'never' : Math.max(0, standing.retryUs - ageUs),
+      blockedUs: Math.max(0, standing.blockedUs - ageUs)
+    })),
+    blocks: receipt.blocks.map((block) => ({ ...block, blockedUs: Math.max(0, block.blockedUs - ageUs), began: false }))
   }
 }

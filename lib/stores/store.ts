@@ -1,7 +1,14 @@
+import type { PenaltyRule } from '../algorithms/penalty.js'
 import type { Quota } from '../algorithms/quota.js'
 
 /** Which partition a limit charges. */
 export type PartitionBy = 'client' | 'ip' | 'global'
+
+/** A penalty rule, and whose strikes it counts. */
+export interface Penalty extends PenaltyRule {
+  /** Registration and scope in one text. Together with a partition it names one count of strikes. */
+  readonly bucket: string
+}
 
 /** One compiled rule: at most `max` units per window for one partition. */
 export interface Limit extends Quota {
@@ -13,6 +20,13 @@ export interface Limit extends Quota {
   readonly bucket: string
   readonly by: PartitionBy
   readonly mode: 'enforce' | 'shadow'
+  /** What refusals by this limit earn; the limits of one policy share it. See `penaltyOf`. */
+  readonly penalty: Penalty | null
+}
+
+/** The penalty under which a limit's refusals are strikes; `null` also for what no client can be blamed for. */
+export function penaltyOf ({ penalty, by, mode }: Limit): Penalty | null {
+  return by === 'global' || mode === 'shadow' ? null : penalty
 }
 
 /** Units to take from one limit's bucket of one partition. */
@@ -22,6 +36,11 @@ export interface Charge {
   readonly partition: string
   /** Whole units, 0 or more. */
   readonly cost: number
+  /**
+   * Strikes of the partition under the limit's penalty that the store has not heard of: refusals that were answered
+   * without it. Counted before the charge is decided. Default 0.
+   */
+  readonly strikes?: number
 }
 
 /** What one charge met: where its bucket stands after the request, whether or not the units were taken. */
@@ -30,14 +49,29 @@ export interface Standing {
   readonly partition: string
   /** The units taken from this bucket: the cost, or 0 when it was not charged. */
   readonly charged: number
-  /** Whether this limit, taken by itself, lets the request pass. */
+  /** Whether this limit, taken by itself, lets the request pass; not while its penalty blocks the partition. */
   readonly granted: boolean
   readonly remaining: number
   /** Until nothing is used any more (bucket full, window over), microseconds. */
   readonly resetUs: number
+  /** How long a granted request is to be held until its tokens are due, microseconds; see `Limit.patienceUs`. */
+  readonly delayUs: number
   /** Until the same charge would be granted, microseconds; 0 when granted, `'never'` where no wait helps. */
   readonly retryUs: number | 'never'
+  /** How long the limit's penalty still blocks the partition, microseconds; 0 where it does not. */
+  readonly blockedUs: number
 }
+
+/** A penalty that refused a request, or that its refusal began. */
+export interface Block {
+  readonly partition: string
+  /** Until it ends, microseconds. */
+  readonly blockedUs: number
+  /** Whether this request earned the last strike: true once per block. */
+  readonly began: boolean
+}
+
+export const NO_BLOCKS: readonly Block[] = []
 
 /** A store's answer to one `take`. */
 export interface Receipt {
@@ -47,6 +81,14 @@ export interface Receipt {
   readonly atUs: number
   /** One for each charge, in the same order. */
   readonly standings: readonly Standing[]
+  /** Each block that refuses the request, one per partition and penalty; nothing is charged to anybody then. */
+  readonly blocks: readonly Block[]
+}
+
+/** How long a granted request is to be held: until its enforced limits' tokens are all due, microseconds. */
+export function delayOf ({ granted, standings }: Receipt): number {
+  if (!granted) return 0
+  return standings.reduce((longest, { limit, delayUs }) => limit.mode === 'enforce' ? Math.max(longest, delayUs) : longest, 0)
 }
 
 /** Why a store could not answer. */
@@ -72,12 +114,19 @@ export interface Adjustment {
   readonly atUs: number
   /** Whole units: more than 0 charges, less than 0 gives back. */
   readonly units: number
+  /**
+   * Give a token bucket's units back only where nobody was charged after this one: a request that gave up waiting would
+   * else let a newcomer be served beside the next in line. Windows have no line, and take units back as always.
+   */
+  readonly onlyIfLast?: true
 }
 
 /**
  * Where buckets live.
  *
- * `take` charges enforced limits all or none, and each shadow limit by itself, whatever the others say.
+ * `take` charges enforced limits all or none, and each shadow limit by itself, whatever the others say. A request that a
+ * penalty blocks is charged nothing at all. A refusal by an enforced limit of the client's own is a strike, one a
+ * request and partition, unless it asked for nothing (cost 0) or no wait would help.
  * It may answer in the same turn or with a promise. The store's own clock decides; callers pass no time.
  */
 export interface Store {
@@ -88,7 +137,7 @@ export interface Store {
   peek (limits: readonly Limit[], partition: string): readonly Standing[] | Promise<readonly Standing[]>
   /** Correct buckets after the fact. A refund counts only while its charge still does. */
   adjust (adjustments: readonly Adjustment[]): void | Promise<void>
-  /** Forget what a partition used of these limits. Answers how many buckets there were. */
+  /** Forget what a partition used of these limits, and its penalties. Answers how many of either there were. */
   reset (limits: readonly Limit[], partition: string): number | Promise<number>
   /** Whether the store answers at all; rejects where it does not. */
   ping (): void | Promise<void>

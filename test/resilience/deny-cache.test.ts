@@ -173,7 +173,8 @@ t.test('of a million refused partitions at most those of two generations are rem
   const receiptOf = (partition: string): Receipt => ({
     granted: false,
     atUs: 0,
-    standings: [{ limit: never, partition, charged: 0, granted: false, remaining: 0, resetUs: 0, retryUs: 'never' }]
+    standings: [{ limit: never, partition, charged: 0, granted: false, remaining: 0, resetUs: 0, delayUs: 0, retryUs: 'never', blockedUs: 0 }],
+    blocks: []
   })
   let takes = 0
   const store = Object.assign(new MemoryStore({ clock }), {

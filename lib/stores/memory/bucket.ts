@@ -3,7 +3,7 @@ import { assessSlidingWindow, chargeSlidingWindow, emptyGrantLog, refundSlidingW
 import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { assessTokenBucket, chargeTokenBucket, refundTokenBucket, tokenBucketShare } from '../../algorithms/token-bucket.js'
-import type { Verdict } from '../../algorithms/verdict.js'
+import { emptyVerdict, type Verdict } from '../../algorithms/verdict.js'
 import type { Limit } from '../store.js'
 
 /** One bucket, read for the numbers of one limit. */
@@ -105,7 +105,7 @@ export function usedShare (limit: Limit, timeUs: number, count: number, log: Gra
   }
 }
 
-const scratch: Verdict = { granted: false, remaining: 0, resetUs: 0, retryUs: 0, timeUs: 0, count: 0 }
+const scratch = emptyVerdict()
 
 function slidingShare (limit: Limit, log: GrantLog, nowUs: number): number {
   assessSlidingWindow(limit, log, 0, nowUs, scratch)

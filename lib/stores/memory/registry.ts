@@ -5,7 +5,7 @@ import type { Limit } from '../store.js'
 const LEAST_TRIM = 64
 
 /** Stands where no limit is, so that the limit of a version is never unknown. */
-const NO_LIMIT: Limit = { ...quotaOf('fixed-window', 0, 1), name: '', bucket: '', by: 'client', mode: 'enforce' }
+const NO_LIMIT: Limit = { ...quotaOf('fixed-window', 0, 1), name: '', bucket: '', by: 'client', mode: 'enforce', penalty: null }
 
 interface Family {
   readonly id: number

@@ -1,15 +1,18 @@
 import type { Clock } from '../../clock.js'
-import type { Adjustment, Charge, Limit, Receipt, Standing, Store } from '../store.js'
+import { isLastCharge } from '../../algorithms/token-bucket.js'
+import { NO_BLOCKS, penaltyOf, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store } from '../store.js'
 import { assess, charge, refund } from './bucket.js'
 import { Buckets } from './buckets.js'
+import { Penalties } from './penalties.js'
 import { takeAll } from './take-all.js'
+import { takeUnderPenalty, underBlock } from './take-under-penalty.js'
 import { standingOf, Trial } from './trial.js'
 
 const SWEEP_EVERY_MS = 1000
 
 export interface MemoryStoreOptions {
   readonly clock: Clock
-  /** Most buckets held, 1 or more. Default 100,000. */
+  /** Most buckets held, and apart from them most penalties, 1 or more. Default 100,000. */
   readonly maxKeys?: number
   /** Makes hashes and samples repeatable, for tests. By default they are random: nobody can choose keys that collide. */
   readonly seed?: number
@@ -30,12 +33,14 @@ export class MemoryStore implements Store {
   readonly kind = 'memory'
   readonly #clock: Clock
   readonly #buckets: Buckets
+  readonly #penalties: Penalties
   readonly #trials: Trial[] = [new Trial()]
   readonly #sweeper: NodeJS.Timeout
 
   constructor ({ clock, maxKeys = 100_000, seed }: MemoryStoreOptions) {
     this.#clock = clock
     this.#buckets = new Buckets(clock, maxKeys, seed)
+    this.#penalties = new Penalties(maxKeys)
     // Made here, not in a request: a timer keeps the AsyncLocalStorage of the place that made it.
     this.#sweeper = setInterval(() => { this.sweep() }, SWEEP_EVERY_MS).unref()
   }
@@ -43,6 +48,11 @@ export class MemoryStore implements Store {
   /** Buckets held, with those that have expired and were not met since. */
   get size (): number {
     return this.#buckets.shards.count
+  }
+
+  /** Partitions held that have strikes, levels or a block, with those that have expired and were not met since. */
+  get penalties (): number {
+    return this.#penalties.size
   }
 
   /** Limits remembered: bucket texts, and sets of numbers under each. */
@@ -53,6 +63,9 @@ export class MemoryStore implements Store {
   take (charges: readonly Charge[]): Receipt {
     this.#buckets.registry.trim()
     const nowUs = this.#clock.nowUs()
+    if (hasPenalty(charges)) {
+      return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => takeAll(this.#buckets, this.#trials, charges, nowUs, isBlocked))
+    }
     return charges.length === 1 ? this.#takeOne(charges[0], nowUs) : takeAll(this.#buckets, this.#trials, charges, nowUs)
   }
 
@@ -65,7 +78,8 @@ export class MemoryStore implements Store {
       this.#buckets.read(trial, limit, nowUs)
       assess(limit, trial, 0, nowUs, trial.verdict)
       this.#buckets.mend(trial, limit, nowUs)
-      return standingOf(limit, partition, 0, trial.verdict)
+      const penalty = penaltyOf(limit)
+      return underBlock(standingOf(limit, partition, 0, trial.verdict), penalty && this.#penalties.suspect(penalty, partition, nowUs), nowUs)
     })
   }
 
@@ -73,7 +87,7 @@ export class MemoryStore implements Store {
     const nowUs = this.#clock.nowUs()
     const trial = this.#trials[0]
     const { verdict } = trial
-    for (const { standing, atUs, units } of adjustments) {
+    for (const { standing, atUs, units, onlyIfLast } of adjustments) {
       const { limit, partition } = standing
       // No units are of such a limit; those of another version of it stay.
       if (limit.max === 0) continue
@@ -83,6 +97,7 @@ export class MemoryStore implements Store {
       // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
       if (units <= 0 && !this.#buckets.holds(trial, limit)) continue
       this.#buckets.read(trial, limit, nowUs)
+      if (onlyIfLast && units <= 0 && limit.algorithm === 'token-bucket' && !isLastCharge(limit, trial.timeUs, trial.count, atUs + standing.resetUs)) continue
       if (units > 0) charge(limit, trial, units, nowUs, verdict)
       else refund(limit, trial, -units, atUs, standing.resetUs, nowUs, verdict)
       this.#buckets.write(trial, limit, nowUs)
@@ -97,13 +112,16 @@ export class MemoryStore implements Store {
     for (const limit of limits) {
       this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
       if (this.#buckets.forget(trial, nowUs)) forgotten++
+      const penalty = penaltyOf(limit)
+      if (penalty !== null && this.#penalties.forget(penalty, partition, nowUs)) forgotten++
     }
     return forgotten
   }
 
-  /** Drop the expired buckets of one shard, the next at each call. The store's own timer calls it once a second. */
+  /** Drop some of what has expired: the buckets of one shard, the next at each call. The store's own timer calls it once a second. */
   sweep (): void {
     this.#buckets.shards.sweep()
+    this.#penalties.sweep(this.#clock.nowUs())
   }
 
   /** Memory is always there. */
@@ -113,6 +131,7 @@ export class MemoryStore implements Store {
   close (): void {
     clearInterval(this.#sweeper)
     this.#buckets.shards.clear()
+    this.#penalties.clear()
   }
 
   #takeOne (one: Charge, nowUs: number): Receipt {
@@ -128,7 +147,15 @@ export class MemoryStore implements Store {
     return {
       granted: verdict.granted || limit.mode === 'shadow',
       atUs: nowUs,
-      standings: [standingOf(limit, partition, verdict.granted ? cost : 0, verdict)]
+      standings: [standingOf(limit, partition, verdict.granted ? cost : 0, verdict)],
+      blocks: NO_BLOCKS
     }
   }
+}
+
+function hasPenalty (charges: readonly Charge[]): boolean {
+  for (let i = 0; i < charges.length; i++) {
+    if (charges[i].limit.penalty !== null) return true
+  }
+  return false
 }

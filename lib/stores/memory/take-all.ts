@@ -1,4 +1,4 @@
-import type { Charge, Limit, Receipt, Standing } from '../store.js'
+import { NO_BLOCKS, type Charge, type Limit, type Receipt, type Standing } from '../store.js'
 import { assess } from './bucket.js'
 import type { Buckets } from './buckets.js'
 import { standingOf, Trial } from './trial.js'
@@ -8,17 +8,24 @@ import { standingOf, Trial } from './trial.js'
  * for what they take together: enforced ones in their order, then shadow ones.
  */
 
-/** Charge the enforced limits all or none, and each shadow limit that grants. `trials` grows to the number of charges. */
-export function takeAll (buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number): Receipt {
+/**
+ * Charge the enforced limits all or none, and each shadow limit that grants; nothing at all of a request that is blocked.
+ * `trials` grows to the number of charges.
+ */
+export function takeAll (buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number, isBlocked = false): Receipt {
   const isRepeating = findAll(buckets, trials, charges, nowUs)
-  const isGranted = assessMode('enforce', trials, charges, isRepeating, true, nowUs)
-  if (!isGranted) assessUncharged(trials, charges, nowUs)
+  const isGranted = assessMode('enforce', trials, charges, isRepeating, true, nowUs) && !isBlocked
+  if (!isGranted) assessUncharged('enforce', trials, charges, nowUs)
   assessMode('shadow', trials, charges, isRepeating, isGranted, nowUs)
-  if (isGranted) commitMode('enforce', buckets, trials, charges, nowUs)
+  if (isBlocked) assessUncharged('shadow', trials, charges, nowUs)
+  for (let i = 0; i < charges.length; i++) {
+    trials[i].isCharged = trials[i].verdict.granted && (isGranted || (charges[i].limit.mode === 'shadow' && !isBlocked))
+  }
+  commitMode('enforce', buckets, trials, charges, nowUs)
   commitMode('shadow', buckets, trials, charges, nowUs)
   if (isRepeating) assessShared(buckets, trials, charges, nowUs)
-  else mendUncharged(buckets, trials, charges, isGranted, nowUs)
-  return { granted: isGranted, atUs: nowUs, standings: standings(trials, charges, isGranted) }
+  else mendUncharged(buckets, trials, charges, nowUs)
+  return { granted: isGranted, atUs: nowUs, standings: standings(trials, charges), blocks: NO_BLOCKS }
 }
 
 /** Find and read every bucket. Answers whether one is charged twice. */
@@ -48,15 +55,16 @@ function assessMode (mode: Limit['mode'], trials: Trial[], charges: readonly Cha
   return isAllGranted
 }
 
-/** Where another limit refused: the limits that grant were not charged, and stand as they did. */
-function assessUncharged (trials: Trial[], charges: readonly Charge[], nowUs: number): void {
+/** Where the request is refused all the same: the limits that grant were not charged, and stand as they did. */
+function assessUncharged (mode: Limit['mode'], trials: Trial[], charges: readonly Charge[], nowUs: number): void {
   for (let i = 0; i < charges.length; i++) {
     const { limit } = charges[i]
     const { verdict } = trials[i]
-    if (limit.mode === 'shadow' || !verdict.granted) continue
+    if (limit.mode !== mode || !verdict.granted) continue
     assess(limit, trials[i], 0, nowUs, verdict)
     // Nothing taken may be refused in debt, but this charge was granted.
     verdict.granted = true
+    verdict.delayUs = 0
     verdict.retryUs = 0
   }
 }
@@ -64,15 +72,14 @@ function assessUncharged (trials: Trial[], charges: readonly Charge[], nowUs: nu
 function commitMode (mode: Limit['mode'], buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number): void {
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost } = charges[i]
-    if (limit.mode === mode && trials[i].verdict.granted) buckets.commit(trials[i], limit, cost, nowUs)
+    if (limit.mode === mode && trials[i].isCharged) buckets.commit(trials[i], limit, cost, nowUs)
   }
 }
 
-function mendUncharged (buckets: Buckets, trials: Trial[], charges: readonly Charge[], isGranted: boolean, nowUs: number): void {
+function mendUncharged (buckets: Buckets, trials: Trial[], charges: readonly Charge[], nowUs: number): void {
   for (let i = 0; i < charges.length; i++) {
     const { limit, cost } = charges[i]
-    const isCharged = trials[i].verdict.granted && (isGranted || limit.mode === 'shadow')
-    if (!isCharged || cost === 0) buckets.mend(trials[i], limit, nowUs)
+    if (!trials[i].isCharged || cost === 0) buckets.mend(trials[i], limit, nowUs)
   }
 }
 
@@ -81,24 +88,23 @@ function assessShared (buckets: Buckets, trials: Trial[], charges: readonly Char
   for (let i = 0; i < charges.length; i++) {
     const { limit, partition } = charges[i]
     const trial = trials[i]
-    const { granted, retryUs } = trial.verdict
+    const { granted, delayUs, retryUs } = trial.verdict
     buckets.enter(partition)
     buckets.find(trial, buckets.registry.familyId(limit))
     buckets.read(trial, limit, nowUs)
     assess(limit, trial, 0, nowUs, trial.verdict)
     buckets.mend(trial, limit, nowUs)
     trial.verdict.granted = granted
+    trial.verdict.delayUs = delayUs
     trial.verdict.retryUs = retryUs
   }
 }
 
-function standings (trials: readonly Trial[], charges: readonly Charge[], isGranted: boolean): Standing[] {
+function standings (trials: readonly Trial[], charges: readonly Charge[]): Standing[] {
   const list: Standing[] = []
   for (let i = 0; i < charges.length; i++) {
     const { limit, partition, cost } = charges[i]
-    const { verdict } = trials[i]
-    const isCharged = verdict.granted && (isGranted || limit.mode === 'shadow')
-    list.push(standingOf(limit, partition, isCharged ? cost : 0, verdict))
+    list.push(standingOf(limit, partition, trials[i].isCharged ? cost : 0, trials[i].verdict))
   }
   return list
 }

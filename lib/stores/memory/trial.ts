@@ -24,6 +24,8 @@ export class Trial implements Bucket, Hash {
   log: GrantLog | null = null
   /** Whether the bucket was written under other numbers than it is read for. */
   isCarried = false
+  /** Whether the units are taken; of several charges only. */
+  isCharged = false
   readonly verdict: Verdict = emptyVerdict()
 }
 
@@ -35,6 +37,8 @@ export function standingOf (limit: Limit, partition: string, charged: number, ve
     granted: verdict.granted,
     remaining: verdict.remaining,
     resetUs: verdict.resetUs,
-    retryUs: verdict.retryUs
+    delayUs: verdict.delayUs,
+    retryUs: verdict.retryUs,
+    blockedUs: 0
   }
 }

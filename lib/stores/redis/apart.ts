@@ -35,7 +35,8 @@ export async function takeApart (store: PieceTaker, charges: readonly Charge[]):
       const standing = standings.find(({ limit, partition }) => limit === charge.limit && partition === charge.partition)
       if (standing === undefined) throw new TypeError('a charge without a standing')
       return isGranted ? standing : givenBack(standing)
-    })
+    }),
+    blocks: receipts.flatMap((receipt) => receipt.blocks)
   }
 }
 
@@ -48,5 +49,8 @@ function refundsOf ({ atUs, standings }: Receipt): Adjustment[] {
 /** A limit that granted, as it stands once its units were given back because another refused. */
 function givenBack (standing: Standing): Standing {
   if (standing.charged === 0 || standing.limit.mode === 'shadow') return standing
-  return { ...standing, charged: 0, remaining: Math.min(standing.limit.capacity, standing.remaining + standing.charged) }
+  const { limit, charged, remaining, delayUs } = standing
+  // Units that waited were none of the capacity yet.
+  const awaited = Math.ceil(delayUs * (limit.max / limit.windowUs))
+  return { ...standing, charged: 0, delayUs: 0, remaining: Math.min(limit.capacity, remaining + Math.max(0, charged - awaited)) }
 }

@@ -1,6 +1,6 @@
-import type { Answer, Charge, FailureReason, Limit, Standing, WatchedCall } from '../store.js'
+import { NO_BLOCKS, penaltyOf, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing, type WatchedCall } from '../store.js'
 import type { KeyWriter } from './keys.js'
-import { ANSWER_BYTES, CHARGE_BYTES, packLimit, readNumber, readStanding, TIME_BYTES, writeCharge } from './packing.js'
+import { answerBytes, CHARGE_BYTES, hasBegun, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES, writeCharge, writeStrikes } from './packing.js'
 
 interface Check {
   readonly charges: readonly Charge[]
@@ -9,6 +9,9 @@ interface Check {
 
 /** How long a check of one charge keeps Redis busy, in shares of a token bucket's. */
 const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as const
+
+/** The same of a penalty: one more key to read. */
+const PENALTY_WEIGHT = 1
 
 /** A batch leaves once so many checks wait: more would make all connections move in lockstep. */
 const MOST_CHECKS = 16
@@ -20,12 +23,18 @@ export class Batch {
   /** The watch over the call. */
   call: WatchedCall | null = null
   readonly #checks: Check[] = []
-  #charges = 0
+  #bytes = 0
   #weight = 0
 
   add (charges: readonly Charge[]): Promise<Answer> {
-    for (let i = 0; i < charges.length; i++) this.#weight += WEIGHT[charges[i].limit.algorithm]
-    this.#charges += charges.length
+    for (let i = 0; i < charges.length; i++) {
+      const { limit } = charges[i]
+      this.#weight += WEIGHT[limit.algorithm]
+      if (penaltyOf(limit) === null) continue
+      this.#weight += PENALTY_WEIGHT
+      this.#bytes += STRIKES_BYTES
+    }
+    this.#bytes += 1 + charges.length * CHARGE_BYTES
     return new Promise((resolve) => { this.#checks.push({ charges, resolve }) })
   }
 
@@ -43,11 +52,11 @@ export class Batch {
     const limits: Buffer[] = []
     const keys: string[] = []
     // Every byte is written below.
-    const checks = Buffer.allocUnsafe(this.#checks.length + this.#charges * CHARGE_BYTES)
+    const checks = Buffer.allocUnsafe(this.#bytes)
     let at = 0
     for (const { charges } of this.#checks) {
       at = checks.writeUInt8(charges.length, at)
-      for (const { limit, partition, cost } of charges) {
+      for (const { limit, partition, cost, strikes = 0 } of charges) {
         let limitNumber = limitNumbers.get(limit)
         if (limitNumber === undefined) {
           limitNumber = limits.push(packedLimit(limit))
@@ -55,6 +64,10 @@ export class Batch {
         }
         keys.push(keyWriter.keyOf(limit, partition))
         at = writeCharge(checks, limitNumber, cost, at)
+        const penalty = penaltyOf(limit)
+        if (penalty === null) continue
+        keys.push(keyWriter.conductKeyOf(penalty, partition))
+        at = writeStrikes(checks, strikes, at)
       }
     }
     return { keys, args: [limits.length === 1 ? limits[0] : Buffer.concat(limits), checks] }
@@ -66,15 +79,17 @@ export class Batch {
     let at = TIME_BYTES
     for (const { charges, resolve } of this.#checks) {
       const standings: Standing[] = []
+      let blocks = NO_BLOCKS
       let granted = true
       for (const charge of charges) {
         const standing = readStanding(reply, at, charge)
-        at += ANSWER_BYTES
+        if (standing !== null && standing.blockedUs > 0) blocks = withBlock(blocks, standings, standing, hasBegun(reply, at))
+        at += answerBytes(reply, at)
         if (standing === null) continue
         if (!standing.granted && charge.limit.mode === 'enforce') granted = false
         standings.push(standing)
       }
-      resolve(standings.length === charges.length ? { granted, atUs, standings } : { unavailable: 'error' })
+      resolve(standings.length === charges.length ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
     }
     this.#checks.length = 0
   }
@@ -83,6 +98,12 @@ export class Batch {
   fail (reason: FailureReason): void {
     for (const { resolve } of this.#checks.splice(0)) resolve({ unavailable: reason })
   }
+}
+
+/** A block shows in each standing of its partition and penalty; here it is told of once. */
+function withBlock (blocks: readonly Block[], before: readonly Standing[], { limit, partition, blockedUs }: Standing, began: boolean): readonly Block[] {
+  const isKnown = before.some((other) => other.blockedUs > 0 && other.partition === partition && other.limit.penalty?.bucket === limit.penalty?.bucket)
+  return isKnown ? blocks : [...blocks, { partition, blockedUs, began }]
 }
 
 const packedLimits = new WeakMap<Limit, Buffer>()

@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto'
-import type { Limit } from '../store.js'
+import type { Limit, Penalty } from '../store.js'
 
 /** Characters of a limit's hash: 48 bits tell a few thousand limits apart. */
 const HASH_LENGTH = 8
 
 /**
  * Names buckets in Redis: `sluice:{ip:203.0.113.9}:Zk3x_0Qa`. The partition is the hash tag, so that all limits of one
- * client lie in one slot of a Cluster; the limit is a short hash of its identity.
+ * client lie in one slot of a Cluster; the limit is a short hash of its identity. `sluice:{ip:203.0.113.9}!qT7_x2Lm` is
+ * how the same partition stands under a penalty.
  */
 export class KeyWriter {
   readonly #prefix: string
-  readonly #suffixes = new WeakMap<Limit, string>()
+  readonly #suffixes = new WeakMap<Limit | Penalty, string>()
 
   /** `prefix`: what every key begins with. */
   constructor (prefix: string) {
@@ -18,12 +19,20 @@ export class KeyWriter {
   }
 
   keyOf (limit: Limit, partition: string): string {
-    let suffix = this.#suffixes.get(limit)
+    return this.#prefix + hashTag(partition) + this.#suffixOf(limit, '}:')
+  }
+
+  conductKeyOf (penalty: Penalty, partition: string): string {
+    return this.#prefix + hashTag(partition) + this.#suffixOf(penalty, '}!')
+  }
+
+  #suffixOf (named: Limit | Penalty, sign: string): string {
+    let suffix = this.#suffixes.get(named)
     if (suffix === undefined) {
-      suffix = `}:${createHash('sha256').update(limit.bucket).digest('base64url').slice(0, HASH_LENGTH)}`
-      this.#suffixes.set(limit, suffix)
+      suffix = sign + createHash('sha256').update(named.bucket).digest('base64url').slice(0, HASH_LENGTH)
+      this.#suffixes.set(named, suffix)
     }
-    return this.#prefix + hashTag(partition) + suffix
+    return suffix
   }
 }
 

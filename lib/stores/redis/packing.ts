@@ -1,5 +1,5 @@
 import type { Algorithm } from '../../algorithms/quota.js'
-import type { Adjustment, Charge, Limit, Standing } from '../store.js'
+import { penaltyOf, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
 
 /*
  * What goes to and comes from the scripts: big-endian integers of fixed width, because a Lua number in a reply loses
@@ -17,22 +17,43 @@ const NEVER = Number.MAX_SAFE_INTEGER
 const GRANTED = 1
 const CHARGED = 2
 const BROKEN = 4
+const DELAYED = 8
+const BLOCKED = 16
+const BEGAN = 32
 
-/** Bytes of one charge's part of a reply. */
+const SHADOW = 1
+const PATIENT = 2
+const PENAL = 4
+
+/** Bytes of one charge's part of a reply, where nothing follows: see `answerBytes`. */
 export const ANSWER_BYTES = 1 + 3 * NUMBER_BYTES
 /** Bytes of the time at the beginning of a reply. */
 export const TIME_BYTES = NUMBER_BYTES
-/** Bytes of one charge in a batch of checks. */
+/** Bytes of one charge in a batch of checks, and of its strikes, if its limit has a penalty. */
 export const CHARGE_BYTES = 2 + NUMBER_BYTES
+export const STRIKES_BYTES = 4
 
-/** The numbers of a limit, as the scripts read them. */
+const MOST_STRIKES = 2 ** 32 - 1
+
+/** The numbers of a limit, as the scripts read them: `call.lua` tells the layout. */
 export function packLimit (limit: Limit): Buffer {
   const numbers = [limit.max, limit.windowUs, limit.capacity, limit.intervalUs, limit.intervalNum, limit.intervalDen,
     limit.capacityUs, limit.capacityNum, limit.ceilingUs, limit.mergeUs]
+  const isPatient = limit.patienceUs > 0
+  if (isPatient) numbers.push(limit.patienceUs)
+  const penalty = penaltyOf(limit)
   const packed = Buffer.alloc(2 + numbers.length * NUMBER_BYTES)
   packed[0] = ALGORITHM_NUMBER[limit.algorithm]
-  packed[1] = limit.mode === 'shadow' ? 1 : 0
+  packed[1] = (limit.mode === 'shadow' ? SHADOW : 0) + (isPatient ? PATIENT : 0) + (penalty === null ? 0 : PENAL)
   numbers.forEach((number, index) => { writeNumber(packed, number, 2 + index * NUMBER_BYTES) })
+  return penalty === null ? packed : Buffer.concat([packed, packRule(penalty)])
+}
+
+function packRule (penalty: Penalty): Buffer {
+  const packed = Buffer.alloc(4 + 3 * NUMBER_BYTES + 8)
+  let at = packed.writeUInt32BE(Math.min(penalty.strikes, MOST_STRIKES), 0)
+  for (const us of [penalty.withinUs, penalty.cooldownUs, penalty.maxCooldownUs]) at = writeNumber(packed, us, at)
+  packed.writeDoubleBE(penalty.factor, at)
   return packed
 }
 
@@ -40,6 +61,11 @@ export function packLimit (limit: Limit): Buffer {
 export function writeCharge (target: Buffer, limitNumber: number, cost: number, at: number): number {
   target.writeUInt16BE(limitNumber, at)
   return writeNumber(target, cost, at + 2)
+}
+
+/** Write the strikes of a charge, where its limit has a penalty; answers where the next charge begins. */
+export function writeStrikes (target: Buffer, strikes: number, at: number): number {
+  return target.writeUInt32BE(Math.min(strikes, MOST_STRIKES), at)
 }
 
 /** Write a time or a count; answers where the next begins. */
@@ -58,6 +84,7 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
   const state = source[at]
   if ((state & BROKEN) !== 0) return null
   const retryUs = readNumber(source, at + 1 + 2 * NUMBER_BYTES)
+  const isDelayed = (state & DELAYED) !== 0
   return {
     limit,
     partition,
@@ -65,8 +92,21 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
     granted: (state & GRANTED) !== 0,
     remaining: readNumber(source, at + 1),
     resetUs: readNumber(source, at + 1 + NUMBER_BYTES),
-    retryUs: retryUs === NEVER ? 'never' : retryUs
+    delayUs: isDelayed ? readNumber(source, at + ANSWER_BYTES) : 0,
+    retryUs: retryUs === NEVER ? 'never' : retryUs,
+    blockedUs: (state & BLOCKED) === 0 ? 0 : readNumber(source, at + ANSWER_BYTES + (isDelayed ? NUMBER_BYTES : 0))
   }
+}
+
+/** Bytes of the charge's part of a reply that begins here. */
+export function answerBytes (source: Buffer, at: number): number {
+  const state = source[at]
+  return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES)
+}
+
+/** Whether the charge's check began the block that its part of a reply tells of. */
+export function hasBegun (source: Buffer, at: number): boolean {
+  return (source[at] & BEGAN) !== 0
 }
 
 /** Bytes of one adjustment. */
@@ -77,9 +117,9 @@ export function packAdjustments (adjustments: readonly Adjustment[]): Buffer[] {
   const limits = [...new Set(adjustments.map(({ standing }) => standing.limit))]
   const packed = Buffer.alloc(adjustments.length * ADJUSTMENT_BYTES)
   let at = 0
-  for (const { standing, atUs, units } of adjustments) {
+  for (const { standing, atUs, units, onlyIfLast } of adjustments) {
     at = packed.writeUInt16BE(limits.indexOf(standing.limit) + 1, at)
-    at = packed.writeUInt8(units < 0 ? 1 : 0, at)
+    at = packed.writeUInt8(units >= 0 ? 0 : onlyIfLast ? 2 : 1, at)
     for (const number of [Math.abs(units), atUs, standing.resetUs]) at = writeNumber(packed, number, at)
   }
   return [Buffer.concat(limits.map(packLimit)), packed]

@@ -1,11 +1,11 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
-import { isUnavailable, type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable } from '../store.js'
+import { isUnavailable, penaltyOf, type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable } from '../store.js'
 import { hasSeveralPartitions, takeApart, type PieceTaker } from './apart.js'
 import { Batch } from './batch.js'
 import { Calls, reasonOf, type CallOptions } from './calls.js'
 import { KeyWriter } from './keys.js'
 import { failureCode } from './link.js'
-import { packAdjustments } from './packing.js'
+import { packAdjustments, packLimit } from './packing.js'
 import { loadScript } from './scripts.js'
 
 const takeScript = loadScript('take')
@@ -79,7 +79,13 @@ export class RedisStore implements Store {
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
     if (limits.length === 0) return 0
     const keys = limits.map((limit) => this.#keys.keyOf(limit, partition))
-    return Number(await this.#calls.ask(resetScript, keys, [NOTHING, NOTHING]))
+    const penal = new Map<string, Limit>()
+    for (const limit of limits) {
+      const penalty = penaltyOf(limit)
+      if (penalty !== null) penal.set(this.#keys.conductKeyOf(penalty, partition), limit)
+    }
+    const args = [Buffer.concat(Array.from(penal.values(), packLimit)), NOTHING]
+    return Number(await this.#calls.ask(resetScript, [...keys, ...penal.keys()], args))
   }
 
   /** Send what was held back until a connection was there. */

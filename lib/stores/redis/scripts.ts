@@ -9,7 +9,7 @@ export interface Script {
 }
 
 /** What every script begins with: the algorithms, and the buckets they work on. */
-const ROOMS = ['token-bucket', 'fixed-window', 'sliding-window', 'carry-over', 'algorithms', 'bucket', 'call']
+const ROOMS = ['token-bucket', 'fixed-window', 'sliding-window', 'carry-over', 'algorithms', 'bucket', 'penalty', 'conduct', 'call']
 
 /** A way through a script that needs none of the files below: it goes before them. */
 const SHORT_WAYS: Record<string, string> = { take: 'take-token-buckets' }

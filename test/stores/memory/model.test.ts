@@ -34,9 +34,9 @@ class ModelStore {
       const isCharged = verdicts[i].granted && (granted || limit.mode === 'shadow')
       if (isCharged) this.#commit(limit, partition, cost, verdicts[i])
       const after = this.#assess(limit, partition, 0)
-      return { limit, partition, charged: isCharged ? cost : 0, granted: verdicts[i].granted, remaining: after.remaining, resetUs: after.resetUs, retryUs: verdicts[i].retryUs }
+      return { limit, partition, charged: isCharged ? cost : 0, granted: verdicts[i].granted, remaining: after.remaining, resetUs: after.resetUs, delayUs: 0, retryUs: verdicts[i].retryUs, blockedUs: 0 }
     })
-    return { granted, atUs: nowUs, standings }
+    return { granted, atUs: nowUs, standings, blocks: [] }
   }
 
   adjust (standing: Standing, atUs: number, units: number): void {

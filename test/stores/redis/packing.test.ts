@@ -36,7 +36,7 @@ t.test('an answer is read as a standing', async (t) => {
     numbers.forEach((number, i) => { writeNumber(packed, number, 1 + 7 * i) })
     return readStanding(packed, 0, charge)
   }
-  const standing = { limit, partition: 'user:42', charged: 3, granted: true, remaining: 4, resetUs: 2 ** 50, retryUs: 0 }
+  const standing = { limit, partition: 'user:42', charged: 3, granted: true, remaining: 4, resetUs: 2 ** 50, delayUs: 0, retryUs: 0, blockedUs: 0 }
   t.strictSame(answer(3, 4, 2 ** 50, 0), standing)
   t.strictSame(answer(1, 4, 2 ** 50, 0), { ...standing, charged: 0 }, 'granted, not charged: another limit refused')
   t.match(answer(0, 0, 5, 2 ** 50), { granted: false, charged: 0, retryUs: 2 ** 50 })
@@ -47,7 +47,7 @@ t.test('an answer is read as a standing', async (t) => {
 t.test('adjustments name each limit once, and say which of them give back', async (t) => {
   const other = limitOf({ bucket: 'app/other' })
   const standingOf = (limit: Standing['limit'], resetUs: number): Standing =>
-    ({ limit, partition: 'user:42', charged: 1, granted: true, remaining: 1, resetUs, retryUs: 0 })
+    ({ limit, partition: 'user:42', charged: 1, granted: true, remaining: 1, resetUs, delayUs: 0, retryUs: 0, blockedUs: 0 })
   const [limits, packed] = packAdjustments([
     { standing: standingOf(limit, 11), atUs: 1_790_000_000_000_001, units: -3 },
     { standing: standingOf(other, 12), atUs: 2, units: 2 ** 40 },

@@ -1,7 +1,8 @@
 -- Correct buckets after the fact.
 --   KEYS     the bucket of each adjustment, in order
 --   ARGV[1]  the distinct limits, see call.lua
---   ARGV[2]  the adjustments, packed: its limit's number:2 isRefund:1 units:7, and of the charge: its time:7 and resetUs:7
+--   ARGV[2]  the adjustments, packed: its limit's number:2 kind:1 units:7, and of the charge: its time:7 and resetUs:7
+--            kind: 0 charges, 1 gives back, 2 gives a token bucket back only what was charged last
 -- Replies the error text of the first bucket that could not be read or written, or ''.
 -- Twin: MemoryStore.adjust.
 
@@ -9,19 +10,19 @@ local adjustments, position, keyIndex = ARGV[2], 1, 0
 local err
 
 while position <= #adjustments do
-  local limitIndex, isRefund, units, atUs, resetUs
-  limitIndex, isRefund, units, atUs, resetUs, position = unpack('>I2I1I7I7I7', adjustments, position)
+  local limitIndex, kind, units, atUs, resetUs
+  limitIndex, kind, units, atUs, resetUs, position = unpack('>I2I1I7I7I7', adjustments, position)
   keyIndex = keyIndex + 1
   local quota, bucket = limits[limitIndex], readBucket(KEYS[keyIndex])
   err = err or bucket.err
   -- Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
   local isGone = bucket.max == nil or bucket.algorithm ~= quota.algorithm
-  if not bucket.err and quota.max > 0 and not (isRefund == 1 and isGone) then
+  if not bucket.err and quota.max > 0 and not (kind > 0 and isGone) then
     carryBucket(bucket, quota, nowUs)
-    if isRefund == 1 then
-      changeBucket(bucket, refund(quota, bucket, units, atUs, resetUs, nowUs), -units)
-    else
+    if kind == 0 then
       changeBucket(bucket, charge(quota, bucket, units, nowUs), units)
+    elseif kind == 1 or quota.algorithm ~= TOKEN_BUCKET or isLastCharge(quota, bucket.timeUs, bucket.count, atUs + resetUs) then
+      changeBucket(bucket, refund(quota, bucket, units, atUs, resetUs, nowUs), -units)
     end
   end
 end

@@ -14,7 +14,7 @@ local function quotaOf (algorithm, most, windowUs, capacity)
   return {
     algorithm = algorithm, max = most, windowUs = windowUs, capacity = capacity,
     intervalUs = intervalUs, intervalNum = intervalNum, intervalDen = intervalDen,
-    capacityUs = capacityUs, capacityNum = capacityNum,
+    capacityUs = capacityUs, capacityNum = capacityNum, patienceUs = 0,
     ceilingUs = capacityUs + windowUs - intervalUs - (capacityNum < intervalNum and 1 or 0),
     mergeUs = ceil(windowUs / 128)
   }

@@ -1,13 +1,23 @@
 -- What every call begins with: the limits it speaks of, and the time.
---   ARGV[1]  distinct limits, packed: algorithm:1 isShadow:1 and ten integers of 7 bytes
+--   ARGV[1]  distinct limits, packed: algorithm:1 flags:1 and ten integers of 7 bytes; then
+--            flag 1   nothing more: a limit in shadow mode
+--            flag 2   its patience:7
+--            flag 4   its penalty: strikes:4 within:7 cooldown:7 longest cooldown:7 factor:8, a double
 --   ARGV[3]  for tests: the time in microseconds instead of Redis's own
 
 local function readLimits (packed)
   local limits, position = {}, 1
   while position <= #packed do
-    local quota = {}
-    quota.algorithm, quota.isShadow, quota.max, quota.windowUs, quota.capacity, quota.intervalUs, quota.intervalNum, quota.intervalDen,
+    local quota, flags = { patienceUs = 0 }, nil
+    quota.algorithm, flags, quota.max, quota.windowUs, quota.capacity, quota.intervalUs, quota.intervalNum, quota.intervalDen,
       quota.capacityUs, quota.capacityNum, quota.ceilingUs, quota.mergeUs, position = unpack('>I1I1I7I7I7I7I7I7I7I7I7I7', packed, position)
+    quota.isShadow = flags % 2
+    if flags % 4 >= 2 then quota.patienceUs, position = unpack('>I7', packed, position) end
+    if flags >= 4 then
+      local rule = {}
+      rule.strikes, rule.withinUs, rule.cooldownUs, rule.maxCooldownUs, rule.factor, position = unpack('>I4I7I7I7d', packed, position)
+      quota.penalty = rule
+    end
     limits[#limits + 1] = quota
   end
   return limits

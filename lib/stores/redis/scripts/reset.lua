@@ -1,13 +1,20 @@
--- Forget buckets.
---   KEYS     the buckets
---   ARGV[1]  '', see call.lua
--- Replies of how many something was used.
+-- Forget buckets, and how their partition stands under penalties.
+--   KEYS     the buckets, then a conduct for each limit of ARGV[1]
+--   ARGV[1]  a limit for each penalty, see call.lua
+-- Replies of how many something was used or held against it.
 -- Twin: MemoryStore.reset.
 
-local forgotten = 0
+local forgotten, bucketCount = 0, #KEYS - #limits
 for i = 1, #KEYS do
-  local bucket = readBucket(KEYS[i])
-  if bucket.max and lifeUs(bucket, nowUs) > 0 then forgotten = forgotten + 1 end
-  redis.call('DEL', KEYS[i])
+  local key, life = KEYS[i], 0
+  if i <= bucketCount then
+    local bucket = readBucket(key)
+    if bucket.max then life = lifeUs(bucket, nowUs) end
+  else
+    local rule = limits[i - bucketCount].penalty
+    life = conductLifeUs(rule, suspectOf(rule, key, nowUs).conduct, nowUs)
+  end
+  if life > 0 then forgotten = forgotten + 1 end
+  redis.call('DEL', key)
 end
 return forgotten

@@ -1,14 +1,14 @@
--- The short way for what nearly every call is: one enforced token bucket per check, of one limit whose interval is whole
--- microseconds, and buckets written under the same numbers. It decides before it writes, and leaves everything else to
+-- The short way for what nearly every call is: one enforced token bucket per check, of one limit without patience or
+-- penalty whose interval is whole microseconds, and buckets written under the same numbers. It decides before it writes, and leaves everything else to
 -- take.lua, which follows: Redis builds the functions of a script anew in each call, so those below cost time.
 -- Arguments and reply: take.lua. Twin of the arithmetic: token-bucket.lua.
 
 local function takeTokenBuckets ()
   if #ARGV[1] ~= 72 or #ARGV[2] ~= 10 * #KEYS then return end
   local pack, unpack, ceil = struct.pack, struct.unpack, math.ceil
-  local algorithm, isShadow, most, windowUs, capacity, intervalUs, _, intervalDen, capacityUs, _, ceilingUs =
+  local algorithm, flags, most, windowUs, capacity, intervalUs, _, intervalDen, capacityUs, _, ceilingUs =
     unpack('>I1I1I7I7I7I7I7I7I7I7I7', ARGV[1])
-  if algorithm ~= 1 or isShadow == 1 or most == 0 or intervalDen ~= 1 then return end
+  if algorithm ~= 1 or flags ~= 0 or most == 0 or intervalDen ~= 1 then return end
 
   local nowUs, marginMs = tonumber(ARGV[3]), 3600000
   if not nowUs then

@@ -1,10 +1,12 @@
 -- Decide a batch of checks, each of one or more charges; a check's enforced limits are charged all or none, and each
--- shadow limit by itself.
---   KEYS     the bucket of each charge, in order
+-- shadow limit by itself. A check that a penalty blocks is charged nothing; one that is refused is a strike.
+--   KEYS     the bucket of each charge, in order; where its limit has a penalty, then the conduct of its partition
 --   ARGV[1]  the distinct limits of the batch, see call.lua
---   ARGV[2]  the checks, packed: number of charges:1, then for each its limit's number:2 and cost:7
--- Replies { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7.
---   state    bit 0 granted, bit 1 charged, bit 2 the bucket could not be read or written
+--   ARGV[2]  the checks, packed: number of charges:1, then for each its limit's number:2 and
+--            cost:7, and with a penalty the strikes:4 that were not counted yet
+-- Replies { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7 and what state says follows.
+--   state    bit 0 granted, bit 1 charged, bit 2 the bucket could not be read or written, bit 3 delayUs:7 follows,
+--            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 its block began with this check
 --   retryUs  2^53 - 1: never
 -- Twin: MemoryStore.take.
 
@@ -50,10 +52,10 @@ local function assessCharge (quota, bucket, cost)
   return assess(quota, bucket, cost, nowUs)
 end
 
-local function settleCheck (charges, isGranted)
+local function settleCheck (charges, isGranted, isBlocked)
   for i = 1, #charges do
     local one = charges[i]
-    one.isCharged = one.verdict.granted and (isGranted or one.quota.isShadow == 1)
+    one.isCharged = one.verdict.granted and (isGranted or (one.quota.isShadow == 1 and not isBlocked))
     if one.isCharged then
       commit(one)
     elseif one.verdict.granted then
@@ -82,8 +84,9 @@ local function unitsTogether (charges, i, isGranted)
 end
 
 -- The same for a check that charges a bucket more than once. Twin: takeAll in lib/stores/memory/take-all.ts.
-local function settleShared (charges)
-  local isGranted = true
+-- Answers whether the check is granted.
+local function settleShared (charges, isBlocked)
+  local isGranted = not isBlocked
   for isShadow = 0, 1 do
     for i = 1, #charges do
       local one = charges[i]
@@ -98,7 +101,7 @@ local function settleShared (charges)
       local one = charges[i]
       if one.quota.isShadow == isShadow then
         carryBucket(one.bucket, one.quota, nowUs)
-        one.isCharged = one.verdict.granted and (isGranted or isShadow == 1)
+        one.isCharged = one.verdict.granted and (isGranted or (isShadow == 1 and not isBlocked))
         if one.isCharged then commit(one) end
       end
     end
@@ -110,10 +113,43 @@ local function settleShared (charges)
       mend(one.quota, one.bucket, restate(one))
     end
   end
+  return isGranted
+end
+
+-- Charges of one check that have a penalty and a partition in common share their suspect.
+local function suspectIn (charges, rule, key)
+  for i = 1, #charges do
+    local suspect = charges[i].suspect
+    if suspect and suspect.kept.key == key then return suspect end
+  end
+  return suspectOf(rule, key, nowUs)
+end
+
+-- Twin: strikeRefused and underBlock in lib/stores/memory/take-under-penalty.ts.
+local function sentence (charges, isRefused)
+  local struck = {}
+  for i = 1, #charges do
+    local one = charges[i]
+    local suspect, verdict = one.suspect, one.verdict
+    if isRefused and suspect and not struck[suspect] and not verdict.granted and verdict.retryUs and one.cost > 0 then
+      struck[suspect] = true
+      strikeSuspect(suspect, 1, nowUs)
+    end
+  end
+  for i = 1, #charges do
+    local one = charges[i]
+    local leftUs = one.suspect and blockedUs(one.suspect.conduct, nowUs) or 0
+    if leftUs > 0 then
+      local verdict = one.verdict
+      one.blockedUs, one.began = leftUs, one.suspect.began
+      verdict.granted, verdict.delayUs = false, 0
+      verdict.retryUs = verdict.retryUs and max(verdict.retryUs, leftUs)
+    end
+  end
 end
 
 local function readCheck ()
-  local charges, size, isGranted, isBroken, isShared = {}, 0, true, false, false
+  local charges, size, isGranted, isBroken, isShared, hasSuspect, isBlocked = {}, 0, true, false, false, false, false
   size, position = unpack('>I1', checks, position)
   for i = 1, size do
     local limitIndex, cost
@@ -125,34 +161,53 @@ local function readCheck ()
     if quota.isShadow == 0 and one.verdict and not one.verdict.granted then isGranted = false end
     if bucket.charges == charges then isShared = true end
     bucket.charges = charges
+    if quota.penalty then
+      local strikes
+      strikes, position = unpack('>I4', checks, position)
+      keyIndex = keyIndex + 1
+      local suspect = suspectIn(charges, quota.penalty, KEYS[keyIndex])
+      if suspect.kept.err then isBroken = true end
+      if strikes > 0 and blockedUs(suspect.conduct, nowUs) == 0 then strikeSuspect(suspect, strikes, nowUs) end
+      if blockedUs(suspect.conduct, nowUs) > 0 then isBlocked = true end
+      one.suspect, hasSuspect = suspect, true
+    end
     charges[i] = one
     answers[#answers + 1] = one
   end
-  return charges, isGranted, isBroken, isShared
+  return charges, isGranted and not isBlocked, isBroken, isShared, hasSuspect, isBlocked
 end
 
 while position <= #checks do
-  local charges, isGranted, isBroken, isShared = readCheck()
+  local charges, isGranted, isBroken, isShared, hasSuspect, isBlocked = readCheck()
   if isBroken then
     -- Its own answer says so; nothing is charged.
-  elseif isShared then
-    settleShared(charges)
   else
-    settleCheck(charges, isGranted)
+    if isShared then
+      isGranted = settleShared(charges, isBlocked)
+    else
+      settleCheck(charges, isGranted, isBlocked)
+    end
+    if hasSuspect then sentence(charges, not isGranted and not isBlocked) end
   end
 end
 
 local err = writeBuckets(nowUs, marginMs)
+err = writeConducts(nowUs, marginMs) or err
 local parts = { pack('>I7', nowUs) }
 for i = 1, #answers do
   local one = answers[i]
   local verdict = one.verdict
-  if verdict == nil or one.bucket.err then
+  local broken = one.bucket.err or (one.suspect and one.suspect.kept.err)
+  if verdict == nil or broken then
     parts[#parts + 1] = pack('>I1I7I7I7', 4, 0, 0, 0)
-    err = err or one.bucket.err
+    err = err or broken
   else
-    local state = (verdict.granted and 1 or 0) + (one.isCharged and 2 or 0)
+    local delayUs = one.isCharged and verdict.delayUs or 0
+    local state = (verdict.granted and 1 or 0) + (one.isCharged and 2 or 0) + (delayUs > 0 and 8 or 0) +
+      (one.blockedUs and 16 or 0) + (one.began and 32 or 0)
     parts[#parts + 1] = pack('>I1I7I7I7', state, verdict.remaining, verdict.resetUs, verdict.retryUs or NEVER)
+    if delayUs > 0 then parts[#parts + 1] = pack('>I7', delayUs) end
+    if one.blockedUs then parts[#parts + 1] = pack('>I7', one.blockedUs) end
   end
 end
 return { table.concat(parts), err or '' }

@@ -1,5 +1,6 @@
 -- Token bucket as GCRA. Twin: lib/algorithms/token-bucket.ts, which explains it; same names, same results.
--- Times are integer microseconds. A verdict is a table: granted, remaining, resetUs, retryUs (false: never), timeUs, count.
+-- Times are integer microseconds. A verdict is a table: granted, remaining, resetUs, delayUs, retryUs (false: never),
+-- timeUs, count.
 
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local MAX_SAFE_INTEGER = 9007199254740991
@@ -44,15 +45,15 @@ local function assessTokenBucket (quota, tatUs, tatNum, cost, nowUs)
   local verdict = { granted = false, retryUs = false, timeUs = settledUs, count = settledNum }
   if cost <= quota.capacity and quota.max ~= 0 then
     local timeUs, count = carry(quota, settledUs + cost * quota.intervalUs, settledNum + cost * quota.intervalNum)
-    local overUs = timeUs - nowUs - quota.capacityUs
-    local isNumOver = count > quota.capacityNum
-    if overUs < 0 or (overUs == 0 and not isNumOver) then
+    local overUs = timeUs - nowUs - quota.capacityUs + (count > quota.capacityNum and 1 or 0)
+    if overUs <= quota.patienceUs then
       verdict.granted = true
+      verdict.delayUs = max(0, overUs)
       verdict.retryUs = 0
       verdict.timeUs = timeUs
       verdict.count = count
     else
-      verdict.retryUs = isNumOver and overUs + 1 or overUs
+      verdict.retryUs = overUs - quota.patienceUs
     end
   end
   return stateTokens(quota, nowUs, verdict)
@@ -86,4 +87,8 @@ local function refundTokenBucket (quota, tatUs, tatNum, units, chargedUntilUs, n
   end
   timeUs, count = settleTat(quota, timeUs, count, nowUs)
   return stateTokens(quota, nowUs, { timeUs = timeUs, count = count })
+end
+
+local function isLastCharge (quota, tatUs, tatNum, chargedUntilUs)
+  return quota.intervalUs > 0 and tatUs + (tatNum > 0 and 1 or 0) == chargedUntilUs
 end
