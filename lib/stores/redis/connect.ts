@@ -14,7 +14,7 @@ export interface ClusterTarget {
 /** A connection is tried again after so long: the default, up to 5 s, would prolong every outage by that. */
 const RETRY_MS = 100
 
-/** A connection that answers nothing for so long is made anew, if no call may take as long as that. */
+/** A connection that answers nothing for so long is made anew, unless calls may take longer. */
 const SILENCE_MS = 300
 
 /**
@@ -63,13 +63,15 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     enableOfflineQueue: true,
     clusterRetryStrategy: () => RETRY_MS,
     slotsRefreshInterval: 1000,
+    // Asked of one node after the other: one that hangs must not keep us from the rest for long.
+    slotsRefreshTimeout: 2 * silenceMs,
     // By default a call whose connection broke is made again, up to 16 times, long after its deadline, and charged twice.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     // Between the two nodes of a slot that is being moved; soon enough for the deadline.
     retryDelayOnTryAgain: 10,
     ...clusterOptions,
-    redisOptions: { ...connectionOptions, socketTimeout: silenceMs, ...redisOptions }
+    redisOptions: { ...connectionOptions, ...redisOptions }
   })
 }
 

@@ -48,8 +48,7 @@ export class RedisLink {
       onReady()
     }
     this.isCluster = clients[0].isCluster
-    // A Cluster client keeps its connections to itself; ioredis's own time-out watches those.
-    this.#silence = isOwned && !this.isCluster ? new SilenceWatch(clients, silenceMs) : null
+    this.#silence = isOwned ? new SilenceWatch(clients, silenceMs) : null
     for (const client of clients) {
       client.on('ready', this.#onReady)
       if (!isOwned) continue
@@ -75,14 +74,12 @@ export class RedisLink {
   async run (script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
-    this.#silence?.sent(client)
+    this.#silence?.expect()
     try {
       return await evalsha(client, script, keys, args)
     } catch (error) {
       if (!(error instanceof Error) || replyCode(error.message) !== 'NOSCRIPT') throw error
       return await client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
-    } finally {
-      this.#silence?.answered(client)
     }
   }
 
@@ -100,12 +97,8 @@ export class RedisLink {
   async ping (): Promise<void> {
     const client = this.#readyClient()
     if (client === null) throw new Error('no connection is ready')
-    this.#silence?.sent(client)
-    try {
-      await client.ping()
-    } finally {
-      this.#silence?.answered(client)
-    }
+    this.#silence?.expect()
+    await client.ping()
   }
 
   /** Look for the primary again: the server on the other side has become a replica. */

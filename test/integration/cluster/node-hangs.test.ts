@@ -1,7 +1,8 @@
 import t from 'tap'
 import { startCluster } from '../../fixtures/cluster.js'
-import { clusterApp } from '../../fixtures/cluster-app.js'
-import { askServer } from '../../fixtures/sentinel.js'
+import { clientsOf, clusterApp, decidedBy, RESUMED_WITHIN_MS } from '../../fixtures/cluster-app.js'
+import { askServer, keysOf } from '../../fixtures/sentinel.js'
+import { startProxy } from '../../fixtures/tcp-proxy.js'
 import { until } from '../../fixtures/until.js'
 
 const WHILE_STOPPED = 6
@@ -32,4 +33,19 @@ t.test('a call that a stopped node of a Cluster did not answer is not made again
   })
   t.comment(`${used} charged of ${1 + WHILE_STOPPED} sent`)
   t.ok(used >= 1 && used <= 1 + WHILE_STOPPED)
+})
+
+t.test('a connection to a node of a Cluster that says nothing any more is made anew', async (t) => {
+  const cluster = await startCluster(t)
+  const proxies = await Promise.all(cluster.primaries.map(async ({ port }) => await startProxy(t, port)))
+  const natMap = Object.fromEntries(cluster.primaries.map(({ port }, index) => [`127.0.0.1:${port}`, { host: '127.0.0.1', port: proxies[index].port }]))
+  const { ask } = await clusterApp(t, { redis: { ...cluster.target, clusterOptions: { natMap } }, max: 5, timeWindow: '1 hour' })
+  t.strictSame(await Promise.all(clientsOf('client', 12).map(ask)), Array(12).fill(200), 'connected to each node')
+
+  for (const proxy of proxies) proxy.abandon()
+  const abandonedMs = performance.now()
+  const keysOfAll = async (client: string) => (await Promise.all(cluster.primaries.map(async ({ port }) => await keysOf(port, client)))).flat()
+  const resumedMs = await decidedBy(keysOfAll, ask) - abandonedMs
+  t.comment(`Redis decides again after ${Math.round(resumedMs)} ms`)
+  t.ok(resumedMs < RESUMED_WITHIN_MS)
 })

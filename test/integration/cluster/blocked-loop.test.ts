@@ -1,0 +1,38 @@
+// A blocked event loop is not a slow Redis, nor a dead node of a Cluster.
+import t from 'tap'
+import { startCluster, type ClusterNode } from '../../fixtures/cluster.js'
+import { clientsOf, clusterApp } from '../../fixtures/cluster-app.js'
+import { askServer } from '../../fixtures/sentinel.js'
+
+const MAX = 5
+const ROUNDS = 5
+
+function block (ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+/** The connections that calls go over; those that ask for slots or hear of changes have a name, and the question is one itself. */
+async function connectionsTo ({ port }: ClusterNode): Promise<string[]> {
+  const list = String(await askServer(port, ['CLIENT', 'LIST', 'TYPE', 'NORMAL']))
+  return list.split('\n').filter((line) => / name= /.test(line) && !/ cmd=client/.test(line)).map((line) => line.split(' ')[0])
+}
+
+t.test('blocks of the loop for longer than a node may be silent cost no decision and no connection', async (t) => {
+  const cluster = await startCluster(t)
+  const { app, ask } = await clusterApp(t, { redis: cluster.target, deadline: 50, failureMode: 'closed', max: MAX, timeWindow: '1 hour' })
+  t.strictSame(await Promise.all(clientsOf('first', 12).map(ask)), Array(12).fill(200), 'every node is connected')
+  const before = await Promise.all(cluster.primaries.map(connectionsTo))
+  t.strictSame(before.map(({ length }) => length), [1, 1, 1])
+
+  for (let round = 0; round < ROUNDS; round++) {
+    const clients = clientsOf(`client-${round}`, 6)
+    const asked = clients.map(async (client) => await Promise.all(Array.from({ length: MAX + 3 }, async () => await ask(client))))
+    // The calls have left; their answers come during the block.
+    setImmediate(() => setImmediate(() => { block(400) }))
+    const granted = (await Promise.all(asked)).map((statuses) => `${statuses.filter((status) => status === 200).length} ${statuses.filter((status) => status === 429).length}`)
+    t.strictSame(granted, clients.map(() => `${MAX} 3`))
+  }
+  t.match(await app.rateLimit.health(), { status: 'ok', breaker: 'closed', lastError: null })
+  t.strictSame(await Promise.all(cluster.primaries.map(connectionsTo)), before, 'the same connections')
+})
