@@ -37,6 +37,8 @@ export const FST_SLUICE_ROUTE_TAKEN = createError('FST_SLUICE_ROUTE_TAKEN', '%s:
 export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
 /** cause: what is wrong */
 export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 'The rate limit of this route is misconfigured', 503)
+/** place, the namespace if any, the name of the request's method */
+export const FST_SLUICE_NO_JWT = createError('FST_SLUICE_NO_JWT', '%s: found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
 
 /** Codes of process warnings and of log lines; they tell of a likely mistake and stop nothing. */
 export const warnings = {

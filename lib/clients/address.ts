@@ -79,6 +79,11 @@ export function canonicalAddress (text: string, ipv6Subnet: number): string | nu
   return ipv6Subnet === 128 ? masked.toRFC5952String() : `${masked.toRFC5952String()}/${ipv6Subnet}`
 }
 
+/** Whether a text is an address of either family, a zone included. */
+export function isAddress (text: string): boolean {
+  return text.length <= LONGEST_ADDRESS && (ipv4Of(text) !== null || groupsOf(text) !== null)
+}
+
 function isDottedQuad (text: string): boolean {
   return ipv4Of(text) !== null
 }

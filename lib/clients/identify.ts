@@ -1,45 +1,95 @@
 import type { FastifyRequest } from 'fastify'
-import type { FaultLog } from '../observability/fault-log.js'
+import { durationMs } from '../config/durations.js'
+import type { IdentifyOptions } from '../config/identity-schema.js'
 import type { Policy } from '../policies/policy.js'
-import type { AddressReader } from './address.js'
+import { UNKNOWN, isAddress, type AddressReader } from './address.js'
 import type { Client } from './client.js'
-import { clientOfKey } from './key.js'
+import type { Faults } from './faults.js'
+import type { TrustedProxies } from './forwarded.js'
+import { clientOfKey } from './named.js'
+import { Patience } from './patience.js'
 import { warnAboutForwarding } from './proxy-warnings.js'
+import { isThenable } from './thenable.js'
+import type { FailureLimiter } from './token.js'
+import { Users } from './users.js'
 
-/** How long a key may take before the address is counted instead, milliseconds. */
-const KEY_DEADLINE_MS = 1000
+export { isThenable } from './thenable.js'
+
+/** How long it may take to find out who is asking, milliseconds. */
+const DEADLINE_MS = 1000
 
 /** A proxy forwards every request, so one that has not shown in so many is not there, and need not be looked for. */
 const SUSPICIONS = 1000
 
-/** Finds out who is asking. A key that cannot be had never makes a request free: its address is charged. */
+/** What of a policy says how its clients are told apart. */
+type Asking = Pick<Policy, 'hook' | 'keyGenerator'>
+
+/** Where an identity may come from, beside keys and the address that Fastify derives. */
+export interface IdentitySources {
+  /** The option, checked. Without it there are no users. */
+  readonly identify?: IdentifyOptions
+  /** Limits tokens that fail. Needed with `identify.jwt`. */
+  readonly failures?: FailureLimiter | null
+  /** Without them, `request.ip` is the client's address. */
+  readonly proxies?: TrustedProxies | null
+}
+
+/**
+ * Finds out who is asking: the user, else the policy's key, else the address. What cannot be had in time never makes a
+ * request free: in the end its address is charged.
+ */
 export class Identifier {
   readonly #addresses: AddressReader
-  readonly #faults: FaultLog
+  readonly #faults: Faults
+  readonly #users: Users | null
+  readonly #proxies: TrustedProxies | null
+  readonly #deadlineMs: number
   /** Requests in which a forwarding header would still be a surprise worth a warning. */
   #suspicions: number
 
-  constructor (addresses: AddressReader, faults: FaultLog, isForwardingUnexpected: boolean) {
+  constructor (addresses: AddressReader, faults: Faults, isForwardingUnexpected: boolean, sources: IdentitySources = {}) {
+    const { identify, failures = null, proxies = null } = sources
+    const hasUsers = identify !== undefined && (identify.custom !== undefined || (identify.jwt ?? false) !== false)
     this.#addresses = addresses
     this.#faults = faults
+    this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.byAddress(request).partition) : null
+    this.#proxies = proxies
+    this.#deadlineMs = durationMs(identify?.deadline) ?? DEADLINE_MS
     this.#suspicions = isForwardingUnexpected ? SUSPICIONS : 0
   }
 
   /** The client behind the request's address. */
   byAddress (request: FastifyRequest): Client {
     if (this.#suspicions > 0) this.#suspectForwarding(request)
+    return this.#addresses.clientAt(this.#textOf(request))
+  }
+
+  /** The client's full address as it was received; `unknown` where it has none. */
+  addressOf (request: FastifyRequest): string {
+    const text = this.#textOf(request)
+    return text !== undefined && isAddress(text) ? text : UNKNOWN
+  }
+
+  /** The client as the policy sees it. A promise never rejects, and takes no longer than the deadline. */
+  identify (request: FastifyRequest, policy: Asking): Client | Promise<Client> {
+    if (this.#users === null && policy.keyGenerator === null) return this.byAddress(request)
+    const patience = new Patience(this.#deadlineMs)
+    const user = this.#users === null ? null : this.#users.userOf(request, policy.hook, patience)
+    const client = user instanceof Promise
+      ? user.then((found) => found ?? this.#withoutUser(request, policy, patience))
+      : user ?? this.#withoutUser(request, policy, patience)
+    return client instanceof Promise ? client.finally(() => patience.stop()) : client
+  }
+
+  #textOf (request: FastifyRequest): string | undefined {
+    if (this.#proxies !== null) return this.#proxies.addressOf(request)
     try {
-      return this.#addresses.clientAt(request.ip)
+      return request.ip
     } catch (error) {
       // A trustProxy function of the application's own may throw.
       this.#faults.report('address', error)
-      return this.#addresses.clientAt(undefined)
+      return undefined
     }
-  }
-
-  /** The client as the policy sees it: its key if one is generated, else its address. */
-  identify (request: FastifyRequest, policy: Policy): Client | Promise<Client> {
-    return policy.keyGenerator === null ? this.byAddress(request) : this.#byKey(request, policy.keyGenerator)
   }
 
   #suspectForwarding (request: FastifyRequest): void {
@@ -49,25 +99,16 @@ export class Identifier {
     warnAboutForwarding()
   }
 
-  #byKey (request: FastifyRequest, keyGenerator: NonNullable<Policy['keyGenerator']>): Client | Promise<Client> {
+  #withoutUser (request: FastifyRequest, { keyGenerator }: Asking, patience: Patience): Client | Promise<Client> {
+    if (keyGenerator === null) return this.byAddress(request)
     try {
       const key: unknown = keyGenerator(request)
-      return isThenable(key) ? this.#whenSettled(request, key) : this.#clientOf(request, key)
+      return isThenable(key)
+        ? patience.wait(key, 'key').then((settled) => this.#clientOf(request, settled), (error) => this.#refused(request, error))
+        : this.#clientOf(request, key)
     } catch (error) {
       return this.#refused(request, error)
     }
-  }
-
-  #whenSettled (request: FastifyRequest, pending: PromiseLike<unknown>): Promise<Client> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(this.#refused(request, new Error(`no key within ${KEY_DEADLINE_MS} ms`))), KEY_DEADLINE_MS)
-      timer.unref()
-      // Promise.resolve: a thenable's own `then` may throw.
-      Promise.resolve(pending).then(
-        (key) => { clearTimeout(timer); resolve(this.#clientOf(request, key)) },
-        (error) => { clearTimeout(timer); resolve(this.#refused(request, error)) }
-      )
-    })
   }
 
   #clientOf (request: FastifyRequest, key: unknown): Client {
@@ -79,8 +120,4 @@ export class Identifier {
     this.#faults.report('keyGenerator', error)
     return this.byAddress(request)
   }
-}
-
-export function isThenable (value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import { warnings } from '../errors.js'
 
 /**
- * Warn of a `trustProxy` that does not do what it seems to.
+ * Warn of a `trustProxy` that does not do what it seems to, where it decides: not beside `trustedProxies`.
  * Answers whether no proxy is trusted at all, so that a forwarding header would be a sign of a forgotten setting.
  */
-export function warnAboutProxies (fastify: FastifyInstance): boolean {
+export function warnAboutProxies (fastify: FastifyInstance, trustedProxies?: readonly string[]): boolean {
+  if (trustedProxies !== undefined) return false
   const trustProxy = trustProxyOf(fastify)
   if (trustProxy === true) {
     process.emitWarning('trustProxy: true believes the leftmost X-Forwarded-For entry, which anyone can forge to get a fresh rate limit; name the addresses of your proxies instead', { code: warnings.trustsEveryProxy })
@@ -17,7 +18,7 @@ export function warnAboutProxies (fastify: FastifyInstance): boolean {
 
 /** Warn that clients are told apart by the address of a proxy that forwards for them. */
 export function warnAboutForwarding (): void {
-  process.emitWarning('a request has an X-Forwarded-For header, but no proxy is trusted: if there is a proxy, all its clients share one rate limit; set trustProxy to its addresses', { code: warnings.untrustedForwarding })
+  process.emitWarning('a request has an X-Forwarded-For header, but no proxy is trusted: if there is a proxy, all its clients share one rate limit; set trustedProxies, or Fastify\'s trustProxy, to its addresses', { code: warnings.untrustedForwarding })
 }
 
 /**

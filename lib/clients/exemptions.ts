@@ -1,0 +1,50 @@
+import type { FastifyRequest } from 'fastify'
+import type { ExemptOptions } from '../config/identity-schema.js'
+import { networksOf, type Networks } from './cidr.js'
+import type { Faults } from './faults.js'
+
+/** Who is not limited: clients by their full address, users by their id, and requests that the application picks. */
+export class Exemptions {
+  readonly #networks: Networks | null
+  readonly #users: ReadonlySet<string>
+  readonly #when: ((request: FastifyRequest) => unknown) | null
+  readonly #faults: Faults
+
+  /** `place` of the option, for messages. Throws FST_SLUICE_BAD_OPTION. */
+  constructor ({ ips = [], users = [], when }: ExemptOptions, place: string, faults: Faults) {
+    this.#networks = ips.length === 0 ? null : networksOf(ips, `${place}.ips`)
+    this.#users = new Set(users)
+    this.#when = when ?? null
+    this.#faults = faults
+  }
+
+  /** Whether no request needs to be identified for `hasUser`. */
+  get isWithoutUsers (): boolean {
+    return this.#users.size === 0
+  }
+
+  /** Whether a client is exempt by its full address, never by its subnet. */
+  hasAddress (address: string): boolean {
+    return this.#networks !== null && this.#networks.has(address)
+  }
+
+  /** Whether a user is exempt. The id of a client of another kind is none of a user. */
+  hasUser (id: string): boolean {
+    return this.#users.has(id)
+  }
+
+  /** Whether the application picks the request. What is not said with `true` or `false`, in the same turn, is no. */
+  when (request: FastifyRequest): boolean {
+    if (this.#when === null) return false
+    try {
+      const answer = this.#when(request)
+      if (typeof answer === 'boolean') return answer
+      // Its rejection would end the process.
+      if (answer instanceof Promise) answer.catch(() => {})
+      this.#faults.reportMade('exempt', () => new TypeError(`expected exempt.when to answer true or false, got ${answer instanceof Promise ? 'a promise' : typeof answer}`))
+    } catch (error) {
+      this.#faults.report('exempt', error)
+    }
+    return false
+  }
+}
