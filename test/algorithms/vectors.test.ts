@@ -1,11 +1,14 @@
 import t from 'tap'
+import { isExactPenalty } from '../../lib/algorithms/penalty.js'
 import { isExact, quotaOf, type Algorithm } from '../../lib/algorithms/quota.js'
+import { isLastCharge } from '../../lib/algorithms/token-bucket.js'
 import type { Verdict } from '../../lib/algorithms/verdict.js'
 import { algorithms, bucketOf, type Bucket } from '../fixtures/bucket.js'
-import { vectorsOf, type Expectation, type Vector } from '../fixtures/vectors.js'
+import { Offender } from '../fixtures/offender.js'
+import { penaltyVectors, vectorsOf, type Expectation, type Vector } from '../fixtures/vectors.js'
 
 function quotaFor (algorithm: Algorithm, { limit }: Vector) {
-  return quotaOf(algorithm, limit.max, limit.windowUs, limit.burst)
+  return quotaOf(algorithm, limit.max, limit.windowUs, limit.burst, limit.patienceUs)
 }
 
 function ask (bucket: Bucket, row: Vector): Verdict {
@@ -17,9 +20,9 @@ function ask (bucket: Bucket, row: Vector): Verdict {
 
 function answerTo (algorithm: Algorithm, row: Vector): Expectation {
   const bucket = bucketOf(quotaFor(algorithm, row), row.state)
-  const { granted, remaining, resetUs, retryUs } = ask(bucket, row)
+  const { granted, remaining, resetUs, delayUs, retryUs } = ask(bucket, row)
   const state = bucket.state()
-  return row.cost === undefined ? { remaining, resetUs, state } : { granted, remaining, resetUs, retryUs, state }
+  return row.cost === undefined ? { remaining, resetUs, state } : { delayUs, granted, remaining, resetUs, retryUs, state }
 }
 
 function numbersIn (value: unknown): number[] {
@@ -30,7 +33,7 @@ function numbersIn (value: unknown): number[] {
 for (const algorithm of algorithms) {
   t.test(algorithm, async (t) => {
     for (const row of vectorsOf(algorithm)) {
-      t.strictSame(answerTo(algorithm, row), row.expect, row.title)
+      t.strictSame(answerTo(algorithm, row), row.cost === undefined ? row.expect : { delayUs: 0, ...row.expect }, row.title)
     }
   })
 
@@ -41,3 +44,22 @@ for (const algorithm of algorithms) {
     }
   })
 }
+
+t.test('whose charge was the last', async (t) => {
+  const rows = vectorsOf('token-bucket').filter((row) => row.isLast !== undefined)
+  t.ok(rows.length > 5)
+  for (const row of rows) {
+    if (row.state === null || Array.isArray(row.state)) throw new TypeError('a token bucket is an instant')
+    t.equal(isLastCharge(quotaFor('token-bucket', row), row.state.timeUs, row.state.count, row.chargedUntilUs ?? 0), row.isLast, row.title)
+  }
+})
+
+t.test('penalty', async (t) => {
+  for (const { title, rule, conduct, nowUs, strikes, expect } of penaltyVectors()) {
+    const offender = new Offender(rule, conduct)
+    const began = offender.strike(strikes, nowUs)
+    const { blockedUs, lifeUs, isToBeStored } = offender.look(nowUs)
+    t.strictSame({ began, blockedUs, lifeUs, isToBeStored, conduct: offender.conduct }, expect, title)
+    t.ok(isExactPenalty(rule), title)
+  }
+})

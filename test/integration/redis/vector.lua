@@ -3,7 +3,8 @@
 --   ARGV[1]  the limit, see call.lua
 --   ARGV[2]  JSON: state (a list, or absent), and one of cost, charge, refund with chargedAtUs and chargedUntilUs
 --   ARGV[3]  the row's time
--- Replies { granted 0 or 1, remaining, resetUs, retryUs or -1 for never, then the state as a list } in text.
+-- Replies { granted 0 or 1, isLast 0 or 1, remaining, resetUs, delayUs, retryUs or -1 for never, then the state as a list }
+-- in text.
 
 local row, quota, key = cjson.decode(ARGV[2]), limits[1], KEYS[1]
 
@@ -37,6 +38,7 @@ end
 redis.call('DEL', key)
 if row.state then store(stateOf(row.state)) end
 local bucket, verdict = readBucket(key), nil
+local isLast = quota.algorithm == TOKEN_BUCKET and isLastCharge(quota, bucket.timeUs, bucket.count, row.chargedUntilUs or 0)
 if row.cost then
   verdict = assess(quota, bucket, row.cost, nowUs)
   if verdict.granted and quota.algorithm == SLIDING_WINDOW then verdict.log = appendGrant(quota, bucket.log, row.cost, nowUs) end
@@ -47,8 +49,8 @@ else
 end
 store(verdict)
 
-local reply = { verdict.granted and '1' or '0' }
-for _, number in ipairs({ verdict.remaining, verdict.resetUs, verdict.retryUs or -1 }) do
+local reply = { verdict.granted and '1' or '0', isLast and '1' or '0' }
+for _, number in ipairs({ verdict.remaining, verdict.resetUs, verdict.delayUs or 0, verdict.retryUs or -1 }) do
   reply[#reply + 1] = string.format('%.0f', number)
 end
 for _, number in ipairs(listOf(readBucket(key))) do reply[#reply + 1] = string.format('%.0f', number) end

@@ -5,18 +5,19 @@ import { composeScript } from '../../../lib/stores/redis/scripts.js'
 import { packLimit } from '../../../lib/stores/redis/packing.js'
 import { algorithms, type State } from '../../fixtures/bucket.js'
 import { limitOf } from '../../fixtures/limits.js'
-import { vectorsOf, type Expectation, type Vector } from '../../fixtures/vectors.js'
+import { penaltyVectors, vectorsOf, type Expectation, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
 import { openBench } from './open-store.js'
 
-const script = composeScript(readFileSync(new URL('vector.lua', import.meta.url), 'utf8'))
+const [script, penaltyScript] = ['vector.lua', 'penalty-vector.lua'].map((file) => composeScript(readFileSync(new URL(file, import.meta.url), 'utf8')))
 const { redis } = await openBench(t)
 
 async function answerTo (algorithm: (typeof algorithms)[number], row: Vector): Promise<Expectation> {
   const limit = limitOf({ algorithm, ...row.limit })
   const numbers = (await redis.eval(script.lua, 1, 'vectors:row', packLimit(limit), JSON.stringify({ ...row, state: listOf(row.state) }), String(row.nowUs)) as string[]).map(Number)
-  const [granted, remaining, resetUs, retryUs, ...state] = numbers
+  const [granted, isLast, remaining, resetUs, delayUs, retryUs, ...state] = numbers
+  if (row.isLast !== undefined && row.isLast !== (isLast === 1)) throw new Error(`${row.title}: whose charge was the last`)
   const standing = { remaining, resetUs, state: algorithm === 'sliding-window' ? state : { timeUs: state[0], count: state[1] } }
-  return row.cost === undefined ? standing : { granted: granted === 1, retryUs: retryUs === -1 ? 'never' : retryUs, ...standing }
+  return row.cost === undefined ? standing : { granted: granted === 1, delayUs, retryUs: retryUs === -1 ? 'never' : retryUs, ...standing }
 }
 
 function listOf (state: State | null): number[] | undefined {
@@ -42,7 +43,22 @@ for (const algorithm of algorithms) {
     const rows = vectorsOf(algorithm)
     t.ok(rows.length > 20)
     for (const row of rows) {
-      t.strictSame(await answerTo(algorithm, row), { ...row.expect, state: known(row.expect.state, row) }, row.title)
+      const expected = { ...row.cost === undefined ? {} : { delayUs: 0 }, ...row.expect, state: known(row.expect.state, row) }
+      t.strictSame(await answerTo(algorithm, row), expected, row.title)
     }
   })
 }
+
+async function penaltyAnswerTo ({ rule, conduct, nowUs, strikes }: PenaltyVector): Promise<PenaltyVector['expect']> {
+  const limit = limitOf({ penalty: { ...rule, bucket: '' } })
+  const row = JSON.stringify({ strikes, conduct: conduct ?? undefined })
+  const numbers = (await redis.eval(penaltyScript.lua, 1, 'vectors:penalty', packLimit(limit), row, String(nowUs)) as string[]).map(Number)
+  const [began, isToBeStored, blockedUs, lifeUs, startUs, struck, level, quietFromUs, blockUs] = numbers
+  return { began: began === 1, blockedUs, lifeUs, isToBeStored: isToBeStored === 1, conduct: { startUs, strikes: struck, level, quietFromUs, blockUs } }
+}
+
+t.test('penalties in Lua answer the rows as they do in TypeScript', async (t) => {
+  const rows = penaltyVectors()
+  t.ok(rows.length > 20)
+  for (const row of rows) t.strictSame(await penaltyAnswerTo(row), row.expect, row.title)
+})
