@@ -1,5 +1,6 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { RedisLink } from './link.js'
+import { NodeQueue } from './node-queue.js'
 
 /** Where Redis is, as the `redis` option says it. */
 export type RedisTarget = string | RedisOptions | ClusterTarget | Redis | Cluster
@@ -16,6 +17,12 @@ const RETRY_MS = 100
 
 /** A connection that answers nothing for so long is made anew, unless calls may take longer. */
 const SILENCE_MS = 300
+
+/** A call is sent from node to node of a Cluster so often at most. Two are usual while a slot moves. */
+const MOST_REDIRECTIONS = 8
+
+/** A slot that is half moved is whole again within a few milliseconds; no deadline is reason to wait longer at a time. */
+const MOST_TRY_AGAIN_MS = 20
 
 /**
  * What our connections need so that no call outlives its deadline or is made twice: ioredis would send an unanswered
@@ -47,18 +54,18 @@ export function connect (target: RedisTarget, connections: number, onReady: () =
   // A call that is still waited for must not cost its connection.
   const silenceMs = Math.max(SILENCE_MS, 2 * deadlineMs)
   if (isClient(target)) return new RedisLink([target], false, onReady, silenceMs)
-  return new RedisLink(Array.from({ length: connections }, () => open(target, silenceMs)), true, onReady, silenceMs)
+  return new RedisLink(Array.from({ length: connections }, () => open(target, silenceMs, deadlineMs)), true, onReady, silenceMs)
 }
 
-function open (target: string | RedisOptions | ClusterTarget, silenceMs: number): Redis | Cluster {
+function open (target: string | RedisOptions | ClusterTarget, silenceMs: number, deadlineMs: number): Redis | Cluster {
   // ioredis knows "rediss" in lower case only: "REDISS://" would be connected to without TLS, password and all.
   if (typeof target === 'string') return new Redis(target.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), connectionOptions)
-  if (isClusterTarget(target)) return openCluster(target, silenceMs)
+  if (isClusterTarget(target)) return openCluster(target, silenceMs, deadlineMs)
   return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
 }
 
-function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, silenceMs: number): Cluster {
-  return new Cluster([...cluster], {
+function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, silenceMs: number, deadlineMs: number): Cluster {
+  const client = new Cluster([...cluster], {
     // For the moment in which a node is being connected; calls are sent only while the Cluster is ready.
     enableOfflineQueue: true,
     clusterRetryStrategy: () => RETRY_MS,
@@ -68,11 +75,16 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     // By default a call whose connection broke is made again, up to 16 times, long after its deadline, and charged twice.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
-    // Between the two nodes of a slot that is being moved; soon enough for the deadline.
-    retryDelayOnTryAgain: 10,
+    // Between the two nodes of a slot that is being moved: tries and delays together stay within the deadline.
+    maxRedirections: MOST_REDIRECTIONS,
+    retryDelayOnTryAgain: Math.min(MOST_TRY_AGAIN_MS, Math.max(1, Math.floor(deadlineMs / MOST_REDIRECTIONS))),
     ...clusterOptions,
     redisOptions: { ...connectionOptions, ...redisOptions }
   })
+  const queue = new NodeQueue(deadlineMs)
+  // A Cluster makes its first connections in a later turn.
+  client.on('+node', (node: Redis) => { queue.tend(node) })
+  return client
 }
 
 /** Told by what it can do: the application may have a copy of ioredis of its own. */

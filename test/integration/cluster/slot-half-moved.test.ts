@@ -1,0 +1,96 @@
+// A client's limits are keys of one slot. While it moves, some of them may be on the new node and some on the old one:
+// no node can decide then, and each says so (TRYAGAIN).
+import t, { type Test } from 'tap'
+import type { RateLimitOptions } from '../../../lib/index.js'
+import { beginMove, finishMove, slotOf, startCluster, type TestCluster } from '../../fixtures/cluster.js'
+import { clusterApp, type ClusterApp } from '../../fixtures/cluster-app.js'
+import { keysOf } from '../../fixtures/sentinel.js'
+
+const MAX = 5
+const TAG = 'sluice:{key:client}'
+
+interface Move {
+  readonly parts: ClusterApp
+  /** The unit that each limit of the client has used, from the larger limit's standing. */
+  used (): Promise<number[]>
+  finish (): Promise<void>
+}
+
+/** An application whose client used a unit of two limits; the key of one of them was moved to another node. */
+async function halfMoved (t: Test, cluster: TestCluster, options: RateLimitOptions): Promise<Move> {
+  const parts = await clusterApp(t, {
+    redis: cluster.target,
+    breaker: { failures: 1_000_000 },
+    limits: [
+      { name: 'small', max: MAX, timeWindow: '1 hour', algorithm: 'fixed-window' },
+      { name: 'large', max: 100, timeWindow: '2 hours', algorithm: 'fixed-window' }
+    ],
+    ...options
+  })
+  t.equal(await parts.ask('client'), 200)
+  const from = await cluster.ownerOf(TAG)
+  const [to] = cluster.primaries.filter((node) => node !== from)
+  const slot = await slotOf(from, TAG)
+  const keys = await keysOf(from.port, 'client')
+  t.equal(keys.length, 2, 'two keys in one slot')
+  await beginMove(slot, from, to, keys.slice(0, 1))
+  return {
+    parts,
+    used: async () => (await parts.app.rateLimit.peek('key:client')).map(({ limit, remaining }) => limit - remaining),
+    finish: async () => { await finishMove(slot, from, to, cluster.primaries) }
+  }
+}
+
+function pause (ms: number): Promise<void> {
+  return new Promise((resolve) => { setTimeout(resolve, ms) })
+}
+
+t.test('requests that find a slot half moved are decided once it is whole, and charged once', async (t) => {
+  const { parts: { ask }, used, finish } = await halfMoved(t, await startCluster(t), { deadline: 5000, failureMode: 'closed' })
+  const asked = Promise.all(Array.from({ length: 12 }, async () => await ask('client')))
+  // Shorter than what a call may be told to try again.
+  await pause(30)
+  await finish()
+  const statuses = await asked
+  t.equal(statuses.filter((status) => status === 200).length, MAX - 1, `${statuses}`)
+  t.equal(statuses.filter((status) => status === 429).length, 12 - MAX + 1)
+  t.strictSame(await used(), [MAX, MAX])
+})
+
+t.test('while a slot stays half moved its clients are in the failure mode, and nothing of it is charged later', async (t) => {
+  const { parts: { ask, app }, used, finish } = await halfMoved(t, await startCluster(t), { deadline: 50 })
+  const statuses = await Promise.all(Array.from({ length: 12 }, async () => await ask('client')))
+  t.equal(statuses.filter((status) => status === 200).length, MAX, `local, the same limit: ${statuses}`)
+  t.equal(statuses.filter((status) => status === 429).length, 12 - MAX)
+  t.equal(await ask('another'), 200)
+  t.match(await app.rateLimit.health(), { status: 'ok' }, 'the other slots are well')
+
+  // A call that is tried again for long after its deadline would now find the slot whole, and be charged.
+  await pause(400)
+  await finish()
+  await pause(100)
+  t.strictSame(await used(), [1, 1])
+  t.equal(await ask('client'), 200, 'decided by Redis again')
+  t.strictSame(await used(), [2, 2])
+})
+
+t.test('a node that dies while a slot is moved to it leaves no promise behind that nobody heard', async (t) => {
+  const cluster = await startCluster(t)
+  const { ask } = await clusterApp(t, { redis: cluster.target, deadline: 50, max: MAX, timeWindow: '1 hour' })
+  const from = await cluster.ownerOf(TAG)
+  const [to] = cluster.primaries.filter((node) => node !== from)
+  await beginMove(await slotOf(from, TAG), from, to)
+  const heard: unknown[] = []
+  const listen = (reason: unknown) => { heard.push(reason) }
+  process.on('unhandledRejection', listen)
+  t.teardown(() => process.off('unhandledRejection', listen))
+  to.signal('SIGKILL')
+  const statuses: number[] = []
+  for (let i = 0; i < 30; i++) {
+    statuses.push(await ask('client'))
+    await pause(10)
+  }
+  await pause(1000)
+  t.strictSame(heard, [])
+  t.notOk(statuses.some((status) => status !== 200 && status !== 429), `${statuses}`)
+})
