@@ -1,0 +1,76 @@
+/** What waits for a time. */
+export interface Due {
+  /** When it is due, microseconds of the clock. */
+  readonly dueUs: number
+  /** Decides between two that are due at the same time: the lower leaves first. */
+  readonly order: number
+  /** Its place in the heap, which alone writes it; -1 outside, and before it was pushed. */
+  index: number
+}
+
+/**
+ * A binary heap with the earliest entry on top. Each entry knows its place, so that one which is given up leaves at
+ * once, in O(log n): marked ones that stay would fill the memory of whoever opens and aborts requests.
+ */
+export class DueHeap<Entry extends Due> {
+  readonly #entries: Entry[] = []
+
+  get size (): number {
+    return this.#entries.length
+  }
+
+  /** The entry that is due next. */
+  get first (): Entry | null {
+    return this.#entries[0] ?? null
+  }
+
+  push (entry: Entry): void {
+    this.#entries.push(entry)
+    this.#rise(entry, this.#entries.length - 1)
+  }
+
+  /** Take an entry out, wherever it is. False when it is not here any more. */
+  remove (entry: Entry): boolean {
+    const { index } = entry
+    if (index === -1) return false
+    entry.index = -1
+    const last = this.#entries.pop()
+    if (last === undefined || last === entry) return true
+    // The last one fills the gap; it may belong above it as well as below.
+    this.#rise(last, index)
+    this.#sink(last, last.index)
+    return true
+  }
+
+  #rise (entry: Entry, index: number): void {
+    while (index > 0) {
+      const above = (index - 1) >> 1
+      if (!isBefore(entry, this.#entries[above])) break
+      this.#place(this.#entries[above], index)
+      index = above
+    }
+    this.#place(entry, index)
+  }
+
+  #sink (entry: Entry, index: number): void {
+    const { length } = this.#entries
+    for (;;) {
+      let below = 2 * index + 1
+      if (below >= length) break
+      if (below + 1 < length && isBefore(this.#entries[below + 1], this.#entries[below])) below++
+      if (!isBefore(this.#entries[below], entry)) break
+      this.#place(this.#entries[below], index)
+      index = below
+    }
+    this.#place(entry, index)
+  }
+
+  #place (entry: Entry, index: number): void {
+    this.#entries[index] = entry
+    entry.index = index
+  }
+}
+
+function isBefore (a: Due, b: Due): boolean {
+  return a.dueUs < b.dueUs || (a.dueUs === b.dueUs && a.order < b.order)
+}

@@ -1,0 +1,35 @@
+/** How many requests may wait. */
+export interface RoomLimits {
+  /** In the whole room, whoever they belong to. Whole, 0 or more. */
+  readonly maxQueued: number
+  /** Of one partition, so that no client fills the room. Whole, 0 or more. */
+  readonly maxQueuedPerClient: number
+}
+
+/** Counts the places that are taken, in all and by partition. A partition without any is forgotten. */
+export class Slots {
+  #taken = 0
+  readonly #takenBy = new Map<string, number>()
+
+  /** Partitions that have a place. */
+  get partitions (): number {
+    return this.#takenBy.size
+  }
+
+  /** Take a place. False, and nothing taken, where a limit is reached. */
+  take (partition: string, { maxQueued, maxQueuedPerClient }: RoomLimits): boolean {
+    const taken = this.#takenBy.get(partition) ?? 0
+    if (this.#taken >= maxQueued || taken >= maxQueuedPerClient) return false
+    this.#taken++
+    this.#takenBy.set(partition, taken + 1)
+    return true
+  }
+
+  free (partition: string): void {
+    const taken = this.#takenBy.get(partition)
+    if (taken === undefined) return
+    this.#taken--
+    if (taken === 1) this.#takenBy.delete(partition)
+    else this.#takenBy.set(partition, taken - 1)
+  }
+}
