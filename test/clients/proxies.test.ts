@@ -1,6 +1,7 @@
 import type { FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
-import { limitedApp, remainders } from '../fixtures/app.js'
+import { warnAboutProxies } from '../../lib/clients/proxy-warnings.js'
+import { bareApp, limitedApp, remainders } from '../fixtures/app.js'
 
 const forwarded = (address: string) => ({ url: '/', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': address } })
 
@@ -45,4 +46,17 @@ t.test('a trustProxy function that throws leaves the request limited, and is log
   const answers = [await app.inject(forwarded('203.0.113.1')), await app.inject(forwarded('203.0.113.2')), await app.inject(forwarded('203.0.113.3'))]
   t.strictSame(answers.map(({ statusCode }) => statusCode), [200, 200, 429])
   t.equal(log.filter(({ source }) => source === 'address').length, 1)
+})
+
+t.test('trustProxy warns of nothing beside trustedProxies, which decides', async (t) => {
+  const codes: string[] = []
+  const note = (warning: Error) => { if ('code' in warning) codes.push(String(warning.code)) }
+  process.on('warning', note)
+  for (const trustProxy of [undefined, true, 1 as never]) {
+    const { app } = bareApp(t, { trustProxy })
+    for (const trusted of [[], ['10.0.0.0/8']]) t.equal(warnAboutProxies(app, trusted), false, 'and a forwarding header is no surprise')
+  }
+  await new Promise(setImmediate)
+  process.off('warning', note)
+  t.strictSame(codes.filter((code) => code.startsWith('FST_SLUICE')), [])
 })
