@@ -1,8 +1,10 @@
 // ioredis keeps calls for a node of a Cluster until it is connected. A request waits for no longer than the deadline.
 import t from 'tap'
 import { startCluster, type ClusterNode } from '../../fixtures/cluster.js'
-import { clusterApp } from '../../fixtures/cluster-app.js'
-import { startProxy } from '../../fixtures/tcp-proxy.js'
+import { clientsOf, clusterApp } from '../../fixtures/cluster-app.js'
+import { startLoad } from '../../fixtures/load.js'
+import { keysOf } from '../../fixtures/sentinel.js'
+import { startHangingPort, startProxy } from '../../fixtures/tcp-proxy.js'
 import { until } from '../../fixtures/until.js'
 
 /** Tells ioredis another port for a node. */
@@ -42,4 +44,26 @@ t.test('what waited too long for a node to be connected is not charged later', a
   t.equal(await ask('client'), 200)
   const [{ remaining }] = await app.rateLimit.peek('key:client')
   t.equal(remaining, 98, 'Redis decides again')
+})
+
+t.test('an application that starts under load answers all, though connecting to one node of a Cluster hangs', async (t) => {
+  const cluster = await startCluster(t)
+  const [hanging, ...others] = cluster.primaries
+  const clients = clientsOf('client', 60)
+  const owners = await Promise.all(clients.map(async (client) => await cluster.ownerOf(`sluice:{key:${client}}`)))
+  const port = await startHangingPort(t)
+  const { app } = await clusterApp(t, {
+    redis: { cluster: others.map(({ port }) => ({ host: '127.0.0.1', port })), ...instead(hanging, port) }, max: 100_000, timeWindow: '1 hour', algorithm: 'fixed-window'
+  })
+  const load = startLoad(app, clients)
+  const reachable = clients.filter((_client, index) => owners[index] !== hanging)
+  await until('Redis decides for the clients of the other nodes', 10_000, async () => {
+    const kept = await Promise.all(others.flatMap(({ port }) => reachable.map(async (client) => await keysOf(port, client))))
+    return kept.flat().length === reachable.length
+  })
+  await until('many requests', 10_000, () => (load.statuses.get(200) ?? 0) > 500)
+  await load.stop()
+  t.equal(load.faults(), 0, 'nobody saw an error')
+  t.strictSame([...load.statuses.keys()], [200])
+  t.strictSame((await Promise.all(clients.map(async (client) => await keysOf(hanging.port, client)))).flat(), [], 'nothing reached the one that hangs')
 })
