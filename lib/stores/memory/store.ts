@@ -97,7 +97,7 @@ export class MemoryStore implements Store {
       // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
       if (units <= 0 && !this.#buckets.holds(trial, limit)) continue
       this.#buckets.read(trial, limit, nowUs)
-      if (onlyIfLast && units <= 0 && limit.algorithm === 'token-bucket' && !isLastCharge(limit, trial.timeUs, trial.count, atUs + standing.resetUs)) continue
+      if (onlyIfLast && units < 0 && limit.algorithm === 'token-bucket' && !isLastCharge(limit, trial.timeUs, trial.count, atUs + standing.resetUs)) continue
       if (units > 0) charge(limit, trial, units, nowUs, verdict)
       else refund(limit, trial, -units, atUs, standing.resetUs, nowUs, verdict)
       this.#buckets.write(trial, limit, nowUs)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { isExact } from '../../../lib/algorithms/quota.js'
+import { isExact, withPatience } from '../../../lib/algorithms/quota.js'
 import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/store.js'
 import type { RedisStore } from '../../../lib/stores/redis/redis-store.js'
-import { isUnavailable, type Charge, type Limit, type Receipt } from '../../../lib/stores/store.js'
-import { ALGORITHMS, limitOf } from '../../fixtures/limits.js'
+import { isUnavailable, type Charge, type Limit, type Penalty, type Receipt } from '../../../lib/stores/store.js'
+import { ALGORITHMS, limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import type { Seeded } from '../../fixtures/seeded.js'
 import type { Bench } from './open-store.js'
@@ -12,18 +12,41 @@ const PARTITIONS = ['ip:203.0.113.9', 'user:42', 'key:{a}%:\n']
 const MAXIMA = [0, 1, 3, 7, 10, 100, 130, 1000, 700_000, 999_983]
 const WINDOWS_US = [1, 1000, 333_333, 1_000_000, 10_000_000, 60_000_000, 86_400_000_000]
 const COSTS = [1, 1, 1, 1, 0, 2, 5, 50, 10 ** 15]
+/** In emission intervals, the first as good as none. */
+const PATIENCES = [0.001, 1, 3.7, 20, 300]
+const WITHINS_US = [1_000_000, 12_345_678, 60_000_000, 7_200_000_000]
+const COOLDOWNS_US = [1, 1000, 333_333, 10_000_000]
 
-/** A limit whose numbers are drawn. */
-export function drawLimit (random: Seeded, bucket: string): Limit {
+/** A penalty whose rule is drawn; strikes count for no longer than `longestUs`. */
+export function drawPenalty (random: Seeded, bucket: string, longestUs = Infinity): Penalty {
+  const cooldownUs = random.oneOf(COOLDOWNS_US)
+  return penaltyWith({
+    bucket,
+    strikes: 1 + random.below(5),
+    withinUs: random.oneOf(WITHINS_US.filter((us) => us <= longestUs)),
+    cooldownUs,
+    factor: random.oneOf([1, 1.1, 1.5, 2, 10]),
+    maxCooldownUs: cooldownUs * random.oneOf([1, 3, 1000])
+  })
+}
+
+/** A limit whose numbers are drawn; it has one of the penalties, or none. */
+export function drawLimit (random: Seeded, bucket: string, penalties: readonly Penalty[]): Limit {
   while (true) {
     const max = random.oneOf(MAXIMA)
+    const windowUs = random.oneOf(WINDOWS_US)
+    const isPatient = random.below(2) === 0
     const limit = limitOf({
       algorithm: random.oneOf(ALGORITHMS),
       max,
-      windowUs: random.oneOf(WINDOWS_US),
-      burst: max > 0 && random.below(2) === 0 ? 1 + random.below(2 * max) : undefined,
+      windowUs,
+      // A small burst, or hardly anybody would have to wait.
+      burst: max > 0 && random.below(2) === 0 ? 1 + random.below(isPatient ? 4 : 2 * max) : undefined,
       bucket,
-      mode: random.below(4) === 0 ? 'shadow' : 'enforce'
+      mode: random.below(4) === 0 ? 'shadow' : 'enforce',
+      by: random.below(6) === 0 ? 'global' : 'client',
+      patienceUs: isPatient ? Math.ceil(random.oneOf(PATIENCES) * windowUs / Math.max(1, max)) : undefined,
+      penalty: penalties.length === 0 || random.below(4) === 0 ? null : random.oneOf(penalties)
     })
     if (isExact(limit)) return limit
   }
@@ -35,15 +58,21 @@ export class SideBySide {
   readonly memory: MemoryStore = createMemoryStore({ clock: this.clock, seed: 7 })
   readonly redis: RedisStore
   limits: readonly Limit[]
+  penalties: readonly Penalty[]
   /** Receipts of the present limits. */
   receipts: Receipt[] = []
   refusals = 0
+  delays = 0
+  /** Blocks that began, and requests that one refused. */
+  began = 0
+  blocked = 0
   readonly #random: Seeded
 
-  constructor (bench: Bench, keyPrefix: string, random: Seeded, limits: readonly Limit[]) {
+  constructor (bench: Bench, keyPrefix: string, random: Seeded, limits: readonly Limit[], penalties: readonly Penalty[]) {
     this.redis = bench.store({ keyPrefix, timeUs: () => this.clock.nowUs() })
     this.#random = random
     this.limits = limits
+    this.penalties = penalties
   }
 
   /** Several checks, which travel to Redis together. */
@@ -57,6 +86,9 @@ export class SideBySide {
       assert.deepEqual(answer, this.memory.take(charges))
       this.receipts.push(answer)
       if (!answer.granted) this.refusals++
+      if (answer.standings.some(({ delayUs }) => delayUs > 0)) this.delays++
+      if (answer.blocks.some(({ began }) => began)) this.began++
+      else if (answer.blocks.length > 0) this.blocked++
     })
   }
 
@@ -67,6 +99,7 @@ export class SideBySide {
     const adjustments = standings
       .map((standing) => ({ standing, atUs, units: random.below(2) === 0 ? -standing.charged : random.below(20) - 5 }))
       .filter(({ standing, units }) => units >= -standing.charged)
+      .map((adjustment) => random.below(2) === 0 ? adjustment : { ...adjustment, onlyIfLast: true as const })
     await this.redis.adjust(adjustments)
     this.memory.adjust(adjustments)
   }
@@ -87,11 +120,16 @@ export class SideBySide {
   async expire (): Promise<void> {
     await this.peek()
     for (const partition of PARTITIONS) {
-      for (const { limit, resetUs } of this.memory.peek(this.limits, partition)) {
-        if (resetUs > 0) continue
-        this.memory.reset([limit], partition)
-        await this.redis.reset([limit], partition)
-      }
+      const idle = this.memory.peek(this.limits, partition)
+        .filter(({ resetUs }) => resetUs === 0)
+        .map(({ limit }) => ({ ...limit, penalty: null }))
+      // These have no bucket: to reset one drops the conduct only.
+      const penal = this.penalties.map((penalty) => limitOf({ max: 0, bucket: 'app/none', penalty }))
+      // Both are asked, for a look may shorten a block.
+      const seen = await this.redis.peek(penal, partition)
+      assert.deepEqual(seen, this.memory.peek(penal, partition))
+      const free = seen.filter(({ blockedUs }) => blockedUs === 0).map(({ limit }) => limit)
+      for (const limits of [idle, free]) assert.equal(await this.redis.reset(limits, partition), this.memory.reset(limits, partition))
     }
   }
 
@@ -104,7 +142,14 @@ export class SideBySide {
     const random = this.#random
     const partition = random.oneOf(PARTITIONS)
     const cost = random.oneOf(COSTS)
-    if (random.below(4) > 0) return this.limits.map((limit) => ({ limit, partition, cost }))
-    return Array.from({ length: random.below(5) }, () => ({ limit: random.oneOf(this.limits), partition: random.oneOf(PARTITIONS), cost: random.oneOf(COSTS) }))
+    if (random.below(4) > 0) return this.limits.map((limit) => this.#drawCharge(limit, partition, cost))
+    return Array.from({ length: random.below(5) }, () => this.#drawCharge(random.oneOf(this.limits), random.oneOf(PARTITIONS), random.oneOf(COSTS)))
+  }
+
+  /** Sometimes without the limit's patience, as where the line is full, and sometimes with strikes that were counted elsewhere. */
+  #drawCharge (limit: Limit, partition: string, cost: number): Charge {
+    const random = this.#random
+    const charge = { limit: random.below(4) === 0 ? withPatience(limit, 0) : limit, partition, cost }
+    return random.below(10) === 0 ? { ...charge, strikes: random.below(4) } : charge
   }
 }
