@@ -37,8 +37,8 @@ t.test('every answer is that of GCRA in exact rational numbers', async () => {
       nowUs = timeOf(quota, step, last, nowUs)
       const cost = costOf(quota, step)
       last = bucket.take(cost, nowUs)
-      const { granted, remaining, resetUs, retryUs } = last
-      assert.deepEqual({ granted, remaining, resetUs, retryUs }, model.take(cost, nowUs))
+      const { granted, remaining, resetUs, delayUs, retryUs } = last
+      assert.deepEqual({ granted, remaining, resetUs, delayUs, retryUs }, model.take(cost, nowUs))
     }
   })
 })
@@ -54,8 +54,8 @@ t.test('every debt is that of GCRA in exact rational numbers', async () => {
       const units = costOf(quota, step)
       if (step.refunds === null) {
         last = bucket.take(units, nowUs)
-        const { granted, remaining, resetUs, retryUs } = last
-        assert.deepEqual({ granted, remaining, resetUs, retryUs }, model.take(units, nowUs))
+        const { granted, remaining, resetUs, delayUs, retryUs } = last
+        assert.deepEqual({ granted, remaining, resetUs, delayUs, retryUs }, model.take(units, nowUs))
       } else {
         const { remaining, resetUs } = bucket.charge(units, nowUs)
         assert.deepEqual({ remaining, resetUs }, model.charge(units, nowUs))
