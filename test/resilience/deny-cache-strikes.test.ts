@@ -1,0 +1,230 @@
+// Refusals that the deny cache answers are strikes all the same, and it knows the blocks that the store told of.
+import t from 'tap'
+import { DenyCache } from '../../lib/resilience/deny-cache.js'
+import { MemoryStore } from '../../lib/stores/memory/store.js'
+import { isUnavailable, type Answer, type Charge, type Limit, type Receipt } from '../../lib/stores/store.js'
+import { limitOf, penaltyWith, SECOND_US } from '../fixtures/limits.js'
+import { ManualClock } from '../fixtures/manual-clock.js'
+
+/** A store that answers later, as Redis does, and remembers what it was asked. */
+class Asked extends MemoryStore {
+  readonly charges: Charge[][] = []
+  isDown = false
+
+  // @ts-expect-error: the memory store's own answer comes in the same turn
+  override async take (charges: readonly Charge[]): Promise<Answer> {
+    this.charges.push([...charges])
+    return this.isDown ? { unavailable: 'breaker' } : super.take(charges)
+  }
+
+  get strikes (): Array<number | undefined> {
+    return this.charges.map(([{ strikes }]) => strikes)
+  }
+}
+
+function cached () {
+  const clock = new ManualClock()
+  const store = new Asked({ clock })
+  return { clock, store, cache: new DenyCache(store, clock) }
+}
+
+function charge (limit: Limit, partition = 'a', cost = 1): Charge {
+  return { limit, partition, cost }
+}
+
+async function taken (cache: DenyCache, charges: readonly Charge[]): Promise<Receipt> {
+  const answer = await cache.take(charges)
+  if (isUnavailable(answer)) throw new Error('unavailable')
+  return answer
+}
+
+const penalty = penaltyWith({ strikes: 10, withinUs: 600 * SECOND_US, cooldownUs: 30 * SECOND_US })
+const slow = limitOf({ max: 1, windowUs: 100 * SECOND_US, penalty })
+const never = limitOf({ max: 1, windowUs: 100 * SECOND_US, bucket: 'app/never' })
+
+t.test('refusals that are answered without the store are sent as strikes with the next call', async (t) => {
+  const { clock, store, cache } = cached()
+  for (let i = 0; i < 2 + 4; i++) await taken(cache, [charge(slow)])
+  t.strictSame(store.strikes, [undefined, undefined], 'a grant and a refusal that the store counted')
+  clock.advance(SECOND_US)
+  await taken(cache, [charge(slow)])
+  clock.advance(SECOND_US)
+  await taken(cache, [charge(slow)])
+  t.strictSame(store.strikes.slice(2), [4, undefined], 'once')
+})
+
+t.test('strikes are sent once, whether requests come at the same time or are granted', async (t) => {
+  const { clock, store, cache } = cached()
+  for (let i = 0; i < 2 + 4; i++) await taken(cache, [charge(slow)])
+  clock.advance(100 * SECOND_US)
+  const answers = await Promise.all([taken(cache, [charge(slow)]), taken(cache, [charge(slow)])])
+  t.strictSame(answers.map(({ granted }) => granted), [true, false])
+  t.strictSame(store.strikes.slice(2), [4, undefined])
+})
+
+t.test('with them the block begins after as many refusals as without the cache, at the next call', async (t) => {
+  const { clock, cache } = cached()
+  await taken(cache, [charge(slow)])
+  for (let i = 0; i < 9; i++) t.same((await taken(cache, [charge(slow)])).blocks, [])
+  clock.advance(SECOND_US)
+  t.strictSame((await taken(cache, [charge(slow)])).blocks, [{ partition: 'a', blockedUs: 30 * SECOND_US, began: true }])
+})
+
+t.test('a block that began is told of once, also by the cache', async (t) => {
+  const { clock, store, cache } = cached()
+  let began = 0
+  for (let i = 0; i < 290; i++) {
+    const { blocks } = await taken(cache, [charge(slow)])
+    began += blocks.filter((block) => block.began).length
+    clock.advance(SECOND_US / 10)
+  }
+  t.equal(began, 1)
+  t.ok(store.charges.length < 60)
+})
+
+t.test('waits and blocks of a remembered refusal are over by its age', async (t) => {
+  const { clock, store, cache } = cached()
+  await taken(cache, [{ ...charge(slow), strikes: 10 }])
+  clock.advance(700_000)
+  t.match(await taken(cache, [charge(slow)]), {
+    granted: false,
+    standings: [{ granted: false, blockedUs: 29_300_000, retryUs: 29_300_000 }],
+    blocks: [{ partition: 'a', blockedUs: 29_300_000, began: false }]
+  })
+  t.equal(store.charges.length, 1)
+  clock.advance(300_000)
+  await taken(cache, [charge(slow)])
+  t.equal(store.charges.length, 2, 'believed for a second at most: another instance may have lifted it')
+})
+
+t.test('no more strikes are counted than begin a block', async (t) => {
+  const { clock, store, cache } = cached()
+  for (let i = 0; i < 100; i++) await taken(cache, [charge(slow)])
+  clock.advance(SECOND_US)
+  await taken(cache, [charge(slow)])
+  t.equal(store.strikes[2], 10)
+})
+
+t.test('what is no strike for the store is none for the cache', async (t) => {
+  const cases: ReadonlyArray<readonly [string, Charge[], Charge[]]> = [
+    ['without a penalty', [charge(never)], [charge(never)]],
+    ['by a global limit', [charge({ ...slow, by: 'global' })], [charge({ ...slow, by: 'global' })]],
+    ['of a cost above the capacity', [charge(slow)], [charge(slow, 'a', 2)]],
+    ['under max 0', [charge(limitOf({ max: 0, penalty }))], [charge(limitOf({ max: 0, penalty }))]],
+    ['by a block', [{ ...charge(slow), strikes: 10 }], [charge(slow)]]
+  ]
+  for (const [title, before, after] of cases) {
+    const { clock, store, cache } = cached()
+    const charges = before.map(({ strikes, ...one }) => one)
+    await taken(cache, before)
+    await taken(cache, charges)
+    const again = after.map((one, i) => ({ ...one, limit: charges[i].limit }))
+    for (let i = 0; i < 5; i++) await taken(cache, again)
+    clock.advance(SECOND_US)
+    await taken(cache, charges)
+    t.equal(store.strikes.at(-1), undefined, title)
+  }
+})
+
+t.test('strikes go with the first charge that has a penalty', async (t) => {
+  const { clock, store, cache } = cached()
+  const charges = [charge(never), charge(slow)]
+  for (let i = 0; i < 5; i++) await taken(cache, charges)
+  clock.advance(SECOND_US)
+  await taken(cache, charges)
+  t.strictSame(store.charges.at(-1)?.map(({ strikes }) => strikes), [undefined, 3])
+})
+
+t.test('strikes older than the time in which they count are not sent', async (t) => {
+  const { clock, store, cache } = cached()
+  for (let i = 0; i < 5; i++) await taken(cache, [charge(slow)])
+  clock.advance(600 * SECOND_US)
+  await taken(cache, [charge(slow)])
+  t.equal(store.strikes[2], undefined)
+})
+
+t.test('a reset forgets strikes and blocks', async (t) => {
+  const { clock, store, cache } = cached()
+  for (let i = 0; i < 9; i++) await taken(cache, [charge(slow)])
+  await cache.reset([slow], 'a')
+  clock.advance(SECOND_US)
+  t.match(await taken(cache, [charge(slow)]), { granted: true, blocks: { length: 0 } })
+  t.equal(store.strikes.at(-1), undefined)
+  await taken(cache, [{ ...charge(slow), strikes: 10 }])
+  t.not(cache.knownBlock([charge(slow)]), null)
+  await cache.reset([slow], 'a')
+  t.equal(cache.knownBlock([charge(slow)]), null)
+})
+
+t.test('a known block holds to its end while the store is down, also for other limits of its penalty', async (t) => {
+  const { clock, store, cache } = cached()
+  await taken(cache, [{ ...charge(slow), strikes: 10 }])
+  store.isDown = true
+  clock.advance(10 * SECOND_US)
+  const other = limitOf({ bucket: 'app/other', penalty: penaltyWith({ bucket: penalty.bucket }) })
+  const charges = [charge(other), charge(slow), charge(never), charge(other, 'b')]
+  t.same(await cache.take(charges), { unavailable: 'breaker' })
+  const receipt = cache.knownBlock(charges)
+  t.match(receipt, {
+    granted: false,
+    standings: [
+      { limit: other, partition: 'a', charged: 0, granted: false, remaining: 0, retryUs: 20 * SECOND_US, blockedUs: 20 * SECOND_US },
+      { limit: slow, granted: false, blockedUs: 20 * SECOND_US },
+      { limit: never, granted: true, remaining: 1, retryUs: 0, blockedUs: 0 },
+      { partition: 'b', granted: true, remaining: 10, blockedUs: 0 }
+    ]
+  })
+  t.strictSame(receipt?.blocks, [{ partition: 'a', blockedUs: 20 * SECOND_US, began: false }])
+  clock.advance(20 * SECOND_US - 1)
+  t.match(cache.knownBlock(charges), { blocks: [{ blockedUs: 1 }] })
+  clock.advance(1)
+  t.equal(cache.knownBlock(charges), null)
+})
+
+t.test('a known block is cut to the longest cooldown of the rule that asks', async (t) => {
+  const { cache } = cached()
+  await taken(cache, [{ ...charge(slow), strikes: 10 }])
+  const changed = { ...slow, penalty: { ...penalty, maxCooldownUs: SECOND_US } }
+  t.match(cache.knownBlock([charge(changed)]), { blocks: [{ blockedUs: SECOND_US }] })
+})
+
+t.test('nobody is blocked who was not, nor after the store let the partition in again', async (t) => {
+  const { clock, store, cache } = cached()
+  await taken(cache, [charge(slow)])
+  t.equal(cache.knownBlock([charge(slow)]), null)
+  t.equal(cache.knownBlock([]), null)
+  await taken(cache, [{ ...charge(slow), strikes: 10 }])
+  // Another instance lifts it.
+  store.reset([slow], 'a')
+  clock.advance(SECOND_US)
+  await taken(cache, [charge(slow)])
+  t.equal(cache.knownBlock([charge(slow)]), null)
+})
+
+t.test('blocks of requests that are never cached are known too', async (t) => {
+  const { cache } = cached()
+  const charges = [charge(slow, 'a'), charge(slow, 'b')]
+  for (let i = 0; i < 11; i++) await taken(cache, charges)
+  t.equal(cache.knownBlock(charges)?.blocks.length, 2)
+})
+
+t.test('of many blocks those of two generations are known', async (t) => {
+  const { cache } = cached()
+  for (let i = 0; i < 50_000; i++) await taken(cache, [{ ...charge(slow, `p${i}`), strikes: 10 }])
+  let known = 0
+  for (let i = 0; i < 50_000; i++) if (cache.knownBlock([charge(slow, `p${i}`)]) !== null) known++
+  t.ok(known >= 10_000 && known <= 20_000, `${known} are known`)
+})
+
+t.test('a limit without a penalty is sent as it came', async (t) => {
+  const { store, cache } = cached()
+  const charges = [charge(never)]
+  const seen: Array<readonly Charge[]> = []
+  const take = store.take.bind(store)
+  store.take = async (sent: readonly Charge[]) => {
+    seen.push(sent)
+    return await take(sent)
+  }
+  await taken(cache, charges)
+  t.equal(seen[0], charges)
+})
