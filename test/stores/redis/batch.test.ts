@@ -2,7 +2,7 @@ import t from 'tap'
 import { Batch } from '../../../lib/stores/redis/batch.js'
 import { KeyWriter } from '../../../lib/stores/redis/keys.js'
 import { ANSWER_BYTES, TIME_BYTES, packLimit, readNumber, writeNumber } from '../../../lib/stores/redis/packing.js'
-import { limitOf } from '../../fixtures/limits.js'
+import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 
 const a = limitOf({ bucket: 'app/a' })
 const b = limitOf({ bucket: 'app/b', algorithm: 'sliding-window' })
@@ -76,4 +76,48 @@ t.test('a call that fails leaves every check of it without an answer', async (t)
   const answers = [1, 2].map((user) => batch.add([{ limit: a, partition: `user:${user}`, cost: 1 }]))
   batch.fail('deadline')
   t.strictSame(await Promise.all(answers), [{ unavailable: 'deadline' }, { unavailable: 'deadline' }])
+})
+
+t.test('a charge whose limit has a penalty brings its strikes, and the key of its conduct', async (t) => {
+  const penalty = penaltyWith()
+  const penal = limitOf({ bucket: 'app/penal', penalty })
+  const batch = new Batch()
+  batch.add([{ limit: penal, partition: 'user:1', cost: 3, strikes: 5 }, { limit: a, partition: 'user:1', cost: 1, strikes: 9 }])
+  batch.add([{ limit: penal, partition: 'user:2', cost: 1 }, { limit: { ...penal, by: 'global' }, partition: 'global', cost: 1, strikes: 9 }])
+  const { keys: names, args: [, checks] } = batch.pack(keys)
+  t.strictSame(names, [
+    keys.keyOf(penal, 'user:1'), keys.conductKeyOf(penalty, 'user:1'), keys.keyOf(a, 'user:1'),
+    keys.keyOf(penal, 'user:2'), keys.conductKeyOf(penalty, 'user:2'), keys.keyOf(penal, 'global')
+  ])
+  t.strictSame([checks.length, checks.readUInt32BE(10), checks.readUInt16BE(14), checks[23], checks.readUInt32BE(33)], [46, 5, 2, 2, 0])
+})
+
+t.test('a penalty weighs as much as a token bucket', async (t) => {
+  const penal = limitOf({ algorithm: 'sliding-window', penalty: penaltyWith() })
+  const batch = new Batch()
+  batch.add(Array.from({ length: 31 }, () => ({ limit: penal, partition: 'user:1', cost: 1 })))
+  t.equal(batch.isFull, false)
+  batch.add([{ limit: penal, partition: 'user:1', cost: 1 }])
+  t.equal(batch.isFull, true)
+})
+
+t.test('answers of different length are told apart, and a block is told of once a check', async (t) => {
+  const [own, other] = ['app/own', 'app/other'].map((bucket) => limitOf({ bucket, penalty: penaltyWith() }))
+  const batch = new Batch()
+  const answers = [
+    batch.add([{ limit: own, partition: 'user:1', cost: 1 }, { limit: other, partition: 'user:1', cost: 1 }, { limit: own, partition: 'user:2', cost: 1 }]),
+    batch.add([{ limit: a, partition: 'user:3', cost: 1 }])
+  ]
+  const parts: Array<readonly [number, ...number[]]> = [[16 + 32, 0, 0, 7, 7], [16 + 32, 0, 0, 8, 7], [16, 0, 0, 9, 9], [3 + 8, 0, 11, 0, 5]]
+  const packed = Buffer.alloc(TIME_BYTES + parts.length * (ANSWER_BYTES + 7))
+  let at = writeNumber(packed, 1, 0)
+  for (const [state, ...numbers] of parts) {
+    at = packed.writeUInt8(state, at)
+    for (const number of numbers) at = writeNumber(packed, number, at)
+  }
+  batch.answer(packed)
+  const [first, second] = await Promise.all(answers)
+  t.match(first, { granted: false, standings: [{ blockedUs: 7 }, { blockedUs: 7, retryUs: 8 }, { blockedUs: 9 }] })
+  t.strictSame('blocks' in first && first.blocks, [{ partition: 'user:1', blockedUs: 7, began: true }, { partition: 'user:2', blockedUs: 9, began: false }])
+  t.match(second, { granted: true, standings: [{ delayUs: 5, resetUs: 11 }] })
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { KeyWriter } from '../../../lib/stores/redis/keys.js'
-import { limitOf } from '../../fixtures/limits.js'
+import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { holds } from '../../fixtures/property.js'
 
 const keys = new KeyWriter('sluice:')
@@ -48,4 +48,15 @@ t.test('a key is short and printable, whatever the partition', async () => {
     const key = keys.keyOf(limit, partition)
     if (!/^sluice:\{[!-z|~]{1,128}\}:[\w-]{8}$/.test(key)) throw new Error(key)
   })
+})
+
+t.test('how a partition stands under a penalty lies in the slot of its buckets, under a name that no bucket has', async (t) => {
+  const penalty = penaltyWith({ bucket: limit.bucket })
+  for (const partition of ['user:42', '{', 'x'.repeat(10_000)]) {
+    t.equal(hashTag(keys.conductKeyOf(penalty, partition)), hashTag(keys.keyOf(limit, partition)))
+    t.not(keys.conductKeyOf(penalty, partition), keys.keyOf(limit, partition))
+  }
+  t.match(keys.conductKeyOf(penalty, 'user:42'), /^sluice:\{user:42\}![\w-]{8}$/)
+  t.equal(keys.conductKeyOf({ ...penalty, strikes: 9 }, 'user:42'), keys.conductKeyOf(penalty, 'user:42'), 'whatever the rule')
+  t.not(keys.conductKeyOf(penaltyWith({ bucket: 'app/other' }), 'user:42'), keys.conductKeyOf(penalty, 'user:42'))
 })
