@@ -8,7 +8,7 @@ import type { HealthSource } from './observability/health.js'
 import { CallGuard } from './resilience/call-guard.js'
 import { DenyCache } from './resilience/deny-cache.js'
 import { MemoryStore } from './stores/memory/store.js'
-import type { Store } from './stores/store.js'
+import type { Charge, Receipt, Store } from './stores/store.js'
 
 /** The stores of a registration, and what is known of their health. */
 export interface Backend {
@@ -16,6 +16,8 @@ export interface Backend {
   readonly store: Store
   /** Where they are made while the store cannot answer. */
   readonly local: MemoryStore
+  /** The refusal of whom the store is known to block. */
+  knownBlock (charges: readonly Charge[]): Receipt | null
   readonly health: HealthSource
   close (): Promise<void>
 }
@@ -36,6 +38,7 @@ function inMemory (local: MemoryStore): Backend {
   return {
     store: local,
     local,
+    knownBlock: () => null,
     health: { kind: local.kind, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
     close: async () => { local.close() }
   }
@@ -66,6 +69,7 @@ async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimit
   return {
     store,
     local,
+    knownBlock: (charges) => store.knownBlock(charges),
     health: { kind: redis.kind, ping: () => redis.ping(), deadlineMs, breaker: watch.breaker, lastError: () => lastError },
     async close () {
       local.close()

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AddressReader } from './clients/address.js'
 import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
-import type { RouteRateLimit } from './config/schema.js'
-import { decide, limitOnce, type Next, type RequestPath } from './hook.js'
+import type { RouteRateLimit } from './config/policy-schema.js'
+import { decide } from './decide.js'
+import { limitOnce, type Next, type RequestPath } from './hook.js'
 import { healthOf, type Health, type HealthSource } from './observability/health.js'
 import type { PolicyBook } from './policies/book.js'
 import { standingOf, type Decision, type LimitStanding } from './policies/decision.js'
@@ -41,7 +42,7 @@ export interface RateLimitDecorator {
   check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null>
   /**
    * Where a partition stands with every limit, without charging it.
-   * `partition`: `ip:` with any address of the client, `key:` with a generated key, or `global`.
+   * `partition`: `ip:` with any address of the client, `user:` with an id, `key:` with a generated key, or `global`.
    *
    * Rejects with FST_SLUICE_BAD_OPTION when it is none of these.
    */
@@ -93,7 +94,7 @@ export function buildDecorator ({ path, book, addresses, isEnabled, health }: De
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
     const policy = policyFor(options, 'rateLimit.check')
-    return isEnabled ? await decide(path, policy, request) : null
+    return isEnabled ? await decide(path, policy, request, false) : null
   }
 
   async function peek (text: string): Promise<PartitionStanding[]> {
@@ -113,7 +114,9 @@ export function buildDecorator ({ path, book, addresses, isEnabled, health }: De
 function charges ({ by }: Limit, partition: string): boolean {
   switch (by) {
     case 'global': return partition === GLOBAL_PARTITION
-    case 'ip': return partition !== GLOBAL_PARTITION && !partition.startsWith('key')
+    // Of a user's limit too: it charges the address of whoever is none.
+    case 'ip': return partition !== GLOBAL_PARTITION && !/^(?:key|user)[:#]/.test(partition)
+    case 'user': return partition !== GLOBAL_PARTITION && !/^key[:#]/.test(partition)
     case 'client': return partition !== GLOBAL_PARTITION
     default: return by satisfies never
   }

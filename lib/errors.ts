@@ -46,5 +46,6 @@ export const warnings = {
   trustsProxyCount: 'FST_SLUICE_WARN_TRUST_PROXY_NUMBER',
   untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
   memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
-  lateHook: 'FST_SLUICE_WARN_LATE_HOOK'
+  lateHook: 'FST_SLUICE_WARN_LATE_HOOK',
+  unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER'
 } as const

@@ -3,11 +3,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, Ro
 import fp from 'fastify-plugin'
 import { buildBackend, retryUnavailableSeconds } from './backend.js'
 import { AddressReader } from './clients/address.js'
+import { Exemptions } from './clients/exemptions.js'
+import { TrustedProxies } from './clients/forwarded.js'
 import { Identifier } from './clients/identify.js'
 import { warnAboutProxies } from './clients/proxy-warnings.js'
+import { TierNames } from './clients/tiers.js'
+import { checkTokenSupport, tokenOptionsOf } from './clients/token.js'
 import { systemClock, type Clock } from './clock.js'
 import { checkBackendOptions } from './config/backend-options.js'
 import { checkOptions } from './config/check.js'
+import { checkIdentityOptions } from './config/identity-schema.js'
 import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { buildDecorator } from './decorator.js'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
@@ -17,9 +22,15 @@ import { FaultLog } from './observability/fault-log.js'
 import { PolicyBook } from './policies/book.js'
 import type { Decision } from './policies/decision.js'
 import type { Phase } from './policies/policy.js'
-import { RouteTable } from './policies/route-table.js'
+import { routingOf } from './policies/request-path.js'
+import { policiesOf, policyIn, RouteTable } from './policies/route-table.js'
 import { addScopeHook, appendRouteHook } from './phases.js'
 import { headerWriter } from './response/headers.js'
+import { WaitingRoom } from './throttle/waiting-room.js'
+import { TokenFailures } from './token-failures.js'
+
+const DEFAULT_TIER = 'standard'
+const MAX_FAILURES = 100
 
 /** Build the plugin over a clock; tests bring their own. */
 export function buildRateLimitPlugin (clock: Clock) {
@@ -28,19 +39,28 @@ export function buildRateLimitPlugin (clock: Clock) {
     const { prefix, logLevel, logSerializers, ...options } = given
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
     checkBackendOptions(options)
+    checkIdentityOptions(options, 'rateLimit')
     refuseSecondRegistration(fastify)
 
     const name = options.name ?? nameOf(fastify)
     if (options.redis !== undefined) claimName(fastify, name)
-    const book = new PolicyBook(name, options)
+    const tiers = new TierNames(options.identify?.defaultTier ?? DEFAULT_TIER)
+    const book = new PolicyBook(name, options, routingOf(fastify), (tier) => tiers.add(tier))
     const routes = new RouteTable(book)
     const addresses = new AddressReader(options.ipv6Subnet ?? 56)
     const faults = new FaultLog(fastify.log, clock)
+    const failures = tokenOptionsOf(options.identify) === null ? null : new TokenFailures(clock, options.identify?.maxFailures ?? MAX_FAILURES)
+    const proxies = options.trustedProxies === undefined ? null : new TrustedProxies(options.trustedProxies, 'rateLimit.trustedProxies')
+    const room = new WaitingRoom(clock)
     const backend = await buildBackend(options, clock, fastify.log, faults)
     const path: RequestPath = {
-      identifier: new Identifier(addresses, faults, warnAboutProxies(fastify)),
+      identifier: new Identifier(addresses, faults, warnAboutProxies(fastify, options.trustedProxies), { identify: options.identify, failures, proxies }),
+      exemptions: options.exempt === undefined ? null : new Exemptions(options.exempt, 'rateLimit.exempt', faults),
+      tiers,
       store: backend.store,
       local: backend.local,
+      knownBlock: (charges) => backend.knownBlock(charges),
+      room,
       retryUnavailableSeconds: retryUnavailableSeconds(options),
       writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
       faults
@@ -52,7 +72,16 @@ export function buildRateLimitPlugin (clock: Clock) {
     fastify.decorate('rateLimit', decorator)
     // A scope inside another registration's has it already.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
-    fastify.addHook('onClose', async () => { await backend.close() })
+    fastify.addHook('onReady', async () => {
+      checkTokenSupport(fastify, options.identify)
+      if (book.exempted.length > 0) fastify.log.info({ routes: book.exempted }, 'rate limit: routes that are exempt')
+    })
+    // Before the server waits for its connections: those of requests that are held would keep it.
+    fastify.addHook('preClose', async () => { room.close() })
+    fastify.addHook('onClose', async () => {
+      failures?.close()
+      await backend.close()
+    })
 
     /** Whether this registration is the innermost one around a scope: that one decides. */
     function isOurs (scope: FastifyInstance): boolean {
@@ -61,16 +90,20 @@ export function buildRateLimitPlugin (clock: Clock) {
 
     fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
       if (!isOurs(this)) return
-      const policy = routes.declare(route)
-      if (!isEnabled || policy === null || policy.hook === 'onRequest') return
-      appendRouteHook(route, policy.hook, function rateLimit (request, reply, next) {
-        // The route's scope may have got a registration of its own since.
-        if (isOurs(request.server)) limitOnce(path, policy, request, reply, next)
-        else next()
-      })
+      const declared = routes.declare(route)
+      if (!isEnabled) return
+      for (const phase of new Set(policiesOf(declared).map(({ hook }) => hook))) {
+        if (phase === 'onRequest') continue
+        appendRouteHook(route, phase, function rateLimit (request, reply, next) {
+          // The route's scope may have got a registration of its own since.
+          const policy = isOurs(request.server) ? policyIn(phase, declared, request) : null
+          if (policy === null) next()
+          else limitOnce(path, policy, request, reply, next)
+        })
+      }
     })
 
-    mountHealthRoute(fastify, options.health, backend.health)
+    mountHealthRoute(fastify, options.health, backend.health, proxies, path.identifier)
     if (!isEnabled) return
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
     if (book.base.hook !== 'onRequest') addScopeHook(fastify, book.base.hook, limitAt(book.base.hook))

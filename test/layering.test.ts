@@ -19,12 +19,13 @@ const ROOMS: Readonly<Record<string, Row>> = {
   algorithms: { values: [], types: [] }, // pure functions: not even a clock
   clock: { values: [], types: [] },
   errors: { values: [], types: ['policies'] }, // a refusal's error carries its decision
-  config: { values: ['errors'], types: ['policies', 'stores'] }, // callbacks in the options receive a decision; redis is a store's target
+  config: { values: ['errors'], types: ['clients', 'policies', 'stores'] }, // callbacks in the options receive clients and decisions; redis is a store's target
   stores: { values: ['algorithms', 'errors'], types: ['clock'] },
   resilience: { values: ['errors', 'stores'], types: ['clock', 'observability'] }, // wraps the contract of stores
   clients: { values: ['config', 'errors'], types: PLAIN_TYPES },
   // Compiling validates, converts units, and words what every response of the policy will say.
   policies: { values: ['algorithms', 'config', 'errors', 'response'], types: PLAIN_TYPES },
+  throttle: { values: [], types: ['clock'] }, // holds requests; knows neither policies nor Fastify
   response: { values: ['errors'], types: PLAIN_TYPES },
   observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] }
 }
@@ -43,7 +44,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 // fastify is a peer: its types are free for all but these, its code is nobody's.
-const KNOW_NO_FASTIFY = ['algorithms', 'stores', 'clock']
+const KNOW_NO_FASTIFY = ['algorithms', 'stores', 'throttle', 'clock']
 
 interface Import {
   readonly from: string

@@ -26,6 +26,32 @@ describe('register', () => {
   })
 })
 
+describe('who is asking', () => {
+  test('takes identities, tiers and rules', () => {
+    expect(app.register).type.toBeCallableWith(rateLimitPlugin, {
+      identify: { jwt: { userClaim: 'app.id', tierClaim: 'app.plan' }, custom: async (request: FastifyRequest) => ({ id: String(request.headers['x-api-key']), tier: 'premium' }) },
+      trustedProxies: ['10.0.0.0/8', 'loopback'],
+      exempt: { ips: ['192.0.2.0/24'], users: ['7'], routes: ['/internal/*'], when: () => false },
+      tiers: { premium: { max: 1000, timeWindow: '1 minute' }, internal: false as const },
+      rules: [{ name: 'reports', match: '/api/*/reports', methods: ['GET'], override: true, max: 5, timeWindow: '1 minute' }]
+    })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ rules: [{ name: 'nameless' }] })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ tiers: { internal: true } })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ identify: { custom: () => 'nobody' } })
+  })
+
+  test('limits may be worked out for each request', () => {
+    app.get('/plan', { config: { rateLimit: { max: (_request, client) => client.tier === 'premium' ? 100 : 10, timeWindow: () => '1 minute' } } }, async () => 'hello')
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ max: async () => 5 })
+  })
+
+  test('requests may be held, refunded and punished', () => {
+    app.get('/held', { config: { rateLimit: { throttle: { maxDelay: '2s' }, penalty: { strikes: 3 }, refundOn: ['2xx', 304] } } }, async () => 'hello')
+    app.get('/not', { config: { rateLimit: { throttle: false, penalty: false } } }, async () => 'hello')
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ throttle: true })
+  })
+})
+
 describe('config.rateLimit', () => {
   test('takes limits, costs and false', () => {
     app.get('/', { config: { rateLimit: { max: 5, timeWindow: '10s' } } }, async () => 'hello')
@@ -61,7 +87,7 @@ describe('config.rateLimit', () => {
           keyGenerator: async (request) => request.ip,
           onExceeded: (request, decision) => {
             expect(request).type.toBe<FastifyRequest>()
-            expect(decision.outcome).type.toBe<'allowed' | 'rejected' | 'unavailable'>()
+            expect(decision.outcome).type.toBe<'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' | 'unavailable'>()
           },
           errorResponseBuilder: (_request, decision) => ({ wait: decision.retryAfterMs })
         }
@@ -113,7 +139,8 @@ describe('the types of options', () => {
   test('know each key', () => {
     expect<keyof RouteRateLimit>().type.toBe<
       'max' | 'timeWindow' | 'limits' | 'algorithm' | 'burst' | 'by' | 'cost' | 'groupId' | 'mode' | 'hook' |
-      'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'failureMode'
+      'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'failureMode' |
+      'tiers' | 'refundOn' | 'throttle' | 'penalty'
     >()
   })
 })

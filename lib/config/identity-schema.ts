@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import { cidrsOf } from './network-list.js'
+import { Callback, Count, Duration, Name } from './notation.js'
 
 /*
  * The options that say who is asking, who is believed about it, and who is not limited at all.
@@ -19,10 +20,6 @@ export interface Identity {
 /** What `identify.custom` is. */
 export type CustomIdentify = (request: FastifyRequest) => Identity | null | undefined | PromiseLike<Identity | null | undefined>
 
-function Callback<F> (notes: SchemaOptions) {
-  return Type.Unsafe<F>(Type.Function([], Type.Any(), { ...notes, expected: 'a function' }))
-}
-
 const ClaimPath = (notes: SchemaOptions) => Type.String({ ...notes, minLength: 1, maxLength: 256, expected: 'the name of a claim, 1 to 256 characters' })
 
 const TokenSchema = Type.Object({
@@ -38,16 +35,16 @@ export const IdentifySchema = Type.Object({
     default: false, expected: 'true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }', description: 'Users by a token that @fastify/jwt has verified. A request whose token is missing, invalid or without a user counts by its address.'
   })),
   custom: Type.Optional(Callback<CustomIdentify>({
-    description: 'Names the user by an API key, a session, and the like: `{ id, tier? }`. `null` passes on to the token, and then to the key or address. A failure does so too, and is logged.'
+    expected: 'a function', description: 'Names the user by an API key, a session, and the like: `{ id, tier? }`. `null` passes on to the token, and then to the key or address. A failure does so too, and is logged.'
   })),
-  defaultTier: Type.Optional(Type.String({
-    pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', default: 'standard', expected: 'a name of letters, digits, ".", "_" and "-", at most 64', description: 'The tier of users who come without one. Whoever is no user has the tier `anonymous`.'
+  defaultTier: Type.Optional(Name({
+    default: 'standard', description: 'The tier of users who come without one, or with one that has no limits here. Whoever is no user has the tier `anonymous`.'
   })),
-  deadline: Type.Optional(Type.Union([Type.Number(), Type.String()], {
-    default: '1s', expected: DURATION_EXPECTED, description: 'How long it may take to find out who is asking, at most a minute. Then the next way to tell is used, in the end the address, and it is logged.'
+  deadline: Type.Optional(Duration({
+    default: '1s', description: 'How long it may take to find out who is asking, at most a minute. Then the next way to tell is used, in the end the address, and it is logged.'
   })),
-  maxFailures: Type.Optional(Type.Integer({
-    minimum: 1, maximum: 1_000_000, default: 100, expected: 'an integer from 1 to 1000000', description: 'Tokens of one address that may fail, or be in verification at once, per minute. Past it its tokens are not verified, and count by the address.'
+  maxFailures: Type.Optional(Count(1, 1_000_000, {
+    default: 100, description: 'Tokens of one address that may fail, or be in verification at once, per minute. Past it its tokens are not verified, and count by the address.'
   }))
 }, { additionalProperties: false, expected: 'an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }', description: 'Who is asking: the user that `custom` or a verified token names, else the generated key, else the address.' })
 
@@ -62,7 +59,7 @@ export const ExemptSchema = Type.Object({
   users: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { expected: 'an array of user ids', description: 'Users by their id, as it was identified.' })),
   routes: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { expected: 'an array of route patterns', description: 'Routes that are not limited, in place of health checks, metrics and documentation.' })),
   when: Type.Optional(Callback<(request: FastifyRequest) => boolean>({
-    description: 'Whether a request is exempt: `true` in the same turn. Anything else, or a failure, is not, and is logged unless it is `false`.'
+    expected: 'a function', description: 'Whether a request is exempt: `true` in the same turn. Anything else, or a failure, is not, and is logged unless it is `false`.'
   }))
 }, { additionalProperties: false, expected: 'an object: { ips?, users?, routes?, when? }', description: 'Requests that are neither counted nor refused.' })
 

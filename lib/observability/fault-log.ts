@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../clock.js'
 
 /** What of the application's own can fail while a request is limited. */
-export type FaultSource = 'address' | 'keyGenerator' | 'cost' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'config' | 'store'
+export type FaultSource = 'address' | 'identify' | 'exempt' | 'keyGenerator' | 'cost' | 'limit' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store'
 
 const INTERVAL_US = 60_000_000
 

@@ -1,18 +1,24 @@
 import { badOption, checkOptions } from '../config/check.js'
-import { RouteRateLimitSchema, type RateLimitOptions, type RouteRateLimit } from '../config/schema.js'
-import { FST_SLUICE_TOO_MANY_GROUPS, FST_SLUICE_UNEQUAL_LIMITS } from '../errors.js'
+import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../config/policy-schema.js'
+import type { RateLimitOptions } from '../config/schema.js'
+import { FST_SLUICE_CONTRADICTION, FST_SLUICE_TOO_MANY_GROUPS, FST_SLUICE_UNEQUAL_LIMITS } from '../errors.js'
 import type { Limit } from '../stores/store.js'
 import { compilePolicy, limitsInWords } from './compile.js'
-import { builtInDraft, hasLimitFields, layPolicy, type PolicyDraft } from './draft.js'
+import { builtInDraft, layPolicy, type PolicyDraft } from './draft.js'
+import { exemptRoutes } from './exempt-routes.js'
+import { hasLimitFields } from './limit-draft.js'
 import type { Policy } from './policy.js'
+import type { RequestTarget, Routing } from './request-path.js'
+import { methodsOf, RouteNames, type Route } from './route-names.js'
+import { RuleSet, type Rule } from './rule-set.js'
 
-/** What is known of a route when it is declared. */
-export interface Route {
-  readonly method: string | readonly string[]
-  readonly url: string
-  readonly constraints: Readonly<Record<string, unknown>> | undefined
-  /** `config.rateLimit` as the user wrote it. */
-  readonly rateLimit: unknown
+/** What a route does: a policy or nothing, or a matter of each request, whose path may be a rule's. */
+export type RoutePolicy =
+  | { readonly kind: 'fixed', readonly policy: Policy | null }
+  | { readonly kind: 'by-request', readonly policies: readonly Policy[], readonly pick: (request: RequestTarget) => Policy | null }
+
+interface PolicyRule extends Rule {
+  readonly policy: Policy
 }
 
 /** More scopes than any application names; reached, somebody puts a client's id into `groupId`. */
@@ -20,30 +26,39 @@ const MOST_GROUPS = 10_000
 
 /** The current set of policies of one registration. Routes look theirs up once, when they are declared. */
 export class PolicyBook {
-  /** For unknown URLs, and for routes without limits of their own; `null` where `global` is false. */
+  /** For routes without limits of their own; `null` where `global` is false. */
   readonly fallback: Policy | null
   /** The policy of the registration itself, whether or not it is global. */
   readonly base: Policy
 
   readonly #registration: string
+  readonly #onTier: (name: string) => void
   readonly #draft: PolicyDraft
-  readonly #limitsOfScope = new Map<string, string>()
-  readonly #buckets = new Map<string, { readonly limit: Limit, readonly scope: string }>()
-  /** What GET is declared together with, by URL and constraints. */
-  readonly #methodsWithGet = new Map<string, string>()
+  readonly #rules: RuleSet<PolicyRule>
+  readonly #isExempt: (methods: readonly string[], url: string) => boolean
+  readonly #routeNames = new RouteNames()
+  readonly #wordsOfScope = new Map<string, string>()
+  readonly #buckets = new Map<string, { readonly limit: () => Limit, readonly scope: string }>()
+  readonly #exempted: string[] = []
   #groups = 0
 
-  /** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
-  constructor (registration: string, options: RateLimitOptions) {
+  /**
+   * `onTier` hears of each tier that has limits of its own, also from routes that are declared later.
+   * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION.
+   */
+  constructor (registration: string, options: RateLimitOptions, routing: Routing, onTier: (name: string) => void) {
     this.#registration = registration
+    this.#onTier = onTier
     this.#draft = layPolicy(builtInDraft, policyOptionsOf(options), 'default', 'rateLimit')
     this.base = this.#compile(this.#draft, 'rateLimit')
     this.fallback = options.global === false ? null : this.base
+    this.#rules = new RuleSet(this.#compileRules(options.rules ?? []), routing)
+    this.#isExempt = exemptRoutes(options.exempt?.routes, routing)
   }
 
   /** Every limit of every policy, each set of buckets once. */
   limits (): Limit[] {
-    return Array.from(this.#buckets.values(), ({ limit }) => limit)
+    return Array.from(this.#buckets.values(), ({ limit }) => limit())
   }
 
   /** The scope that a limit of `limits()` belongs to. */
@@ -51,17 +66,29 @@ export class PolicyBook {
     return this.#buckets.get(limit.bucket)?.scope ?? ''
   }
 
-  /** The policy of a route, or `null` when it is not limited. Throws what wrong options throw. */
-  policyOf (route: Route): Policy | null {
-    const { rateLimit } = route
-    if (rateLimit === undefined) return this.fallback
-    if (rateLimit === false) return null
-    const place = `${methodsOf(route).join(',')} ${route.url} config.rateLimit`
-    if (typeof rateLimit !== 'object' || rateLimit === null || Array.isArray(rateLimit)) {
-      throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
+  /** Routes that were found exempt because of what they are, in words. */
+  get exempted (): readonly string[] {
+    return this.#exempted
+  }
+
+  /** What a route does. Throws what wrong options throw. */
+  policyOf (route: Route): RoutePolicy {
+    const methods = methodsOf(route)
+    const own = this.#ownPolicy(route)
+    const resolution = this.#rules.forRoute(methods, route.url, route.rateLimit !== undefined)
+    if (resolution.kind === 'fixed') return { kind: 'fixed', policy: resolution.rule?.policy ?? this.#withoutRule(route, methods, own) }
+    const otherwise = this.#withoutRule(route, methods, own)
+    const policies = resolution.rules.map(({ policy }) => policy)
+    return {
+      kind: 'by-request',
+      policies: otherwise === null ? policies : [...policies, otherwise],
+      pick: (request) => resolution.pick(request)?.policy ?? otherwise
     }
-    checkOptions(RouteRateLimitSchema, rateLimit, place)
-    return this.#compile(layPolicy(this.#draft, rateLimit, `route:${this.#identityOf(route)}`, place), place)
+  }
+
+  /** What a request to an unknown URL is counted under. */
+  policyOfUnknown (request: RequestTarget): Policy | null {
+    return this.#rules.forUnknown(request)?.policy ?? this.fallback
   }
 
   /**
@@ -70,55 +97,73 @@ export class PolicyBook {
    */
   policyFor (options: RouteRateLimit, place: string): Policy {
     checkOptions(RouteRateLimitSchema, options, place)
-    if (hasLimitFields(options) && options.groupId === undefined) {
+    if ((hasLimitFields(options) || options.tiers !== undefined) && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
     return this.#compile(layPolicy(this.#draft, options, 'default', place), place)
   }
 
-  /** Two routes of one URL that differ by host or version are two scopes; HEAD is in the scope that GET is in. */
-  #identityOf (route: Route): string {
-    const where = placeOf(route.url, route)
-    if (route.method !== 'HEAD') {
-      const methods = methodsOf(route)
-      if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
-      return `${methods.join(',')} ${where}`
+  #ownPolicy (route: Route): Policy | null {
+    const { rateLimit } = route
+    if (rateLimit === undefined || rateLimit === false) return null
+    const place = `${methodsOf(route).join(',')} ${route.url} config.rateLimit`
+    if (typeof rateLimit !== 'object' || rateLimit === null || Array.isArray(rateLimit)) {
+      throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
     }
-    // Below a prefix, Fastify declares GET without its trailing slash and HEAD both ways.
-    const twin = [where, placeOf(route.url.replace(/\/$/, ''), route)].find((place) => this.#methodsWithGet.has(place)) ?? where
-    return `${this.#methodsWithGet.get(twin) ?? 'GET'} ${twin}`
+    checkOptions(RouteRateLimitSchema, rateLimit, place)
+    return this.#compile(layPolicy(this.#draft, rateLimit, `route:${this.#routeNames.nameOf(route)}`, place), place)
+  }
+
+  /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
+  #withoutRule (route: Route, methods: readonly string[], own: Policy | null): Policy | null {
+    if (route.rateLimit !== undefined) return own
+    if (this.fallback === null || !this.#isExempt(methods, route.url)) return this.fallback
+    this.#exempted.push(`${methods.join(',')} ${route.url}`)
+    return null
+  }
+
+  #compileRules (rules: readonly RuleOptions[]): PolicyRule[] {
+    const places = new Map<string, string>()
+    return rules.map(({ name, match, methods, override, ...options }, index) => {
+      const place = `rateLimit.rules[${index}]`
+      const twin = places.get(name)
+      if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.name`, `${twin} has the name "${name}" already`)
+      places.set(name, place)
+      return { name, match, methods, override, policy: this.#compile(layPolicy(this.#draft, options, `rule:${name}`, place), place) }
+    })
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {
     const policy = compilePolicy(this.#registration, draft, place)
-    const words = limitsInWords(policy.limits)
-    const known = this.#limitsOfScope.get(policy.scope)
-    if (known === undefined) {
-      if (policy.scope.startsWith('group:') && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
-      this.#limitsOfScope.set(policy.scope, words)
-    } else if (known !== words) {
-      throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${policy.scope} has the limits ${known} already`, words)
+    this.#enter(policy, '', place)
+    for (const [name, tier] of policy.tiers ?? []) {
+      this.#onTier(name)
+      if (tier !== null) this.#enter(tier, ` of tier ${name}`, place)
     }
-    for (const limit of policy.limits) this.#buckets.set(limit.bucket, { limit, scope: policy.scope })
     return policy
+  }
+
+  /** Those who share buckets must agree on their limits. */
+  #enter (policy: Policy, tierInWords: string, place: string): void {
+    const scope = policy.scope + tierInWords
+    const words = limitsInWords(policy)
+    const known = this.#wordsOfScope.get(scope)
+    if (known === undefined) {
+      if (scope.startsWith('group:') && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
+      this.#wordsOfScope.set(scope, words)
+    } else if (known !== words) {
+      throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${scope} has the limits ${known} already`, words)
+    }
+    policy.limits.forEach((limit, index) => {
+      const maker = policy.makers?.[index] ?? null
+      this.#buckets.set(limit.bucket, { limit: maker === null ? () => limit : () => maker.latest, scope: policy.scope })
+    })
   }
 }
 
 function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {
   const {
-    name, global, enabled, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, headers, ...policy
+    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, headers, ...policy
   } = options
   return policy
-}
-
-/** HEAD counts as GET: the two share one bucket. */
-function methodsOf (route: Route): string[] {
-  const methods = typeof route.method === 'string' ? [route.method] : route.method
-  return [...new Set(methods.map((method) => method === 'HEAD' ? 'GET' : method))].sort()
-}
-
-function placeOf (url: string, { constraints = {} }: Route): string {
-  const conditions = Object.entries(constraints).sort(([a], [b]) => a < b ? -1 : 1)
-    .map(([name, value]) => `${name}=${String(value)}`)
-  return `${url}${conditions.length === 0 ? '' : ` ${JSON.stringify(conditions)}`}`
 }

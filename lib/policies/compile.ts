@@ -1,44 +1,113 @@
-import { isExact, quotaOf } from '../algorithms/quota.js'
+import { isExactPenalty } from '../algorithms/penalty.js'
+import { isExact, quotaOf, withPatience } from '../algorithms/quota.js'
 import { badOption } from '../config/check.js'
-import { FST_SLUICE_BAD_OPTION } from '../errors.js'
+import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
+import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { policyField } from '../response/policy-field.js'
-import type { Limit } from '../stores/store.js'
-import type { LimitDraft, PolicyDraft } from './draft.js'
+import type { Limit, Penalty } from '../stores/store.js'
+import type { PolicyDraft, TierDraft } from './draft.js'
+import { builtInLimit, type LimitDraft } from './limit-draft.js'
+import { LimitMaker, type CompileNumbers, type LimitPair } from './limit-maker.js'
 import type { Policy } from './policy.js'
+import { parseStatuses, type StatusSet } from './status-set.js'
+
+const MAX_DELAY = '2s'
+const MAX_QUEUED = 1000
+const MAX_QUEUED_PER_CLIENT = 100
+const STRIKES = 5
+const WITHIN = '10 minutes'
+const COOLDOWN = '1 minute'
+const FACTOR = 2
+const MAX_COOLDOWN = '1 hour'
+
+/** What is the same for a policy and its tiers. */
+interface Frame {
+  readonly registration: string
+  readonly place: string
+  readonly penalty: Penalty | null
+  /** How long a request may be held, microseconds; 0: not at all. */
+  readonly patienceUs: number
+}
 
 /**
- * Prepare a policy for the request's path.
+ * Prepare a policy, and those of its tiers, for the request's path.
  *
- * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53, and where the static cost could never be granted.
+ * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53 and where the static cost could never be
+ * granted, and FST_SLUICE_CONTRADICTION where a limit that is no token bucket would be throttled.
  */
 export function compilePolicy (registration: string, draft: PolicyDraft, place: string): Policy {
-  const limits = draft.limits.map((limit) => compileLimit(registration, draft.scope, limit))
-  const { cost, hook, failureMode, keyGenerator, errorResponseBuilder, onExceeding, onExceeded } = draft.options
-  if (typeof cost === 'number') checkCost(cost, limits, place)
-  return {
-    scope: draft.scope,
-    limits,
-    isEnforced: limits.some((limit) => limit.mode === 'enforce'),
+  const { cost, hook, failureMode, refundOn, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
+  const frame: Frame = {
+    registration,
+    place,
+    penalty: compilePenalty(registration, draft, place),
+    patienceUs: throttle === false ? 0 : 1000 * durationOf(throttle.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
+  }
+  const shared = {
+    throttle: throttle === false ? null : { maxQueued: throttle.maxQueued ?? MAX_QUEUED, maxQueuedPerClient: throttle.maxQueuedPerClient ?? MAX_QUEUED_PER_CLIENT },
     cost,
+    refundOn: refundOn === undefined ? null : compileStatuses(refundOn, place),
     hook,
     failureMode,
     keyGenerator: keyGenerator ?? null,
     errorResponseBuilder: errorResponseBuilder ?? null,
     onExceeding: onExceeding ?? null,
     onExceeded: onExceeded ?? null,
-    policyField: policyField(limits)
+    onBlocked: onBlocked ?? null
+  }
+  const tiers = new Map<string, Policy | null>()
+  const policy: Policy = {
+    ...shared, ...compileLimits(frame, draft, null, cost), tiers: draft.tiers.size === 0 ? null : tiers, parent: null
+  }
+  for (const [name, tier] of draft.tiers) {
+    tiers.set(name, tier === null ? null : { ...shared, ...compileLimits(frame, tier, name, cost), tiers: null, parent: policy })
+  }
+  return policy
+}
+
+function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier: string | null, cost: Policy['cost']) {
+  const compiled = drafts.map((draft) => compileLimit(frame, scope, tier, draft))
+  const limits = compiled.map(({ pair }) => pair.prompt)
+  const isMade = compiled.some(({ maker }) => maker !== null)
+  if (typeof cost === 'number' && !isMade) checkCost(cost, limits, frame.place)
+  return {
+    scope,
+    limits,
+    patientLimits: frame.patienceUs === 0 ? null : compiled.map(({ pair }) => pair.patient),
+    makers: isMade ? compiled.map(({ maker }) => maker) : null,
+    isEnforced: limits.some((limit) => limit.mode === 'enforce'),
+    policyField: isMade ? null : policyField(limits)
   }
 }
 
-function compileLimit (registration: string, scope: string, draft: LimitDraft): Limit {
-  const quota = quotaOf(draft.algorithm, draft.max, draft.windowMs * 1000, draft.burst ?? draft.max)
-  if (!isExact(quota)) {
-    throw new FST_SLUICE_BAD_OPTION(`${draft.place}.max`, 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)', `${draft.max} per ${draft.windowMs} ms`)
+function compileLimit (frame: Frame, scope: string, tier: string | null, draft: LimitDraft): { pair: LimitPair, maker: LimitMaker | null } {
+  const { algorithm, max, windowMs, mode } = draft
+  if (frame.patienceUs > 0 && algorithm !== 'token-bucket' && mode === 'enforce') {
+    throw new FST_SLUICE_CONTRADICTION(`${frame.place}.throttle`, `needs token buckets, and the limit "${draft.name}" is a ${algorithm}; or set throttle: false`)
   }
-  const identity = [registration, scope, draft.name]
+  const identity = [frame.registration, scope, draft.name]
+  if (tier !== null) identity.push('tier', tier)
   // A limit on trial must not touch the buckets of the enforced limit that bears its name.
-  if (draft.mode === 'shadow') identity.push('shadow')
-  return { ...quota, name: draft.name, bucket: JSON.stringify(identity), by: draft.by, mode: draft.mode, penalty: null }
+  if (mode === 'shadow') identity.push('shadow')
+  const bucket = JSON.stringify(identity)
+  const compile: CompileNumbers = (units, ms) => {
+    const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, mode === 'enforce' ? frame.patienceUs : 0)
+    if (!isExact(quota)) return null
+    const patient = { ...quota, name: draft.name, bucket, by: draft.by, mode, penalty: frame.penalty }
+    return { prompt: withPatience<Limit>(patient, 0), patient }
+  }
+  const isMade = typeof max === 'function' || typeof windowMs === 'function'
+  const [units, ms] = [typeof max === 'number' ? max : numberOf(builtInLimit.max), typeof windowMs === 'number' ? windowMs : numberOf(builtInLimit.windowMs)]
+  const pair = compile(units, ms)
+  if (pair === null) {
+    throw new FST_SLUICE_BAD_OPTION(`${draft.place}.max`, 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)', `${units} per ${ms} ms`)
+  }
+  return { pair, maker: isMade ? new LimitMaker(draft, pair, compile) : null }
+}
+
+/** What stands in for a number that only a request tells. */
+function numberOf (value: LimitDraft['max'] | LimitDraft['windowMs']): number {
+  return typeof value === 'number' ? value : 0
 }
 
 function checkCost (cost: number, limits: readonly Limit[], place: string): void {
@@ -49,11 +118,46 @@ function checkCost (cost: number, limits: readonly Limit[], place: string): void
   }
 }
 
+/** The strikes of a policy's tiers count together. */
+function compilePenalty (registration: string, { scope, options: { penalty = false } }: PolicyDraft, place: string): Penalty | null {
+  if (penalty === false) return null
+  const timeOf = (field: 'within' | 'cooldown' | 'maxCooldown', builtIn: string) => 1000 * durationOf(penalty[field] ?? builtIn, `${place}.penalty.${field}`)
+  const cooldownUs = timeOf('cooldown', COOLDOWN)
+  const compiled: Penalty = {
+    // No limit's name: a penalty must not be taken for the bucket of a limit that is called so.
+    bucket: JSON.stringify([registration, scope, null, 'penalty']),
+    strikes: penalty.strikes ?? STRIKES,
+    withinUs: timeOf('within', WITHIN),
+    cooldownUs,
+    factor: penalty.factor ?? FACTOR,
+    // A cooldown that is longer by itself means itself.
+    maxCooldownUs: penalty.maxCooldown === undefined ? Math.max(cooldownUs, timeOf('maxCooldown', MAX_COOLDOWN)) : timeOf('maxCooldown', MAX_COOLDOWN)
+  }
+  if (compiled.maxCooldownUs < cooldownUs) throw new FST_SLUICE_CONTRADICTION(`${place}.penalty.maxCooldown`, 'is shorter than the first cooldown')
+  if (!isExactPenalty(compiled)) throw badOption(`${place}.penalty`, 'times below 35 years', penalty)
+  return compiled
+}
+
+function compileStatuses (entries: ReadonlyArray<string | number>, place: string): StatusSet | null {
+  const statuses = parseStatuses(entries)
+  if ('wrongAt' in statuses) throw badOption(`${place}.refundOn[${statuses.wrongAt}]`, statuses.expected, statuses.value)
+  return statuses.isEmpty ? null : statuses
+}
+
+function durationOf (value: number | string, place: string): number {
+  const ms = durationMs(value)
+  if (ms === null) throw badOption(place, DURATION_EXPECTED, value)
+  return ms
+}
+
 /** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */
-export function limitsInWords (limits: readonly Limit[]): string {
-  return limits.map((limit) => {
+export function limitsInWords ({ limits, makers }: Policy): string {
+  return limits.map((limit, index) => {
+    const numbers = (makers?.[index] ?? null) === null ? `${limit.max} per ${limit.windowUs / 1000} ms` : 'by function'
     const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
     const by = limit.by === 'client' ? '' : ` by ${limit.by}`
-    return `"${limit.name}" ${limit.max} per ${limit.windowUs / 1000} ms${burst} (${limit.algorithm}${by})`
+    // A line that is longer than a window must not be cut by those who do not wait in it.
+    const line = limit.ceilingUs === quotaOf(limit.algorithm, limit.max, limit.windowUs, limit.capacity).ceilingUs ? '' : ' with a throttle beyond its timeWindow'
+    return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${line}`
   }).join(', ')
 }

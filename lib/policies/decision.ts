@@ -4,7 +4,7 @@ import type { Receipt, Standing, Store } from '../stores/store.js'
 import type { Policy } from './policy.js'
 
 /** What became of a request. */
-export type Outcome = 'allowed' | 'rejected' | 'unavailable'
+export type Outcome = 'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' | 'unavailable'
 
 /** Where one limit stands after the request, as users see it. */
 export interface LimitStanding {
@@ -21,8 +21,13 @@ export interface LimitStanding {
   readonly isExceeded: boolean
 }
 
+/** The policy that a decision was made under: that of the client's tier, where it has one of its own. */
+export let policyOf: (decision: Decision) => Policy
+
 /** The answer for a request: `request.rateLimit`. */
 export class Decision {
+  static { policyOf = (decision) => decision.#policy }
+
   readonly outcome: Outcome
   /** Who was charged. */
   readonly client: Client
@@ -32,8 +37,10 @@ export class Decision {
   readonly limit: number
   /** Whole units that could still be taken. */
   readonly remaining: number
-  /** Milliseconds, rounded up, until nothing is used any more. */
+  /** Milliseconds, rounded up, until nothing is used any more; for a delayed request, from the end of its delay. */
   readonly resetAfterMs: number
+  /** How long the request is held until it is due, microseconds; 0 unless it is delayed. */
+  readonly delayUs: number
   /** Milliseconds, rounded up, after which the same request is granted; 0 when it was, `'never'` where no wait helps. */
   readonly retryAfterMs: number | 'never'
 
@@ -43,29 +50,40 @@ export class Decision {
   readonly #earlier: Decision | null
   #refunded = 0
 
-  /** `receipt`: what the store said; `null` where it could not answer, and the numbers are then all 0. */
-  constructor (policy: Policy, client: Client, receipt: Receipt | null, store: Store, earlier: Decision | null) {
+  /**
+   * `ruling`: what the store said, or why it was not asked or could not answer; the numbers are then all 0.
+   * `delayUs`: how long the request is held, microseconds.
+   */
+  constructor (policy: Policy, client: Client, ruling: Receipt | 'exempt' | 'unavailable', store: Store, earlier: Decision | null, delayUs = 0) {
     this.client = client
     this.#policy = policy
-    this.#receipt = receipt
     this.#store = store
     this.#earlier = earlier
-    if (receipt === null) {
-      this.outcome = 'unavailable'
+    if (typeof ruling === 'string') {
+      this.#receipt = null
+      this.outcome = ruling
       this.limitName = ''
       this.limit = 0
       this.remaining = 0
       this.resetAfterMs = 0
+      this.delayUs = 0
       this.retryAfterMs = 0
     } else {
-      const binding = bindingOf(receipt)
-      this.outcome = receipt.granted ? 'allowed' : 'rejected'
+      const binding = bindingOf(ruling)
+      this.#receipt = ruling
+      this.outcome = outcomeOf(ruling, delayUs)
       this.limitName = binding.limit.name
       this.limit = binding.limit.capacity
       this.remaining = binding.remaining
-      this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
-      this.retryAfterMs = receipt.granted ? 0 : retryMs(binding)
+      this.resetAfterMs = Math.ceil((binding.resetUs - delayUs) / 1000)
+      this.delayUs = delayUs
+      this.retryAfterMs = ruling.granted ? 0 : waitMs(ruling, binding)
     }
+  }
+
+  /** Whether this refusal began a block of its client: true once per block. */
+  get beganBlock (): boolean {
+    return this.#receipt !== null && this.#receipt.blocks.some(({ began }) => began)
   }
 
   /** One for each limit of the policy, in their order; shadow limits too. */
@@ -90,16 +108,39 @@ export class Decision {
    */
   refund (units: number): void | Promise<void> {
     checkUnits('refund', units)
-    const charged = this.#standings.reduce((most, standing) => Math.max(most, standing.charged), 0)
-    const returned = Math.min(units, charged - this.#refunded)
+    const returned = Math.min(units, this.#charged - this.#refunded)
     if (returned === 0) return
     this.#refunded += returned
     return this.#adjust(-returned)
   }
 
+  /** Give back everything that this request took. */
+  refundAll (): void | Promise<void> {
+    const units = this.#charged - this.#refunded
+    if (units > 0) return this.refund(units)
+  }
+
+  /**
+   * The request left before it was due. Its units return only where nobody is in line behind it: else a newcomer would
+   * be served beside the next one.
+   */
+  leaveLine (): void | Promise<void> {
+    const units = this.#charged - this.#refunded
+    if (units <= 0 || this.#receipt === null) return
+    this.#refunded += units
+    const { atUs, standings } = this.#receipt
+    return this.#store.adjust(standings
+      .filter((standing) => standing.charged > 0)
+      .map((standing) => ({ standing, atUs, units: -units, onlyIfLast: true })))
+  }
+
   /** Whether this decision, or one before it on the same request, was made under a policy. */
   wasMadeUnder (policy: Policy): boolean {
-    return this.#policy === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
+    return this.#policy === policy || this.#policy.parent === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
+  }
+
+  get #charged (): number {
+    return this.#standings.reduce((most, standing) => Math.max(most, standing.charged), 0)
   }
 
   get #standings (): readonly Standing[] {
@@ -134,6 +175,17 @@ function bindsBefore (a: Standing, b: Standing): boolean {
 
 function waitOf (standing: Standing): number {
   return standing.retryUs === 'never' ? Infinity : standing.retryUs
+}
+
+function outcomeOf ({ granted, blocks }: Receipt, delayUs: number): Outcome {
+  if (granted) return delayUs > 0 ? 'delayed' : 'allowed'
+  return blocks.length > 0 ? 'blocked' : 'rejected'
+}
+
+/** The wait of the limit that binds, or the longest block where that is longer. */
+function waitMs ({ blocks }: Receipt, binding: Standing): number | 'never' {
+  const ms = retryMs(binding)
+  return ms === 'never' ? ms : blocks.reduce((longest, { blockedUs }) => Math.max(longest, Math.ceil(blockedUs / 1000)), ms)
 }
 
 function retryMs (standing: Standing): number | 'never' {

@@ -1,20 +1,40 @@
 import type { FastifyRequest } from 'fastify'
-import type { RouteRateLimit } from '../config/schema.js'
+import type { RouteRateLimit } from '../config/policy-schema.js'
 import type { Limit } from '../stores/store.js'
 import type { Decision } from './decision.js'
+import type { LimitMaker } from './limit-maker.js'
+import type { StatusSet } from './status-set.js'
 
 export type Phase = NonNullable<RouteRateLimit['hook']>
 
 export type Observer = (request: FastifyRequest, decision: Decision) => void
 
+/** How many requests may be held at once. */
+export interface Throttle {
+  readonly maxQueued: number
+  readonly maxQueuedPerClient: number
+}
+
 /** What a route does, compiled: nothing of it is worked out again per request. */
 export interface Policy {
-  /** Whose buckets these are, such as `default`, `group:search` or `route:GET /login`. */
+  /** Whose buckets these are, such as `default`, `group:search`, `rule:reports` or `route:GET /login`. */
   readonly scope: string
+  /** Where a function makes a limit, it stands here with what holds when the function fails. */
   readonly limits: readonly Limit[]
+  /** The same limits for a request that may be held until it is due; `null` without `throttle`. */
+  readonly patientLimits: readonly Limit[] | null
+  /** Makers of the limits that depend on the request, by their index; `null` where none does. */
+  readonly makers: ReadonlyArray<LimitMaker | null> | null
+  /** The policies of tiers with limits of their own, `null` for unlimited ones; `null` where there are no such tiers. */
+  readonly tiers: ReadonlyMap<string, Policy | null> | null
+  /** The policy that this one is a tier of. */
+  readonly parent: Policy | null
   /** Whether some limit may refuse, so that headers are due. */
   readonly isEnforced: boolean
+  readonly throttle: Throttle | null
   readonly cost: number | ((request: FastifyRequest) => number)
+  /** Statuses of responses that cost nothing after all; `null` where each costs what it costs. */
+  readonly refundOn: StatusSet | null
   readonly hook: Phase
   /** What holds while the store cannot answer: the same limits in this process's memory, nothing, or a refusal. */
   readonly failureMode: NonNullable<RouteRateLimit['failureMode']>
@@ -22,6 +42,7 @@ export interface Policy {
   readonly errorResponseBuilder: ((request: FastifyRequest, decision: Decision) => object | Error) | null
   readonly onExceeding: Observer | null
   readonly onExceeded: Observer | null
-  /** The value of the `RateLimit-Policy` field, which depends on nothing but the limits. */
-  readonly policyField: string
+  readonly onBlocked: Observer | null
+  /** The value of the `RateLimit-Policy` field; `null` where it depends on the request. */
+  readonly policyField: string | null
 }

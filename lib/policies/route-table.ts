@@ -1,6 +1,6 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { warnings } from '../errors.js'
-import type { PolicyBook } from './book.js'
+import type { PolicyBook, RoutePolicy } from './book.js'
 import { routeConfigReader } from './route-config.js'
 import type { Phase, Policy } from './policy.js'
 
@@ -17,16 +17,16 @@ export interface RouteMark {
 export class RouteTable {
   readonly #book: PolicyBook
   readonly #configOf = routeConfigReader()
-  readonly #policies: (Policy | null)[] = []
+  readonly #policies: RoutePolicy[] = []
   /** Routes that were declared before the plugin was loaded; `Error` where their config is wrong. */
-  readonly #late = new WeakMap<object, Policy | null | Error>()
+  readonly #late = new WeakMap<object, RoutePolicy | Error>()
 
   constructor (book: PolicyBook) {
     this.#book = book
   }
 
-  /** Compile a route's policy and mark the route with it. Throws what wrong options throw. */
-  declare (route: RouteOptions): Policy | null {
+  /** Compile what a route does, and mark the route with it. Throws what wrong options throw. */
+  declare (route: RouteOptions): RoutePolicy {
     const policy = this.#book.policyOf({
       method: route.method, url: route.url, constraints: route.constraints, rateLimit: route.config?.rateLimit
     })
@@ -44,12 +44,16 @@ export class RouteTable {
     const config = this.#configOf(request)
     const mark = config[kRoute]
     if (mark?.table === this) {
-      const policy = this.#policies[mark.index]
       // In a later phase the hook in the route's own array applies it.
-      return phase === 'onRequest' && policy?.hook === phase ? policy : null
+      return phase === 'onRequest' ? policyIn(phase, this.#policies[mark.index], request) : null
     }
-    const policy = config.url === undefined ? this.#book.fallback : this.#latePolicy(request, config)
-    if (policy instanceof Error) return phase === 'onRequest' ? policy : null
+    if (config.url === undefined) return this.#inPhase(phase, this.#book.policyOfUnknown(request))
+    const late = this.#latePolicy(request, config)
+    if (late instanceof Error) return phase === 'onRequest' ? late : null
+    return this.#inPhase(phase, late.kind === 'fixed' ? late.policy : late.pick(request))
+  }
+
+  #inPhase (phase: Phase, policy: Policy | null): Policy | null {
     return policy !== null && this.#undeclaredPhase(policy) === phase ? policy : null
   }
 
@@ -58,7 +62,7 @@ export class RouteTable {
     return policy.hook === this.#book.base.hook ? policy.hook : 'onRequest'
   }
 
-  #latePolicy (request: FastifyRequest, config: FastifyRequest['routeOptions']['config']): Policy | null | Error {
+  #latePolicy (request: FastifyRequest, config: FastifyRequest['routeOptions']['config']): RoutePolicy | Error {
     let policy = this.#late.get(config)
     if (policy === undefined) {
       policy = this.#compileLate(request.routeOptions)
@@ -67,20 +71,33 @@ export class RouteTable {
     return policy
   }
 
-  #compileLate ({ method = [], url = '', config }: FastifyRequest['routeOptions']): Policy | null | Error {
+  #compileLate ({ method = [], url = '', config }: FastifyRequest['routeOptions']): RoutePolicy | Error {
     try {
       // HEAD may be asked for first, and does not tell which methods its GET was declared with.
       const methods = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : method
       // Constraints are not known here, so routes of one URL are told apart by their options.
       const policy = this.#book.policyOf({ method: methods, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit })
-      if (policy !== null && this.#undeclaredPhase(policy) !== policy.hook) {
-        process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${policy.hook}; await the registration first`, { code: warnings.lateHook })
+      const late = policiesOf(policy).find((one) => this.#undeclaredPhase(one) !== one.hook)
+      if (late !== undefined) {
+        process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })
       }
       return policy
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
   }
+}
+
+/** The policy of a route's request, if this is its phase. */
+export function policyIn (phase: Phase, route: RoutePolicy, request: FastifyRequest): Policy | null {
+  const policy = route.kind === 'fixed' ? route.policy : route.pick(request)
+  return policy?.hook === phase ? policy : null
+}
+
+/** Every policy that a request to a route may have. */
+export function policiesOf (route: RoutePolicy): readonly Policy[] {
+  if (route.kind === 'by-request') return route.policies
+  return route.policy === null ? [] : [route.policy]
 }
 
 declare module 'fastify' {

@@ -18,8 +18,9 @@ interface Denial {
 
 /**
  * Answers clients that were refused without asking the store again, so that an attack costs it nothing. A refusal is
- * known by the limits (a new version of a policy has new ones) and the partition, and holds for what costs as much or
- * more. Requests that charge several partitions, or try a limit in shadow mode, always go to the store.
+ * known by the limits (a new version of a policy has new ones) and the partition, and holds for what costs the same: its
+ * wait would be too short for what costs more. Requests that charge several partitions, or try a limit in shadow mode,
+ * always go to the store.
  *
  * Refusals that it answers are strikes all the same: the next call to the store brings their number along.
  */
@@ -40,7 +41,7 @@ export class DenyCache implements Store {
     const isKnown = isCacheable(charges)
     const denial = isKnown ? this.#denials.get(charges[0].partition, charges[0].limit) : undefined
     const nowUs = denial === undefined ? 0 : this.#clock.nowUs()
-    if (denial !== undefined && charges[0].cost >= denial.cost && nowUs < denial.untilUs) {
+    if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) {
       countStrike(denial, charges)
       return aged(denial, nowUs - denial.sinceUs)
     }

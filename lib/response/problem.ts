@@ -3,6 +3,7 @@ import { durationWords } from './duration-words.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected'
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
 /** Seconds to announce in `Retry-After` (RFC 9110, 10.2.3); `null` when waiting cannot help. */
@@ -13,13 +14,14 @@ export function retryAfterSeconds (decision: Decision): number | null {
 }
 
 /** The body of a refusal (RFC 9457) as a finished string: a route's response schema would mangle an object. */
-export function quotaExceeded (decision: Decision, requestId: string): string {
+export function refusal (decision: Decision, requestId: string): string {
   const retryAfter = retryAfterSeconds(decision)
+  const isBlocked = decision.outcome === 'blocked'
   return JSON.stringify({
-    type: QUOTA_EXCEEDED,
-    title: 'Quota Exceeded',
+    type: isBlocked ? ABNORMAL_USAGE : QUOTA_EXCEEDED,
+    title: isBlocked ? 'Abnormal Usage Detected' : 'Quota Exceeded',
     status: 429,
-    detail: detailOf(decision, retryAfter),
+    detail: isBlocked ? blockDetail(retryAfter) : detailOf(decision, retryAfter),
     instance: requestId,
     'violated-policies': decision.standings.filter(isViolated).map((standing) => standing.name),
     limit: decision.limit,
@@ -43,6 +45,11 @@ export function reducedCapacity (retryAfter: number, requestId: string): string 
 
 function isViolated (standing: LimitStanding): boolean {
   return standing.isExceeded && standing.mode === 'enforce'
+}
+
+function blockDetail (retryAfter: number | null): string {
+  const advice = retryAfter === null ? '' : ` Retry in ${durationWords(retryAfter * 1000)}, and no sooner than \`retryAfter\` says from then on.`
+  return `Too many requests were made after they had been refused.${advice}`
 }
 
 function detailOf (decision: Decision, retryAfter: number | null): string {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FaultLog } from '../observability/fault-log.js'
 import type { Decision } from '../policies/decision.js'
 import type { Policy } from '../policies/policy.js'
-import { quotaExceeded, reducedCapacity, retryAfterSeconds } from './problem.js'
+import { reducedCapacity, refusal, retryAfterSeconds } from './problem.js'
 
 /**
  * Answer 429. An Error of the application's own making goes to `next`, so that its error handler writes the answer;
@@ -10,7 +10,7 @@ import { quotaExceeded, reducedCapacity, retryAfterSeconds } from './problem.js'
  */
 export function refuse (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, faults: FaultLog, next: (error: Error) => void): void {
   send(request, reply, policy, decision, faults, next, {
-    status: 429, retryAfter: retryAfterSeconds(decision), problem: () => quotaExceeded(decision, request.id)
+    status: 429, retryAfter: retryAfterSeconds(decision), problem: () => refusal(decision, request.id)
   })
 }
 
@@ -21,18 +21,19 @@ export function refuseUnavailable (request: FastifyRequest, reply: FastifyReply,
   })
 }
 
-interface Refusal {
+/** What differs between the answers. */
+interface Answer {
   readonly status: 429 | 503
   /** Seconds; `null` where no wait helps. */
   readonly retryAfter: number | null
   readonly problem: () => string
 }
 
-function send (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, faults: FaultLog, next: (error: Error) => void, refusal: Refusal): void {
-  reply.code(refusal.status)
+function send (request: FastifyRequest, reply: FastifyReply, policy: Policy, decision: Decision, faults: FaultLog, next: (error: Error) => void, answer: Answer): void {
+  reply.code(answer.status)
   // RFC 6585, section 4: a 429 must not be stored by a cache.
   reply.header('cache-control', 'no-store')
-  if (refusal.retryAfter !== null) reply.header('retry-after', refusal.retryAfter)
+  if (answer.retryAfter !== null) reply.header('retry-after', answer.retryAfter)
   const own = policy.errorResponseBuilder === null ? null : ownBody(request, policy.errorResponseBuilder, decision, faults)
   if (own instanceof Error) {
     // Its own status counts; without one it would become a 500.
@@ -41,7 +42,7 @@ function send (request: FastifyRequest, reply: FastifyReply, policy: Policy, dec
   } else if (own !== null) {
     reply.serializer(asIs).header('content-type', 'application/json; charset=utf-8').send(own)
   } else {
-    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(refusal.problem())
+    reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(answer.problem())
   }
 }
 

@@ -2,7 +2,7 @@ import type { PenaltyRule } from '../algorithms/penalty.js'
 import type { Quota } from '../algorithms/quota.js'
 
 /** Which partition a limit charges. */
-export type PartitionBy = 'client' | 'ip' | 'global'
+export type PartitionBy = 'client' | 'ip' | 'user' | 'global'
 
 /** A penalty rule, and whose strikes it counts. */
 export interface Penalty extends PenaltyRule {

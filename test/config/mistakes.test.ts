@@ -3,7 +3,7 @@ import type { RateLimitOptions } from '../../lib/index.js'
 import { bareApp } from '../fixtures/app.js'
 
 const limit = { name: 'a', max: 1, timeWindow: '1s' }
-const names = '"client" or "ip" or "global"'
+const names = '"client" or "ip" or "user" or "global"'
 const aName = 'a name of letters, digits, ".", "_" and "-", at most 64'
 const aLimit = 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode? }'
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
@@ -17,7 +17,6 @@ const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> =
   [{ max: NaN }, '.max: expected an integer from 0 to 4294967295, got NaN'],
   [{ max: Infinity }, '.max: expected an integer from 0 to 4294967295, got Infinity'],
   [{ max: null }, '.max: expected an integer from 0 to 4294967295, got null'],
-  [{ max: () => 5 }, '.max: expected an integer from 0 to 4294967295, got a function'],
   [{ max: 10n }, '.max: expected an integer from 0 to 4294967295, got a bigint'],
   [{ max: 1e308 }, '.max: expected an integer from 0 to 4294967295, got 1e+308'],
   [{ max: 1, timeWindow: '50 years' }, `.max: expected ${exact}, got 1 per 1577880000000 ms`],
@@ -36,7 +35,7 @@ const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> =
   [{ burst: 0 }, '.burst: expected an integer from 1 to 4294967295, got 0'],
   [{ burst: '5' }, '.burst: expected an integer from 1 to 4294967295, got "5"'],
   [{ algorithm: 'leaky-bucket' }, '.algorithm: expected "token-bucket" or "sliding-window" or "fixed-window", got "leaky-bucket"'],
-  [{ by: 'user' }, `.by: expected ${names}, got "user"`],
+  [{ by: 'session' }, `.by: expected ${names}, got "session"`],
   [{ mode: 'off' }, '.mode: expected "enforce" or "shadow", got "off"'],
   [{ hook: 'onSend' }, '.hook: expected "onRequest" or "preParsing" or "preValidation" or "preHandler", got "onSend"'],
   [{ headers: 'draft-8' }, '.headers: expected "x-ratelimit" or "ratelimit" or "both" or "off", got "draft-8"'],

@@ -88,16 +88,18 @@ t.test('a refusal for good stays one', async (t) => {
   t.equal(again.standings[0].retryUs, 'never')
 })
 
-t.test('what costs less than the refused request is asked for, what costs as much or more is not', async (t) => {
+t.test('only what costs the same as the refused request is refused without asking', async (t) => {
   const { store, cache } = cached()
   await cache.take([charge(slow, 'a', 6)])
   await cache.take([charge(slow, 'a', 5)])
   const { takes } = store
   await cache.take([charge(slow, 'a', 5)])
-  await cache.take([charge(slow, 'a', 6)])
   t.equal(store.takes, takes)
+  const dearer = await cache.take([charge(slow, 'a', 6)]) as Receipt
+  t.equal(store.takes, takes + 1, 'its wait is longer')
+  t.notOk(dearer.granted)
   const cheaper = await cache.take([charge(slow, 'a', 4)]) as Receipt
-  t.equal(store.takes, takes + 1)
+  t.equal(store.takes, takes + 2)
   t.ok(cheaper.granted)
 })
 

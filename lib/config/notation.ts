@@ -1,0 +1,51 @@
+import { Type, type SchemaOptions } from '@sinclair/typebox'
+import { DURATION_EXPECTED } from './durations.js'
+
+/*
+ * How options are written down. `expected` completes the message "expected ..., got ..." and is the type column of the
+ * README's table.
+ */
+
+export interface Notes extends SchemaOptions {
+  expected: string
+  description?: string
+}
+
+/** A function option; TypeBox checks that it is one, and the type parameter says which. */
+export function Callback<F> (notes: Notes) {
+  return Type.Unsafe<F>(Type.Function([], Type.Any(), notes))
+}
+
+export function OneOf<const T extends readonly string[]> (names: T, notes: Omit<Notes, 'expected'>) {
+  return Type.Unsafe<T[number]>(Type.Union(names.map((name) => Type.Literal(name)), {
+    ...notes, expected: names.map((name) => `"${name}"`).join(' or ')
+  }))
+}
+
+/** Milliseconds, or a text with a unit; the text itself is read later. */
+export function Duration (notes: SchemaOptions = {}) {
+  return Type.Union([Type.Number(), Type.String()], { ...notes, expected: DURATION_EXPECTED })
+}
+
+/** A whole number in a range. */
+export function Count (minimum: number, maximum: number, notes: SchemaOptions = {}) {
+  return Type.Integer({ ...notes, minimum, maximum, expected: `an integer from ${minimum} to ${maximum}` })
+}
+
+export function Flag (notes: SchemaOptions) {
+  return Type.Boolean({ ...notes, expected: 'true or false' })
+}
+
+/** A name in keys, metrics and messages. */
+export function Name (notes: SchemaOptions = {}) {
+  return Type.String({ ...notes, pattern: NAME_PATTERN, expected: 'a name of letters, digits, ".", "_" and "-", at most 64' })
+}
+
+export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'
+
+declare module '@sinclair/typebox' {
+  interface SchemaOptions {
+    /** Completes "expected ..., got ..." */
+    expected?: string
+  }
+}

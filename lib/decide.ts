@@ -1,0 +1,64 @@
+import type { FastifyRequest } from 'fastify'
+import { chargesOf } from './charges.js'
+import type { Client } from './clients/client.js'
+import { keepPlace } from './hold.js'
+import type { RequestPath } from './hook.js'
+import { Decision } from './policies/decision.js'
+import type { Policy } from './policies/policy.js'
+import { delayOf, isUnavailable, type Answer, type Charge, type Receipt, type Store } from './stores/store.js'
+import type { Reservation } from './throttle/waiting-room.js'
+
+/**
+ * Identify the client and charge it. `mayWait`: whether a request that a throttled policy would hold can be held; it is
+ * refused otherwise. With a store that answers in the same turn and a client known by its address, so does this.
+ */
+export function decide (path: RequestPath, policy: Policy, request: FastifyRequest, mayWait: boolean): Decision | Promise<Decision> {
+  const { exemptions, identifier } = path
+  if (exemptions !== null && (exemptions.hasAddress(identifier.addressOf(request)) || exemptions.when(request))) {
+    return exempt(path, policy, request, identifier.byAddress(request))
+  }
+  const client = identifier.identify(request, policy)
+  return client instanceof Promise
+    ? client.then((identified) => charge(path, policy, request, identified, mayWait))
+    : charge(path, policy, request, client, mayWait)
+}
+
+function exempt (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decision {
+  return new Decision(policy, client, 'exempt', path.store, request.rateLimit)
+}
+
+function charge (path: RequestPath, base: Policy, request: FastifyRequest, identified: Client, mayWait: boolean): Decision | Promise<Decision> {
+  const client = identified.kind === 'user' ? path.tiers.known(identified) : identified
+  if (client.kind === 'user' && path.exemptions !== null && path.exemptions.hasUser(client.id)) return exempt(path, base, request, client)
+  const policy = base.tiers === null ? base : base.tiers.get(client.tier)
+  if (policy === null) return exempt(path, base, request, client)
+  return take(path, policy ?? base, request, client, mayWait)
+}
+
+function take (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, mayWait: boolean): Decision | Promise<Decision> {
+  // Before the store is asked, or all requests of a turn would find room for the last one.
+  const place = mayWait && policy.throttle !== null ? path.room.reserve(client.partition, policy.throttle) : null
+  const charges = chargesOf(path, policy, request, client, place !== null)
+  const answer = path.store.take(charges)
+  return answer instanceof Promise
+    ? answer.then((settled) => conclude(path, policy, request, client, charges, settled, place))
+    : conclude(path, policy, request, client, charges, answer, place)
+}
+
+function conclude (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, charges: readonly Charge[], answer: Answer, place: Reservation | null): Decision {
+  if (!isUnavailable(answer)) return decisionOf(policy, request, client, answer, path.store, place)
+  if (policy.failureMode === 'local') {
+    // A block that the store told of holds to its end, though the store is away.
+    return decisionOf(policy, request, client, path.knownBlock(charges) ?? path.local.take(charges), path.local, place)
+  }
+  place?.release()
+  return new Decision(policy, client, 'unavailable', path.store, request.rateLimit)
+}
+
+function decisionOf (policy: Policy, request: FastifyRequest, client: Client, receipt: Receipt, store: Store, place: Reservation | null): Decision {
+  const delayUs = place === null ? 0 : delayOf(receipt)
+  const decision = new Decision(policy, client, receipt, store, request.rateLimit, delayUs)
+  if (place !== null && delayUs > 0) keepPlace(decision, place)
+  else place?.release()
+  return decision
+}

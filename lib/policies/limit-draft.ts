@@ -1,0 +1,128 @@
+import type { FastifyRequest } from 'fastify'
+import type { Algorithm } from '../algorithms/quota.js'
+import type { Client } from '../clients/client.js'
+import { badOption } from '../config/check.js'
+import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
+import type { LimitOptions, TierOptions } from '../config/policy-schema.js'
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
+import type { PartitionBy } from '../stores/store.js'
+
+/** A number of a limit, or what works it out for each request. */
+export type PerRequest<T> = (request: FastifyRequest, client: Client) => T
+
+/** A limit with every default filled in. */
+export interface LimitDraft {
+  readonly name: string
+  readonly max: number | PerRequest<number>
+  readonly windowMs: number | PerRequest<number | string>
+  readonly algorithm: Algorithm
+  /** `null`: as much as `max`. */
+  readonly burst: number | null
+  readonly by: PartitionBy
+  readonly mode: 'enforce' | 'shadow'
+  /** Where it was written, for messages. */
+  readonly place: string
+}
+
+/** What limits are laid over. */
+export interface LimitsBelow {
+  readonly limits: readonly LimitDraft[]
+  readonly options: { readonly algorithm: Algorithm, readonly by: PartitionBy, readonly mode: 'enforce' | 'shadow' }
+}
+
+/** Fields of options that make limits. */
+type LimitFields = TierOptions & { readonly mode?: 'enforce' | 'shadow' }
+
+/** The name of the limit that `max` and `timeWindow` stand for. */
+const SINGLE_LIMIT = 'default'
+
+/** What holds where nobody says anything: 1000 requests a minute and client. */
+export const builtInLimit: LimitDraft = {
+  name: SINGLE_LIMIT, max: 1000, windowMs: 60_000, algorithm: 'token-bucket', burst: null, by: 'client', mode: 'enforce', place: 'built in'
+}
+
+/** Whether options change the limits, and not only what is done with them. */
+export function hasLimitFields (options: LimitFields): boolean {
+  return options.limits !== undefined || hasSingleFields(options)
+}
+
+function hasSingleFields (options: LimitFields): boolean {
+  return options.max !== undefined || options.timeWindow !== undefined || options.burst !== undefined ||
+    options.algorithm !== undefined || options.by !== undefined
+}
+
+/**
+ * Lay the limits of options over those below: `limits`, or `max` with `timeWindow`, replace them whole; one field alone
+ * changes a single limit. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION with the place.
+ */
+export function layLimits (below: LimitsBelow, options: LimitFields, place: string): readonly LimitDraft[] {
+  if (options.limits !== undefined) return laySeveral(below, options, options.limits, place)
+  const limits = hasSingleFields(options) ? [laySingle(below, options, place)] : below.limits
+  const { mode } = options
+  return mode === undefined ? limits : limits.map((limit) => ({ ...limit, mode }))
+}
+
+function laySeveral (below: LimitsBelow, options: LimitFields, several: readonly LimitOptions[], place: string): readonly LimitDraft[] {
+  for (const field of ['max', 'timeWindow', 'burst'] as const) {
+    if (options[field] !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.${field}`, 'contradicts limits; put it into one of them')
+  }
+  const indexOfName = new Map<string, number>()
+  return several.map((limit, index) => {
+    const where = `${place}.limits[${index}]`
+    const twin = indexOfName.get(limit.name)
+    if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${where}.name`, `limits[${twin}] has the name "${limit.name}" already`)
+    indexOfName.set(limit.name, index)
+    const algorithm = limit.algorithm ?? options.algorithm ?? below.options.algorithm
+    return {
+      name: limit.name,
+      max: limit.max,
+      windowMs: windowOf(limit.timeWindow, where),
+      algorithm,
+      burst: burstOf(limit.burst, algorithm, where),
+      by: limit.by ?? options.by ?? below.options.by,
+      mode: limit.mode ?? options.mode ?? below.options.mode,
+      place: where
+    }
+  })
+}
+
+function laySingle (below: LimitsBelow, options: LimitFields, place: string): LimitDraft {
+  const isWhole = options.max !== undefined && options.timeWindow !== undefined
+  const base = below.limits.length === 1 && !isWhole ? below.limits[0] : singleOf(below, options, place)
+  const algorithm = options.algorithm ?? base.algorithm
+  // A new max means a new burst: a burst that was written for another max would loosen this one.
+  const inheritedBurst = options.max === undefined && algorithm === 'token-bucket' ? base.burst : null
+  return {
+    ...base,
+    max: options.max ?? base.max,
+    windowMs: options.timeWindow === undefined ? base.windowMs : windowOf(options.timeWindow, place),
+    algorithm,
+    burst: burstOf(options.burst, algorithm, place) ?? inheritedBurst,
+    by: options.by ?? base.by,
+    mode: options.mode ?? base.mode,
+    place
+  }
+}
+
+/** What a limit of its own starts from: `max` with `timeWindow` replaces the limits below whole, a field alone does not. */
+function singleOf (below: LimitsBelow, options: LimitFields, place: string): LimitDraft {
+  if (options.max === undefined || options.timeWindow === undefined) {
+    const given = (['max', 'timeWindow', 'burst', 'algorithm', 'by'] as const).find((field) => options[field] !== undefined)
+    throw new FST_SLUICE_CONTRADICTION(`${place}.${given}`, `cannot change one of the ${below.limits.length} inherited limits; give both max and timeWindow, or limits`)
+  }
+  const { algorithm, by, mode } = below.options
+  return { ...builtInLimit, algorithm, by, mode }
+}
+
+function windowOf (value: LimitOptions['timeWindow'], place: string): LimitDraft['windowMs'] {
+  if (typeof value === 'function') return value
+  const ms = durationMs(value)
+  if (ms === null) throw badOption(`${place}.timeWindow`, DURATION_EXPECTED, value)
+  return ms
+}
+
+function burstOf (burst: number | undefined, algorithm: Algorithm, place: string): number | null {
+  if (burst === undefined) return null
+  if (algorithm !== 'token-bucket') throw new FST_SLUICE_CONTRADICTION(`${place}.burst`, `belongs to a token bucket, and this limit is a ${algorithm}`)
+  return burst
+}

@@ -1,0 +1,122 @@
+import type { FastifyInstance } from 'fastify'
+import type { PathSegments } from './pattern.js'
+import type { RouteShape } from './route-shape.js'
+
+/** What Fastify's router was told about paths. */
+export interface Routing {
+  readonly isCaseSensitive: boolean
+  readonly ignoresDuplicateSlashes: boolean
+  /** Whether a path ends at a `;`. */
+  readonly endsAtSemicolon: boolean
+}
+
+/** What is read of a request; a FastifyRequest is one. */
+export interface RequestTarget {
+  readonly method: string
+  /** As it was routed, so after `rewriteUrl`. */
+  readonly url: string
+  readonly params: unknown
+}
+
+/** Read the settings of the router, which `initialConfig` holds in two places. */
+export function routingOf ({ initialConfig }: Pick<FastifyInstance, 'initialConfig'>): Routing {
+  const { routerOptions } = initialConfig
+  // Fastify fills absent options in `routerOptions` with their defaults even where the old place has them, all but caseSensitive.
+  return {
+    isCaseSensitive: routerOptions?.caseSensitive ?? initialConfig.caseSensitive ?? true,
+    ignoresDuplicateSlashes: (routerOptions?.ignoreDuplicateSlashes ?? false) || (initialConfig.ignoreDuplicateSlashes ?? false),
+    endsAtSemicolon: isSet(routerOptions, 'useSemicolonDelimiter') || isSet(initialConfig, 'useSemicolonDelimiter')
+  }
+}
+
+/** Fastify's types do not know of it in `routerOptions`. */
+function isSet (options: object | undefined, name: string): boolean {
+  return options !== undefined && Reflect.get(options, name) === true
+}
+
+/**
+ * The path of a request to a route, in every way in which the route's handler may read it; mostly there is one.
+ *
+ * It is put together from the route's pattern and the parameters, so it is what the router saw, however it was spelt. Only what a `*` took
+ * has several readings: file servers and proxies drop empty and `.` segments and resolve `..`, by the whole path or
+ * below the `*`; the last reading is the literal one. Each is decoded once, and takes time linear in the path's length.
+ */
+export function routedReadings (route: RouteShape, { params, url }: RequestTarget, routing: Routing): PathSegments[] {
+  const base = readSegments(route, params, routing)
+  if (route.beforeRest === null) return [base]
+  const taken = valueOf(params, '*')
+  if (taken === null) return unknownReadings(url, routing)
+  const rest = route.beforeRest + folded(taken, routing)
+  const literal = [...base, ...rest.split('/')]
+  if (!UNTIDY.test(rest)) return [literal]
+  const parts = rest.split(/[/\\]/)
+  return [resolved([...base, ...parts], 0), resolved([...base, ...parts], base.length), literal]
+}
+
+/** The path of a request to an unknown URL: tidied up, and, where that makes a difference, as it was sent. */
+export function unknownReadings (url: string, routing: Routing): PathSegments[] {
+  const literal = pathOf(url, routing).split('/').map((segment) => folded(decoded(segment), routing))
+  const path = literal.join('/')
+  const parts = path.split(/[/\\]/)
+  return parts.length === literal.length && !UNTIDY.test(path) ? [literal] : [resolved(parts, 0), literal]
+}
+
+/** An empty segment, `.`, `..` or a backslash, which URLs of the web take for a slash. */
+const UNTIDY = /\\|(?:^|\/)\.{0,2}(?:\/|$)/
+
+function readSegments (route: RouteShape, params: unknown, routing: Routing): Array<string | null> {
+  const values = route.segments.map(({ parts }) => {
+    let text = ''
+    for (const part of parts) {
+      const value = typeof part === 'string' ? part : part.isReadable ? valueOf(params, part.name) : null
+      if (value === null) return null
+      text += value
+    }
+    return folded(text, routing)
+  })
+  if (route.hasOptionalEnd && values.at(-1) === null) values.pop()
+  return values
+}
+
+/** `null` where a schema has taken it away. */
+function valueOf (params: unknown, name: string): string | null {
+  if (typeof params !== 'object' || params === null || !Object.hasOwn(params, name)) return null
+  const value: unknown = Reflect.get(params, name)
+  // A schema may have made a number of it.
+  return typeof value === 'object' || typeof value === 'function' || value === undefined ? null : String(value)
+}
+
+/** Drop empty and `.` segments, and let `..` take one back, but none of the first `kept`. */
+function resolved (parts: PathSegments, kept: number): PathSegments {
+  const segments: Array<string | null> = parts.slice(0, kept)
+  for (let i = kept; i < parts.length; i++) {
+    const part = parts[i]
+    if (part === '' || part === '.') continue
+    if (part !== '..') segments.push(part)
+    else if (segments.length > kept) segments.pop()
+  }
+  return segments
+}
+
+/** What the router looks up, without its first slash. */
+function pathOf (url: string, { endsAtSemicolon }: Routing): string {
+  const authority = url.startsWith('/') ? null : /^https?:\/\/[^/?#]*/i.exec(url)
+  const target = authority === null ? url : url.slice(authority[0].length)
+  // The router passes over the first character, whatever it is. A query may follow the authority at once.
+  const start = authority !== null && !target.startsWith('/') ? 0 : 1
+  const end = target.slice(start).search(endsAtSemicolon ? /[?#;]/ : /[?#]/)
+  return end === -1 ? target.slice(start) : target.slice(start, start + end)
+}
+
+function decoded (segment: string): string {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
+
+function folded (text: string, { isCaseSensitive }: Routing): string {
+  return isCaseSensitive ? text : text.toLowerCase()
+}

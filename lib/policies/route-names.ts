@@ -1,0 +1,39 @@
+/** What is known of a route when it is declared. */
+export interface Route {
+  readonly method: string | readonly string[]
+  readonly url: string
+  readonly constraints: Readonly<Record<string, unknown>> | undefined
+  /** `config.rateLimit` as the user wrote it. */
+  readonly rateLimit: unknown
+}
+
+/** Names routes for their buckets: two of one URL that differ by host or version are two; HEAD is what GET is. */
+export class RouteNames {
+  /** What GET is declared together with, by URL and constraints. */
+  readonly #methodsWithGet = new Map<string, string>()
+
+  /** Asked about routes in the order of their declaration. */
+  nameOf (route: Route): string {
+    const where = placeOf(route.url, route)
+    if (route.method !== 'HEAD') {
+      const methods = methodsOf(route)
+      if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
+      return `${methods.join(',')} ${where}`
+    }
+    // Below a prefix, Fastify declares GET without its trailing slash and HEAD both ways.
+    const twin = [where, placeOf(route.url.replace(/\/$/, ''), route)].find((place) => this.#methodsWithGet.has(place)) ?? where
+    return `${this.#methodsWithGet.get(twin) ?? 'GET'} ${twin}`
+  }
+}
+
+/** HEAD counts as GET: the two share one bucket. */
+export function methodsOf (route: Route): string[] {
+  const methods = typeof route.method === 'string' ? [route.method] : route.method
+  return [...new Set(methods.map((method) => method === 'HEAD' ? 'GET' : method))].sort()
+}
+
+function placeOf (url: string, { constraints = {} }: Route): string {
+  const conditions = Object.entries(constraints).sort(([a], [b]) => a < b ? -1 : 1)
+    .map(([name, value]) => `${name}=${String(value)}`)
+  return `${url}${conditions.length === 0 ? '' : ` ${JSON.stringify(conditions)}`}`
+}
