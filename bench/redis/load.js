@@ -61,22 +61,42 @@ function send (run, socket, sinceMs) {
   socket.write(run.requests[run.sent++ % run.requests.length])
 }
 
+/** Longer than any answer here. */
+const ANSWER_BYTES = 16_384
+const HEAD_END = Buffer.from('\r\n\r\n')
+const LENGTH = Buffer.from('content-length: ')
+
 async function open (port, run) {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  // One buffer for all answers of a connection: streams of this process would cost as much as a limiter.
+  const buffer = Buffer.alloc(ANSWER_BYTES)
+  let pending = Buffer.alloc(0)
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread: { buffer, callback: read } })
   await once(socket, 'connect')
-  let part = ''
   socket.on('error', (error) => { throw error })
-  socket.on('data', (chunk) => {
-    part += chunk.latin1Slice()
-    const headEnd = part.indexOf('\r\n\r\n')
-    if (headEnd === -1) return
-    const length = /content-length: (\d+)/i.exec(part)[1]
-    if (part.length < headEnd + 4 + Number(length)) return
-    const status = part.slice(9, 12)
-    part = ''
+
+  function read (bytes) {
+    let answer = buffer.subarray(0, bytes)
+    if (pending.length > 0) answer = Buffer.concat([pending, answer])
+    if (!isWhole(answer)) {
+      pending = Buffer.from(answer)
+      return true
+    }
+    pending = pending.subarray(0, 0)
+    const status = 100 * (answer[9] - DIGIT) + 10 * (answer[10] - DIGIT) + answer[11] - DIGIT
     run.statuses[status] = (run.statuses[status] ?? 0) + 1
     run.latencies.push(performance.now() - socket.sinceMs)
     run.onIdle(socket)
-  })
+    return true
+  }
   return socket
+}
+
+const DIGIT = 0x30
+
+function isWhole (answer) {
+  const headEnd = answer.indexOf(HEAD_END)
+  if (headEnd === -1) return false
+  let length = 0
+  for (let at = answer.indexOf(LENGTH) + LENGTH.length; answer[at] >= DIGIT; at++) length = 10 * length + answer[at] - DIGIT
+  return answer.length >= headEnd + HEAD_END.length + length
 }
