@@ -1,5 +1,5 @@
 import rateLimit from '@fastify/rate-limit'
-import { WINDOW_SECONDS } from './index.js'
+import { WINDOW_SECONDS } from './settings.js'
 
 export const fastifyRateLimit = {
   title: '@fastify/rate-limit',

@@ -1,5 +1,5 @@
 import { rateLimitPlugin } from 'fastify-sluice'
-import { WINDOW_SECONDS } from './index.js'
+import { WINDOW_SECONDS } from './settings.js'
 
 export const sluice = {
   title: 'fastify-sluice',

@@ -1,4 +1,4 @@
-import { WINDOW_SECONDS } from './index.js'
+import { WINDOW_SECONDS } from './settings.js'
 
 /** Writes what a limiter writes, and limits nothing. */
 export const threeHeaders = {

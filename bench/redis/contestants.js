@@ -3,6 +3,7 @@ import { rateLimitPlugin } from 'fastify-sluice'
 import { Cluster, Redis } from 'ioredis'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
 import { contestants as inMemory, WINDOW_SECONDS } from '../contestants/index.js'
+import { limitByHook } from '../contestants/rate-limiter-flexible.js'
 
 /** A load comes from one address; a header tells its clients apart. */
 export const CLIENT_HEADER = 'x-client'
@@ -24,24 +25,7 @@ export const redisContestants = {
   rateLimiterFlexible: {
     title: inMemory.rateLimiterFlexible.title,
     add (app, max, target) {
-      const limiter = new RateLimiterRedis({ storeClient: open(target, {}), points: max, duration: WINDOW_SECONDS })
-
-      function writeHeaders (reply, standing) {
-        reply.header('x-ratelimit-limit', max)
-        reply.header('x-ratelimit-remaining', standing.remainingPoints)
-        reply.header('x-ratelimit-reset', Math.ceil(standing.msBeforeNext / 1000))
-      }
-
-      app.addHook('onRequest', async (request, reply) => {
-        try {
-          writeHeaders(reply, await limiter.consume(keyGenerator(request)))
-        } catch (refused) {
-          if (refused instanceof Error) throw refused
-          writeHeaders(reply, refused)
-          reply.header('retry-after', Math.ceil(refused.msBeforeNext / 1000))
-          return reply.code(429).send({ statusCode: 429, error: 'Too Many Requests', message: 'Rate limit exceeded' })
-        }
-      })
+      limitByHook(app, new RateLimiterRedis({ storeClient: open(target, {}), points: max, duration: WINDOW_SECONDS }), keyGenerator, max)
     }
   },
 

@@ -1,22 +1,11 @@
 import Fastify from 'fastify'
 import { NEVER_REACHED } from '../contestants/index.js'
-import { answer } from '../worker.js'
+import { serve } from '../serve.js'
 import { redisContestants } from './contestants.js'
 
-// One contestant's server before a Redis, on a free port of the loopback interface.
+// One contestant's server before a Redis.
 const [name, mode, target] = process.argv.slice(2)
 const app = Fastify()
 await redisContestants[name].add(app, mode === 'refusing' ? 1 : NEVER_REACHED, JSON.parse(target))
 app.get('/', (request, reply) => { reply.send('ok') })
-await app.listen({ host: '127.0.0.1', port: 0 })
-
-answer((question) => {
-  switch (question) {
-    case 'port': return app.server.address().port
-    case 'cpu': {
-      const { user, system } = process.cpuUsage()
-      return user + system
-    }
-    default: throw new Error(`no such question: ${question}`)
-  }
-})
+await serve(app)

@@ -136,23 +136,27 @@ local function storable (bucket, nowUs)
   return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(life, otherLife)
 end
 
--- Keys live marginMs longer than their buckets: 1, for Redis cuts the time off to milliseconds; more where a test brings
--- a time of its own. Answers the error text of the first write that failed, or nil.
+-- Write what a key holds, or drop it where nothing of it counts. Keys live marginMs longer than that: 1, for Redis cuts
+-- the time off to milliseconds; more where a test brings a time of its own. Answers the error text, or nil.
+local function writeKey (key, kept, stored, life, marginMs)
+  local reply
+  if life > 0 then
+    reply = redis.pcall('SET', key, stored, 'PX', ceil(life / 1000) + marginMs)
+  else
+    reply = redis.pcall('DEL', key)
+  end
+  if type(reply) ~= 'table' then return end
+  kept.err = reply.err
+  return reply.err
+end
+
+-- Answers the error text of a write that failed, or nil.
 local function writeBuckets (nowUs, marginMs)
   local err
   for key, bucket in pairs(buckets) do
     if bucket.isChanged then
       local stored, life = storable(bucket, nowUs)
-      local reply
-      if life > 0 then
-        reply = redis.pcall('SET', key, stored, 'PX', ceil(life / 1000) + marginMs)
-      else
-        reply = redis.pcall('DEL', key)
-      end
-      if type(reply) == 'table' and reply.err then
-        bucket.err = reply.err
-        err = err or reply.err
-      end
+      err = writeKey(key, bucket, stored, life, marginMs) or err
     end
   end
   return err

@@ -43,22 +43,13 @@ local function strikeSuspect (suspect, strikes, nowUs)
   keepConduct(suspect)
 end
 
--- Answers the error text of the first write that failed, or nil.
+-- Answers the error text of a write that failed, or nil.
 local function writeConducts (nowUs, marginMs)
   local err
   for key, kept in pairs(conducts) do
     if kept.rule then
-      local life, reply = conductLifeUs(kept.rule, kept, nowUs), nil
-      if life > 0 then
-        local stored = 'P' .. pack('>I4I1I7I7I7', kept.strikes, kept.level, kept.startUs, kept.quietFromUs, kept.blockUs)
-        reply = redis.pcall('SET', key, stored, 'PX', ceil(life / 1000) + marginMs)
-      else
-        reply = redis.pcall('DEL', key)
-      end
-      if type(reply) == 'table' and reply.err then
-        kept.err = reply.err
-        err = err or reply.err
-      end
+      local stored = 'P' .. pack('>I4I1I7I7I7', kept.strikes, kept.level, kept.startUs, kept.quietFromUs, kept.blockUs)
+      err = writeKey(key, kept, stored, conductLifeUs(kept.rule, kept, nowUs), marginMs) or err
     end
   end
   return err
