@@ -6,8 +6,9 @@ import { decide } from './decide.js'
 import { limitOnce, type Next, type RequestPath } from './hook.js'
 import { healthOf, type Health, type HealthSource } from './observability/health.js'
 import type { PolicyBook } from './policies/book.js'
-import { standingOf, type Decision, type LimitStanding } from './policies/decision.js'
+import type { Decision } from './policies/decision.js'
 import type { Policy } from './policies/policy.js'
+import { standingOf, type LimitStanding } from './policies/standing.js'
 import type { Limit } from './stores/store.js'
 
 /** A hook that limits the requests it sees: for one route's `preHandler`, for `setNotFoundHandler`, and the like. */

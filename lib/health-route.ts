@@ -4,6 +4,7 @@ import type { TrustedProxies } from './clients/forwarded.js'
 import type { Identifier } from './clients/identify.js'
 import type { RateLimitOptions } from './config/schema.js'
 import { FST_SLUICE_ROUTE_TAKEN } from './errors.js'
+import type { IdentityParts } from './identity.js'
 import { healthOf, type Health, type HealthSource } from './observability/health.js'
 
 const PATH = '/health/rate-limit'
@@ -28,7 +29,7 @@ const mounted = new WeakMap<object, Map<string, Member[]>>()
  * Mount the health route: 200 while the store answers, 503 while it does not, 404 for whoever may not ask. Registrations
  * that meet at one URL share the route: the worst of them speaks, to whom all of them allow. Throws FST_SLUICE_ROUTE_TAKEN.
  */
-export function mountHealthRoute (fastify: FastifyInstance, option: RateLimitOptions['health'], source: HealthSource, proxies: TrustedProxies | null, identifier: Identifier): void {
+export function mountHealthRoute (fastify: FastifyInstance, option: RateLimitOptions['health'], source: HealthSource, { proxies, identifier }: Pick<IdentityParts, 'proxies' | 'identifier'>): void {
   if (option === false) return
   const path = option?.path ?? PATH
   const url = fastify.prefix + path

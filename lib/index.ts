@@ -10,7 +10,8 @@ export type { LimitOptions, RouteRateLimit, RuleOptions, TierOptions } from './c
 export type { RateLimitOptions } from './config/schema.js'
 export { RateLimitError } from './errors.js'
 export type { Client } from './clients/client.js'
-export type { Decision, LimitStanding, Outcome } from './policies/decision.js'
+export type { Decision, Outcome } from './policies/decision.js'
+export type { LimitStanding } from './policies/standing.js'
 export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.js'
 
 declare module 'fastify' {

@@ -3,12 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, Ro
 import fp from 'fastify-plugin'
 import { buildBackend, retryUnavailableSeconds } from './backend.js'
 import { AddressReader } from './clients/address.js'
-import { Exemptions } from './clients/exemptions.js'
-import { TrustedProxies } from './clients/forwarded.js'
-import { Identifier } from './clients/identify.js'
-import { warnAboutProxies } from './clients/proxy-warnings.js'
-import { TierNames } from './clients/tiers.js'
-import { checkTokenSupport, tokenOptionsOf } from './clients/token.js'
 import { systemClock, type Clock } from './clock.js'
 import { checkBackendOptions } from './config/backend-options.js'
 import { checkOptions } from './config/check.js'
@@ -18,6 +12,7 @@ import { buildDecorator } from './decorator.js'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
 import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next, type RequestPath } from './hook.js'
+import { buildIdentity } from './identity.js'
 import { FaultLog } from './observability/fault-log.js'
 import { PolicyBook } from './policies/book.js'
 import type { Decision } from './policies/decision.js'
@@ -27,10 +22,6 @@ import { policiesOf, policyIn, RouteTable } from './policies/route-table.js'
 import { addScopeHook, appendRouteHook } from './phases.js'
 import { headerWriter } from './response/headers.js'
 import { WaitingRoom } from './throttle/waiting-room.js'
-import { TokenFailures } from './token-failures.js'
-
-const DEFAULT_TIER = 'standard'
-const MAX_FAILURES = 100
 
 /** Build the plugin over a clock; tests bring their own. */
 export function buildRateLimitPlugin (clock: Clock) {
@@ -44,19 +35,17 @@ export function buildRateLimitPlugin (clock: Clock) {
 
     const name = options.name ?? nameOf(fastify)
     if (options.redis !== undefined) claimName(fastify, name)
-    const tiers = new TierNames(options.identify?.defaultTier ?? DEFAULT_TIER)
-    const book = new PolicyBook(name, options, routingOf(fastify), (tier) => tiers.add(tier))
-    const routes = new RouteTable(book)
-    const addresses = new AddressReader(options.ipv6Subnet ?? 56)
     const faults = new FaultLog(fastify.log, clock)
-    const failures = tokenOptionsOf(options.identify) === null ? null : new TokenFailures(clock, options.identify?.maxFailures ?? MAX_FAILURES)
-    const proxies = options.trustedProxies === undefined ? null : new TrustedProxies(options.trustedProxies, 'rateLimit.trustedProxies')
-    const room = new WaitingRoom(clock)
+    const addresses = new AddressReader(options.ipv6Subnet ?? 56)
+    const identity = buildIdentity(fastify, options, addresses, clock, faults)
+    const book = new PolicyBook(name, options, routingOf(fastify), (tier) => identity.tiers.add(tier))
+    const routes = new RouteTable(book)
     const backend = await buildBackend(options, clock, fastify.log, faults)
+    const room = new WaitingRoom(clock)
     const path: RequestPath = {
-      identifier: new Identifier(addresses, faults, warnAboutProxies(fastify, options.trustedProxies), { identify: options.identify, failures, proxies }),
-      exemptions: options.exempt === undefined ? null : new Exemptions(options.exempt, 'rateLimit.exempt', faults),
-      tiers,
+      identifier: identity.identifier,
+      exemptions: identity.exemptions,
+      tiers: identity.tiers,
       store: backend.store,
       local: backend.local,
       knownBlock: (charges) => backend.knownBlock(charges),
@@ -73,13 +62,13 @@ export function buildRateLimitPlugin (clock: Clock) {
     // A scope inside another registration's has it already.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
-      checkTokenSupport(fastify, options.identify)
+      identity.check()
       if (book.exempted.length > 0) fastify.log.info({ routes: book.exempted }, 'rate limit: routes that are exempt')
     })
     // Before the server waits for its connections: those of requests that are held would keep it.
     fastify.addHook('preClose', async () => { room.close() })
     fastify.addHook('onClose', async () => {
-      failures?.close()
+      identity.close()
       await backend.close()
     })
 
@@ -103,7 +92,7 @@ export function buildRateLimitPlugin (clock: Clock) {
       }
     })
 
-    mountHealthRoute(fastify, options.health, backend.health, proxies, path.identifier)
+    mountHealthRoute(fastify, options.health, backend.health, identity)
     if (!isEnabled) return
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
     if (book.base.hook !== 'onRequest') addScopeHook(fastify, book.base.hook, limitAt(book.base.hook))

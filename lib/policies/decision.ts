@@ -2,24 +2,10 @@ import type { Client } from '../clients/client.js'
 import { FST_SLUICE_BAD_UNITS } from '../errors.js'
 import type { Receipt, Standing, Store } from '../stores/store.js'
 import type { Policy } from './policy.js'
+import { bindingOf, retryMs, standingOf, type LimitStanding } from './standing.js'
 
 /** What became of a request. */
 export type Outcome = 'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' | 'unavailable'
-
-/** Where one limit stands after the request, as users see it. */
-export interface LimitStanding {
-  readonly name: string
-  /** The capacity: `burst` of a token bucket, else `max`. */
-  readonly limit: number
-  readonly max: number
-  readonly windowMs: number
-  readonly remaining: number
-  readonly resetAfterMs: number
-  readonly retryAfterMs: number | 'never'
-  readonly mode: 'enforce' | 'shadow'
-  /** Whether this limit, taken by itself, refused the request. */
-  readonly isExceeded: boolean
-}
 
 /** The policy that a decision was made under: that of the client's tier, where it has one of its own. */
 export let policyOf: (decision: Decision) => Policy
@@ -156,27 +142,6 @@ export class Decision {
   }
 }
 
-/** The limit that the headers speak of: see `Decision.limitName`. Shadow limits speak only where nothing is enforced. */
-export function bindingOf (receipt: Receipt): Standing {
-  const { standings } = receipt
-  let binding = standings[0]
-  for (let i = 1; i < standings.length; i++) {
-    if (bindsBefore(standings[i], binding)) binding = standings[i]
-  }
-  return binding
-}
-
-function bindsBefore (a: Standing, b: Standing): boolean {
-  if (a.limit.mode !== b.limit.mode) return a.limit.mode === 'enforce'
-  if (a.granted !== b.granted) return !a.granted
-  if (!a.granted) return waitOf(a) > waitOf(b)
-  return a.remaining * b.limit.capacity < b.remaining * a.limit.capacity
-}
-
-function waitOf (standing: Standing): number {
-  return standing.retryUs === 'never' ? Infinity : standing.retryUs
-}
-
 function outcomeOf ({ granted, blocks }: Receipt, delayUs: number): Outcome {
   if (granted) return delayUs > 0 ? 'delayed' : 'allowed'
   return blocks.length > 0 ? 'blocked' : 'rejected'
@@ -186,26 +151,6 @@ function outcomeOf ({ granted, blocks }: Receipt, delayUs: number): Outcome {
 function waitMs ({ blocks }: Receipt, binding: Standing): number | 'never' {
   const ms = retryMs(binding)
   return ms === 'never' ? ms : blocks.reduce((longest, { blockedUs }) => Math.max(longest, Math.ceil(blockedUs / 1000)), ms)
-}
-
-function retryMs (standing: Standing): number | 'never' {
-  return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
-}
-
-/** A standing as users see it. */
-export function standingOf (standing: Standing): LimitStanding {
-  const { limit } = standing
-  return {
-    name: limit.name,
-    limit: limit.capacity,
-    max: limit.max,
-    windowMs: limit.windowUs / 1000,
-    remaining: standing.remaining,
-    resetAfterMs: Math.ceil(standing.resetUs / 1000),
-    retryAfterMs: retryMs(standing),
-    mode: limit.mode,
-    isExceeded: !standing.granted
-  }
 }
 
 function checkUnits (call: string, units: number): void {

@@ -1,4 +1,5 @@
-import type { Decision, LimitStanding } from '../policies/decision.js'
+import type { Decision } from '../policies/decision.js'
+import type { LimitStanding } from '../policies/standing.js'
 import { durationWords } from './duration-words.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */

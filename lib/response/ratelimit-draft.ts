@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
-import type { Decision, LimitStanding } from '../policies/decision.js'
+import type { Decision } from '../policies/decision.js'
 import type { Policy } from '../policies/policy.js'
+import type { LimitStanding } from '../policies/standing.js'
 import { policyField, type QuotaPolicy } from './policy-field.js'
 
 /** `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11, every enforced limit listed. */

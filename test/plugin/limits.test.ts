@@ -69,8 +69,8 @@ t.test('a limit on trial shows in no header and no body, but in the standings', 
   const [first, second, third] = [await app.inject('/look'), await app.inject('/look'), await app.inject('/look')]
   t.match(first.headers, { 'x-ratelimit-limit': '2', ratelimit: '"real";r=1;t=30', 'ratelimit-policy': '"real";q=2;w=60' })
   t.strictSame(second.json(), [
-    { name: 'trial', limit: 1, max: 1, windowMs: 3_600_000, remaining: 0, resetAfterMs: 3_600_000, retryAfterMs: 3_600_000, mode: 'shadow', isExceeded: true },
-    { name: 'real', limit: 2, max: 2, windowMs: 60_000, remaining: 0, resetAfterMs: 60_000, retryAfterMs: 0, mode: 'enforce', isExceeded: false }
+    { name: 'trial', limit: 1, max: 1, windowMs: 3_600_000, remaining: 0, resetAfterMs: 3_600_000, retryAfterMs: 3_600_000, blockedMs: 0, mode: 'shadow', isExceeded: true },
+    { name: 'real', limit: 2, max: 2, windowMs: 60_000, remaining: 0, resetAfterMs: 60_000, retryAfterMs: 0, blockedMs: 0, mode: 'enforce', isExceeded: false }
   ])
   t.equal(third.statusCode, 429)
   t.equal(third.headers['retry-after'], '30')

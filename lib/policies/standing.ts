@@ -1,0 +1,61 @@
+import type { Receipt, Standing } from '../stores/store.js'
+
+/** Where one limit stands after the request, as users see it. */
+export interface LimitStanding {
+  readonly name: string
+  /** The capacity: `burst` of a token bucket, else `max`. */
+  readonly limit: number
+  readonly max: number
+  readonly windowMs: number
+  readonly remaining: number
+  readonly resetAfterMs: number
+  readonly retryAfterMs: number | 'never'
+  /** How long a penalty still blocks the client, milliseconds, rounded up; 0 where it does not. */
+  readonly blockedMs: number
+  readonly mode: 'enforce' | 'shadow'
+  /** Whether this limit, taken by itself, refused the request. */
+  readonly isExceeded: boolean
+}
+
+/** The limit that the headers speak of: see `Decision.limitName`. Shadow limits speak only where nothing is enforced. */
+export function bindingOf (receipt: Receipt): Standing {
+  const { standings } = receipt
+  let binding = standings[0]
+  for (let i = 1; i < standings.length; i++) {
+    if (bindsBefore(standings[i], binding)) binding = standings[i]
+  }
+  return binding
+}
+
+function bindsBefore (a: Standing, b: Standing): boolean {
+  if (a.limit.mode !== b.limit.mode) return a.limit.mode === 'enforce'
+  if (a.granted !== b.granted) return !a.granted
+  if (!a.granted) return waitOf(a) > waitOf(b)
+  return a.remaining * b.limit.capacity < b.remaining * a.limit.capacity
+}
+
+function waitOf (standing: Standing): number {
+  return standing.retryUs === 'never' ? Infinity : standing.retryUs
+}
+
+/** Milliseconds, rounded up. */
+export function retryMs (standing: Standing): number | 'never' {
+  return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
+}
+
+/** A standing as users see it. */
+export function standingOf (standing: Standing): LimitStanding {
+  const { limit } = standing
+  return {
+    name: limit.name,
+    limit: limit.capacity,
+    max: limit.max,
+    windowMs: limit.windowUs / 1000,
+    remaining: standing.remaining,
+    resetAfterMs: Math.ceil(standing.resetUs / 1000),
+    retryAfterMs: retryMs(standing),
+    blockedMs: Math.ceil(standing.blockedUs / 1000),
+    mode: limit.mode,
+    isExceeded: !standing.granted
+  }
+}
