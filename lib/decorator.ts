@@ -22,6 +22,8 @@ export interface Guard {
 export interface PartitionStanding extends LimitStanding {
   /** The scope of the buckets, such as `default` or `group:search`. */
   readonly scope: string
+  /** Whose buckets in that scope these are: those of the clients of a tier, or, `null`, of all who have no limits by their tier. */
+  readonly tier: string | null
 }
 
 /** `fastify.rateLimit`. Calling it is `guard`. */
@@ -101,7 +103,7 @@ export function buildDecorator ({ path, book, addresses, isEnabled, health }: De
   async function peek (text: string): Promise<PartitionStanding[]> {
     const partition = partitionOf(text, addresses)
     const standings = await path.store.peek(book.limits().filter((limit) => charges(limit, partition)), partition)
-    return standings.map((standing) => ({ scope: book.scopeOf(standing.limit), ...standingOf(standing) }))
+    return standings.map((standing) => ({ scope: book.scopeOf(standing.limit), tier: book.tierOf(standing.limit), ...standingOf(standing) }))
   }
 
   async function reset (text: string): Promise<number> {

@@ -21,6 +21,13 @@ interface PolicyRule extends Rule {
   readonly policy: Policy
 }
 
+/** A set of buckets, and what it is called to an operator. */
+interface Buckets {
+  readonly limit: () => Limit
+  readonly scope: string
+  readonly tier: string | null
+}
+
 /** More scopes than any application names; reached, somebody puts a client's id into `groupId`. */
 const MOST_GROUPS = 10_000
 
@@ -37,8 +44,9 @@ export class PolicyBook {
   readonly #rules: RuleSet<PolicyRule>
   readonly #isExempt: (methods: readonly string[], url: string) => boolean
   readonly #routeNames = new RouteNames()
-  readonly #wordsOfScope = new Map<string, string>()
-  readonly #buckets = new Map<string, { readonly limit: () => Limit, readonly scope: string }>()
+  /** What was said of each scope, in words. */
+  readonly #said = new Map<string, string>()
+  readonly #buckets = new Map<string, Buckets>()
   readonly #exempted: string[] = []
   #groups = 0
 
@@ -64,6 +72,11 @@ export class PolicyBook {
   /** The scope that a limit of `limits()` belongs to. */
   scopeOf (limit: Limit): string {
     return this.#buckets.get(limit.bucket)?.scope ?? ''
+  }
+
+  /** The tier that a limit of `limits()` belongs to; `null` for the limits of everybody else. */
+  tierOf (limit: Limit): string | null {
+    return this.#buckets.get(limit.bucket)?.tier ?? null
   }
 
   /** Routes that were found exempt because of what they are, in words. */
@@ -135,30 +148,39 @@ export class PolicyBook {
 
   #compile (draft: PolicyDraft, place: string): Policy {
     const policy = compilePolicy(this.#registration, draft, place)
-    this.#enter(policy, '', place)
+    this.#enter(policy, null, place)
     for (const [name, tier] of policy.tiers ?? []) {
       this.#onTier(name)
-      if (tier !== null) this.#enter(tier, ` of tier ${name}`, place)
+      if (tier !== null) this.#enter(tier, name, place)
     }
+    // A tier of one route only would give its clients two budgets in the group.
+    if (policy.scope.startsWith('group:')) this.#agree(`${policy.scope} has the tiers`, tiersInWords(policy), place)
     return policy
   }
 
   /** Those who share buckets must agree on their limits. */
-  #enter (policy: Policy, tierInWords: string, place: string): void {
-    const scope = policy.scope + tierInWords
-    const words = limitsInWords(policy)
-    const known = this.#wordsOfScope.get(scope)
-    if (known === undefined) {
-      if (scope.startsWith('group:') && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
-      this.#wordsOfScope.set(scope, words)
-    } else if (known !== words) {
-      throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${scope} has the limits ${known} already`, words)
-    }
+  #enter (policy: Policy, tier: string | null, place: string): void {
+    const scope = policy.scope + (tier === null ? '' : ` of tier ${tier}`)
+    const what = `${scope} has the limits`
+    if (scope.startsWith('group:') && !this.#said.has(what) && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
+    this.#agree(what, limitsInWords(policy), place)
     policy.limits.forEach((limit, index) => {
+      // Routes that share buckets may differ in their penalty: where one has none, a reset must still lift the others'.
+      if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limit().penalty ?? null) !== null) return
       const maker = policy.makers?.[index] ?? null
-      this.#buckets.set(limit.bucket, { limit: maker === null ? () => limit : () => maker.latest, scope: policy.scope })
+      this.#buckets.set(limit.bucket, { limit: maker === null ? () => limit : () => maker.latest, scope: policy.scope, tier })
     })
   }
+
+  #agree (what: string, words: string, place: string): void {
+    const known = this.#said.get(what)
+    if (known !== undefined && known !== words) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${what} ${known} already`, words)
+    this.#said.set(what, words)
+  }
+}
+
+function tiersInWords ({ tiers }: Policy): string {
+  return Array.from(tiers ?? [], ([name, tier]) => tier === null ? `"${name}" (unlimited)` : `"${name}"`).sort().join(', ') || 'of nobody'
 }
 
 function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {

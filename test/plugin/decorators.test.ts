@@ -52,8 +52,8 @@ t.test('peek tells where a partition stands with every scope, and charges nothin
   await statuses(app, 2)
   await statuses(app, 3, '/own')
   const expected = [
-    { scope: 'default', name: 'default', limit: 5, max: 5, windowMs: 60_000, remaining: 3, resetAfterMs: 24_000, retryAfterMs: 0, blockedMs: 0, mode: 'enforce', isExceeded: false },
-    { scope: 'route:GET /own', name: 'default', limit: 2, max: 2, windowMs: 10_000, remaining: 0, resetAfterMs: 10_000, retryAfterMs: 0, blockedMs: 0, mode: 'enforce', isExceeded: false }
+    { scope: 'default', tier: null, name: 'default', limit: 5, max: 5, windowMs: 60_000, remaining: 3, resetAfterMs: 24_000, retryAfterMs: 0, blockedMs: 0, mode: 'enforce', isExceeded: false },
+    { scope: 'route:GET /own', tier: null, name: 'default', limit: 2, max: 2, windowMs: 10_000, remaining: 0, resetAfterMs: 10_000, retryAfterMs: 0, blockedMs: 0, mode: 'enforce', isExceeded: false }
   ]
   t.strictSame(await app.rateLimit.peek('ip:127.0.0.1'), expected)
   t.strictSame(await app.rateLimit.peek('ip:::ffff:127.0.0.1'), expected)
