@@ -1,0 +1,152 @@
+// Nobody gets a fresh bucket, or none, by spelling a URL in another way: whatever the router lets through to a handler
+// is counted under the rule of what that handler then serves. A second application without limits tells what that is.
+import { Agent, request as send, type IncomingMessage } from 'node:http'
+import { posix } from 'node:path'
+import type { FastifyInstance, FastifyReply, FastifyServerOptions } from 'fastify'
+import t, { type Test } from 'tap'
+import { bareApp } from '../fixtures/app.js'
+import { Seeded } from '../fixtures/seeded.js'
+import { spellingsOf } from '../fixtures/spellings.js'
+
+const rules = Object.entries({
+  keys: '/api/keys',
+  alice: '/users/alice',
+  users: '/users/:id',
+  orders: '/users/:id/orders',
+  trip: '/trips/ulm-bonn',
+  private: '/files/private/*',
+  files: '/files/*',
+  admin: '/admin/*'
+}).map(([name, match]) => ({ name, match, limits: [{ name, max: 1, timeWindow: '1 hour' }] }))
+
+/** One way to each rule; these use its only request up. */
+const plain = ['/api/keys', '/users/alice', '/users/bob', '/users/bob/orders', '/trips/ulm-bonn', '/files/private/x', '/files/x', '/admin/x']
+
+/** Which rule is meant for a path with nothing odd in it. */
+function ruleOf (path: string): string[] {
+  const [first, second, third, ...more] = path.replace(/\/$/, '').split('/').slice(1)
+  if (first === 'admin') return ['admin']
+  if (first === 'files') return [second === 'private' ? 'private' : 'files']
+  if (first === 'users' && third === 'orders' && more.length === 0) return ['orders']
+  if (second === undefined || third !== undefined) return []
+  if (first === 'users') return [second === 'alice' ? 'alice' : 'users']
+  if (first === 'api' && second === 'keys') return ['keys']
+  return first === 'trips' && second === 'ulm-bonn' ? ['trip'] : []
+}
+
+/** A file server reads what a `*` took below its root, a proxy the whole path; either resolves it, or does not. */
+function rulesBelow (root: string, rest: string): string[] {
+  const slashed = rest.replaceAll('\\', '/')
+  return [`${root}/${rest}`, posix.normalize(`/${root}/${slashed}`), root + posix.normalize(`/${slashed}`)].flatMap(ruleOf)
+}
+
+/** Routes that tell in a header which rules stand for what they served, by what a handler sees: its parameters. */
+function declareRoutes (app: FastifyInstance, { isCaseSensitive, hasCatchAll }: Variant): void {
+  const route = (url: string, served: (params: Record<string, string>) => string[]) => app.route<{ Params: Record<string, string> }>({
+    method: ['GET', 'POST'],
+    url,
+    handler: ({ params }, reply: FastifyReply) => {
+      const folded = Object.entries(params).map(([name, value]) => [name, isCaseSensitive ? value : value.toLowerCase()])
+      return reply.header('served', served(Object.fromEntries(folded)).join(' ')).send('')
+    }
+  })
+  route('/api/keys', () => ['keys'])
+  route('/users/:id', ({ id }) => [id === 'alice' ? 'alice' : 'users'])
+  route('/users/:id/orders', () => ['orders'])
+  route('/trips/:from-:to', ({ from, to }) => `${from}-${to}` === 'ulm-bonn' ? ['trip'] : [])
+  route('/files/*', ({ '*': rest }) => rulesBelow('/files', rest))
+  if (hasCatchAll) route('/*', ({ '*': rest }) => rulesBelow('', rest))
+}
+
+interface Answer {
+  readonly status: number
+  /** The rules of what was served; `null` where no handler of ours was reached. */
+  readonly served: readonly string[] | null
+  /** The limit that the response tells of. */
+  readonly limit: string | null
+}
+
+type Ask = (target: string, method?: string) => Promise<Answer>
+
+/** Sends targets as they are, where `inject` and `fetch` would tidy them up. */
+async function listen (t: Test, app: FastifyInstance): Promise<Ask> {
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  return async (target, method = 'GET') => {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      send({ host: '127.0.0.1', port, agent, path: target, method }, resolve).on('error', reject).end()
+    })
+    response.resume()
+    await new Promise((resolve) => response.once('end', resolve))
+    const { statusCode: status = 0, headers: { served, ratelimit } } = response
+    // What is no HTTP costs the connection, and the answer does not say so.
+    if (status === 400) agent.destroy()
+    return {
+      status,
+      served: typeof served === 'string' ? served.split(' ').filter(Boolean) : null,
+      limit: /^"([^"]*)"/.exec(String(ratelimit))?.[1] ?? null
+    }
+  }
+}
+
+interface Variant {
+  readonly title: string
+  readonly server: FastifyServerOptions
+  readonly isCaseSensitive: boolean
+  /** A route `/*` takes what no other does. */
+  readonly hasCatchAll: boolean
+  /** Goes before each path, and `rewriteUrl` takes it away. */
+  readonly version: string
+}
+
+function variant (bits: number): Variant {
+  const is = (bit: number) => (bits & bit) !== 0
+  // Every combination in one of two places, and with or without a route for everything: each single option in all four.
+  const isOldPlace = [1, 2, 4, 8].filter(is).length % 2 === 1
+  const hasCatchAll = is(1) !== is(4)
+  const routing = {
+    ...is(1) && { caseSensitive: false },
+    ...is(2) && { ignoreTrailingSlash: true },
+    ...is(4) && { ignoreDuplicateSlashes: true },
+    ...is(8) && { useSemicolonDelimiter: true }
+  }
+  const version = is(2) ? '/v2' : ''
+  return {
+    title: `${isOldPlace ? 'top level' : 'routerOptions'} ${JSON.stringify(routing)}${hasCatchAll ? ' and a route for everything' : ''}`,
+    server: { ...isOldPlace ? routing : { routerOptions: routing }, rewriteUrl: ({ url = '' }) => url.startsWith(version) ? url.slice(version.length) : url },
+    isCaseSensitive: !is(1),
+    hasCatchAll,
+    version
+  }
+}
+
+for (const case_ of Array.from({ length: 16 }, (_, bits) => variant(bits))) {
+  t.test(`no spelling gets around a rule: ${case_.title}`, async (t) => {
+    const { app: open } = bareApp(t, case_.server)
+    const { app: limited, plugin } = bareApp(t, case_.server)
+    await limited.register(plugin, { max: 1_000_000, headers: 'ratelimit', rules })
+    for (const app of [open, limited]) declareRoutes(app, case_)
+    const [reveal, ask] = [await listen(t, open), await listen(t, limited)]
+    for (const path of plain) await ask(path)
+
+    const random = new Seeded(1_790_000_000)
+    const escaped: string[] = []
+    const reached = new Map<string, number>()
+    for (const spelling of plain.flatMap((path) => spellingsOf(path, random))) {
+      const target = case_.version + spelling
+      for (const method of random.below(4) === 0 ? ['GET', 'HEAD', 'POST'] : ['GET']) {
+        const [{ served, status }, answer] = await Promise.all([reveal(target, method), ask(target, method)])
+        for (const rule of served ?? []) reached.set(rule, (reached.get(rule) ?? 0) + 1)
+        const isRight = served === null || served.length === 0
+          ? [status, 429].includes(answer.status)
+          : answer.status === 429 && answer.limit !== null && served.includes(answer.limit)
+        if (!isRight) escaped.push(`${method} ${target} serves ${String(served)}: ${answer.status} of ${answer.limit}`)
+      }
+    }
+    t.strictSame(escaped, [])
+    for (const { name } of rules) {
+      if (name !== 'admin' || case_.hasCatchAll) t.ok((reached.get(name) ?? 0) > 10, `there were many ways to ${name}`)
+    }
+  })
+}
