@@ -15,7 +15,8 @@ export interface PatternMistake {
 export type PathSegments = ReadonlyArray<string | null>
 
 const MOST_CHARACTERS = 1024
-const MOST_SEGMENTS = 64
+/** Of a pattern. */
+export const MOST_SEGMENTS = 64
 
 /**
  * Read a pattern such as `/api/:version/reports` or `/files/*`.

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { PathSegments } from './pattern.js'
+import { MOST_SEGMENTS, type PathSegments } from './pattern.js'
 import type { RouteShape } from './route-shape.js'
 
 /** What Fastify's router was told about paths. */
@@ -37,9 +37,9 @@ function isSet (options: object | undefined, name: string): boolean {
 /**
  * The path of a request to a route, in every way in which the route's handler may read it; mostly there is one.
  *
- * It is put together from the route's pattern and the parameters, so it is what the router saw, however it was spelt. Only what a `*` took
- * has several readings: file servers and proxies drop empty and `.` segments and resolve `..`, by the whole path or
- * below the `*`; the last reading is the literal one. Each is decoded once, and takes time linear in the path's length.
+ * It is put together from the route's pattern and the parameters, so it is what the router saw, however it was spelt.
+ * Only what a `*` took has several readings: file servers and proxies drop empty and `.` segments and resolve `..`, by
+ * the whole path or below the `*`; the last reading is the literal one. Time linear in the path's length.
  */
 export function routedReadings (route: RouteShape, { params, url }: RequestTarget, routing: Routing): PathSegments[] {
   const base = readSegments(route, params, routing)
@@ -47,19 +47,22 @@ export function routedReadings (route: RouteShape, { params, url }: RequestTarge
   const taken = valueOf(params, '*')
   if (taken === null) return unknownReadings(url, routing)
   const rest = route.beforeRest + folded(taken, routing)
-  const literal = [...base, ...rest.split('/')]
+  const literal = [...base, ...rest.split('/', MOST_READ)]
   if (!UNTIDY.test(rest)) return [literal]
-  const parts = rest.split(/[/\\]/)
-  return [resolved([...base, ...parts], 0), resolved([...base, ...parts], base.length), literal]
+  const below = resolved(base, rest, base.length)
+  return rest.includes('..') ? [resolved(base, rest, 0), below, literal] : [below, literal]
 }
 
 /** The path of a request to an unknown URL: tidied up, and, where that makes a difference, as it was sent. */
 export function unknownReadings (url: string, routing: Routing): PathSegments[] {
-  const literal = pathOf(url, routing).split('/').map((segment) => folded(decoded(segment), routing))
-  const path = literal.join('/')
-  const parts = path.split(/[/\\]/)
-  return parts.length === literal.length && !UNTIDY.test(path) ? [literal] : [resolved(parts, 0), literal]
+  const sent = pathOf(url, routing)
+  const literal = sent.split('/', MOST_READ).map((segment) => folded(decoded(segment), routing))
+  const path = folded(decoded(sent), routing)
+  return UNTIDY.test(path) || /%2f/i.test(sent) ? [resolved([], path, 0), literal] : [literal]
 }
+
+/** No pattern can tell longer paths apart, so what is beyond is not kept. */
+const MOST_READ = MOST_SEGMENTS + 1
 
 /** An empty segment, `.`, `..` or a backslash, which URLs of the web take for a slash. */
 const UNTIDY = /\\|(?:^|\/)\.{0,2}(?:\/|$)/
@@ -74,7 +77,8 @@ function readSegments (route: RouteShape, params: unknown, routing: Routing): Ar
     }
     return folded(text, routing)
   })
-  if (route.hasOptionalEnd && values.at(-1) === null) values.pop()
+  const last = route.segments.at(-1)?.parts[0]
+  if (route.hasOptionalEnd && typeof last === 'object' && valueOf(params, last.name) === null) values.pop()
   return values
 }
 
@@ -86,14 +90,22 @@ function valueOf (params: unknown, name: string): string | null {
   return typeof value === 'object' || typeof value === 'function' || value === undefined ? null : String(value)
 }
 
-/** Drop empty and `.` segments, and let `..` take one back, but none of the first `kept`. */
-function resolved (parts: PathSegments, kept: number): PathSegments {
-  const segments: Array<string | null> = parts.slice(0, kept)
-  for (let i = kept; i < parts.length; i++) {
-    const part = parts[i]
-    if (part === '' || part === '.') continue
-    if (part !== '..') segments.push(part)
-    else if (segments.length > kept) segments.pop()
+/** Drop empty and `.` segments, and let `..` take one back until only `kept` are left. */
+function resolved (base: PathSegments, path: string, kept: number): PathSegments {
+  const segments = [...base]
+  let depth = base.length
+  // By character: paths of nothing but slashes are sent to cost time.
+  for (let start = 0, end = 0; end <= path.length; end++) {
+    if (end < path.length && path[end] !== '/' && path[end] !== '\\') continue
+    const length = end - start
+    if (length === 2 && path[start] === '.' && path[start + 1] === '.') {
+      if (depth > kept) depth--
+      if (segments.length > depth) segments.length = depth
+    } else if (length > 1 || (length === 1 && path[start] !== '.')) {
+      if (depth < MOST_READ) segments.push(path.slice(start, end))
+      depth++
+    }
+    start = end + 1
   }
   return segments
 }
