@@ -37,7 +37,7 @@ function charge (path: RequestPath, base: Policy, request: FastifyRequest, ident
 
 function take (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, mayWait: boolean): Decision | Promise<Decision> {
   // Before the store is asked, or all requests of a turn would find room for the last one.
-  const place = mayWait && policy.throttle !== null ? path.room.reserve(client.partition, policy.throttle) : null
+  const place = mayWait && policy.throttle !== null ? path.room.reserve(policy.scope, client.partition, policy.throttle) : null
   const charges = chargesOf(path, policy, request, client, place !== null)
   const answer = path.store.take(charges)
   return answer instanceof Promise

@@ -25,8 +25,10 @@ interface Frame {
   readonly registration: string
   readonly place: string
   readonly penalty: Penalty | null
-  /** How long a request may be held, microseconds; 0: not at all. */
-  readonly patienceUs: number
+  /** Whether requests may be held. */
+  readonly isPatient: boolean
+  /** How long those in line in these buckets may be held, microseconds; 0: nobody is. */
+  readonly lineUs: number
 }
 
 /**
@@ -37,11 +39,13 @@ interface Frame {
  */
 export function compilePolicy (registration: string, draft: PolicyDraft, place: string): Policy {
   const { cost, hook, failureMode, refundOn, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
+  const { line = false } = draft
   const frame: Frame = {
     registration,
     place,
     penalty: compilePenalty(registration, draft, place),
-    patienceUs: throttle === false ? 0 : 1000 * durationOf(throttle.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
+    isPatient: throttle !== false,
+    lineUs: line === false ? 0 : 1000 * durationOf(line.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
   }
   const shared = {
     throttle: throttle === false ? null : { maxQueued: throttle.maxQueued ?? MAX_QUEUED, maxQueuedPerClient: throttle.maxQueuedPerClient ?? MAX_QUEUED_PER_CLIENT },
@@ -73,7 +77,7 @@ function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier
   return {
     scope,
     limits,
-    patientLimits: frame.patienceUs === 0 ? null : compiled.map(({ pair }) => pair.patient),
+    patientLimits: !frame.isPatient ? null : compiled.map(({ pair }) => pair.patient),
     makers: isMade ? compiled.map(({ maker }) => maker) : null,
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
     policyField: isMade ? null : policyField(limits)
@@ -82,7 +86,7 @@ function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier
 
 function compileLimit (frame: Frame, scope: string, tier: string | null, draft: LimitDraft): { pair: LimitPair, maker: LimitMaker | null } {
   const { algorithm, max, windowMs, mode } = draft
-  if (frame.patienceUs > 0 && algorithm !== 'token-bucket' && mode === 'enforce') {
+  if (frame.isPatient && algorithm !== 'token-bucket' && mode === 'enforce') {
     throw new FST_SLUICE_CONTRADICTION(`${frame.place}.throttle`, `needs token buckets, and the limit "${draft.name}" is a ${algorithm}; or set throttle: false`)
   }
   const identity = [frame.registration, scope, draft.name]
@@ -91,10 +95,11 @@ function compileLimit (frame: Frame, scope: string, tier: string | null, draft: 
   if (mode === 'shadow') identity.push('shadow')
   const bucket = JSON.stringify(identity)
   const compile: CompileNumbers = (units, ms) => {
-    const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, mode === 'enforce' ? frame.patienceUs : 0)
+    const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, frame.lineUs)
     if (!isExact(quota)) return null
-    const patient = { ...quota, name: draft.name, bucket, by: draft.by, mode, penalty: frame.penalty }
-    return { prompt: withPatience<Limit>(patient, 0), patient }
+    const limit = { ...quota, name: draft.name, bucket, by: draft.by, mode, penalty: frame.penalty }
+    const prompt = withPatience<Limit>(limit, 0)
+    return { prompt, patient: frame.isPatient && mode === 'enforce' ? limit : prompt }
   }
   const isMade = typeof max === 'function' || typeof windowMs === 'function'
   const [units, ms] = [typeof max === 'number' ? max : numberOf(builtInLimit.max), typeof windowMs === 'number' ? windowMs : numberOf(builtInLimit.windowMs)]

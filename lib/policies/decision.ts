@@ -74,7 +74,7 @@ export class Decision {
 
   /** One for each limit of the policy, in their order; shadow limits too. */
   get standings (): readonly LimitStanding[] {
-    return this.#standings.map(standingOf)
+    return this.#standings.map((standing) => standingOf(standing, this.delayUs))
   }
 
   /**

@@ -17,6 +17,8 @@ export interface PolicyDraft {
   /** `null` is unlimited. */
   readonly tiers: ReadonlyMap<string, TierDraft | null>
   readonly options: Inherited
+  /** The throttle whose line these buckets must hold; whoever shares them need not wait in it himself. */
+  readonly line: RouteRateLimit['throttle']
 }
 
 /** What holds where nobody says anything. */
@@ -24,7 +26,8 @@ export const builtInDraft: PolicyDraft = {
   scope: 'default',
   limits: [builtInLimit],
   tiers: new Map(),
-  options: { algorithm: 'token-bucket', by: 'client', mode: 'enforce', cost: 1, hook: 'onRequest', failureMode: 'local' }
+  options: { algorithm: 'token-bucket', by: 'client', mode: 'enforce', cost: 1, hook: 'onRequest', failureMode: 'local' },
+  line: false
 }
 
 /**
@@ -35,7 +38,11 @@ export const builtInDraft: PolicyDraft = {
  */
 export function layPolicy (below: PolicyDraft, options: RouteRateLimit, ownScope: string, place: string): PolicyDraft {
   const limits = layLimits(below, options, place)
-  const draft = { scope: scopeOf(below, options, ownScope), limits, options: { ...below.options, ...withoutUndefined(options) } }
+  const scope = scopeOf(below, options, ownScope)
+  const laid = { ...below.options, ...withoutUndefined(options) }
+  // Who refuses at once must not cut the line of those who wait in the same buckets.
+  const line = scope === below.scope && laid.throttle === false ? below.line : laid.throttle
+  const draft = { scope, limits, options: laid, line }
   return { ...draft, tiers: layTiers(below, draft, options, ownScope, place) }
 }
 

@@ -31,7 +31,9 @@ function bindsBefore (a: Standing, b: Standing): boolean {
   if (a.limit.mode !== b.limit.mode) return a.limit.mode === 'enforce'
   if (a.granted !== b.granted) return !a.granted
   if (!a.granted) return waitOf(a) > waitOf(b)
-  return a.remaining * b.limit.capacity < b.remaining * a.limit.capacity
+  const lead = a.remaining * b.limit.capacity - b.remaining * a.limit.capacity
+  // Of those that have nothing left, the one that is waited for.
+  return lead < 0 || (lead === 0 && a.delayUs > b.delayUs)
 }
 
 function waitOf (standing: Standing): number {
@@ -43,8 +45,8 @@ export function retryMs (standing: Standing): number | 'never' {
   return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
 }
 
-/** A standing as users see it. */
-export function standingOf (standing: Standing): LimitStanding {
+/** A standing as users see it; of a request that is held for `delayUs`, at its release. */
+export function standingOf (standing: Standing, delayUs = 0): LimitStanding {
   const { limit } = standing
   return {
     name: limit.name,
@@ -52,7 +54,7 @@ export function standingOf (standing: Standing): LimitStanding {
     max: limit.max,
     windowMs: limit.windowUs / 1000,
     remaining: standing.remaining,
-    resetAfterMs: Math.ceil(standing.resetUs / 1000),
+    resetAfterMs: Math.ceil(Math.max(0, standing.resetUs - delayUs) / 1000),
     retryAfterMs: retryMs(standing),
     blockedMs: Math.ceil(standing.blockedUs / 1000),
     mode: limit.mode,

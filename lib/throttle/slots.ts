@@ -1,8 +1,8 @@
-/** How many requests may wait. */
+/** How many requests may wait in one queue. */
 export interface RoomLimits {
-  /** In the whole room, whoever they belong to. Whole, 0 or more. */
+  /** Whoever they belong to. Whole, 0 or more. */
   readonly maxQueued: number
-  /** Of one partition, so that no client fills the room. Whole, 0 or more. */
+  /** Of one partition, so that no client fills the queue. Whole, 0 or more. */
   readonly maxQueuedPerClient: number
 }
 

@@ -32,6 +32,8 @@ export interface Reservation {
 interface Held extends Entry, Due, InLine {
   readonly dueUs: number
   readonly partition: string
+  /** Where its place is counted. */
+  readonly slots: Slots
 }
 
 /** How many leave in one turn of the event loop: each goes on to its handler, and what else happens must not wait. */
@@ -47,7 +49,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  */
 export class WaitingRoom {
   readonly #clock: Clock
-  readonly #slots = new Slots()
+  /** By queue. There are as many as there are throttled scopes. */
+  readonly #queues = new Map<string, Slots>()
   readonly #lines = new Lines()
   readonly #held = new DueHeap<Held>()
   #arrivals = 0
@@ -65,20 +68,22 @@ export class WaitingRoom {
   }
 
   /**
-   * Keep a place for a request of a partition, before the store is asked; `null` when the room is full or closed.
-   * The limits are compared with all places that are taken, also under other limits.
+   * Keep a place in a queue for a request of a partition, before the store is asked; `null` when the queue is full or
+   * the room closed. `queue`: the scope of the policy, so that one route's line leaves room for another's. The limits
+   * are compared with all places of the queue, also those that were taken under other limits.
    */
-  reserve (partition: string, limits: RoomLimits): Reservation | null {
-    if (this.#isClosed || !this.#slots.take(partition, limits)) return null
+  reserve (queue: string, partition: string, limits: RoomLimits): Reservation | null {
+    const slots = this.#slotsOf(queue)
+    if (this.#isClosed || !slots.take(partition, limits)) return null
     let isOpen = true
     return {
       hold: (entry) => {
         if (!isOpen || this.#isClosed) return null
         isOpen = false
-        return this.#hold(partition, entry)
+        return this.#hold(slots, partition, entry)
       },
       release: () => {
-        if (isOpen) this.#slots.free(partition)
+        if (isOpen) slots.free(partition)
         isOpen = false
       }
     }
@@ -94,13 +99,22 @@ export class WaitingRoom {
     this.#disarm()
   }
 
-  #hold (partition: string, entry: Entry): Ticket {
+  #slotsOf (queue: string): Slots {
+    let slots = this.#queues.get(queue)
+    if (slots === undefined) {
+      slots = new Slots()
+      this.#queues.set(queue, slots)
+    }
+    return slots
+  }
+
+  #hold (slots: Slots, partition: string, entry: Entry): Ticket {
     const { dueInUs, line } = entry
     // The timer is another request's: what follows must see this one's AsyncLocalStorage, for its traces and its user.
     const onDue = AsyncResource.bind(entry.onDue)
     const onClose = AsyncResource.bind(entry.onClose)
     const dueUs = this.#lines.turnOf(line, this.#clock.nowUs() + dueInUs)
-    const held: Held = { dueInUs, line, onDue, onClose, partition, dueUs, order: this.#arrivals++, index: -1, ahead: null, behind: null }
+    const held: Held = { dueInUs, line, onDue, onClose, partition, slots, dueUs, order: this.#arrivals++, index: -1, ahead: null, behind: null }
     this.#lines.join(held)
     this.#held.push(held)
     if (this.#held.first === held) this.#arm()
@@ -109,7 +123,7 @@ export class WaitingRoom {
 
   #remove (held: Held): boolean {
     if (!this.#held.remove(held)) return false
-    this.#slots.free(held.partition)
+    held.slots.free(held.partition)
     this.#lines.part(held)
     // A timer for one that gave up may fire for nothing, but not keep the process alive for nobody.
     if (this.#held.size === 0) this.#disarm()

@@ -19,7 +19,7 @@ t.test('nobody goes early, and all go in order', async (t) => {
         if (systemClock.nowUs() < startUs + dueInUs) early.push(dueInUs)
         if (gone.push(dueInUs) === waits.length) resolve()
       }
-      room.reserve('ip:a', LIMITS)?.hold({ dueInUs, line: String(dueInUs), onDue, onClose: () => {} })
+      room.reserve('queue', 'ip:a', LIMITS)?.hold({ dueInUs, line: String(dueInUs), onDue, onClose: () => {} })
     }
     stoppedUs = null
   })
@@ -43,7 +43,7 @@ t.test('thousands that are due at once leave in many turns, in order', async (t)
         inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1)
         if (gone.push(i) === 3000) resolve()
       }
-      room.reserve('ip:a', LIMITS)?.hold({ dueInUs: 0, line: 'line', onDue, onClose: () => {} })
+      room.reserve('queue', 'ip:a', LIMITS)?.hold({ dueInUs: 0, line: 'line', onDue, onClose: () => {} })
     }
   })
   t.strictSame(gone, Array.from({ length: 3000 }, (_, i) => i))
@@ -56,11 +56,11 @@ t.test('a request that is held keeps the process alive, and one that gave up doe
   const room = new WaitingRoom(systemClock)
   const others = timers()
   const entry = { dueInUs: 3_600_000_000, line: 'line', onDue: () => {}, onClose: () => {} }
-  const ticket = room.reserve('ip:a', LIMITS)?.hold(entry)
+  const ticket = room.reserve('queue', 'ip:a', LIMITS)?.hold(entry)
   t.equal(timers(), others + 1)
   ticket?.leave()
   t.equal(timers(), others)
-  room.reserve('ip:a', LIMITS)?.hold(entry)
+  room.reserve('queue', 'ip:a', LIMITS)?.hold(entry)
   room.close()
   t.equal(timers(), others)
 })

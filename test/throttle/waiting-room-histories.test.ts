@@ -62,7 +62,7 @@ class Witness {
   #reserve (partition: string): void {
     const taken = [...this.#places, ...this.#waiting]
     const hasRoom = taken.length < LIMITS.maxQueued && taken.filter((one) => one.partition === partition).length < LIMITS.maxQueuedPerClient
-    const place = this.#room.reserve(partition, LIMITS)
+    const place = this.#room.reserve('queue', partition, LIMITS)
     expect((place !== null) === hasRoom, `room for ${partition}: ${hasRoom}`)
     if (place !== null) this.#places.push({ partition, place })
   }

@@ -37,12 +37,12 @@ function room (t: Test) {
 }
 
 function places (room: WaitingRoom, times: number, partition: string, limits: RoomLimits) {
-  return Array.from({ length: times }, () => room.reserve(partition, limits)).filter((place) => place !== null)
+  return Array.from({ length: times }, () => room.reserve('queue', partition, limits)).filter((place) => place !== null)
 }
 
 t.test('a request is held until it is due, and not longer', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('a', 20))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 20))
   t.equal(waiting.size, 1)
   pass(19)
   t.strictSame(events, [])
@@ -56,7 +56,7 @@ t.test('a request is held until it is due, and not longer', async (t) => {
 t.test('requests leave by their times, and those of one time as they came', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
   for (const [name, ms] of [['d', 30], ['b', 20], ['c', 20], ['a', 10], ['e', 30]] as const) {
-    waiting.reserve(name, WIDE)?.hold(entry(name, ms, name))
+    waiting.reserve('queue', name, WIDE)?.hold(entry(name, ms, name))
   }
   pass(10)
   t.strictSame(events, ['a'])
@@ -66,9 +66,9 @@ t.test('requests leave by their times, and those of one time as they came', asyn
 
 t.test('of one line nobody overtakes, though his answer says that he may go sooner', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('first', 20, 'default ip:a'))
-  waiting.reserve('ip:a', WIDE)?.hold(entry('second', 15, 'default ip:a'))
-  waiting.reserve('ip:a', WIDE)?.hold(entry('of another line', 15, 'report ip:a'))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('first', 20, 'default ip:a'))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('second', 15, 'default ip:a'))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('of another line', 15, 'report ip:a'))
   pass(15)
   t.strictSame(events, ['of another line'])
   pass(5)
@@ -77,24 +77,24 @@ t.test('of one line nobody overtakes, though his answer says that he may go soon
 
 t.test('one who gave up holds nobody back who comes later, though others are still in line', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('a', 10))
-  waiting.reserve('ip:a', WIDE)?.hold(entry('gave up', 1000))?.leave()
-  waiting.reserve('ip:a', WIDE)?.hold(entry('b', 20))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 10))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('gave up', 1000))?.leave()
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', 20))
   pass(20)
   t.strictSame(events, ['a', 'b'])
 })
 
 t.test('a line that emptied holds nobody back', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('gave up', 1000))?.leave()
-  waiting.reserve('ip:a', WIDE)?.hold(entry('a', 10))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('gave up', 1000))?.leave()
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 10))
   pass(10)
   t.strictSame(events, ['a'])
 })
 
 t.test('a timer that fires early lets nobody go early', async (t) => {
   const { room: waiting, clock, entry, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('a', 10))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 10))
   clock.advance(10 * MS - 1)
   mock.timers.tick(10)
   t.strictSame(events, [])
@@ -105,8 +105,8 @@ t.test('a timer that fires early lets nobody go early', async (t) => {
 
 t.test('a request that is due already leaves in the next turn, never from within the call', async (t) => {
   const { room: waiting, entry, turn, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('a', 0))
-  waiting.reserve('ip:a', WIDE)?.hold(entry('b', -5))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 0))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', -5))
   t.strictSame(events, [])
   turn()
   t.strictSame(events, ['a', 'b'])
@@ -114,9 +114,9 @@ t.test('a request that is due already leaves in the next turn, never from within
 
 t.test('one who comes later and is due sooner does not wait for the timer of another', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold(entry('late', 50, 'a'))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('late', 50, 'a'))
   pass(10)
-  waiting.reserve('ip:b', WIDE)?.hold(entry('soon', 5, 'b'))
+  waiting.reserve('queue', 'ip:b', WIDE)?.hold(entry('soon', 5, 'b'))
   pass(5)
   t.strictSame(events, ['soon'])
   pass(35)
@@ -126,7 +126,7 @@ t.test('one who comes later and is due sooner does not wait for the timer of ano
 t.test('one timer serves everybody', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
   const set = t.capture(globalThis, 'setTimeout', globalThis.setTimeout)
-  for (let i = 0; i < 1000; i++) waiting.reserve(`ip:${i}`, WIDE)?.hold(entry(String(i), 10 + i % 7, `line ${i}`))
+  for (let i = 0; i < 1000; i++) waiting.reserve('queue', `ip:${i}`, WIDE)?.hold(entry(String(i), 10 + i % 7, `line ${i}`))
   t.equal(set().length, 1)
   pass(20)
   t.equal(events.length, 1000)
@@ -137,7 +137,7 @@ t.test('a wait longer than a timer can be is still waited for', async (t) => {
   const { room: waiting, clock, entry, events } = room(t)
   const set = t.capture(globalThis, 'setTimeout', globalThis.setTimeout)
   const days = 30 * 86_400_000
-  waiting.reserve('ip:a', WIDE)?.hold(entry('a', days))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', days))
   const step = 2 ** 31 - 1
   clock.advance(step * MS)
   mock.timers.tick(step)
@@ -155,7 +155,20 @@ t.test('no more than maxQueued wait, whoever they are', async (t) => {
   t.equal(taken.length, 10)
   for (const place of taken) place.hold(entry('a', 10))
   t.equal(waiting.size, 10)
-  t.equal(waiting.reserve('ip:e', limits), null)
+  t.equal(waiting.reserve('queue', 'ip:e', limits), null)
+})
+
+t.test('a queue that is full leaves room in the others', async (t) => {
+  const { room: waiting, entry, pass } = room(t)
+  const limits = { maxQueued: 1, maxQueuedPerClient: 1 }
+  waiting.reserve('default', 'ip:a', WIDE)?.hold(entry('a', 10))
+  waiting.reserve('reports', 'ip:a', limits)?.hold(entry('b', 20))
+  t.equal(waiting.reserve('reports', 'ip:a', limits), null)
+  t.not(waiting.reserve('searches', 'ip:a', limits), null)
+  pass(10)
+  t.equal(waiting.reserve('reports', 'ip:a', limits), null, 'who left another queue freed no place in this one')
+  pass(10)
+  t.not(waiting.reserve('reports', 'ip:a', limits), null)
 })
 
 t.test('five hundred who ask at once see room for a hundred', async (t) => {
@@ -163,11 +176,11 @@ t.test('five hundred who ask at once see room for a hundred', async (t) => {
   const taken = places(waiting, 500, 'ip:a', WIDE)
   t.equal(taken.length, 100)
   t.equal(waiting.size, 0, 'a place that is only reserved is no request that waits')
-  t.not(waiting.reserve('ip:b', WIDE), null, 'others have room')
+  t.not(waiting.reserve('queue', 'ip:b', WIDE), null, 'others have room')
   taken.pop()?.release()
   t.equal(places(waiting, 9, 'ip:a', WIDE).length, 1)
   taken.pop()?.hold(entry('a', 5))
-  t.equal(waiting.reserve('ip:a', WIDE), null)
+  t.equal(waiting.reserve('queue', 'ip:a', WIDE), null)
   pass(5)
   t.equal(places(waiting, 9, 'ip:a', WIDE).length, 1, 'who left has freed his place')
 })
@@ -176,7 +189,7 @@ t.test('a place is free before the request in it goes on', async (t) => {
   const { room: waiting, entry, turn } = room(t)
   const limits = { maxQueued: 1, maxQueuedPerClient: 1 }
   let next: unknown = null
-  waiting.reserve('ip:a', limits)?.hold({ ...entry('a', 0), onDue: () => { next = waiting.reserve('ip:a', limits) } })
+  waiting.reserve('queue', 'ip:a', limits)?.hold({ ...entry('a', 0), onDue: () => { next = waiting.reserve('queue', 'ip:a', limits) } })
   turn()
   t.not(next, null)
 })
@@ -213,16 +226,16 @@ t.test('one who gives up frees his place at once, and is called no more', async 
 t.test('one who gives up while others leave in the same turn is not called', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
   const second = { leave: () => false }
-  waiting.reserve('ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { events.push(`a, and b gives up: ${second.leave()}`) } })
-  Object.assign(second, waiting.reserve('ip:a', WIDE)?.hold(entry('b', 5)))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { events.push(`a, and b gives up: ${second.leave()}`) } })
+  Object.assign(second, waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', 5)))
   pass(5)
   t.strictSame(events, ['a, and b gives up: true'])
 })
 
 t.test('one who throws strands nobody behind him', async (t) => {
   const { room: waiting, entry, pass, turn, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { throw new Error('no') } })
-  waiting.reserve('ip:a', WIDE)?.hold(entry('b', 5))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { throw new Error('no') } })
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', 5))
   t.throws(() => pass(5), { message: 'no' })
   turn()
   t.strictSame(events, ['b'])
@@ -230,15 +243,15 @@ t.test('one who throws strands nobody behind him', async (t) => {
 
 t.test('closing waits for nobody: all are told, in order and once', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  const tickets = [30, 10, 20].map((ms) => waiting.reserve('ip:a', WIDE)?.hold(entry(String(ms), ms, `line ${ms}`)))
-  const reserved = waiting.reserve('ip:a', WIDE)
+  const tickets = [30, 10, 20].map((ms) => waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry(String(ms), ms, `line ${ms}`)))
+  const reserved = waiting.reserve('queue', 'ip:a', WIDE)
   waiting.close()
   t.strictSame(events, ['10 closed', '20 closed', '30 closed'])
   t.equal(waiting.size, 0)
   t.equal(tickets[0]?.leave(), false)
   t.equal(reserved?.hold(entry('late', 1)), null, 'a place that was reserved is no place any more')
   reserved?.release()
-  t.equal(waiting.reserve('ip:a', WIDE), null)
+  t.equal(waiting.reserve('queue', 'ip:a', WIDE), null)
   waiting.close()
   pass(100)
   t.equal(events.length, 3)
@@ -246,8 +259,8 @@ t.test('closing waits for nobody: all are told, in order and once', async (t) =>
 
 t.test('one who is let go may close the room', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { waiting.close() } })
-  waiting.reserve('ip:a', WIDE)?.hold(entry('b', 5))
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { waiting.close() } })
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', 5))
   pass(10)
   t.strictSame(events, ['b closed'])
 })
@@ -257,7 +270,7 @@ t.test('each request goes on in its own asynchronous context', async (t) => {
   const user = new AsyncLocalStorage<string>()
   const tell = () => { events.push(String(user.getStore())) }
   for (const [name, ms] of [['a', 5], ['b', 5], ['c', 50]] as const) {
-    user.run(name, () => waiting.reserve('ip:a', WIDE)?.hold({ dueInUs: ms * MS, line: 'line', onDue: tell, onClose: tell }))
+    user.run(name, () => waiting.reserve('queue', 'ip:a', WIDE)?.hold({ dueInUs: ms * MS, line: 'line', onDue: tell, onClose: tell }))
   }
   pass(10)
   user.run('whoever closes', () => waiting.close())
