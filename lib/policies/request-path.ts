@@ -46,7 +46,7 @@ export function routedReadings (route: RouteShape, { params, url }: RequestTarge
   if (route.beforeRest === null) return [base]
   const taken = valueOf(params, '*')
   if (taken === null) return unknownReadings(url, routing)
-  const rest = route.beforeRest + folded(taken, routing)
+  const rest = route.beforeRest + folded(route.isWhole ? taken.replace(/^\//, '') : taken, routing)
   const literal = [...base, ...rest.split('/', MOST_READ)]
   if (!UNTIDY.test(rest)) return [literal]
   const below = resolved(base, rest, base.length)

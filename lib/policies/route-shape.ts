@@ -23,6 +23,8 @@ export interface RouteShape {
   readonly hasOptionalEnd: boolean
   /** Of a wildcard route, what stands before the `*` in its segment; else `null`. */
   readonly beforeRest: string | null
+  /** Whether the `*` takes the first slash of the path too, as in a route `*`. */
+  readonly isWhole: boolean
 }
 
 /** Which of a route's paths a pattern matches: all, some or none of them. */
@@ -37,7 +39,7 @@ export function routeShape (url: string, routing: Routing): RouteShape {
   const last = segments.at(-1)?.parts.at(-1)
   const isWildcard = segments.at(-1)?.accepts === 'text' && typeof last === 'string' && last.endsWith('*')
   if (isWildcard) segments.pop()
-  return { segments, hasOptionalEnd: full !== url, beforeRest: isWildcard ? last.slice(0, -1) : null }
+  return { segments, hasOptionalEnd: full !== url, beforeRest: isWildcard ? last.slice(0, -1) : null, isWhole: url === '*' }
 }
 
 /** At the slashes that are not in an expression. */

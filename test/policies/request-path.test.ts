@@ -1,0 +1,137 @@
+import fastify, { type FastifyServerOptions } from 'fastify'
+import t from 'tap'
+import type { PathSegments } from '../../lib/policies/pattern.js'
+import { routedReadings, routingOf, unknownReadings, type Routing } from '../../lib/policies/request-path.js'
+import { routeShape } from '../../lib/policies/route-shape.js'
+
+const exact: Routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+
+const inWords = (readings: readonly PathSegments[]) => readings.map((segments) => `/${segments.map((segment) => segment ?? '?').join('/')}`)
+
+/** What is read of a path that Fastify's router takes to this route. */
+function readBy (server: FastifyServerOptions, route: string, url: string): string[] {
+  const app = fastify(server)
+  app.get(route, async () => 'here')
+  const found = app.findRoute({ method: 'GET', url })
+  if (found === null) throw new TypeError(`${url} does not lead to ${route}`)
+  const routing = routingOf(app)
+  return inWords(routedReadings(routeShape(route, routing), { method: 'GET', url, params: found.params }, routing))
+}
+
+t.test('the settings of the router are found in both places', async (t) => {
+  const none = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+  const rows: ReadonlyArray<readonly [server: FastifyServerOptions, routing: Partial<Routing>]> = [
+    [{}, {}],
+    [{ routerOptions: {} }, {}],
+    [{ caseSensitive: false }, { isCaseSensitive: false }],
+    [{ routerOptions: { caseSensitive: false } }, { isCaseSensitive: false }],
+    [{ caseSensitive: false, routerOptions: { maxParamLength: 9 } }, { isCaseSensitive: false }],
+    [{ caseSensitive: false, routerOptions: { caseSensitive: true } }, {}],
+    [{ ignoreDuplicateSlashes: true }, { ignoresDuplicateSlashes: true }],
+    [{ routerOptions: { ignoreDuplicateSlashes: true } }, { ignoresDuplicateSlashes: true }],
+    [{ ignoreDuplicateSlashes: true, routerOptions: { maxParamLength: 9 } }, { ignoresDuplicateSlashes: true }],
+    [{ useSemicolonDelimiter: true }, { endsAtSemicolon: true }],
+    [{ routerOptions: { useSemicolonDelimiter: true } } as FastifyServerOptions, { endsAtSemicolon: true }]
+  ]
+  for (const [server, routing] of rows) t.strictSame(routingOf(fastify(server)), { ...none, ...routing }, JSON.stringify(server))
+})
+
+t.test('a routed path is read as the router took it, whatever its spelling', async (t) => {
+  const rows: ReadonlyArray<readonly [server: FastifyServerOptions, route: string, url: string, path: string]> = [
+    [{}, '/api/:version/reports', '/api/v1/reports', '/api/v1/reports'],
+    [{}, '/api/:version/reports', '/%61pi/%76%31/report%73?x', '/api/v1/reports'],
+    [{}, '/api/:version/reports', '/api//reports#x', '/api//reports'],
+    [{}, '/api/:version/reports', '/api/v1;x/reports', '/api/v1;x/reports'],
+    [{}, '/api/:version/reports', '/api/../reports', '/api/../reports'],
+    [{}, '/api/:version', '/api/%2576%2531', '/api/%76%31'],
+    [{}, '/api/:version', 'http://host:80/api/v1?/x', '/api/v1'],
+    [{}, '/api/:version', '*api/v1', '/api/v1'], // the first character is passed over
+    [{}, '/api/:version/', '/api/v1/', '/api/v1'],
+    [{}, '/api/:id?', '/api', '/api'],
+    [{}, '/api/:id?', '/api/', '/api/'],
+    [{}, '/trips/:from-:to', '/trips/ulm%2Dbonn', '/trips/ulm-bonn'],
+    [{}, '/files/:file(^\\d+).png', '/files/%31.png', '/files/1.png'],
+    [{}, '/things::cancel', '/things:cancel', '/things:cancel'],
+    [{ ignoreTrailingSlash: true }, '/api/:version/', '/api/v1', '/api/v1'],
+    [{ ignoreTrailingSlash: true }, '/api/:version', '/api/v1/', '/api/v1'],
+    [{ ignoreDuplicateSlashes: true }, '/api//:version', '///api//v1', '/api/v1'],
+    [{ useSemicolonDelimiter: true }, '/api/:version', '/api/v1;/x', '/api/v1'],
+    [{ caseSensitive: false }, '/Api/:Version', '/aPI/V1', '/api/v1'],
+    [{ caseSensitive: false }, '/k/:version', '/%E2%84%AA/%C4%B0', '/k/i\u0307'] // KELVIN SIGN, and a capital I with a dot
+  ]
+  for (const [server, route, url, path] of rows) t.strictSame(readBy(server, route, url), [path], `${url} on ${route}`)
+})
+
+t.test('what a wildcard took is read as its handler may read it', async (t) => {
+  const rows: ReadonlyArray<readonly [route: string, url: string, ...readings: string[]]> = [
+    ['/files/*', '/files/a/b', '/files/a/b'],
+    ['/files/*', '/files/', '/files', '/files/'],
+    ['/files/*', '/files/a/', '/files/a', '/files/a/'],
+    ['/files/*', '/files//a', '/files/a', '/files//a'],
+    ['/files/*', '/files/a%2Fb', '/files/a/b'],
+    ['/files/*', '/files/a%5cb', '/files/a/b', '/files/a\\b'],
+    ['/files/*', '/files/./a', '/files/a', '/files/./a'],
+    ['/files/*', '/files/x/..%2fa', '/files/a', '/files/a', '/files/x/../a'],
+    ['/files/*', '/files/../a', '/a', '/files/a', '/files/../a'],
+    ['/files/*', '/files/../../../a', '/a', '/files/a', '/files/../../../a'],
+    ['/files/*', '/files/...', '/files/...'],
+    ['/files/*', '/files/.a/b.', '/files/.a/b.'],
+    ['/files/*', '/files/a..b', '/files/a..b'],
+    ['/:root/*', '/x/../a', '/a', '/x/a', '/x/../a'],
+    ['/files-*', '/files-a/b', '/files-a/b'],
+    ['*', '/a', '/a'],
+    ['*', '//a', '/a', '//a'],
+    ['*', '*', '/*']
+  ]
+  for (const [route, url, ...readings] of rows) t.strictSame(readBy({}, route, url), readings, `${url} on ${route}`)
+})
+
+t.test('a parameter that cannot be told from the others may be any', async (t) => {
+  t.strictSame(readBy({}, '/:id/x/:id', '/a/x/b'), ['/?/x/b'], 'only the last of a name is kept')
+  t.strictSame(readBy({}, '/v:a((1|2))/:b', '/v1/c'), ['/v1/?'], 'the router takes the group for a parameter')
+  t.strictSame(readBy({}, '/v:a((?:1|2))/:b', '/v1/c'), ['/v1/c'], 'but not one that captures nothing')
+})
+
+t.test('parameters that a schema has changed or taken away hide no rule', async (t) => {
+  const read = (route: string, params: unknown) => inWords(routedReadings(routeShape(route, exact), { method: 'GET', url: '/files/a?x', params }, exact))
+  t.strictSame(read('/api/:version', { version: 1 }), ['/api/1'])
+  t.strictSame(read('/api/:version', {}), ['/api/?'])
+  t.strictSame(read('/api/:toString', {}), ['/api/?'])
+  for (const params of [undefined, null, 'x']) t.strictSame(read('/api/:version', params), ['/api/?'])
+  t.strictSame(read('/files/*', {}), ['/files/a'], 'the URL tells what a wildcard took')
+})
+
+t.test('the path of an unknown URL is tidied up, and read as it was sent', async (t) => {
+  const rows: ReadonlyArray<readonly [url: string, ...readings: string[]]> = [
+    ['/a/b', '/a/b'],
+    ['/', '/', '/'],
+    ['/a/', '/a', '/a/'],
+    ['/a?b/..', '/a'],
+    ['/a#b', '/a'],
+    ['/a;b', '/a;b'],
+    ['/%61%2Fb', '/a/b', '/a/b'],
+    ['/%2e%2E/a', '/a', '/../a'],
+    ['/%2561', '/%61'],
+    ['/%zz', '/%zz'],
+    ['/a\\b', '/a/b', '/a\\b'],
+    ['http://host/a', '/a'],
+    ['http://host', '/', '/'],
+    ['HTTP://host?a', '/', '/'],
+    ['https://user:pass@host:1/a?b', '/a'],
+    ['ftp://host/a', '/tp:/host/a', '/tp://host/a'],
+    ['*', '/', '/'],
+    ['', '/', '/']
+  ]
+  for (const [url, ...readings] of rows) t.strictSame(inWords(unknownReadings(url, exact)), readings, url)
+  t.strictSame(inWords(unknownReadings('/A;b', { ...exact, isCaseSensitive: false, endsAtSemicolon: true })), ['/a'])
+})
+
+t.test('of a path longer than any pattern no more is kept than tells it apart', async (t) => {
+  const kept = (url: string) => unknownReadings(url, exact).map(({ length }) => length)
+  t.strictSame(kept('/a'.repeat(64)), [64])
+  t.strictSame(kept('/a'.repeat(10_000)), [65])
+  t.strictSame(kept('//a'.repeat(10_000)), [65, 65])
+  t.strictSame(kept('/'.repeat(10_000)), [0, 65])
+  const [resolved] = unknownReadings(`${'/a'.repeat(100)}${'/..'.repeat(98)}/b`, exact)
+  t.strictSame(resolved, ['a', 'a', 'b'])
+})
