@@ -1,0 +1,25 @@
+import { existsSync, readdirSync } from 'node:fs'
+import t from 'tap'
+import { pageAt, root } from './snippets.js'
+
+const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+
+/** How GitHub names a heading in a URL. */
+function anchorOf (heading: string): string {
+  return heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-')
+}
+
+function anchorsIn (page: string): string[] {
+  return [...pageAt(page).replace(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading))
+}
+
+for (const page of pages) {
+  t.test(`what ${page} links to is there`, async (t) => {
+    for (const [, link] of pageAt(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      const [path, anchor] = link.split('#')
+      const target = path === '' ? page : new URL(path, new URL(page, 'https://docs/')).pathname.slice(1)
+      t.ok(existsSync(new URL(target, root)), link)
+      if (anchor !== undefined) t.ok(anchorsIn(target).includes(anchor), link)
+    }
+  })
+}
