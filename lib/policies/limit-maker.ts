@@ -3,7 +3,7 @@ import type { Client } from '../clients/client.js'
 import { durationMs } from '../config/durations.js'
 import type { FaultLog } from '../observability/fault-log.js'
 import type { Limit } from '../stores/store.js'
-import type { LimitDraft } from './limit-draft.js'
+import type { LimitDraft, PerRequest } from './limit-draft.js'
 
 /** A limit for charges at once, and for those that may be held until they are due. */
 export interface LimitPair {
@@ -48,8 +48,8 @@ export class LimitMaker {
   limitFor (request: FastifyRequest, client: Client, faults: FaultLog): LimitPair {
     const { max, windowMs } = this.#draft
     try {
-      const units: unknown = typeof max === 'function' ? max(request, client) : max
-      const window: unknown = typeof windowMs === 'function' ? windowMs(request, client) : windowMs
+      const units = typeof max === 'function' ? answerOf(max, request, client) : max
+      const window = typeof windowMs === 'function' ? answerOf(windowMs, request, client) : windowMs
       this.#latest = this.#pairOf(units, window)
       return this.#latest
     } catch (error) {
@@ -61,7 +61,6 @@ export class LimitMaker {
   #pairOf (units: unknown, window: unknown): LimitPair {
     const windowMs = durationMs(window)
     if (typeof units !== 'number' || !Number.isInteger(units) || units < 0 || units > MOST_UNITS || windowMs === null) {
-      for (const value of [units, window]) if (value instanceof Promise) value.catch(() => {})
       throw new TypeError(`${this.#draft.place}: expected an integer of units and a duration at once, got ${nameOf(units)} and ${nameOf(window)}`)
     }
     const numbers = `${units}/${windowMs}`
@@ -73,6 +72,13 @@ export class LimitMaker {
     this.#made.set(numbers, pair)
     return pair
   }
+}
+
+/** What a function answers; a promise is none, and its rejection must not end the process, whatever the other function does. */
+function answerOf (make: PerRequest<unknown>, request: FastifyRequest, client: Client): unknown {
+  const answer = make(request, client)
+  if (answer instanceof Promise) answer.catch(() => {})
+  return answer
 }
 
 /** A value in a message: never a text, which may be a client's. */

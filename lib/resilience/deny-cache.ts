@@ -39,7 +39,7 @@ export class DenyCache implements Store {
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     const isKnown = isCacheable(charges)
-    const denial = isKnown ? this.#denials.get(charges[0].partition, charges[0].limit) : undefined
+    const denial = isKnown ? this.#denialOf(charges) : undefined
     const nowUs = denial === undefined ? 0 : this.#clock.nowUs()
     if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) {
       countStrike(denial, charges)
@@ -81,6 +81,12 @@ export class DenyCache implements Store {
 
   close (): void | Promise<void> {
     return this.#store.close()
+  }
+
+  /** Of the same limits throughout: the first may stand beside one whose numbers a function makes for each request. */
+  #denialOf (charges: readonly Charge[]): Denial | undefined {
+    const denial = this.#denials.get(charges[0].partition, charges[0].limit)
+    return denial?.receipt.standings.every(({ limit }, i) => limit === charges[i]?.limit) === true ? denial : undefined
   }
 
   #remember (charges: readonly Charge[], answer: Answer, isKnown: boolean): Answer {
