@@ -117,7 +117,7 @@ export class Decision {
     const { atUs, standings } = this.#receipt
     return this.#store.adjust(standings
       .filter((standing) => standing.charged > 0)
-      .map((standing) => ({ standing, atUs, units: -units, onlyIfLast: true })))
+      .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units: -units, onlyIfLast: true })))
   }
 
   /** Whether this decision, or one before it on the same request, was made under a policy. */
@@ -138,7 +138,7 @@ export class Decision {
     const { atUs, standings } = this.#receipt
     return this.#store.adjust(standings
       .filter((standing) => units > 0 || standing.charged > 0)
-      .map((standing) => ({ standing, atUs, units })))
+      .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units })))
   }
 }
 

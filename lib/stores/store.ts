@@ -49,6 +49,8 @@ export interface Standing {
   readonly partition: string
   /** The units taken from this bucket: the cost, or 0 when it was not charged. */
   readonly charged: number
+  /** When it was taken from, where that is another clock's time than the receipt's: see `Adjustment.atUs`. */
+  readonly atUs?: number
   /** Whether this limit, taken by itself, lets the request pass; not while its penalty blocks the partition. */
   readonly granted: boolean
   readonly remaining: number
@@ -110,7 +112,7 @@ export function isUnavailable (answer: Answer): answer is Unavailable {
 export interface Adjustment {
   /** The standing of the charge that is corrected, from a receipt of this store. */
   readonly standing: Standing
-  /** The receipt's time. */
+  /** The standing's time, else the receipt's. */
   readonly atUs: number
   /** Whole units: more than 0 charges, less than 0 gives back. */
   readonly units: number

@@ -27,7 +27,8 @@ export async function takeApart (store: PieceTaker, charges: readonly Charge[]):
   const isGranted = failed === undefined && receipts.every((receipt) => receipt.granted)
   if (!isGranted) await store.adjust(receipts.flatMap(refundsOf))
   if (failed !== undefined) return failed
-  const standings = receipts.flatMap((receipt) => receipt.standings)
+  // Each node has its own clock, and tells a charge that is given back by the time at which it made it.
+  const standings = receipts.flatMap(({ atUs, standings }) => standings.map((standing) => ({ ...standing, atUs })))
   return {
     granted: isGranted,
     atUs: Math.max(...receipts.map((receipt) => receipt.atUs)),
