@@ -3,6 +3,7 @@ import { warnings } from '../errors.js'
 import type { PolicyBook, RoutePolicy } from './book.js'
 import { routeConfigReader } from './route-config.js'
 import type { Phase, Policy } from './policy.js'
+import type { RequestTarget } from './request-path.js'
 
 /** Where a route's config keeps which table knows it, and under which number. */
 export const kRoute = Symbol('fastify-sluice.route')
@@ -27,9 +28,9 @@ export class RouteTable {
 
   /** Compile what a route does, and mark the route with it. Throws what wrong options throw. */
   declare (route: RouteOptions): RoutePolicy {
-    const policy = this.#book.policyOf({
+    const policy = pickingOnce(this.#book.policyOf({
       method: route.method, url: route.url, constraints: route.constraints, rateLimit: route.config?.rateLimit
-    })
+    }))
     const mark: RouteMark = { table: this, index: this.#policies.push(policy) - 1 }
     // Fastify copies the config when the route is built, and keys that are symbols go with it.
     route.config = { ...route.config, [kRoute]: mark }
@@ -76,7 +77,7 @@ export class RouteTable {
       // HEAD may be asked for first, and does not tell which methods its GET was declared with.
       const methods = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : method
       // Constraints are not known here, so routes of one URL are told apart by their options.
-      const policy = this.#book.policyOf({ method: methods, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit })
+      const policy = pickingOnce(this.#book.policyOf({ method: methods, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit }))
       const late = policiesOf(policy).find((one) => this.#undeclaredPhase(one) !== one.hook)
       if (late !== undefined) {
         process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })
@@ -86,6 +87,20 @@ export class RouteTable {
       return error instanceof Error ? error : new Error(String(error))
     }
   }
+}
+
+/** Between the phases validation changes parameters; picked anew, a request could miss the phase of every policy it has. */
+function pickingOnce (route: RoutePolicy): RoutePolicy {
+  if (route.kind === 'fixed' || route.policies.every(({ hook }) => hook === 'onRequest')) return route
+  const picked = new WeakMap<RequestTarget, Policy | null>()
+  const pick = (request: RequestTarget): Policy | null => {
+    const known = picked.get(request)
+    if (known !== undefined) return known
+    const policy = route.pick(request)
+    picked.set(request, policy)
+    return policy
+  }
+  return { ...route, pick }
 }
 
 /** The policy of a route's request, if this is its phase. */
