@@ -107,7 +107,10 @@ export function buildDecorator ({ path, book, addresses, isEnabled, health }: De
   }
 
   async function reset (text: string): Promise<number> {
-    return await path.store.reset(book.limits(), partitionOf(text, addresses))
+    const partition = partitionOf(text, addresses)
+    // What was counted here while the store was away must not outlive the reset, nor wait for the store to be back.
+    if (path.local !== path.store) path.local.reset(book.limits(), partition)
+    return await path.store.reset(book.limits(), partition)
   }
 
   return Object.assign((options?: RouteRateLimit) => guard(options), { guard, check, peek, reset, health: () => healthOf(health) })

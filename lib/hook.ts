@@ -73,7 +73,8 @@ function answer (path: RequestPath, policy: Policy, request: FastifyRequest, rep
       refuse(request, reply, policy, decision, path.faults, next)
       return
     case 'unavailable':
-      if (policy.failureMode === 'closed') refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next)
+      // What only tries limits never refuses.
+      if (policy.failureMode === 'closed' && policy.isEnforced) refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next)
       else next()
       return
     case 'exempt':

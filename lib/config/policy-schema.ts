@@ -81,7 +81,7 @@ export const policyOptions = {
     additionalProperties: false, expected: 'an object of limits by tier name', description: 'Limits of the clients of a tier, in place of those above: `{ premium: { max: 1000, timeWindow: \'1 minute\' }, internal: false }`. `false` is unlimited.'
   })),
   cost: Type.Optional(Type.Union([
-    Type.Integer({ minimum: 0 }),
+    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     Callback<(request: FastifyRequest) => number>({ expected: 'a function' })
   ], { default: 1, expected: 'an integer of 0 or more, or a function', description: 'Units that a request takes. A function gets the request; its fractions are rounded up, anything that is not a number of 0 or more counts as 1 and is logged.' })),
   refundOn: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Integer()]), {

@@ -3,7 +3,7 @@ import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../
 import type { RateLimitOptions } from '../config/schema.js'
 import { FST_SLUICE_CONTRADICTION, FST_SLUICE_TOO_MANY_GROUPS, FST_SLUICE_UNEQUAL_LIMITS } from '../errors.js'
 import type { Limit } from '../stores/store.js'
-import { compilePolicy, limitsInWords } from './compile.js'
+import { compilePolicy, limitsInWords, penaltyInWords } from './compile.js'
 import { builtInDraft, layPolicy, type PolicyDraft } from './draft.js'
 import { exemptRoutes } from './exempt-routes.js'
 import { hasLimitFields } from './limit-draft.js'
@@ -19,11 +19,21 @@ export type RoutePolicy =
 
 interface PolicyRule extends Rule {
   readonly policy: Policy
+  readonly draft: PolicyDraft
+  readonly options: RouteRateLimit
+  readonly place: string
+}
+
+/** What a route's config says, and what its buckets are called if it has limits. */
+interface OwnOptions {
+  readonly options: RouteRateLimit
+  readonly scope: string
+  readonly place: string
 }
 
 /** A set of buckets, and what it is called to an operator. */
 interface Buckets {
-  readonly limit: () => Limit
+  readonly limits: () => readonly Limit[]
   readonly scope: string
   readonly tier: string | null
 }
@@ -47,7 +57,7 @@ export class PolicyBook {
   /** What was said of each scope, in words. */
   readonly #said = new Map<string, string>()
   readonly #buckets = new Map<string, Buckets>()
-  readonly #exempted: string[] = []
+  readonly #exempted = new Set<string>()
   #groups = 0
 
   /**
@@ -66,36 +76,43 @@ export class PolicyBook {
 
   /** Every limit of every policy, each set of buckets once. */
   limits (): Limit[] {
-    return Array.from(this.#buckets.values(), ({ limit }) => limit())
+    return [...this.#buckets.values()].flatMap(({ limits }) => limits())
   }
 
   /** The scope that a limit of `limits()` belongs to. */
   scopeOf (limit: Limit): string {
-    return this.#buckets.get(limit.bucket)?.scope ?? ''
+    return this.#bucketsOf(limit)?.scope ?? ''
   }
 
   /** The tier that a limit of `limits()` belongs to; `null` for the limits of everybody else. */
   tierOf (limit: Limit): string | null {
-    return this.#buckets.get(limit.bucket)?.tier ?? null
+    return this.#bucketsOf(limit)?.tier ?? null
   }
 
   /** Routes that were found exempt because of what they are, in words. */
   get exempted (): readonly string[] {
-    return this.#exempted
+    return [...this.#exempted]
   }
 
   /** What a route does. Throws what wrong options throw. */
   policyOf (route: Route): RoutePolicy {
     const methods = methodsOf(route)
-    const own = this.#ownPolicy(route)
-    const resolution = this.#rules.forRoute(methods, route.url, route.rateLimit !== undefined)
-    if (resolution.kind === 'fixed') return { kind: 'fixed', policy: resolution.rule?.policy ?? this.#withoutRule(route, methods, own) }
-    const otherwise = this.#withoutRule(route, methods, own)
-    const policies = resolution.rules.map(({ policy }) => policy)
+    const own = this.#ownOptions(route)
+    const otherwise = own === null ? null : this.#compile(layPolicy(this.#draft, own.options, own.scope, own.place), own.place)
+    const hasOwnLimits = route.rateLimit === false || (own !== null && hasLimits(own.options))
+    const resolution = this.#rules.forRoute(methods, route.url, hasOwnLimits)
+    if (resolution.kind === 'fixed') {
+      return { kind: 'fixed', policy: resolution.rule === null ? this.#withoutRule(route, methods, otherwise) : this.#policyUnder(resolution.rule, own) }
+    }
+    const ruled = new Map(resolution.rules.map((rule) => [rule, this.#policyUnder(rule, own)]))
+    const unruled = this.#withoutRule(route, methods, otherwise)
     return {
       kind: 'by-request',
-      policies: otherwise === null ? policies : [...policies, otherwise],
-      pick: (request) => resolution.pick(request)?.policy ?? otherwise
+      policies: unruled === null ? [...ruled.values()] : [...ruled.values(), unruled],
+      pick: (request) => {
+        const rule = resolution.pick(request)
+        return (rule === null ? null : ruled.get(rule)) ?? unruled
+      }
     }
   }
 
@@ -110,13 +127,14 @@ export class PolicyBook {
    */
   policyFor (options: RouteRateLimit, place: string): Policy {
     checkOptions(RouteRateLimitSchema, options, place)
-    if ((hasLimitFields(options) || options.tiers !== undefined) && options.groupId === undefined) {
+    if (hasLimits(options) && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
     return this.#compile(layPolicy(this.#draft, options, 'default', place), place)
   }
 
-  #ownPolicy (route: Route): Policy | null {
+  /** The options of a route's config, checked; `null` where it has none. */
+  #ownOptions (route: Route): OwnOptions | null {
     const { rateLimit } = route
     if (rateLimit === undefined || rateLimit === false) return null
     const place = `${methodsOf(route).join(',')} ${route.url} config.rateLimit`
@@ -124,14 +142,27 @@ export class PolicyBook {
       throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
     }
     checkOptions(RouteRateLimitSchema, rateLimit, place)
-    return this.#compile(layPolicy(this.#draft, rateLimit, `route:${this.#routeNames.nameOf(route)}`, place), place)
+    return { options: rateLimit, scope: `route:${this.#routeNames.nameOf(route)}`, place }
+  }
+
+  /**
+   * The policy of a route under a rule. The limits are the rule's; what else the route says (a cost, a callback) holds
+   * too, unless the rule overrides routes and says otherwise.
+   */
+  #policyUnder (rule: PolicyRule, own: OwnOptions | null): Policy {
+    if (own === null) return rule.policy
+    const { max, timeWindow, limits, algorithm, burst, by, tiers, groupId, ...rest } = own.options
+    const draft = rule.override === true
+      ? layPolicy(layPolicy(this.#draft, rest, own.scope, own.place), rule.options, `rule:${rule.name}`, rule.place)
+      : layPolicy(rule.draft, rest, own.scope, own.place)
+    return this.#compile(draft, own.place)
   }
 
   /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
   #withoutRule (route: Route, methods: readonly string[], own: Policy | null): Policy | null {
     if (route.rateLimit !== undefined) return own
     if (this.fallback === null || !this.#isExempt(methods, route.url)) return this.fallback
-    this.#exempted.push(`${methods.join(',')} ${route.url}`)
+    this.#exempted.add(`${methods.join(',')} ${route.url}`)
     return null
   }
 
@@ -142,7 +173,8 @@ export class PolicyBook {
       const twin = places.get(name)
       if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.name`, `${twin} has the name "${name}" already`)
       places.set(name, place)
-      return { name, match, methods, override, policy: this.#compile(layPolicy(this.#draft, options, `rule:${name}`, place), place) }
+      const draft = layPolicy(this.#draft, options, `rule:${name}`, place)
+      return { name, match, methods, override, options, place, draft, policy: this.#compile(draft, place) }
     })
   }
 
@@ -164,12 +196,19 @@ export class PolicyBook {
     const what = `${scope} has the limits`
     if (scope.startsWith('group:') && !this.#said.has(what) && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
     this.#agree(what, limitsInWords(policy), place)
+    const penalty = penaltyInWords(policy)
+    if (penalty !== null) this.#agree(`${policy.scope} has the penalty`, penalty, place)
     policy.limits.forEach((limit, index) => {
-      // Routes that share buckets may differ in their penalty: where one has none, a reset must still lift the others'.
-      if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limit().penalty ?? null) !== null) return
+      // Routes that share buckets may be without their penalty: where one is, a reset must still lift the others'.
+      if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limits()[0].penalty ?? null) !== null) return
       const maker = policy.makers?.[index] ?? null
-      this.#buckets.set(limit.bucket, { limit: maker === null ? () => limit : () => maker.latest, scope: policy.scope, tier })
+      this.#buckets.set(limit.bucket, { limits: maker === null ? () => [limit] : () => maker.limits(), scope: policy.scope, tier })
     })
+  }
+
+  #bucketsOf (limit: Limit): Buckets | undefined {
+    // Those by function have buckets that are not known beforehand.
+    return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find(({ limits }) => limits().includes(limit))
   }
 
   #agree (what: string, words: string, place: string): void {
@@ -177,6 +216,11 @@ export class PolicyBook {
     if (known !== undefined && known !== words) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${what} ${known} already`, words)
     this.#said.set(what, words)
   }
+}
+
+/** Whether options say what the limits are, and not only what is done with them. */
+function hasLimits (options: RouteRateLimit): boolean {
+  return hasLimitFields(options) || options.tiers !== undefined || options.groupId !== undefined
 }
 
 function tiersInWords ({ tiers }: Policy): string {

@@ -93,15 +93,15 @@ function compileLimit (frame: Frame, scope: string, tier: string | null, draft: 
   if (tier !== null) identity.push('tier', tier)
   // A limit on trial must not touch the buckets of the enforced limit that bears its name.
   if (mode === 'shadow') identity.push('shadow')
-  const bucket = JSON.stringify(identity)
+  const isMade = typeof max === 'function' || typeof windowMs === 'function'
+  const bucketOf = (units: number, ms: number) => JSON.stringify(isMade ? [...identity, 'numbers', units, ms] : identity)
   const compile: CompileNumbers = (units, ms) => {
     const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, frame.lineUs)
     if (!isExact(quota)) return null
-    const limit = { ...quota, name: draft.name, bucket, by: draft.by, mode, penalty: frame.penalty }
+    const limit = { ...quota, name: draft.name, bucket: bucketOf(units, ms), by: draft.by, mode, penalty: frame.penalty }
     const prompt = withPatience<Limit>(limit, 0)
     return { prompt, patient: frame.isPatient && mode === 'enforce' ? limit : prompt }
   }
-  const isMade = typeof max === 'function' || typeof windowMs === 'function'
   const [units, ms] = [typeof max === 'number' ? max : numberOf(builtInLimit.max), typeof windowMs === 'number' ? windowMs : numberOf(builtInLimit.windowMs)]
   const pair = compile(units, ms)
   if (pair === null) {
@@ -153,6 +153,13 @@ function durationOf (value: number | string, place: string): number {
   const ms = durationMs(value)
   if (ms === null) throw badOption(place, DURATION_EXPECTED, value)
   return ms
+}
+
+/** What two policies with the same scope must agree on too, where both have one: they share the strikes. */
+export function penaltyInWords ({ limits }: Policy): string | null {
+  const { penalty } = limits[0]
+  if (penalty === null) return null
+  return `${penalty.strikes} strikes within ${penalty.withinUs / 1000} ms, ${penalty.cooldownUs / 1000} to ${penalty.maxCooldownUs / 1000} ms by ${penalty.factor}`
 }
 
 /** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */

@@ -84,11 +84,12 @@ export class Decision {
    */
   charge (units: number): void | Promise<void> {
     checkUnits('charge', units)
-    return this.#adjust(units)
+    // One that took nothing, such as an exempt one, may have come after one that did.
+    return this.#receipt === null && this.#earlier !== null ? this.#earlier.charge(units) : this.#adjust(units)
   }
 
   /**
-   * Give units back that this request took; what was not taken, or no longer counts, is not given.
+   * Give units back that this request took when it was decided; what was not taken then, or no longer counts, is not given.
    *
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */

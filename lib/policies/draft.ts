@@ -39,11 +39,16 @@ export const builtInDraft: PolicyDraft = {
 export function layPolicy (below: PolicyDraft, options: RouteRateLimit, ownScope: string, place: string): PolicyDraft {
   const limits = layLimits(below, options, place)
   const scope = scopeOf(below, options, ownScope)
-  const laid = { ...below.options, ...withoutUndefined(options) }
+  const laid = { ...inherited(below, options), ...withoutUndefined(options) }
   // Who refuses at once must not cut the line of those who wait in the same buckets.
   const line = scope === below.scope && laid.throttle === false ? below.line : laid.throttle
   const draft = { scope, limits, options: laid, line }
   return { ...draft, tiers: layTiers(below, draft, options, ownScope, place) }
+}
+
+/** What was to be given back under other limits would make these free. */
+function inherited ({ options: below }: PolicyDraft, options: RouteRateLimit): Inherited {
+  return hasLimitFields(options) ? { ...below, refundOn: undefined } : below
 }
 
 /** Limits of a layer's own leave no tier of the layer below: what was loose there would loosen these. */

@@ -99,7 +99,8 @@ function laySingle (below: LimitsBelow, options: LimitFields, place: string): Li
     algorithm,
     burst: burstOf(options.burst, algorithm, place) ?? inheritedBurst,
     by: options.by ?? base.by,
-    mode: options.mode ?? base.mode,
+    // Of the layer, not of the limit below: next to one that is on trial there, a limit of one's own would never refuse.
+    mode: options.mode ?? below.options.mode,
     place
   }
 }

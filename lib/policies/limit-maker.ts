@@ -21,28 +21,30 @@ const MOST_REMEMBERED = 1000
 const MOST_UNITS = 2 ** 32 - 1
 
 /**
- * A limit whose numbers a function works out for each request. All of them share their buckets: what a client used
- * stays used when its numbers change. Where the function fails, or answers no number, that is logged and the built-in
- * number holds in its place: a mistake must make requests neither free nor impossible.
+ * A limit whose numbers a function works out for each request. Each pair of numbers has buckets of its own, as tiers
+ * have: if all shared one, a request with small numbers would cut what was used under large ones. So what a function
+ * answers should be one of a few values.
+ *
+ * Where the function fails, or answers no number, that is logged and the strictest of its answers so far holds in its
+ * place, the built-in number before the first: a mistake must make requests neither free nor impossible.
  */
 export class LimitMaker {
   readonly #draft: LimitDraft
   readonly #compile: CompileNumbers
-  readonly #fallback: LimitPair
+  readonly #builtIn: LimitPair
   readonly #made = new Map<string, LimitPair>()
-  #latest: LimitPair
+  #strictest: LimitPair | null = null
 
-  /** `fallback`: what holds where the function fails. */
-  constructor (draft: LimitDraft, fallback: LimitPair, compile: CompileNumbers) {
+  /** `builtIn`: what holds where the function fails before it has answered. */
+  constructor (draft: LimitDraft, builtIn: LimitPair, compile: CompileNumbers) {
     this.#draft = draft
-    this.#fallback = fallback
+    this.#builtIn = builtIn
     this.#compile = compile
-    this.#latest = fallback
   }
 
-  /** The numbers that were used last, for standings without a request. */
-  get latest (): Limit {
-    return this.#latest.prompt
+  /** The limits of all numbers that are remembered, for whoever looks without a request. */
+  limits (): Limit[] {
+    return this.#made.size === 0 ? [this.#builtIn.prompt] : Array.from(this.#made.values(), ({ prompt }) => prompt)
   }
 
   limitFor (request: FastifyRequest, client: Client, faults: FaultLog): LimitPair {
@@ -50,11 +52,10 @@ export class LimitMaker {
     try {
       const units = typeof max === 'function' ? answerOf(max, request, client) : max
       const window = typeof windowMs === 'function' ? answerOf(windowMs, request, client) : windowMs
-      this.#latest = this.#pairOf(units, window)
-      return this.#latest
+      return this.#pairOf(units, window)
     } catch (error) {
       faults.report('limit', error)
-      return this.#fallback
+      return this.#strictest ?? this.#builtIn
     }
   }
 
@@ -68,10 +69,19 @@ export class LimitMaker {
     if (known !== undefined) return known
     const pair = this.#compile(units, windowMs)
     if (pair === null) throw new RangeError(`${this.#draft.place}: ${units} per ${windowMs} ms cannot be counted exactly`)
-    if (this.#made.size >= MOST_REMEMBERED) this.#made.clear()
+    for (const oldest of this.#made.keys()) {
+      if (this.#made.size < MOST_REMEMBERED) break
+      this.#made.delete(oldest)
+    }
     this.#made.set(numbers, pair)
+    // Maintenance is no fallback: a failure would switch the route off.
+    if (units > 0 && (this.#strictest === null || isStricter(pair.prompt, this.#strictest.prompt))) this.#strictest = pair
     return pair
   }
+}
+
+function isStricter (a: Limit, b: Limit): boolean {
+  return a.max * b.windowUs < b.max * a.windowUs
 }
 
 /** What a function answers; a promise is none, and its rejection must not end the process, whatever the other function does. */

@@ -5,6 +5,8 @@ export interface Route {
   readonly constraints: Readonly<Record<string, unknown>> | undefined
   /** `config.rateLimit` as the user wrote it. */
   readonly rateLimit: unknown
+  /** The method to name it by, where `method` would not always be the same for the same route. */
+  readonly namedAs?: string
 }
 
 /** Names routes for their buckets: two of one URL that differ by host or version are two; HEAD is what GET is. */
@@ -15,8 +17,9 @@ export class RouteNames {
   /** Asked about routes in the order of their declaration. */
   nameOf (route: Route): string {
     const where = placeOf(route.url, route)
-    if (route.method !== 'HEAD') {
-      const methods = methodsOf(route)
+    const method = route.namedAs ?? route.method
+    if (method !== 'HEAD') {
+      const methods = methodsOf({ ...route, method })
       if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
       return `${methods.join(',')} ${where}`
     }

@@ -75,9 +75,9 @@ export class RouteTable {
   #compileLate ({ method = [], url = '', config }: FastifyRequest['routeOptions']): RoutePolicy | Error {
     try {
       // HEAD may be asked for first, and does not tell which methods its GET was declared with.
-      const methods = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : method
+      const namedAs = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : undefined
       // Constraints are not known here, so routes of one URL are told apart by their options.
-      const policy = pickingOnce(this.#book.policyOf({ method: methods, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit }))
+      const policy = pickingOnce(this.#book.policyOf({ method, namedAs, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit }))
       const late = policiesOf(policy).find((one) => this.#undeclaredPhase(one) !== one.hook)
       if (late !== undefined) {
         process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })

@@ -12,8 +12,6 @@ interface Denial {
   readonly cost: number
   readonly sinceUs: number
   readonly untilUs: number
-  /** Refusals since that the store has not heard of. */
-  strikes: number
 }
 
 /**
@@ -22,7 +20,8 @@ interface Denial {
  * wait would be too short for what costs more. Requests that charge several partitions, or try a limit in shadow mode,
  * always go to the store.
  *
- * Refusals that it answers are strikes all the same: the next call to the store brings their number along.
+ * A refusal that is a strike is not remembered, only the block that strikes lead to: else the store would hear of them
+ * with the one request that waited as it was told, and block it.
  */
 export class DenyCache implements Store {
   readonly kind: string
@@ -40,12 +39,11 @@ export class DenyCache implements Store {
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     const isKnown = isCacheable(charges)
     const denial = isKnown ? this.#denialOf(charges) : undefined
-    const nowUs = denial === undefined ? 0 : this.#clock.nowUs()
-    if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) {
-      countStrike(denial, charges)
-      return aged(denial, nowUs - denial.sinceUs)
+    if (denial !== undefined && charges[0].cost === denial.cost) {
+      const nowUs = this.#clock.nowUs()
+      if (nowUs < denial.untilUs) return aged(denial, nowUs - denial.sinceUs)
     }
-    const answer = this.#store.take(denial === undefined ? charges : withStrikes(denial, charges, nowUs))
+    const answer = this.#store.take(charges)
     return answer instanceof Promise
       ? answer.then((settled) => this.#remember(charges, settled, isKnown))
       : this.#remember(charges, answer, isKnown)
@@ -94,9 +92,9 @@ export class DenyCache implements Store {
     const sinceUs = this.#clock.nowUs()
     this.#blocks.learn(answer, sinceUs)
     const waitUs = isKnown && !answer.granted ? longestWait(answer) : 0
-    if (waitUs <= 0) return answer
+    if (waitUs <= 0 || isStrike(answer, charges)) return answer
     const [{ limit, partition, cost }] = charges
-    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: sinceUs + Math.min(waitUs, LONGEST_US), strikes: 0 })
+    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: sinceUs + Math.min(waitUs, LONGEST_US) })
     return answer
   }
 }
@@ -109,22 +107,9 @@ function isCacheable (charges: readonly Charge[]): boolean {
 }
 
 /** The store's own rule: a refusal by a block is no strike, nor is one that no wait helps, nor one of nothing. */
-function countStrike (denial: Denial, charges: readonly Charge[]): void {
-  if (denial.receipt.blocks.length > 0) return
-  const index = denial.receipt.standings.findIndex(({ limit, granted, retryUs }, i) =>
-    penaltyOf(limit) !== null && !granted && retryUs !== 'never' && charges[i].cost > 0 && charges[i].cost <= limit.capacity)
-  // More than begin a block change nothing.
-  if (index >= 0) denial.strikes = Math.min(denial.strikes + 1, charges[index].limit.penalty?.strikes ?? 0)
-}
-
-/** The charges, the first with a penalty bringing the strikes along; they are counted once. */
-function withStrikes (denial: Denial, charges: readonly Charge[], nowUs: number): readonly Charge[] {
-  const { strikes } = denial
-  denial.strikes = 0
-  const index = strikes === 0 ? -1 : charges.findIndex(({ limit }) => penaltyOf(limit) !== null)
-  const penalty = index < 0 ? null : penaltyOf(charges[index].limit)
-  if (penalty === null || nowUs - denial.sinceUs >= penalty.withinUs) return charges
-  return charges.map((charge, i) => i === index ? { ...charge, strikes: (charge.strikes ?? 0) + strikes } : charge)
+function isStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]): boolean {
+  return blocks.length === 0 && standings.some(({ limit, granted, retryUs }, i) =>
+    penaltyOf(limit) !== null && !granted && retryUs !== 'never' && charges[i].cost > 0)
 }
 
 /** The wait after which the whole request may pass; a request that no wait helps is refused for good. */

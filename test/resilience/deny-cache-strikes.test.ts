@@ -1,4 +1,4 @@
-// Refusals that the deny cache answers are strikes all the same, and it knows the blocks that the store told of.
+// The deny cache keeps no strike from the store, and it knows the blocks that the store told of.
 import t from 'tap'
 import { DenyCache } from '../../lib/resilience/deny-cache.js'
 import { MemoryStore } from '../../lib/stores/memory/store.js'
@@ -15,10 +15,6 @@ class Asked extends MemoryStore {
   override async take (charges: readonly Charge[]): Promise<Answer> {
     this.charges.push([...charges])
     return this.isDown ? { unavailable: 'breaker' } : super.take(charges)
-  }
-
-  get strikes (): Array<number | undefined> {
-    return this.charges.map(([{ strikes }]) => strikes)
   }
 }
 
@@ -42,32 +38,38 @@ const penalty = penaltyWith({ strikes: 10, withinUs: 600 * SECOND_US, cooldownUs
 const slow = limitOf({ max: 1, windowUs: 100 * SECOND_US, penalty })
 const never = limitOf({ max: 1, windowUs: 100 * SECOND_US, bucket: 'app/never' })
 
-t.test('refusals that are answered without the store are sent as strikes with the next call', async (t) => {
-  const { clock, store, cache } = cached()
-  for (let i = 0; i < 2 + 4; i++) await taken(cache, [charge(slow)])
-  t.strictSame(store.strikes, [undefined, undefined], 'a grant and a refusal that the store counted')
-  clock.advance(SECOND_US)
-  await taken(cache, [charge(slow)])
-  clock.advance(SECOND_US)
-  await taken(cache, [charge(slow)])
-  t.strictSame(store.strikes.slice(2), [4, undefined], 'once')
-})
-
-t.test('strikes are sent once, whether requests come at the same time or are granted', async (t) => {
-  const { clock, store, cache } = cached()
-  for (let i = 0; i < 2 + 4; i++) await taken(cache, [charge(slow)])
-  clock.advance(100 * SECOND_US)
-  const answers = await Promise.all([taken(cache, [charge(slow)]), taken(cache, [charge(slow)])])
-  t.strictSame(answers.map(({ granted }) => granted), [true, false])
-  t.strictSame(store.strikes.slice(2), [4, undefined])
-})
-
-t.test('with them the block begins after as many refusals as without the cache, at the next call', async (t) => {
-  const { clock, cache } = cached()
+t.test('a refusal that is a strike always reaches the store, until they made a block', async (t) => {
+  const { store, cache } = cached()
   await taken(cache, [charge(slow)])
   for (let i = 0; i < 9; i++) t.same((await taken(cache, [charge(slow)])).blocks, [])
-  clock.advance(SECOND_US)
-  t.strictSame((await taken(cache, [charge(slow)])).blocks, [{ partition: 'a', blockedUs: 30 * SECOND_US, began: true }])
+  t.strictSame((await taken(cache, [charge(slow)])).blocks, [{ partition: 'a', blockedUs: 30 * SECOND_US, began: true }], 'as without the cache')
+  t.equal(store.charges.length, 11)
+  for (let i = 0; i < 9; i++) await taken(cache, [charge(slow)])
+  t.equal(store.charges.length, 11, 'the block is remembered')
+})
+
+t.test('who waits as he was told is served, and not blocked for strikes of before', async (t) => {
+  const { clock, cache } = cached()
+  for (let i = 0; i < 9; i++) await taken(cache, [charge(slow)])
+  clock.advance(100 * SECOND_US)
+  t.match(await taken(cache, [charge(slow)]), { granted: true, blocks: { length: 0 } })
+})
+
+t.test('what is no strike is remembered', async (t) => {
+  const cases: ReadonlyArray<readonly [string, Charge]> = [
+    ['without a penalty', charge(never)],
+    ['by a global limit', charge({ ...slow, by: 'global' })],
+    ['of a cost above the capacity', charge(slow, 'a', 2)],
+    ['under max 0', charge(limitOf({ max: 0, penalty }))]
+  ]
+  for (const [title, one] of cases) {
+    const { store, cache } = cached()
+    await taken(cache, [one])
+    await taken(cache, [one])
+    const { length } = store.charges
+    for (let i = 0; i < 5; i++) await taken(cache, [one])
+    t.equal(store.charges.length, length, title)
+  }
 })
 
 t.test('a block that began is told of once, also by the cache', async (t) => {
@@ -97,59 +99,12 @@ t.test('waits and blocks of a remembered refusal are over by its age', async (t)
   t.equal(store.charges.length, 2, 'believed for a second at most: another instance may have lifted it')
 })
 
-t.test('no more strikes are counted than begin a block', async (t) => {
-  const { clock, store, cache } = cached()
-  for (let i = 0; i < 100; i++) await taken(cache, [charge(slow)])
-  clock.advance(SECOND_US)
-  await taken(cache, [charge(slow)])
-  t.equal(store.strikes[2], 10)
-})
-
-t.test('what is no strike for the store is none for the cache', async (t) => {
-  const cases: ReadonlyArray<readonly [string, Charge[], Charge[]]> = [
-    ['without a penalty', [charge(never)], [charge(never)]],
-    ['by a global limit', [charge({ ...slow, by: 'global' })], [charge({ ...slow, by: 'global' })]],
-    ['of a cost above the capacity', [charge(slow)], [charge(slow, 'a', 2)]],
-    ['under max 0', [charge(limitOf({ max: 0, penalty }))], [charge(limitOf({ max: 0, penalty }))]],
-    ['by a block', [{ ...charge(slow), strikes: 10 }], [charge(slow)]]
-  ]
-  for (const [title, before, after] of cases) {
-    const { clock, store, cache } = cached()
-    const charges = before.map(({ strikes, ...one }) => one)
-    await taken(cache, before)
-    await taken(cache, charges)
-    const again = after.map((one, i) => ({ ...one, limit: charges[i].limit }))
-    for (let i = 0; i < 5; i++) await taken(cache, again)
-    clock.advance(SECOND_US)
-    await taken(cache, charges)
-    t.equal(store.strikes.at(-1), undefined, title)
-  }
-})
-
-t.test('strikes go with the first charge that has a penalty', async (t) => {
-  const { clock, store, cache } = cached()
-  const charges = [charge(never), charge(slow)]
-  for (let i = 0; i < 5; i++) await taken(cache, charges)
-  clock.advance(SECOND_US)
-  await taken(cache, charges)
-  t.strictSame(store.charges.at(-1)?.map(({ strikes }) => strikes), [undefined, 3])
-})
-
-t.test('strikes older than the time in which they count are not sent', async (t) => {
-  const { clock, store, cache } = cached()
-  for (let i = 0; i < 5; i++) await taken(cache, [charge(slow)])
-  clock.advance(600 * SECOND_US)
-  await taken(cache, [charge(slow)])
-  t.equal(store.strikes[2], undefined)
-})
-
 t.test('a reset forgets strikes and blocks', async (t) => {
-  const { clock, store, cache } = cached()
+  const { clock, cache } = cached()
   for (let i = 0; i < 9; i++) await taken(cache, [charge(slow)])
   await cache.reset([slow], 'a')
   clock.advance(SECOND_US)
   t.match(await taken(cache, [charge(slow)]), { granted: true, blocks: { length: 0 } })
-  t.equal(store.strikes.at(-1), undefined)
   await taken(cache, [{ ...charge(slow), strikes: 10 }])
   t.not(cache.knownBlock([charge(slow)]), null)
   await cache.reset([slow], 'a')

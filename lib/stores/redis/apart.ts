@@ -25,7 +25,10 @@ export async function takeApart (store: PieceTaker, charges: readonly Charge[]):
   const failed = answers.find(isUnavailable)
   const receipts = answers.filter((answer): answer is Receipt => !isUnavailable(answer))
   const isGranted = failed === undefined && receipts.every((receipt) => receipt.granted)
-  if (!isGranted) await store.adjust(receipts.flatMap(refundsOf))
+  if (!isGranted) {
+    const isBlocked = receipts.some(({ blocks }) => blocks.length > 0)
+    await store.adjust(receipts.flatMap((receipt) => refundsOf(receipt, isBlocked)))
+  }
   if (failed !== undefined) return failed
   // Each node has its own clock, and tells a charge that is given back by the time at which it made it.
   const standings = receipts.flatMap(({ atUs, standings }) => standings.map((standing) => ({ ...standing, atUs })))
@@ -41,10 +44,12 @@ export async function takeApart (store: PieceTaker, charges: readonly Charge[]):
   }
 }
 
-function refundsOf ({ atUs, standings }: Receipt): Adjustment[] {
+/** A request that is blocked is charged nothing, by limits on trial neither. */
+function refundsOf ({ atUs, standings }: Receipt, isBlocked: boolean): Adjustment[] {
   return standings
-    .filter((standing) => standing.charged > 0 && standing.limit.mode === 'enforce')
-    .map((standing) => ({ standing, atUs, units: -standing.charged }))
+    .filter((standing) => standing.charged > 0 && (isBlocked || standing.limit.mode === 'enforce'))
+    // From within a line nothing returns: a newcomer would be served beside the next one.
+    .map((standing) => ({ standing, atUs, units: -standing.charged, ...(standing.delayUs > 0 ? { onlyIfLast: true as const } : {}) }))
 }
 
 /** A limit that granted, as it stands once its units were given back because another refused. */
