@@ -2,6 +2,7 @@ import type { Static, TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../errors.js'
 import { nearest } from './nearest.js'
+import { NAME_EXPECTED } from './notation.js'
 
 /**
  * Hold options against their schema.
@@ -23,6 +24,8 @@ function errorOf (schema: TSchema, problem: ValueError, place: string): Error {
   const keys = problem.path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
   const where = keys.reduce((text, key) => text + (/^\d+$/.test(key) ? `[${key}]` : `.${key}`), place)
   if (problem.type === ValueErrorType.ObjectAdditionalProperties) {
+    // The keys of a record are names of the application's own, and this one is none.
+    if (problem.schema.properties === undefined) return badOption(where.slice(0, -1 - keys[keys.length - 1].length), NAME_EXPECTED, keys[keys.length - 1])
     const known = nearest(keys[keys.length - 1], Object.keys(problem.schema.properties))
     return new FST_SLUICE_UNKNOWN_OPTION(where, known === null ? '' : `, did you mean "${known}"?`)
   }

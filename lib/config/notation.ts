@@ -38,8 +38,10 @@ export function Flag (notes: SchemaOptions) {
 
 /** A name in keys, metrics and messages. */
 export function Name (notes: SchemaOptions = {}) {
-  return Type.String({ ...notes, pattern: NAME_PATTERN, expected: 'a name of letters, digits, ".", "_" and "-", at most 64' })
+  return Type.String({ ...notes, pattern: NAME_PATTERN, expected: NAME_EXPECTED })
 }
+
+export const NAME_EXPECTED = 'a name of letters, digits, ".", "_" and "-", at most 64'
 
 export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'
 

@@ -70,6 +70,11 @@ t.test('an API key is looked up once, a made-up one never, and its customer has 
   t.equal(asked.length, 2)
 })
 
+t.test('@fastify/jwt may be registered after the plugin', async (t) => {
+  const app = await appBy(t, '# x\n```js\nawait app.register(rateLimitPlugin, { identify: { jwt: true } })\nawait app.register(jwt, { secret })\napp.get(\'/\', async (request) => request.rateLimit.client)\n```\n', 'x', { secret: SECRET })
+  t.match((await app.inject({ url: '/', headers: { authorization: `Bearer ${token({ sub: '42' }, { secret: SECRET })}` } })).json(), { kind: 'user', id: '42' })
+})
+
 t.test('each heading with a snippet has a test', async (t) => {
   t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
 })

@@ -198,6 +198,20 @@ t.test('a limit by function gives each client his number', async (t) => {
   t.equal(await capacity(app, '/quota'), 10)
 })
 
+t.test('what the page says beside its snippets is so', async (t) => {
+  const app = await appBy(t, '# x\n```js\nawait app.register(rateLimitPlugin, options)\ndeclare(app)\n```\n', 'x', {
+    options: { max: 100, timeWindow: '1 minute', rules: [{ name: 'a', match: '/a/*', max: 7, timeWindow: '1 minute' }], exempt: { routes: [] } },
+    declare (app: FastifyInstance) {
+      app.get('/a/b', { config: { rateLimit: { cost: 5 } } }, async () => 'ok')
+      app.get('/health', async () => 'ok')
+      app.get('/failing', { config: { rateLimit: { max () { throw new Error('no number') }, timeWindow: '10s' } } }, async () => 'ok')
+    }
+  })
+  t.equal(await left(app, '/a/b'), 95, 'a route with a config has no rule without override')
+  t.equal(await capacity(app, '/health'), 100, 'an empty list exempts nothing')
+  t.equal(await capacity(app, '/failing'), 1000, 'what holds where a function fails')
+})
+
 t.test('each heading with a snippet has a test', async (t) => {
   t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
 })

@@ -42,7 +42,7 @@ for (const algorithm of ALGORITHMS) {
   })
 
   t.test(`${algorithm}: no debt holds a client for more than one extra window`, async (t) => {
-    const { app, clock, use } = await model(t, { algorithm })
+    const { clock, use } = await model(t, { algorithm })
     for (let i = 0; i < 3; i++) await use(1_000_000_000)
     clock.advance(200 * SECOND)
     t.equal(await use(100), 200)

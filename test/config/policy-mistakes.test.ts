@@ -1,0 +1,97 @@
+import t from 'tap'
+import type { RateLimitOptions, RouteRateLimit } from '../../lib/index.js'
+import { bareApp, limitedApp } from '../fixtures/app.js'
+
+const aDuration = 'a duration such as "10s" or a number of milliseconds'
+const aName = 'a name of letters, digits, ".", "_" and "-", at most 64'
+const aTier = 'limits: { max, timeWindow, ... } or { limits }, or false'
+const aPenalty = 'false, or an object: { strikes?, within?, cooldown?, factor?, maxCooldown? }'
+const aThrottle = 'false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }'
+const limit = { name: 'a', max: 1, timeWindow: '1s' }
+
+/** What a policy may say wrongly wherever it stands, what is said of it after its place, and the end of the code. */
+const wrong: ReadonlyArray<readonly [options: object, code: string, message: string]> = [
+  [{ tiers: [] }, 'BAD_OPTION', '.tiers: expected an object of limits by tier name, got an array of 0'],
+  [{ tiers: { premium: true } }, 'BAD_OPTION', `.tiers.premium: expected ${aTier}, got true`],
+  [{ tiers: { premium: 100 } }, 'BAD_OPTION', `.tiers.premium: expected ${aTier}, got 100`],
+  [{ tiers: { premium: { max: -1 } } }, 'BAD_OPTION', `.tiers.premium: expected ${aTier}, got an object`],
+  [{ tiers: { premium: { timeWindow: 'soon' } } }, 'BAD_OPTION', `.tiers.premium.timeWindow: expected ${aDuration}, got "soon"`],
+  [{ tiers: { premium: { max: 1, limits: [limit] } } }, 'CONTRADICTION', '.tiers.premium.max: contradicts limits; put it into one of them'],
+  [{ tiers: { premium: { algorithm: 'fixed-window', burst: 5 } } }, 'CONTRADICTION', '.tiers.premium.burst: belongs to a token bucket, and this limit is a fixed-window'],
+  [{ tiers: { premium: { limits: [limit, limit] } } }, 'CONTRADICTION', '.tiers.premium.limits[1].name: limits[0] has the name "a" already'],
+  [{ tiers: { 'a b': false } }, 'BAD_OPTION', `.tiers: expected ${aName}, got "a b"`],
+  [{ refundOn: '2xx' }, 'BAD_OPTION', '.refundOn: expected an array of statuses such as 304 or "2xx", got "2xx"'],
+  [{ throttle: true }, 'BAD_OPTION', `.throttle: expected ${aThrottle}, got true`],
+  [{ throttle: { maxDelay: 'soon' } }, 'BAD_OPTION', `.throttle.maxDelay: expected ${aDuration}, got "soon"`],
+  [{ algorithm: 'fixed-window', throttle: {} }, 'CONTRADICTION', '.throttle: needs token buckets, and the limit "default" is a fixed-window; or set throttle: false'],
+  [{ penalty: true }, 'BAD_OPTION', `.penalty: expected ${aPenalty}, got true`],
+  [{ penalty: { within: 'soon' } }, 'BAD_OPTION', `.penalty.within: expected ${aDuration}, got "soon"`],
+  [{ penalty: { cooldown: 0 } }, 'BAD_OPTION', `.penalty.cooldown: expected ${aDuration}, got 0`],
+  [{ penalty: { maxCooldown: -1 } }, 'BAD_OPTION', `.penalty.maxCooldown: expected ${aDuration}, got -1`],
+  [{ penalty: { cooldown: '1 hour', maxCooldown: '1 minute' } }, 'CONTRADICTION', '.penalty.maxCooldown: is shorter than the first cooldown'],
+  [{ penalty: { within: '1 year' } }, 'BAD_OPTION', '.penalty: expected times below 35 years, got an object'],
+  [{ onBlocked: true }, 'BAD_OPTION', '.onBlocked: expected a function, got true']
+]
+
+/** The same within a union, where the union's own words are told. */
+const unions: ReadonlyArray<readonly [options: object, path: string]> = [
+  [{ penalty: { strikes: 0 } }, '.penalty'],
+  [{ penalty: { factor: 0.5 } }, '.penalty'],
+  [{ penalty: { strike: 3 } }, '.penalty'],
+  [{ throttle: { maxQueued: 0 } }, '.throttle'],
+  [{ throttle: { maxQueuedPerClient: -1 } }, '.throttle'],
+  [{ refundOn: [{}] }, '.refundOn'],
+  [{ refundOn: ['twohundred'] }, '.refundOn'],
+  [{ tiers: { premium: { maxx: 5 } } }, '.tiers.premium']
+]
+
+for (const [options, code, message] of wrong) {
+  t.test(`wherever it stands, a policy is refused with ${message.slice(1)}`, async (t) => {
+    for (const [place, error] of await refusals(t, options)) {
+      t.match(error, { code: `FST_SLUICE_${code}` }, place)
+      t.equal(error?.message, place + message)
+    }
+  })
+}
+
+for (const [options, path] of unions) {
+  t.test(`wherever it stands, ${JSON.stringify(options)} is refused at ${path}`, async (t) => {
+    for (const [place, error] of await refusals(t, options)) {
+      t.match(error?.code, /^FST_SLUICE_(?:BAD|UNKNOWN)_OPTION$/, place)
+      t.ok(error?.message.startsWith(place + path), error?.message ?? 'nothing was thrown')
+    }
+  })
+}
+
+/** What is said of options on the plugin, in a rule, and on a route. */
+async function refusals (t: Parameters<typeof bareApp>[0], options: object): Promise<ReadonlyArray<readonly [place: string, error: Error & { code?: string } | null]>> {
+  const registered = async (given: object) => {
+    const { app, plugin } = bareApp(t)
+    return await app.register(plugin, given as RateLimitOptions).then(() => null, (error) => error)
+  }
+  const { app } = await limitedApp(t, {})
+  return [
+    ['rateLimit', await registered(options)],
+    ['rateLimit.rules[1]', await registered({ rules: [{ name: 'first', match: '/*', max: 5 }, { name: 'second', match: '/*', ...options }] })],
+    ['GET /own config.rateLimit', await (async () => app.get('/own', { config: { rateLimit: options as RouteRateLimit } }, async () => 'own'))().then(() => null, (error) => error)]
+  ]
+}
+
+const rules: ReadonlyArray<readonly [rules: unknown, message: RegExp]> = [
+  [{}, /^rateLimit\.rules: expected an array of rules, got an object$/],
+  [[5], /^rateLimit\.rules\[0\]: expected /],
+  [[{ match: '/*' }], new RegExp(`^rateLimit\\.rules\\[0\\]\\.name: expected ${aName}, got undefined$`)],
+  [[{ name: 'a' }], /^rateLimit\.rules\[0\]\.match: expected a pattern such as "\/api\/\*\/reports", got undefined$/],
+  [[{ name: 'a', match: 'api' }], /^rateLimit\.rules\[0\]\.match: expected a pattern such as "\/api\/\*\/reports" \(.+\), got "api"$/],
+  [[{ name: 'a', match: '/*', methods: 'GET' }], /^rateLimit\.rules\[0\]\.methods: expected /],
+  [[{ name: 'a', match: '/*', override: 'yes' }], /^rateLimit\.rules\[0\]\.override: expected true or false, got "yes"$/],
+  [[{ name: 'a', match: '/*', overide: true }], /^rateLimit\.rules\[0\]\.overide: unknown option, did you mean "override"\?$/],
+  [[{ name: 'a', match: '/*' }, { name: 'a', match: '/b' }], /^rateLimit\.rules\[1\]\.name: rateLimit\.rules\[0\] has the name "a" already$/]
+]
+for (const [given, message] of rules) {
+  t.test(`register refuses the rules ${JSON.stringify(given)}`, async (t) => {
+    const { app, plugin } = bareApp(t)
+    const error = await app.register(plugin, { rules: given } as RateLimitOptions).then(() => null, (error) => error)
+    t.match(error?.message, message)
+  })
+}
