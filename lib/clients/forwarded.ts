@@ -10,6 +10,9 @@ const MOST_ENTRIES = 64
 /** An entry of more characters is no address with a port, brackets and quotes. */
 const LONGEST_ENTRY = 96
 
+/** Header lines that Node.js reads where the server says nothing of it. */
+const MOST_LINES = 1000
+
 /** From here on, a text cut out of a header is copied. */
 const LARGE_HEADER = 256
 
@@ -39,7 +42,9 @@ export class TrustedProxies {
   addressOf (request: FastifyRequest): string | undefined {
     const peer = request.raw.socket.remoteAddress
     const lines = request.raw.headers['x-forwarded-for']
-    if (lines === undefined || !this.areBehind(request)) return peer
+    if (!this.areBehind(request)) return peer
+    if (isCut(request)) return undefined
+    if (lines === undefined) return peer
     // Node joins several header lines itself.
     const header = typeof lines === 'string' ? lines : lines.join(',')
     const address = this.#walk(header, peer)
@@ -69,6 +74,15 @@ export class TrustedProxies {
     }
     return nearest
   }
+}
+
+/**
+ * Whether Node.js may have left header lines out: it drops the last ones without a word, and there the proxy's would be.
+ * Who is behind it is unknown then, and not the proxy, whose address may be exempt.
+ */
+function isCut (request: FastifyRequest): boolean {
+  const most = request.server.server.maxHeadersCount ?? MOST_LINES
+  return most > 0 && request.raw.rawHeaders.length >= 2 * most
 }
 
 /** A peer of a closed or reset connection has no address either, and may be anybody. */

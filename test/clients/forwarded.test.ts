@@ -13,8 +13,8 @@ const PROXY = '10.0.0.1'
 
 /** The address that is derived from a peer and a header. */
 function derived (trusted: readonly string[], peer: string | undefined, header: string | string[] | undefined, socket: Partial<Socket> = {}): string | undefined {
-  const raw = { socket: { remoteAddress: peer, localAddress: '10.0.0.9', destroyed: false, ...socket }, headers: { 'x-forwarded-for': header } }
-  return new TrustedProxies(trusted, 'trustedProxies').addressOf({ raw } as unknown as FastifyRequest)
+  const raw = { socket: { remoteAddress: peer, localAddress: '10.0.0.9', destroyed: false, ...socket }, headers: { 'x-forwarded-for': header }, rawHeaders: [] }
+  return new TrustedProxies(trusted, 'trustedProxies').addressOf({ raw, server: { server: {} } } as unknown as FastifyRequest)
 }
 
 const rows: ReadonlyArray<readonly [peer: string, header: string | string[] | undefined, address: string, why: string]> = [

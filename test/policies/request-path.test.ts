@@ -132,6 +132,8 @@ t.test('of a path longer than any pattern no more is kept than tells it apart', 
   t.strictSame(kept('/a'.repeat(10_000)), [65])
   t.strictSame(kept('//a'.repeat(10_000)), [65, 65])
   t.strictSame(kept('/'.repeat(10_000)), [0, 65])
+  const taken = { method: 'GET', url: '/', params: { '*': 'a/'.repeat(10_000) } }
+  t.ok(routedReadings(routeShape('/files/*', exact), taken, exact).every(({ length }) => length <= 66))
   const [resolved] = unknownReadings(`${'/a'.repeat(100)}${'/..'.repeat(98)}/b`, exact)
   t.strictSame(resolved, ['a', 'a', 'b'])
 })
