@@ -1,8 +1,12 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../errors.js'
+import { textOfPath, type ConfigPath } from './layer.js'
 import { nearest } from './nearest.js'
 import { NAME_EXPECTED } from './notation.js'
+
+/** Mistakes that are told at once. */
+const MOST_TOLD = 100
 
 /**
  * Hold options against their schema.
@@ -11,8 +15,23 @@ import { NAME_EXPECTED } from './notation.js'
  * expected and what was found.
  */
 export function checkOptions<T extends TSchema> (schema: T, value: unknown, place: string): asserts value is Static<T> {
-  const problem = Value.Errors(schema, value).First()
-  if (problem !== undefined) throw errorOf(schema, problem, place)
+  const [first] = mistakesIn(schema, value, (path) => textOfPath(place, path), 1)
+  if (first !== undefined) throw first
+}
+
+/**
+ * What is wrong with a value, in its own order: the errors that `checkOptions` would throw one by one.
+ * `placeOf`: where the value at a path was written.
+ */
+export function mistakesIn (schema: TSchema, value: unknown, placeOf: (path: ConfigPath) => string, atMost = MOST_TOLD): Error[] {
+  const mistakes = new Map<string, Error>()
+  for (const outer of Value.Errors(schema, value)) {
+    const problem = insideUnion(outer)
+    // One value may offend in several ways; the first is the plainest.
+    if (!mistakes.has(problem.path)) mistakes.set(problem.path, errorOf(schema, problem, placeOf))
+    if (mistakes.size === atMost) break
+  }
+  return [...mistakes.values()]
 }
 
 /** A wrong value, for checks that a schema cannot express. */
@@ -20,16 +39,29 @@ export function badOption (place: string, expected: string, value: unknown): Err
   return new FST_SLUICE_BAD_OPTION(place, expected, printed(value))
 }
 
-function errorOf (schema: TSchema, problem: ValueError, place: string): Error {
-  const keys = problem.path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const where = keys.reduce((text, key) => text + (/^\d+$/.test(key) ? `[${key}]` : `.${key}`), place)
+function errorOf (schema: TSchema, problem: ValueError, placeOf: (path: ConfigPath) => string): Error {
+  const path = pathOf(problem)
   if (problem.type === ValueErrorType.ObjectAdditionalProperties) {
+    const key = String(path[path.length - 1])
     // The keys of a record are names of the application's own, and this one is none.
-    if (problem.schema.properties === undefined) return badOption(where.slice(0, -1 - keys[keys.length - 1].length), NAME_EXPECTED, keys[keys.length - 1])
-    const known = nearest(keys[keys.length - 1], Object.keys(problem.schema.properties))
-    return new FST_SLUICE_UNKNOWN_OPTION(where, known === null ? '' : `, did you mean "${known}"?`)
+    if (problem.schema.properties === undefined) return badOption(placeOf(path.slice(0, -1)), NAME_EXPECTED, key)
+    const known = nearest(key, Object.keys(problem.schema.properties))
+    return new FST_SLUICE_UNKNOWN_OPTION(placeOf(path), known === null ? '' : `, did you mean "${known}"?`)
   }
-  return badOption(where, problem.schema.expected ?? schema.expected ?? problem.message, problem.value)
+  return badOption(placeOf(path), problem.schema.expected ?? schema.expected ?? problem.message, problem.value)
+}
+
+/** The mistake in a field, where a value is an object that one of the alternatives describes. */
+function insideUnion (problem: ValueError): ValueError {
+  if (problem.type !== ValueErrorType.Union) return problem
+  const inner = problem.errors.map((errors) => errors.First()).find((error) => error !== undefined && error.path.length > problem.path.length)
+  return inner === undefined ? problem : insideUnion(inner)
+}
+
+function pathOf ({ path }: ValueError): ConfigPath {
+  return path.split('/').slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((key) => /^\d+$/.test(key) ? Number(key) : key)
 }
 
 const LONGEST_PRINTED = 60

@@ -84,7 +84,7 @@ export const policyOptions = {
     Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     Callback<(request: FastifyRequest) => number>({ expected: 'a function' })
   ], { default: 1, expected: 'an integer of 0 or more, or a function', description: 'Units that a request takes. A function gets the request; its fractions are rounded up, anything that is not a number of 0 or more counts as 1 and is logged.' })),
-  refundOn: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Integer()]), {
+  refundOn: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Integer()], { expected: 'a status from 100 to 599 or a class of them such as "2xx"' }), {
     expected: 'an array of statuses such as 304 or "2xx"', description: 'Give the units back when a response of such a status was sent to its end: `[\'2xx\']` on a login counts only the failures.'
   })),
   groupId: Type.Optional(Type.String({ minLength: 1, maxLength: 128, expected: 'a string of 1 to 128 characters', description: 'Routes with the same id share their buckets. They must have equal limits.' })),

@@ -17,8 +17,8 @@ const networks = 'an address or a CIDR such as "10.0.0.0/8", "loopback"'
 const rows: ReadonlyArray<readonly [options: object, message: string]> = [
   [{ identify: true }, 'rateLimit.identify: expected an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }, got true'],
   [{ identify: { jwt: 'yes' } }, 'rateLimit.identify.jwt: expected true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }, got "yes"'],
-  [{ identify: { jwt: { claim: 'sub' } } }, 'rateLimit.identify.jwt: expected true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }, got an object'],
-  [{ identify: { jwt: { userClaim: '' } } }, 'rateLimit.identify.jwt: expected true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }, got an object'],
+  [{ identify: { jwt: { claim: 'sub' } } }, 'rateLimit.identify.jwt.claim: unknown option'],
+  [{ identify: { jwt: { userClaim: '' } } }, 'rateLimit.identify.jwt.userClaim: expected the name of a claim, 1 to 256 characters, got ""'],
   [{ identify: { custom: 'fn' } }, 'rateLimit.identify.custom: expected a function, got "fn"'],
   [{ identify: { defaultTier: '' } }, 'rateLimit.identify.defaultTier: expected a name of letters, digits, ".", "_" and "-", at most 64, got ""'],
   [{ identify: { deadlin: 5 } }, 'rateLimit.identify.deadlin: unknown option, did you mean "deadline"?'],

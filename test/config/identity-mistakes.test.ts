@@ -11,7 +11,7 @@ const aName = 'a name of letters, digits, ".", "_" and "-", at most 64'
 const wrong: ReadonlyArray<readonly [options: unknown, message: string]> = [
   [{ identify: 'jwt' }, '.identify: expected an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }, got "jwt"'],
   [{ identify: { jwt: 'yes' } }, `.identify.jwt: expected ${token}, got "yes"`],
-  [{ identify: { jwt: { claim: 'sub' } } }, `.identify.jwt: expected ${token}, got an object`],
+  [{ identify: { jwt: { claim: 'sub' } } }, '.identify.jwt.claim: unknown option'],
   [{ identify: { custom: 'header' } }, '.identify.custom: expected a function, got "header"'],
   [{ identify: { defaultTier: 'very special' } }, `.identify.defaultTier: expected ${aName}, got "very special"`],
   [{ identify: { deadline: 'soon' } }, `.identify.deadline: expected ${upToAMinute}, got "soon"`],

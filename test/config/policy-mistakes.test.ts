@@ -14,7 +14,7 @@ const wrong: ReadonlyArray<readonly [options: object, code: string, message: str
   [{ tiers: [] }, 'BAD_OPTION', '.tiers: expected an object of limits by tier name, got an array of 0'],
   [{ tiers: { premium: true } }, 'BAD_OPTION', `.tiers.premium: expected ${aTier}, got true`],
   [{ tiers: { premium: 100 } }, 'BAD_OPTION', `.tiers.premium: expected ${aTier}, got 100`],
-  [{ tiers: { premium: { max: -1 } } }, 'BAD_OPTION', `.tiers.premium: expected ${aTier}, got an object`],
+  [{ tiers: { premium: { max: -1 } } }, 'BAD_OPTION', '.tiers.premium.max: expected an integer from 0 to 4294967295, got -1'],
   [{ tiers: { premium: { timeWindow: 'soon' } } }, 'BAD_OPTION', `.tiers.premium.timeWindow: expected ${aDuration}, got "soon"`],
   [{ tiers: { premium: { max: 1, limits: [limit] } } }, 'CONTRADICTION', '.tiers.premium.max: contradicts limits; put it into one of them'],
   [{ tiers: { premium: { algorithm: 'fixed-window', burst: 5 } } }, 'CONTRADICTION', '.tiers.premium.burst: belongs to a token bucket, and this limit is a fixed-window'],
@@ -30,19 +30,13 @@ const wrong: ReadonlyArray<readonly [options: object, code: string, message: str
   [{ penalty: { maxCooldown: -1 } }, 'BAD_OPTION', `.penalty.maxCooldown: expected ${aDuration}, got -1`],
   [{ penalty: { cooldown: '1 hour', maxCooldown: '1 minute' } }, 'CONTRADICTION', '.penalty.maxCooldown: is shorter than the first cooldown'],
   [{ penalty: { within: '1 year' } }, 'BAD_OPTION', '.penalty: expected times below 35 years, got an object'],
+  [{ penalty: { strikes: 0 } }, 'BAD_OPTION', '.penalty.strikes: expected an integer from 1 to 1000000, got 0'],
+  [{ penalty: { factor: 0.5 } }, 'BAD_OPTION', '.penalty.factor: expected a number from 1 to 1000, got 0.5'],
+  [{ penalty: { strike: 3 } }, 'UNKNOWN_OPTION', '.penalty.strike: unknown option, did you mean "strikes"?'],
+  [{ throttle: { maxQueued: 0 } }, 'BAD_OPTION', '.throttle.maxQueued: expected an integer from 1 to 1000000, got 0'],
+  [{ tiers: { premium: { maxx: 5 } } }, 'UNKNOWN_OPTION', '.tiers.premium.maxx: unknown option, did you mean "max"?'],
+  [{ refundOn: [{}] }, 'BAD_OPTION', '.refundOn[0]: expected a status from 100 to 599 or a class of them such as "2xx", got an object'],
   [{ onBlocked: true }, 'BAD_OPTION', '.onBlocked: expected a function, got true']
-]
-
-/** The same within a union, where the union's own words are told. */
-const unions: ReadonlyArray<readonly [options: object, path: string]> = [
-  [{ penalty: { strikes: 0 } }, '.penalty'],
-  [{ penalty: { factor: 0.5 } }, '.penalty'],
-  [{ penalty: { strike: 3 } }, '.penalty'],
-  [{ throttle: { maxQueued: 0 } }, '.throttle'],
-  [{ throttle: { maxQueuedPerClient: -1 } }, '.throttle'],
-  [{ refundOn: [{}] }, '.refundOn'],
-  [{ refundOn: ['twohundred'] }, '.refundOn'],
-  [{ tiers: { premium: { maxx: 5 } } }, '.tiers.premium']
 ]
 
 for (const [options, code, message] of wrong) {
@@ -50,15 +44,6 @@ for (const [options, code, message] of wrong) {
     for (const [place, error] of await refusals(t, options)) {
       t.match(error, { code: `FST_SLUICE_${code}` }, place)
       t.equal(error?.message, place + message)
-    }
-  })
-}
-
-for (const [options, path] of unions) {
-  t.test(`wherever it stands, ${JSON.stringify(options)} is refused at ${path}`, async (t) => {
-    for (const [place, error] of await refusals(t, options)) {
-      t.match(error?.code, /^FST_SLUICE_(?:BAD|UNKNOWN)_OPTION$/, place)
-      t.ok(error?.message.startsWith(place + path), error?.message ?? 'nothing was thrown')
     }
   })
 }
