@@ -2,10 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { failuresIn } from './failures.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 const results = '.tap/results.tap'
+const mostFailureLines = 200
 
 // Into a file or a log, tap's reporters repaint their whole report for every change unless CI is set.
 const env = process.stdout.isTTY ? process.env : { ...process.env, CI: '1' }
@@ -31,6 +33,15 @@ function readCounts () {
   }
 }
 
+// What tap's own report leaves out of a log that is not a terminal.
+function printFailures () {
+  try {
+    console.log(['\nFailed:', '', ...failuresIn(readFileSync(results, 'utf8'), mostFailureLines)].join('\n'))
+  } catch {
+    console.log('\nFailed before the first test.')
+  }
+}
+
 function test () {
   const stopped = ['lint', 'types', 'build', 'test:types', 'lint:package'].find((name) => !runScript(name))
   if (stopped !== undefined) {
@@ -42,6 +53,7 @@ function test () {
   const counts = readCounts()
   // A file that exits badly, or a run without a single assertion, must not read as a success.
   const isSound = hasPassed && counts.passed > 0
+  if (!isSound || counts.failed > 0) printFailures()
   return isSound || counts.failed > 0 ? counts : { ...counts, failed: 1 }
 }
 
