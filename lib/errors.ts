@@ -17,14 +17,46 @@ export class RateLimitError extends FST_SLUICE_QUOTA_EXCEEDED {
   }
 }
 
+/** A mistake in the options, and where it was made. */
+export interface PlacedError extends Error {
+  readonly code: string
+  /** What the message begins with: `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`. */
+  readonly place: string
+  /** The same mistake, told of another place. */
+  readonly at: (place: string) => PlacedError
+}
+
+/** Whether an error tells of a mistake in the options by its place. */
+export function isPlaced (error: unknown): error is PlacedError {
+  return error instanceof Error && 'place' in error && 'at' in error && typeof error.at === 'function'
+}
+
+/** An error whose message begins with its place; `message` is the rest. */
+function createPlaced<C extends string> (code: C, message: string) {
+  return class OptionError extends createError<C, string[]>(code, `%s: ${message}`) implements PlacedError {
+    readonly place: string
+    readonly #words: readonly string[]
+
+    constructor (place: string, ...words: string[]) {
+      super(place, ...words)
+      this.place = place
+      this.#words = words
+    }
+
+    at (place: string): OptionError {
+      return new OptionError(place, ...this.#words)
+    }
+  }
+}
+
 /** place, what was expected, what was found */
-export const FST_SLUICE_BAD_OPTION = createError('FST_SLUICE_BAD_OPTION', '%s: expected %s, got %s')
+export const FST_SLUICE_BAD_OPTION = createPlaced('FST_SLUICE_BAD_OPTION', 'expected %s, got %s')
 /** place of the key, hint with the nearest known key */
-export const FST_SLUICE_UNKNOWN_OPTION = createError('FST_SLUICE_UNKNOWN_OPTION', '%s: unknown option%s')
+export const FST_SLUICE_UNKNOWN_OPTION = createPlaced('FST_SLUICE_UNKNOWN_OPTION', 'unknown option%s')
 /** place, what contradicts what */
-export const FST_SLUICE_CONTRADICTION = createError('FST_SLUICE_CONTRADICTION', '%s: %s')
+export const FST_SLUICE_CONTRADICTION = createPlaced('FST_SLUICE_CONTRADICTION', '%s')
 /** place, the scope that both use with its limits, the limits given here */
-export const FST_SLUICE_UNEQUAL_LIMITS = createError('FST_SLUICE_UNEQUAL_LIMITS', '%s: %s, so it cannot have %s here')
+export const FST_SLUICE_UNEQUAL_LIMITS = createPlaced('FST_SLUICE_UNEQUAL_LIMITS', '%s, so it cannot have %s here')
 export const FST_SLUICE_ALREADY_REGISTERED = createError('FST_SLUICE_ALREADY_REGISTERED', 'rateLimit: this scope has a decorator of this name already; register the plugin once per scope, and not beside another rate limiter')
 /** place, what was found */
 export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
@@ -32,13 +64,18 @@ export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: exp
 export const FST_SLUICE_TOO_MANY_GROUPS = createError('FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients')
 
 /** place, the URL */
-export const FST_SLUICE_ROUTE_TAKEN = createError('FST_SLUICE_ROUTE_TAKEN', '%s: the application has a route %s already; give another path, or false')
+export const FST_SLUICE_ROUTE_TAKEN = createPlaced('FST_SLUICE_ROUTE_TAKEN', 'the application has a route %s already; give another path, or false')
 /** why, and Redis's own word for it */
 export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
 /** cause: what is wrong */
 export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 'The rate limit of this route is misconfigured', 503)
 /** place, the namespace if any, the name of the request's method */
-export const FST_SLUICE_NO_JWT = createError('FST_SLUICE_NO_JWT', '%s: found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
+export const FST_SLUICE_NO_JWT = createPlaced('FST_SLUICE_NO_JWT', 'found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
+
+/** the config file as it was named, what keeps it from being read; cause: what the system says */
+export const FST_SLUICE_UNREADABLE_FILE = createError('FST_SLUICE_UNREADABLE_FILE', '%s: %s')
+/** file, line and column, what is no TOML there */
+export const FST_SLUICE_BAD_SYNTAX = createError('FST_SLUICE_BAD_SYNTAX', '%s: %s')
 
 /** Codes of process warnings and of log lines; they tell of a likely mistake and stop nothing. */
 export const warnings = {
