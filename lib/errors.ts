@@ -31,8 +31,10 @@ export function isPlaced (error: unknown): error is PlacedError {
   return error instanceof Error && 'place' in error && 'at' in error && typeof error.at === 'function'
 }
 
+type PlacedErrorConstructor<C extends string> = new (place: string, ...words: string[]) => PlacedError & { readonly code: C }
+
 /** An error whose message begins with its place; `message` is the rest. */
-function createPlaced<C extends string> (code: C, message: string) {
+function createPlaced<C extends string> (code: C, message: string): PlacedErrorConstructor<C> {
   return class OptionError extends createError<C, string[]>(code, `%s: ${message}`) implements PlacedError {
     readonly place: string
     readonly #words: readonly string[]
@@ -43,7 +45,7 @@ function createPlaced<C extends string> (code: C, message: string) {
       this.#words = words
     }
 
-    at (place: string): OptionError {
+    at (place: string): PlacedError {
       return new OptionError(place, ...this.#words)
     }
   }
