@@ -1,6 +1,7 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { RedisLink } from './link.js'
 import { NodeQueue } from './node-queue.js'
+import { refreshSlots } from './slot-refresh.js'
 
 /** Where Redis is, as the `redis` option says it. */
 export type RedisTarget = string | RedisOptions | ClusterTarget | Redis | Cluster
@@ -20,6 +21,9 @@ const SILENCE_MS = 300
 
 /** A call is sent from node to node of a Cluster so often at most. Two are usual while a slot moves. */
 const MOST_REDIRECTIONS = 8
+
+/** The nodes of a Cluster are asked so often which slots are theirs. */
+const SLOTS_REFRESH_MS = 1000
 
 /** A slot that is half moved is whole again within a few milliseconds; no deadline is reason to wait longer at a time. */
 const MOST_TRY_AGAIN_MS = 20
@@ -69,7 +73,6 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     // For the moment in which a node is being connected; calls are sent only while the Cluster is ready.
     enableOfflineQueue: true,
     clusterRetryStrategy: () => RETRY_MS,
-    slotsRefreshInterval: 1000,
     // Asked of one node after the other: one that hangs must not keep us from the rest for long.
     slotsRefreshTimeout: 2 * silenceMs,
     // By default a call whose connection broke is made again, up to 16 times, long after its deadline, and charged twice.
@@ -79,8 +82,11 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     maxRedirections: MOST_REDIRECTIONS,
     retryDelayOnTryAgain: Math.min(MOST_TRY_AGAIN_MS, Math.max(1, Math.floor(deadlineMs / MOST_REDIRECTIONS))),
     ...clusterOptions,
+    // See refreshSlots.
+    slotsRefreshInterval: 0,
     redisOptions: { ...connectionOptions, ...redisOptions }
   })
+  refreshSlots(client, clusterOptions?.slotsRefreshInterval ?? SLOTS_REFRESH_MS)
   const queue = new NodeQueue(deadlineMs)
   // A Cluster makes its first connections in a later turn.
   client.on('+node', (node: Redis) => { queue.tend(node) })
