@@ -22,18 +22,17 @@ export function hold (policy: Policy, reply: FastifyReply, decision: Decision, o
     // The buckets of one scope and client are one line; another route's line of the same client is no matter of this one.
     line: `${policy.scope} ${decision.client.partition}`,
     onDue,
-    onClose: () => { leave(decision, onClose) }
+    onClose: () => {
+      decision.leaveLine()
+      onClose()
+    }
   }) ?? null
   if (ticket === null) {
-    leave(decision, onClose)
+    decision.leaveLine()
+    onClose()
     return
   }
   onSettled(reply, () => {
-    if (ticket.leave()) leave(decision, () => {})
+    if (ticket.leave()) decision.leaveLine()
   })
-}
-
-function leave (decision: Decision, next: () => void): void {
-  decision.leaveLine()
-  next()
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js'
-import { isUnavailable, penaltyOf, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
+import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
 import { Generations } from './generations.js'
 import { KnownBlocks } from './known-blocks.js'
 
@@ -92,7 +92,7 @@ export class DenyCache implements Store {
     const sinceUs = this.#clock.nowUs()
     this.#blocks.learn(answer, sinceUs)
     const waitUs = isKnown && !answer.granted ? longestWait(answer) : 0
-    if (waitUs <= 0 || isStrike(answer, charges)) return answer
+    if (waitUs <= 0 || hasStrike(answer, charges)) return answer
     const [{ limit, partition, cost }] = charges
     this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: sinceUs + Math.min(waitUs, LONGEST_US) })
     return answer
@@ -106,10 +106,8 @@ function isCacheable (charges: readonly Charge[]): boolean {
   return charges.length > 0
 }
 
-/** The store's own rule: a refusal by a block is no strike, nor is one that no wait helps, nor one of nothing. */
-function isStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]): boolean {
-  return blocks.length === 0 && standings.some(({ limit, granted, retryUs }, i) =>
-    penaltyOf(limit) !== null && !granted && retryUs !== 'never' && charges[i].cost > 0)
+function hasStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]): boolean {
+  return blocks.length === 0 && standings.some((standing, i) => isStrike(standing, charges[i].cost))
 }
 
 /** The wait after which the whole request may pass; a request that no wait helps is refused for good. */

@@ -64,6 +64,14 @@ export interface Standing {
   readonly blockedUs: number
 }
 
+/**
+ * Whether a limit's refusal is a strike, in a request that no block refused: not one that no wait helps, nor one of
+ * nothing. `cost`: what was asked for, units.
+ */
+export function isStrike ({ limit, granted, retryUs }: Standing, cost: number): boolean {
+  return !granted && retryUs !== 'never' && cost > 0 && penaltyOf(limit) !== null
+}
+
 /** A penalty that refused a request, or that its refusal began. */
 export interface Block {
   readonly partition: string

@@ -1,5 +1,5 @@
 import { blockedUs } from '../../algorithms/penalty.js'
-import { penaltyOf, type Block, type Charge, type Receipt, type Standing } from '../store.js'
+import { isStrike, penaltyOf, type Block, type Charge, type Receipt, type Standing } from '../store.js'
 import type { Penalties, Suspect } from './penalties.js'
 
 /*
@@ -45,10 +45,9 @@ function suspectsOf (penalties: Penalties, charges: readonly Charge[], nowUs: nu
 /** However many limits refused, a request is one strike of a partition. */
 function strikeRefused (penalties: Penalties, suspects: ReadonlyArray<Suspect | null>, charges: readonly Charge[], receipt: Receipt, nowUs: number): void {
   const struck = new Set<Suspect>()
-  receipt.standings.forEach(({ granted, retryUs }, i) => {
+  receipt.standings.forEach((standing, i) => {
     const suspect = suspects[i]
-    if (suspect === null || granted || retryUs === 'never' || charges[i].cost === 0) return
-    struck.add(suspect)
+    if (suspect !== null && isStrike(standing, charges[i].cost)) struck.add(suspect)
   })
   for (const suspect of struck) penalties.strike(suspect, 1, nowUs)
 }
