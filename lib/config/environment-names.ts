@@ -65,7 +65,7 @@ export function variableOf (root: TSchema, path: readonly string[]): string {
     level = below(level, step)
     return isName ? spelledName(step) : spelledOption(step)
   })
-  return PREFIX + words.join(LEVEL)
+  return words.length === 0 ? PREFIX.slice(0, -1) : PREFIX + words.join(LEVEL)
 }
 
 function below (level: Level | null, step: string): Level | null {

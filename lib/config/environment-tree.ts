@@ -22,6 +22,9 @@ interface Node {
 /** What `limits` take the place of. */
 const SINGLE_FIELDS = ['max', 'timeWindow', 'burst']
 
+/** Arrays whose entries have names. */
+const NAMED_LISTS = ['rules', 'limits']
+
 /** The variables by what they set, and the options that they make together. */
 export class EnvironmentTree {
   readonly #root: Node = nodeOf()
@@ -100,8 +103,20 @@ export class EnvironmentTree {
     const base = isLimits(path.slice(0, -1)) ? valueBelow(this.#lower, path) : undefined
     if (node === undefined) return base
     const value = this.#valueOf(node, schema, path)
-    return typeof value === 'object' && value !== null ? { ...base ?? {}, name, ...value } : value
+    return isOptions(value) ? { ...limitUnder(base, value), name, ...value } : value
   }
+}
+
+/** What is left of a limit where some of its fields are changed: a burst that was written for another max would loosen this one. */
+function limitUnder (limit: unknown, changes: Readonly<Record<string, unknown>>): object {
+  if (!isOptions(limit)) return {}
+  const { burst, ...rest } = limit
+  const isBucket = changes.algorithm === undefined || changes.algorithm === 'token-bucket'
+  return burst === undefined || (isBucket && changes.max === undefined) ? limit : rest
+}
+
+function isOptions (value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 function isLimits (path: readonly string[]): boolean {
@@ -123,14 +138,18 @@ function wholeAndPart (whole: string, part: string): Error {
 }
 
 function contradictionsIn (node: Node): Error[] {
-  const renamed = [...node.parts].flatMap(([name, { setting }]) => {
-    const given = nameOf(setting?.value)
-    return setting === null || given === null || given === name ? [] : [new FST_SLUICE_CONTRADICTION(`${setting.variable}.name`, `contradicts the variable, which is about "${name}"`)]
-  })
   const limits = node.parts.get('limits')
   const fields = SINGLE_FIELDS.map((field) => node.parts.get(field)).filter((part) => part !== undefined)
   const both = limits === undefined
     ? []
     : fields.map((field) => new FST_SLUICE_CONTRADICTION(firstVariable(field), `contradicts ${firstVariable(limits)}; put it into one of the limits`))
-  return [...renamed, ...both, ...[...node.parts.values()].flatMap(contradictionsIn)]
+  const renamed = NAMED_LISTS.flatMap((option) => [...node.parts.get(option)?.parts ?? []].flatMap(([name, part]) => renamedIn(part, name)))
+  return [...both, ...renamed, ...[...node.parts.values()].flatMap(contradictionsIn)]
+}
+
+/** JSON may give a rule or a limit its name, but not another one. */
+function renamedIn ({ setting }: Node, name: string): Error[] {
+  const given = nameOf(setting?.value)
+  if (setting === null || given === null || given === name) return []
+  return [new FST_SLUICE_CONTRADICTION(`${setting.variable}.name`, `contradicts the variable, which is about "${name}"`)]
 }

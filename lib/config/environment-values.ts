@@ -27,13 +27,24 @@ function isWrittenAsJson (schema: TSchema, text: string): boolean {
   return text.startsWith('[') && KindGuard.IsArray(schema)
 }
 
+/** Options are four levels deep, those of TLS a few more. */
+const DEEPEST = 32
+
 function readJson (text: string): Reading {
+  const expected = `JSON, since it begins with "${text[0]}"`
   try {
-    return { kind: 'value', value: JSON.parse(text, refusePrototype) }
+    const value: unknown = JSON.parse(text, refusePrototype)
+    if (isDeeperThan(DEEPEST, value)) return { kind: 'mistake', expected, found: `more than ${DEEPEST} levels` }
+    return { kind: 'value', value }
   } catch {
     // What the parser says of the text repeats some of it, and it may hold a password.
-    return { kind: 'mistake', expected: `JSON, since it begins with "${text[0]}"`, found: 'text that is none' }
+    return { kind: 'mistake', expected, found: 'text that is none' }
   }
+}
+
+function isDeeperThan (levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
 }
 
 /** Whoever copies such a key by assignment would change what the object inherits. */

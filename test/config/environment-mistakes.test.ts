@@ -1,0 +1,132 @@
+import t from 'tap'
+import { readEnvironment, type Environment } from '../../lib/config/environment.js'
+import type { LayerOptions } from '../../lib/config/layer.js'
+
+const aDuration = 'a duration such as "10s" or a number of milliseconds'
+const anInteger = 'an integer from 0 to 4294967295'
+const aNetwork = 'an address or a CIDR such as "10.0.0.0/8", "loopback", "private"'
+const aRule = 'a rule: { name, match, methods?, override?, max, timeWindow, ... }'
+const redis = 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }'
+const notShown = 'what is not shown, for it may hold a password'
+
+const BAD = 'FST_SLUICE_BAD_OPTION'
+const UNKNOWN = 'FST_SLUICE_UNKNOWN_OPTION'
+const CONTRADICTION = 'FST_SLUICE_CONTRADICTION'
+
+const lower: LayerOptions = {
+  rules: [{ name: 'log-in', match: '/a' }, { name: 'Log_In', match: '/b' }, { name: 'report', match: '/c' }],
+  tiers: { premium: false }
+}
+
+/** Variables, and what is said of them after "RATE_LIMIT_". */
+const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages: string[]]> = [
+  [{ RATE_LIMIT_MAX: 'ten' }, BAD, `MAX: expected ${anInteger}, got "ten"`],
+  [{ RATE_LIMIT_MAX: '-1' }, BAD, `MAX: expected ${anInteger}, got -1`],
+  [{ RATE_LIMIT_MAX: '1.0' }, BAD, `MAX: expected ${anInteger}, got "1.0"`],
+  [{ RATE_LIMIT_MAX: '1e3' }, BAD, `MAX: expected ${anInteger}, got "1e3"`],
+  [{ RATE_LIMIT_MAX: '0x10' }, BAD, `MAX: expected ${anInteger}, got "0x10"`],
+  [{ RATE_LIMIT_MAX: '1_000' }, BAD, `MAX: expected ${anInteger}, got "1_000"`],
+  [{ RATE_LIMIT_MAX: '010' }, BAD, `MAX: expected ${anInteger}, got "010"`],
+  [{ RATE_LIMIT_MAX: '99999999999999999999' }, BAD, `MAX: expected ${anInteger}, got "99999999999999999999"`],
+  [{ RATE_LIMIT_MAX: 'Infinity' }, BAD, `MAX: expected ${anInteger}, got "Infinity"`],
+  [{ RATE_LIMIT_MAX: '"5"' }, BAD, `MAX: expected ${anInteger}, got "\\"5\\""`],
+  [{ RATE_LIMIT_COST: 'some' }, BAD, 'COST: expected an integer of 0 or more, got "some"'],
+  [{ RATE_LIMIT_RULES__REPORT__COST: 'some' }, BAD, 'RULES__REPORT__COST: expected an integer of 0 or more, got "some"'],
+  [{ RATE_LIMIT_TIME_WINDOW: '10 parsecs' }, BAD, `TIME_WINDOW: expected ${aDuration}, got "10 parsecs"`],
+  [{ RATE_LIMIT_RULES__REPORT__TIMEWINDOW: '0' }, BAD, `RULES__REPORT__TIMEWINDOW: expected ${aDuration}, got 0`],
+  [{ RATE_LIMIT_THROTTLE__MAX_DELAY: 'soon' }, BAD, `THROTTLE__MAX_DELAY: expected ${aDuration}, got "soon"`],
+  [{ RATE_LIMIT_RULES: '[{"name":"a","tiers":{"x":{"timeWindow":"y"}}}]' }, BAD, `RULES[0].tiers.x.timeWindow: expected ${aDuration}, got "y"`],
+  [{ RATE_LIMIT_ENABLED: 'yes' }, BAD, 'ENABLED: expected true or false, got "yes"'],
+  [{ RATE_LIMIT_MODE: 'SHADOW' }, BAD, 'MODE: expected "enforce" or "shadow", got "SHADOW"'],
+  [{ RATE_LIMIT_THROTTLE: 'on' }, BAD, 'THROTTLE: expected false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }, got "on"'],
+  [{ RATE_LIMIT_THROTTLE: '{"maxdelay":1}' }, UNKNOWN, 'THROTTLE.maxdelay: unknown option, did you mean "maxDelay"?'],
+  [{ RATE_LIMIT_TIERS: 'premium' }, BAD, 'TIERS: expected an object of limits by tier name, got "premium"'],
+  [{ RATE_LIMIT_RULES: 'login' }, BAD, 'RULES: expected an array of rules, got "login"'],
+  [{ RATE_LIMIT_RULES__REPORT: 'off' }, BAD, `RULES__REPORT: expected ${aRule}, got "off"`],
+  [{ RATE_LIMIT_RULES__REPORT__METHODS: 'GET,PO ST' }, BAD, 'RULES__REPORT__METHODS[1]: expected an HTTP method, got "PO ST"'],
+  [{ RATE_LIMIT_LIMITS__DAILY__MAX: '5' }, BAD, `LIMITS__DAILY__TIME_WINDOW: expected ${aDuration}, got undefined`],
+  [{ RATE_LIMIT_TRUSTED_PROXIES: 'loopback,10.0.0' }, BAD, `TRUSTED_PROXIES[1]: expected ${aNetwork} or "unix", got "10.0.0"`],
+  [{ RATE_LIMIT_TRUSTED_PROXIES: '[::1]' }, BAD, 'TRUSTED_PROXIES: expected JSON, since it begins with "[", got text that is none'],
+  [{ RATE_LIMIT_RULES: '[{"__proto__":{}}]' }, BAD, 'RULES: expected JSON, since it begins with "[", got text that is none'],
+  [{ RATE_LIMIT_KEY_GENERATOR: 'ip' }, BAD, 'KEY_GENERATOR: expected a function, which only code can give, got text'],
+  [{ RATE_LIMIT_IDENTIFY__CUSTOM: '{}' }, BAD, 'IDENTIFY__CUSTOM: expected a function, which only code can give, got text'],
+  [{ RATE_LIMIT_MAX: 'a', RATE_LIMIT_BURST: '0' }, BAD, `MAX: expected ${anInteger}, got "a"`, 'BURST: expected an integer from 1 to 4294967295, got 0'],
+
+  [{ RATE_LIMIT_MAXX: '5' }, UNKNOWN, 'MAXX: unknown option, did you mean "RATE_LIMIT_MAX"?'],
+  [{ RATE_LIMIT_WINDOW: '5' }, UNKNOWN, 'WINDOW: unknown option'],
+  [{ RATE_LIMIT_: '5' }, UNKNOWN, ': unknown option'],
+  [{ RATE_LIMIT_CONFIGS: 'x' }, UNKNOWN, 'CONFIGS: unknown option, did you mean "RATE_LIMIT_CONFIG"?'],
+  [{ RATE_LIMIT_THROTTLE_MAX_DELAY: '1s' }, UNKNOWN, 'THROTTLE_MAX_DELAY: unknown option, did you mean "RATE_LIMIT_THROTTLE__MAX_DELAY"?'],
+  [{ RATE_LIMIT_RULES_LOG_IN_MAX: '5' }, UNKNOWN, 'RULES_LOG_IN_MAX: unknown option, did you mean "RATE_LIMIT_RULES__LOG_IN__MAX"?'],
+  [{ RATE_LIMIT_TIERS_PREMIUM_MAX: '5' }, UNKNOWN, 'TIERS_PREMIUM_MAX: unknown option, did you mean "RATE_LIMIT_TIERS__PREMIUM__MAX"?'],
+  [{ RATE_LIMIT_THROTLE__MAX_DELY: '1s' }, UNKNOWN, 'THROTLE__MAX_DELY: unknown option, did you mean "RATE_LIMIT_THROTTLE__MAX_DELAY"?'],
+  [{ RATE_LIMIT_RULES__REPORT__TIME_WINDO: '1s' }, UNKNOWN, 'RULES__REPORT__TIME_WINDO: unknown option, did you mean "RATE_LIMIT_RULES__REPORT__TIME_WINDOW"?'],
+  [{ RATE_LIMIT_REDIS__HOST: 'a' }, UNKNOWN, 'REDIS__HOST: unknown option, did you mean "RATE_LIMIT_REDIS"?'],
+  [{ RATE_LIMIT_REDIS_PORT: '6380' }, UNKNOWN, 'REDIS_PORT: unknown option'],
+  [{ RATE_LIMIT_MAX__: '5' }, UNKNOWN, 'MAX__: unknown option, did you mean "RATE_LIMIT_MAX"?'],
+  [{ RATE_LIMIT_TIERS____PROTO____MAX: '5' }, UNKNOWN, 'TIERS____PROTO____MAX: unknown option, did you mean "RATE_LIMIT_TIERS"?'],
+  [{ RATE_LIMIT_RULES__REPORT__NAME: 'x' }, UNKNOWN, 'RULES__REPORT__NAME: unknown option, did you mean "RATE_LIMIT_RULES__REPORT"?'],
+  [{ 'RATE_LIMIT_A\nB\u001B[31m': 'x' }, UNKNOWN, 'A?B??31m: unknown option'],
+  [{ [`RATE_LIMIT_${'A'.repeat(5000)}`]: 'x' }, UNKNOWN, `${'A'.repeat(89)}...: unknown option`],
+
+  [{ RATE_LIMIT_TIMEWINDOW: '1s', RATE_LIMIT_TIME_WINDOW: '1s' }, CONTRADICTION, 'TIME_WINDOW: sets the same option as RATE_LIMIT_TIMEWINDOW; give one of them'],
+  [{ RATE_LIMIT_THROTTLE: 'false', RATE_LIMIT_THROTTLE__MAX_DELAY: '1s' }, CONTRADICTION, 'THROTTLE__MAX_DELAY: is a part of what RATE_LIMIT_THROTTLE sets as a whole; give one of them'],
+  [{ RATE_LIMIT_RULES: '[]', RATE_LIMIT_RULES__REPORT__TIERS__A__MAX: '1' }, CONTRADICTION, 'RULES__REPORT__TIERS__A__MAX: is a part of what RATE_LIMIT_RULES sets as a whole; give one of them'],
+  // "-" sorts before "_", so here the part comes first.
+  [{ 'RATE_LIMIT_TIERS__A--B__MAX': '1', 'RATE_LIMIT_TIERS__a--b': 'off' }, CONTRADICTION, 'TIERS__A--B__MAX: is a part of what RATE_LIMIT_TIERS__a--b sets as a whole; give one of them'],
+  [{ RATE_LIMIT_LIMITS__A: '{"max":1,"timeWindow":"1s"}', RATE_LIMIT_MAX: '5' }, CONTRADICTION, 'MAX: contradicts RATE_LIMIT_LIMITS__A; put it into one of the limits'],
+  [{ RATE_LIMIT_RULES__REPORT__LIMITS: '[{"name":"a","max":1,"timeWindow":"1s"}]', RATE_LIMIT_RULES__REPORT__BURST: '5' }, CONTRADICTION, 'RULES__REPORT__BURST: contradicts RATE_LIMIT_RULES__REPORT__LIMITS; put it into one of the limits'],
+  [{ RATE_LIMIT_RULES__LOG_IN__MAX: '5' }, CONTRADICTION, 'RULES__LOG_IN__MAX: means "log-in" and "Log_In" alike; rename one of them'],
+  [{ RATE_LIMIT_RULES__REPORT: '{"name":"reports"}' }, CONTRADICTION, 'RULES__REPORT.name: contradicts the variable, which is about "report"'],
+  [{ RATE_LIMIT_RULES: '[{"name":"a"},{"name":"b"},{"name":"a"}]' }, CONTRADICTION, 'RULES[2].name: rules[0] has the name "a" already'],
+
+  [{ RATE_LIMIT_REDIS: 'redis:hunter2' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: 'redis://default:12/hunter2@host/0' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: 'redis://h?hunter2' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: '{"password":"hunter2"' }, BAD, 'REDIS: expected JSON, since it begins with "{", got text that is none'],
+  [{ RATE_LIMIT_REDIS: '{"cluster":"redis://:hunter2@host"}' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: `{"cluster":"redis://:hunter2${'x'.repeat(60)}@host"}` }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: '{"port":70000,"password":"hunter2"}' }, BAD, 'REDIS.port: expected a port from 1 to 65535, got 70000'],
+  [{ RATE_LIMIT_REDIS: '{"passwort":"hunter2"}' }, UNKNOWN, 'REDIS.passwort: unknown option, did you mean "password"?'],
+  [{ RATE_LIMIT_REDIS_URL: 'redis://:hunter2@host' }, UNKNOWN, 'REDIS_URL: unknown option']
+]
+
+for (const [env, code, ...messages] of wrong) {
+  t.test(`the environment is refused: ${messages[0]}`, async (t) => {
+    const { mistakes } = readEnvironment(env, lower)
+    t.strictSame(mistakes.map(({ message }) => message), messages.map((message) => `RATE_LIMIT_${message}`))
+    for (const mistake of mistakes) {
+      t.match(mistake, { code })
+      t.notMatch(mistake.message, /hunter2/)
+    }
+  })
+}
+
+t.test('every mistake is told at once', async (t) => {
+  const { mistakes } = readEnvironment({ RATE_LIMIT_MAX: 'x', RATE_LIMIT_MAXX: '1', RATE_LIMIT_ON_EXCEEDED: 'x', RATE_LIMIT_BY: 'me', RATE_LIMIT_TIMEWINDOW: '1', RATE_LIMIT_TIME_WINDOW: '2' })
+  t.equal(mistakes.length, 5)
+})
+
+t.test('a value of more than 65,536 characters is refused unread', async (t) => {
+  const { layer, mistakes } = readEnvironment({ RATE_LIMIT_GROUP_ID: 'x'.repeat(65_537) })
+  t.strictSame(mistakes.map(({ message }) => message), ['RATE_LIMIT_GROUP_ID: expected at most 65536 characters, got 65537'])
+  t.strictSame(layer.options, {})
+})
+
+t.test('more than 1000 variables are refused unread, and Kubernetes\' do not count', async (t) => {
+  const variables = (count: number, name: (index: number) => string) => Object.fromEntries(Array.from({ length: count }, (_, index) => [name(index), '1']))
+  const links = variables(1000, (index) => `RATE_LIMIT_PORT_${index}_TCP`)
+  const { mistakes } = readEnvironment({ ...variables(1001, (index) => `RATE_LIMIT_TIERS__T${index}__MAX`), ...links })
+  t.strictSame(mistakes.map(({ message }) => message), ['RATE_LIMIT_...: expected at most 1000 variables, got 1001'])
+  t.strictSame(readEnvironment({ ...variables(1000, (index) => `RATE_LIMIT_TIERS__T${index}__MAX`), ...links }).mistakes, [])
+})
+
+t.test('JSON of more than 32 levels is refused, however deep it is', async (t) => {
+  for (const depth of [33, 1000, 30_000]) {
+    const text = `{"port":70000,"tls":${'['.repeat(depth - 1)}"hunter2"${']'.repeat(depth - 1)}}`
+    const { layer, mistakes } = readEnvironment({ RATE_LIMIT_REDIS: text })
+    t.match(mistakes.map(({ message }) => message), [/^RATE_LIMIT_REDIS: expected JSON, since it begins with "{", got (?:more than 32 levels|text that is none)$/])
+    t.strictSame(layer.options, {})
+  }
+  t.strictSame(readEnvironment({ RATE_LIMIT_REDIS: `{"tls":${'['.repeat(31)}1${']'.repeat(31)}}` }).mistakes, [])
+})
