@@ -135,7 +135,7 @@ t.test('nothing in a file changes what all objects inherit', async (t) => {
 })
 
 t.test('a hundred mistakes are told, and no more', async (t) => {
-  const text = Array.from({ length: 300 }, (_, index) => `unknown${index} = 1`).join('\n')
+  const text = Array.from({ length: 300 }, (_, index) => `date${index} = 1979-05-27`).join('\n')
   const file = readConfigText(text, 'rate-limit.toml')
   t.equal('mistakes' in file && file.mistakes.length, 100)
 })
