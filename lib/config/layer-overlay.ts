@@ -1,6 +1,6 @@
 import { hasLimitFields, LIMIT_FIELDS, overlayLimits } from './layer-limits.js'
 import { builtInPolicy, layPolicy, pinPolicy, pinTiers } from './layer-policies.js'
-import { itemsOf, leafOf, without, type Branch, type Fields, type Node } from './layer-tree.js'
+import { fieldsIn, itemsOf, leafOf, without, type Branch, type Fields, type Node } from './layer-tree.js'
 
 /*
  * Each policy is layered by itself: the default policy, each rule, each tier. So what a higher layer says of one changes
@@ -23,7 +23,7 @@ export function layTree (below: Branch, above: Branch): Branch {
 
 /** Whether options say anything that another policy may take its limits from. */
 export function saysLimits (fields: Fields): boolean {
-  return hasLimitFields(fields) || fields.has('tiers')
+  return hasLimitFields(fields) || fieldsIn(fields, 'tiers').size > 0
 }
 
 /** Options whose policies keep their own limits, whatever happens to the one that they took a field from. */
