@@ -3,7 +3,8 @@ import t from 'tap'
 import { quotaOf, type Quota } from '../../lib/algorithms/quota.js'
 import type { Verdict } from '../../lib/algorithms/verdict.js'
 import { bucketOf } from '../fixtures/bucket.js'
-import { ExactGcra } from '../fixtures/exact-gcra.js'
+import { ExactGcra, liveExactly } from '../fixtures/exact-gcra.js'
+import { liveThrough } from '../fixtures/histories.js'
 import { holds } from '../fixtures/property.js'
 import { costOf, schedules, timeOf } from '../fixtures/schedules.js'
 
@@ -28,19 +29,7 @@ function saturate (quota: Quota, startUs: number, durationUs: number): number {
 }
 
 t.test('every answer is that of GCRA in exact rational numbers', async () => {
-  holds(schedules('token-bucket'), 1500, ({ quota, startUs, steps }) => {
-    const bucket = bucketOf(quota)
-    const model = new ExactGcra(quota)
-    let last: Verdict | null = null
-    let nowUs = startUs
-    for (const step of steps) {
-      nowUs = timeOf(quota, step, last, nowUs)
-      const cost = costOf(quota, step)
-      last = bucket.take(cost, nowUs)
-      const { granted, remaining, resetUs, delayUs, retryUs } = last
-      assert.deepEqual({ granted, remaining, resetUs, delayUs, retryUs }, model.take(cost, nowUs))
-    }
-  })
+  holds(schedules('token-bucket'), 1500, (schedule) => { liveExactly(schedule) })
 })
 
 t.test('every debt is that of GCRA in exact rational numbers', async () => {
@@ -65,18 +54,12 @@ t.test('every debt is that of GCRA in exact rational numbers', async () => {
 })
 
 t.test('no interval of length t, wherever it lies, is granted more than burst + t * max / window', async () => {
-  holds(schedules('token-bucket'), 700, ({ quota, startUs, steps }) => {
-    const bucket = bucketOf(quota)
+  holds(schedules('token-bucket'), 700, (schedule) => {
     const grants: Grant[] = []
-    let last: Verdict | null = null
-    let nowUs = startUs
-    for (const step of steps) {
-      nowUs = timeOf(quota, step, last, nowUs)
-      const cost = costOf(quota, step)
-      last = bucket.take(cost, nowUs)
-      if (last.granted) grants.push({ atUs: BigInt(nowUs), units: BigInt(cost) })
-    }
-    const [max, windowUs, capacity] = [quota.max, quota.windowUs, quota.capacity].map(BigInt)
+    liveThrough(schedule, ({ cost, nowUs, verdict }) => {
+      if (verdict.granted) grants.push({ atUs: BigInt(nowUs), units: BigInt(cost) })
+    })
+    const [max, windowUs, capacity] = [schedule.quota.max, schedule.quota.windowUs, schedule.quota.capacity].map(BigInt)
     grants.forEach((first, index) => {
       let units = 0n
       for (const grant of grants.slice(index)) {

@@ -1,6 +1,5 @@
 import t from 'tap'
-import type { RateLimitOptions } from '../../lib/index.js'
-import { bareApp } from '../fixtures/app.js'
+import { registerRefuses, type Refusal } from '../fixtures/refusals.js'
 
 const limit = { name: 'a', max: 1, timeWindow: '1s' }
 const names = '"client" or "ip" or "user" or "global"'
@@ -9,8 +8,7 @@ const aLimit = 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode?
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
 const exact = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
 
-/** Options, and what is said of them after "rateLimit": FST_SLUICE_BAD_OPTION. */
-const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> = [
+const wrongValues: readonly Refusal[] = [
   [{ max: '100' }, '.max: expected an integer from 0 to 4294967295, got "100"'],
   [{ max: -1 }, '.max: expected an integer from 0 to 4294967295, got -1'],
   [{ max: 1.5 }, '.max: expected an integer from 0 to 4294967295, got 1.5'],
@@ -73,8 +71,7 @@ const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> =
   [{ ipv6Subnet: '64' }, '.ipv6Subnet: expected an integer from 1 to 128, got "64"']
 ]
 
-/** FST_SLUICE_UNKNOWN_OPTION */
-const unknownKeys: ReadonlyArray<readonly [options: unknown, message: string]> = [
+const unknownKeys: readonly Refusal[] = [
   [{ maxx: 5 }, '.maxx: unknown option, did you mean "max"?'],
   [{ timewindow: '1s' }, '.timewindow: unknown option, did you mean "timeWindow"?'],
   [{ keygenerator: () => 'a' }, '.keygenerator: unknown option, did you mean "keyGenerator"?'],
@@ -85,8 +82,7 @@ const unknownKeys: ReadonlyArray<readonly [options: unknown, message: string]> =
   [{ 'a/b': 5 }, '.a/b: unknown option']
 ]
 
-/** FST_SLUICE_CONTRADICTION */
-const contradictions: ReadonlyArray<readonly [options: unknown, message: string]> = [
+const contradictions: readonly Refusal[] = [
   [{ limits: [limit], max: 5 }, '.max: contradicts limits; put it into one of them'],
   [{ limits: [limit], timeWindow: 5 }, '.timeWindow: contradicts limits; put it into one of them'],
   [{ limits: [limit], burst: 5 }, '.burst: contradicts limits; put it into one of them'],
@@ -96,15 +92,6 @@ const contradictions: ReadonlyArray<readonly [options: unknown, message: string]
   [{ algorithm: 'fixed-window', limits: [{ ...limit, burst: 5 }] }, '.limits[0].burst: belongs to a token bucket, and this limit is a fixed-window']
 ]
 
-for (const [code, rows] of [
-  ['FST_SLUICE_BAD_OPTION', wrongValues], ['FST_SLUICE_UNKNOWN_OPTION', unknownKeys], ['FST_SLUICE_CONTRADICTION', contradictions]
-] as const) {
-  for (const [options, message] of rows) {
-    t.test(`register refuses ${message.slice(1)}`, async (t) => {
-      const { app, plugin } = bareApp(t)
-      const error = await app.register(plugin, options as RateLimitOptions).then(() => null, (error) => error)
-      t.equal(error?.code, code)
-      t.equal(error?.message, `rateLimit${message}`)
-    })
-  }
-}
+registerRefuses(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
+registerRefuses(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)
+registerRefuses(t, 'FST_SLUICE_CONTRADICTION', contradictions)

@@ -1,7 +1,6 @@
 // Where Redis is, said wrongly. Nothing is connected.
 import t from 'tap'
-import type { RateLimitOptions } from '../../lib/index.js'
-import { bareApp } from '../fixtures/app.js'
+import { registerRefuses, type Refusal } from '../fixtures/refusals.js'
 
 const aTarget = 'a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client'
 const nodes = 'an array of at least one { host, port }'
@@ -9,8 +8,7 @@ const aPrimary = 'the name by which the sentinels know the primary'
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
 const node = { host: '127.0.0.1', port: 1 }
 
-/** Options, and what is said of them after "rateLimit": FST_SLUICE_BAD_OPTION. */
-const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> = [
+const wrongValues: readonly Refusal[] = [
   [{ redis: null }, `.redis: expected ${aTarget}, got null`],
   [{ redis: true }, `.redis: expected ${aTarget}, got true`],
   [{ redis: 6379 }, `.redis: expected ${aTarget}, got 6379`],
@@ -71,8 +69,7 @@ const wrongValues: ReadonlyArray<readonly [options: unknown, message: string]> =
   [{ health: { allow: ['10.0.0.0/33'] } }, '.health.allow[0]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "10.0.0.0/33"']
 ]
 
-/** FST_SLUICE_UNKNOWN_OPTION */
-const unknownKeys: ReadonlyArray<readonly [options: unknown, message: string]> = [
+const unknownKeys: readonly Refusal[] = [
   [{ redis: { hosts: 'a' } }, '.redis.hosts: unknown option, did you mean "host"?'],
   [{ redis: { pasword: 'secret' } }, '.redis.pasword: unknown option, did you mean "password"?'],
   [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option'],
@@ -91,13 +88,5 @@ const unknownKeys: ReadonlyArray<readonly [options: unknown, message: string]> =
   [{ deadlines: 5 }, '.deadlines: unknown option, did you mean "deadline"?']
 ]
 
-for (const [code, rows] of [['FST_SLUICE_BAD_OPTION', wrongValues], ['FST_SLUICE_UNKNOWN_OPTION', unknownKeys]] as const) {
-  for (const [options, message] of rows) {
-    t.test(`register refuses ${message.slice(1)}`, async (t) => {
-      const { app, plugin } = bareApp(t)
-      const error = await app.register(plugin, options as RateLimitOptions).then(() => null, (error) => error)
-      t.equal(error?.code, code)
-      t.equal(error?.message, `rateLimit${message}`)
-    })
-  }
-}
+registerRefuses(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
+registerRefuses(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)

@@ -1,38 +1,16 @@
 import t from 'tap'
 import { DenyCache } from '../../lib/resilience/deny-cache.js'
 import { MemoryStore } from '../../lib/stores/memory/store.js'
-import { isUnavailable, type Answer, type Charge, type Limit, type Receipt } from '../../lib/stores/store.js'
+import type { Charge, Receipt } from '../../lib/stores/store.js'
+import { cached, charge, taken } from '../fixtures/cached-store.js'
 import { limitOf, SECOND_US } from '../fixtures/limits.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-
-/** A store that answers later, as Redis does, and counts how often it was asked. */
-class Asked extends MemoryStore {
-  takes = 0
-  isDown = false
-
-  // @ts-expect-error: the memory store's own answer comes in the same turn
-  override async take (charges: readonly Charge[]): Promise<Answer> {
-    this.takes++
-    return this.isDown ? { unavailable: 'deadline' } : super.take(charges)
-  }
-}
-
-function cached () {
-  const clock = new ManualClock()
-  const store = new Asked({ clock })
-  return { clock, store, cache: new DenyCache(store, clock) }
-}
-
-function charge (limit: Limit, partition = 'a', cost = 1): Charge {
-  return { limit, partition, cost }
-}
 
 /** Take until it is refused; answers the refusal. */
 async function exhaust (cache: DenyCache, charges: readonly Charge[]): Promise<Receipt> {
   for (;;) {
-    const answer = await cache.take(charges)
-    if (isUnavailable(answer)) throw new Error('unavailable')
-    if (!answer.granted) return answer
+    const receipt = await taken(cache, charges)
+    if (!receipt.granted) return receipt
   }
 }
 
