@@ -36,7 +36,7 @@ export async function placesOf (path: string): Promise<Place[]> {
     }
     const next = join(at, step)
     const kind = await kindOf(next)
-    if (kind !== 'entry' || ahead.length === 0) await add(at)
+    if (kind === 'link' || ahead.length === 0) await add(at)
     if (kind === 'missing') break
     if (kind === 'entry') {
       at = next
@@ -48,7 +48,7 @@ export async function placesOf (path: string): Promise<Place[]> {
     ahead.push(...stepsOf(target))
   }
   // The file for itself too: one that is mounted alone into a container is in no directory's events, and kqueue tells
-  // of writes only to those who watch the file. A path that breaks off at a file: this is the file.
+  // of writes only to those who watch the file. Where the path broke off, this is how far it goes.
   await add(at)
   return [...places.values()]
 }

@@ -45,6 +45,28 @@ t.test('no callback runs after close, whenever it comes', async (t) => {
   for (const watch of [early, midway, late]) t.strictSame(watch.told, { changes: [], missing: 0, errors: [] })
 })
 
+t.test('a watch that is closed while it reads the file tells nothing', async (t) => {
+  const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
+  let isOver = false
+  let early = 0
+  let late = 0
+  // They look in step: as the first one tells, the others are at every point of their second look.
+  const watches = Array.from({ length: 100 }, () => watchFile(path, {
+    seen: 'max = 0',
+    onChange: () => {
+      if (isOver) late++
+      else early++
+      isOver = true
+      for (const watch of watches) watch.close()
+    }
+  }))
+  await until('the first one tells', WITHIN_MS, () => isOver)
+  const other = await atRest(t, path)
+  writeFileSync(path, 'max = 2')
+  await other.changed('max = 2')
+  t.strictSame({ early, late }, { early: 1, late: 0 })
+})
+
 t.test('a watch can be closed by its own callback', async (t) => {
   const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
   let changes = 0
@@ -95,20 +117,25 @@ t.test('1000 watches that are opened and closed leave nothing behind', async (t)
   if (isLinux) t.equal(inotifyWatches(), before.watches)
 })
 
-t.test('a watch does not keep the process alive', async (t) => {
-  const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
-  const code = `
-    import { setTimeout } from 'node:timers/promises'
-    import { watchFile } from ${JSON.stringify(pathToFileURL('lib/config/watch.ts').href)}
-    let told = 0
-    watchFile(${JSON.stringify(path)}, { seen: 'max = 0', onChange () { told++ } })
-    watchFile(${JSON.stringify(path)}, { seen: 'max = 1', onChange () { told++ } })
-    while (told === 0) await setTimeout(10)
-    process.on('exit', () => { process.stdout.write('ended by itself') })`
-  const child = spawn(process.execPath, [...process.execArgv, '--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => { child.kill('SIGKILL') })
-  let output = ''
-  child.stdout.on('data', (chunk) => { output += chunk })
-  t.strictSame(await once(child, 'close'), [0, null])
-  t.equal(output, 'ended by itself')
-})
+const ALIVE: ReadonlyArray<readonly [when: string, body: string, toldAtEnd: number]> = [
+  ['at rest', 'while (told === 0) await setTimeout(10)', 1],
+  ['between two looks', '', 0]
+]
+for (const [when, body, toldAtEnd] of ALIVE) {
+  t.test(`a watch ${when} does not keep the process alive`, async (t) => {
+    const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
+    const code = `
+      import { setTimeout } from 'node:timers/promises'
+      import { watchFile } from ${JSON.stringify(pathToFileURL('lib/config/watch.ts').href)}
+      let told = 0
+      watchFile(${JSON.stringify(path)}, { seen: 'max = 0', onChange () { told++ } })
+      process.on('exit', () => { process.stdout.write('told: ' + told) })
+      ${body}`
+    const child = spawn(process.execPath, [...process.execArgv, '--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => { child.kill('SIGKILL') })
+    let output = ''
+    child.stdout.on('data', (chunk) => { output += chunk })
+    t.strictSame(await once(child, 'close'), [0, null])
+    t.equal(output, `told: ${toldAtEnd}`)
+  })
+}

@@ -1,6 +1,6 @@
 // Without events from the system: network mounts, used-up inotify limits, watchers that fail.
 import { EventEmitter } from 'node:events'
-import { mkdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { openWatcher, type OpenWatcher } from '../../lib/config/watch-events.js'
@@ -44,6 +44,27 @@ t.test('on a mount without events, the poll tells of each kind of change', async
   swapLink('c', join(dir, 'data'))
   await watch.changed('max = 6')
   t.strictSame(watch.told, { changes: ['max = 2', 'max = 3', 'max = 4', 'max = 5', 'max = 6'], missing: 2, errors: [] })
+})
+
+t.test('the poll sees a change that keeps size and modification time', async (t) => {
+  const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
+  utimesSync(path, 1000, 1000)
+  const watch = await atRest(t, path, { open: openSilent, pollMs: POLL_MS })
+  writeFileSync(path, 'max = 2')
+  utimesSync(path, 1000, 1000)
+  await watch.changed('max = 2')
+})
+
+t.test('a poll that finds nothing new tells nothing', async (t) => {
+  const dir = t.testdir({ 'rate-limit.toml': 'max = 1', other: '0' })
+  const watch = await atRest(t, join(dir, 'rate-limit.toml'), { open: openSilent, pollMs: 1 })
+  const other = await atRest(t, join(dir, 'other'), { open: openSilent, pollMs: POLL_MS })
+  for (const text of ['1', '2', '3']) {
+    utimesSync(join(dir, 'rate-limit.toml'), 1000, 1000)
+    writeFileSync(join(dir, 'other'), text)
+    await other.changed(text)
+  }
+  t.strictSame(watch.told, { changes: [], missing: 0, errors: [] })
 })
 
 for (const code of ['EMFILE', 'ENOSPC', 'EPERM']) {
@@ -113,6 +134,28 @@ t.test('events are used again once the system gives them again', async (t) => {
   writeFileSync(path, 'max = 2')
   await watch.changed('max = 2')
   t.strictSame(watch.told.errors, [systemError('EMFILE')])
+})
+
+t.test('an event that comes while a change is being told is not lost', async (t) => {
+  const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
+  const events: Array<() => void> = []
+  const open: OpenWatcher = (_place, onEvent) => {
+    events.push(onEvent)
+    return new SilentWatcher()
+  }
+  const told: string[] = []
+  watched(t, path, {
+    seen: 'max = 0',
+    open,
+    onChange: () => {
+      told.push(readFileSync(path, 'utf8'))
+      if (told.length > 1) return
+      writeFileSync(path, 'max = 2')
+      events[0]!()
+    }
+  })
+  await until('the second change', WITHIN_MS, () => told.length === 2)
+  t.strictSame(told, ['max = 1', 'max = 2'])
 })
 
 t.test('a watcher that fails because its directory was deleted is no error', async (t) => {
