@@ -3,6 +3,7 @@ import { configFileOf, readEnvironment, type Environment } from '../../lib/confi
 import { knownVariables } from '../../lib/config/environment-schema.js'
 import { isServiceLink } from '../../lib/config/environment-kubernetes.js'
 import type { LayerOptions } from '../../lib/config/layer.js'
+import { layOptions, registerLayer } from '../../lib/config/layers.js'
 
 function optionsOf (env: Environment, lower?: LayerOptions): unknown {
   const { layer, mistakes } = readEnvironment(env, lower)
@@ -107,6 +108,24 @@ t.test('a place is the variable that set the value, or the one that would', asyn
   t.equal(placeOf(['throttle', 'maxDelay']), 'RATE_LIMIT_THROTTLE__MAX_DELAY')
   t.equal(placeOf(['maxx']), 'RATE_LIMIT.maxx', 'what is no option')
   t.equal(placeOf([]), 'RATE_LIMIT', 'all of it')
+})
+
+t.test('variables are laid over what the code says, name by name', async (t) => {
+  const code = { ...lower, rules: [{ name: 'log-in', match: '/in', max: 5, timeWindow: '1m', tiers: { Gold: { max: 9, timeWindow: '1m' } } }] }
+  const below = layOptions([registerLayer(code)])
+  const { layer, mistakes } = readEnvironment({ RATE_LIMIT_LIMITS__HOURLY__MAX: '50', RATE_LIMIT_RULES__LOG_IN__TIERS__GOLD__MAX: '10', RATE_LIMIT_TIERS__PREMIUM: 'off' }, below.options)
+  t.strictSame(mistakes, [])
+  const { options, originOf } = layOptions([registerLayer(code), layer])
+  t.strictSame(options.limits, [lower.limits?.[0], { name: 'hourly', max: 50, timeWindow: '1h' }])
+  t.match(options.rules, [{ name: 'log-in', match: '/in', max: 5, timeWindow: '1m', tiers: { Gold: { max: 10, timeWindow: '1m' } } }])
+  t.strictSame(originOf(['rules', 0, 'tiers', 'Gold', 'max']), { layer: 'environment', place: 'RATE_LIMIT_RULES__LOG_IN__TIERS__GOLD__MAX' })
+  t.strictSame(originOf(['rules', 0, 'max']), { layer: 'register', place: 'rateLimit.rules[0].max' })
+})
+
+t.test('a variable of a rule that nobody has made asks for its match', async (t) => {
+  const code = { rules: [{ name: 'login', match: '/in' }] }
+  const { layer } = readEnvironment({ RATE_LIMIT_RULES__LOGN__MAX: '5' }, code)
+  t.throws(() => layOptions([registerLayer(code), layer]), { code: 'FST_SLUICE_BAD_OPTION', message: /^RATE_LIMIT_RULES__LOGN__MATCH: expected a pattern .* did you mean "login"/ })
 })
 
 t.test('the config file is named by RATE_LIMIT_CONFIG', async (t) => {
