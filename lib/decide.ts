@@ -19,8 +19,12 @@ export function decide (path: RequestPath, policy: Policy, request: FastifyReque
   }
   const client = identifier.identify(request, policy)
   return client instanceof Promise
-    ? client.then((identified) => charge(path, policy, request, identified, mayWait))
+    ? chargeLater(path, policy, request, client, mayWait)
     : charge(path, policy, request, client, mayWait)
+}
+
+async function chargeLater (path: RequestPath, policy: Policy, request: FastifyRequest, client: Promise<Client>, mayWait: boolean): Promise<Decision> {
+  return charge(path, policy, request, await client, mayWait)
 }
 
 function exempt (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decision {
@@ -41,8 +45,12 @@ function take (path: RequestPath, policy: Policy, request: FastifyRequest, clien
   const charges = chargesOf(path, policy, request, client, place !== null)
   const answer = path.store.take(charges)
   return answer instanceof Promise
-    ? answer.then((settled) => conclude(path, policy, request, client, charges, settled, place))
+    ? concludeLater(path, policy, request, client, charges, answer, place)
     : conclude(path, policy, request, client, charges, answer, place)
+}
+
+async function concludeLater (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, charges: readonly Charge[], answer: Promise<Answer>, place: Reservation | null): Promise<Decision> {
+  return conclude(path, policy, request, client, charges, await answer, place)
 }
 
 function conclude (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, charges: readonly Charge[], answer: Answer, place: Reservation | null): Decision {

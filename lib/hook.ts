@@ -41,11 +41,13 @@ export type Next = (error?: Error) => void
  */
 export function limitRequest (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
   const decision = decide(path, policy, request, true)
-  if (decision instanceof Promise) {
-    decision.then((settled) => answer(path, policyOf(settled), request, reply, settled, next), next)
-  } else {
-    answer(path, policyOf(decision), request, reply, decision, next)
-  }
+  if (decision instanceof Promise) answerLater(path, request, reply, decision, next)
+  else answer(path, policyOf(decision), request, reply, decision, next)
+}
+
+/** By itself, as is all on this path that waits: a function with a closure in it allocates its variables at every call. */
+function answerLater (path: RequestPath, request: FastifyRequest, reply: FastifyReply, pending: Promise<Decision>, next: Next): void {
+  pending.then((decision) => answer(path, policyOf(decision), request, reply, decision, next), next)
 }
 
 /** The same for a hook that may run more than once on a request: a policy charges it once. */
@@ -61,9 +63,7 @@ function answer (path: RequestPath, policy: Policy, request: FastifyRequest, rep
       letPass(path, policy, request, reply, decision, next)
       return
     case 'delayed':
-      hold(policy, reply, decision,
-        () => letPass(path, policy, request, reply, decision, next),
-        () => refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next))
+      letPassWhenDue(path, policy, request, reply, decision, next)
       return
     case 'rejected':
     case 'blocked':
@@ -89,6 +89,12 @@ function letPass (path: RequestPath, policy: Policy, request: FastifyRequest, re
   if (policy.onExceeding !== null) observe(path, 'onExceeding', policy.onExceeding, request, decision)
   if (policy.refundOn !== null) refundWhenOver(policy.refundOn, reply, decision)
   next()
+}
+
+function letPassWhenDue (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
+  hold(policy, reply, decision,
+    () => letPass(path, policy, request, reply, decision, next),
+    () => refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next))
 }
 
 /** A response that was not sent to its end gives nothing back: its client may have left to get the work for free. */
