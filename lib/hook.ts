@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Exemptions } from './clients/exemptions.js'
-import { isThenable, type Identifier } from './clients/identify.js'
+import type { Identifier } from './clients/identify.js'
+import { isThenable } from './clients/thenable.js'
 import type { TierNames } from './clients/tiers.js'
 import { decide } from './decide.js'
 import { hold } from './hold.js'

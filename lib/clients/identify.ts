@@ -13,8 +13,6 @@ import { isThenable } from './thenable.js'
 import type { FailureLimiter } from './token.js'
 import { Users } from './users.js'
 
-export { isThenable } from './thenable.js'
-
 /** How long it may take to find out who is asking, milliseconds. */
 const DEADLINE_MS = 1000
 
