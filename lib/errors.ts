@@ -86,5 +86,15 @@ export const warnings = {
   untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
   memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
   lateHook: 'FST_SLUICE_WARN_LATE_HOOK',
-  unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER'
+  unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER',
+  ruleWithoutMatch: 'FST_SLUICE_WARN_RULE_WITHOUT_MATCH',
+  ruleNeverApplies: 'FST_SLUICE_WARN_RULE_NEVER_APPLIES',
+  tierOfNobody: 'FST_SLUICE_WARN_TIER_OF_NOBODY',
+  longWindowAlone: 'FST_SLUICE_WARN_LONG_WINDOW_ALONE',
+  shortWindow: 'FST_SLUICE_WARN_SHORT_WINDOW',
+  burstAboveMax: 'FST_SLUICE_WARN_BURST_ABOVE_MAX',
+  shortCooldown: 'FST_SLUICE_WARN_SHORT_COOLDOWN',
+  openLogin: 'FST_SLUICE_WARN_OPEN_LOGIN',
+  trustsEverybody: 'FST_SLUICE_WARN_TRUSTS_EVERYBODY',
+  exemptsEverybody: 'FST_SLUICE_WARN_EXEMPTS_EVERYBODY'
 } as const
