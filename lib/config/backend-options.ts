@@ -1,13 +1,26 @@
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
-import { checkRedisTarget } from './redis-target.js'
+import { tellIn, throwFirst, type Tell } from './mistakes.js'
+import { tellRedisMistakes } from './redis-target.js'
 import type { RateLimitOptions } from './schema.js'
+import { valueAt } from './schema-values.js'
 
 /** Check what the schema cannot express about where limits are kept. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
-export function checkBackendOptions ({ redis, breaker }: RateLimitOptions): void {
-  if (redis !== undefined) checkRedisTarget(redis, 'rateLimit.redis')
-  for (const field of ['within', 'openFor'] as const) {
-    const value = breaker?.[field]
-    if (value !== undefined && durationMs(value) === null) throw badOption(`rateLimit.breaker.${field}`, DURATION_EXPECTED, value)
+export function checkBackendOptions (options: RateLimitOptions): void {
+  throwFirst('rateLimit', (tell) => tellBackendMistakes(options, tell))
+}
+
+/**
+ * Tell what `checkBackendOptions` would throw. Values that are not what the schema says are passed over.
+ * `redisExpected`: what the `redis` option may be in this source of options.
+ */
+export function tellBackendMistakes (options: unknown, tell: Tell, redisExpected?: string): void {
+  const redis = valueAt(options, ['redis'])
+  if (redis !== undefined) tellRedisMistakes(redis, tellIn(['redis'], tell), redisExpected)
+  for (const field of ['within', 'openFor']) {
+    const value = valueAt(options, ['breaker', field])
+    if ((typeof value === 'string' || typeof value === 'number') && durationMs(value) === null) {
+      tell(['breaker', field], (place) => badOption(place, DURATION_EXPECTED, value))
+    }
   }
 }

@@ -1,7 +1,8 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../errors.js'
-import { textOfPath, type ConfigPath } from './layer.js'
+import type { ConfigPath } from './layer.js'
+import { throwFirst, type Tell } from './mistakes.js'
 import { nearest } from './nearest.js'
 import { NAME_EXPECTED } from './notation.js'
 
@@ -15,23 +16,21 @@ const MOST_TOLD = 100
  * expected and what was found.
  */
 export function checkOptions<T extends TSchema> (schema: T, value: unknown, place: string): asserts value is Static<T> {
-  const [first] = mistakesIn(schema, value, (path) => textOfPath(place, path), 1)
-  if (first !== undefined) throw first
+  throwFirst(place, (tell) => tellSchemaMistakes(schema, value, tell))
 }
 
-/**
- * What is wrong with a value, in its own order: the errors that `checkOptions` would throw one by one.
- * `placeOf`: where the value at a path was written.
- */
-export function mistakesIn (schema: TSchema, value: unknown, placeOf: (path: ConfigPath) => string, atMost = MOST_TOLD): Error[] {
-  const mistakes = new Map<string, Error>()
+/** Tell what is wrong with a value by its schema: in the value's own order, 100 mistakes at most. */
+export function tellSchemaMistakes (schema: TSchema, value: unknown, tell: Tell): void {
+  const told = new Set<string>()
   for (const outer of Value.Errors(schema, value)) {
-    const problem = insideUnion(outer)
-    // One value may offend in several ways; the first is the plainest.
-    if (!mistakes.has(problem.path)) mistakes.set(problem.path, errorOf(schema, problem, placeOf))
-    if (mistakes.size === atMost) break
+    for (const problem of insideUnion(outer)) {
+      // One value may offend in several ways; the first is the plainest.
+      if (told.has(problem.path)) continue
+      told.add(problem.path)
+      tellProblem(problem, pathOf(problem, value), schema, tell)
+      if (told.size === MOST_TOLD) return
+    }
   }
-  return [...mistakes.values()]
 }
 
 /** A wrong value, for checks that a schema cannot express. */
@@ -39,29 +38,41 @@ export function badOption (place: string, expected: string, value: unknown): Err
   return new FST_SLUICE_BAD_OPTION(place, expected, printed(value))
 }
 
-function errorOf (schema: TSchema, problem: ValueError, placeOf: (path: ConfigPath) => string): Error {
-  const path = pathOf(problem)
-  if (problem.type === ValueErrorType.ObjectAdditionalProperties) {
-    const key = String(path[path.length - 1])
-    // The keys of a record are names of the application's own, and this one is none.
-    if (problem.schema.properties === undefined) return badOption(placeOf(path.slice(0, -1)), NAME_EXPECTED, key)
-    const known = nearest(key, Object.keys(problem.schema.properties))
-    return new FST_SLUICE_UNKNOWN_OPTION(placeOf(path), known === null ? '' : `, did you mean "${known}"?`)
+function tellProblem (problem: ValueError, path: ConfigPath, schema: TSchema, tell: Tell): void {
+  if (problem.type !== ValueErrorType.ObjectAdditionalProperties) {
+    return tell(path, (place) => badOption(place, problem.schema.expected ?? schema.expected ?? problem.message, problem.value))
   }
-  return badOption(placeOf(path), problem.schema.expected ?? schema.expected ?? problem.message, problem.value)
+  const key = String(path[path.length - 1])
+  // The keys of a record are names of the application's own, and this one is none.
+  if (problem.schema.properties === undefined) return tell(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
+  const known = nearest(key, Object.keys(problem.schema.properties))
+  tell(path, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, known === null ? '' : `, did you mean "${known}"?`))
 }
 
-/** The mistake in a field, where a value is an object that one of the alternatives describes. */
-function insideUnion (problem: ValueError): ValueError {
-  if (problem.type !== ValueErrorType.Union) return problem
-  const inner = problem.errors.map((errors) => errors.First()).find((error) => error !== undefined && error.path.length > problem.path.length)
-  return inner === undefined ? problem : insideUnion(inner)
+/** The mistakes in the fields, where a value is an object that one of the alternatives describes; else the one of the value. */
+function * insideUnion (problem: ValueError): Generator<ValueError> {
+  if (problem.type === ValueErrorType.Union) {
+    for (const errors of problem.errors) {
+      const first = errors.First()
+      if (first === undefined || first.path.length <= problem.path.length) continue
+      yield * insideUnion(first)
+      // What was taken from them is gone.
+      for (const error of errors) yield * insideUnion(error)
+      return
+    }
+  }
+  yield problem
 }
 
-function pathOf ({ path }: ValueError): ConfigPath {
-  return path.split('/').slice(1)
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .map((key) => /^\d+$/.test(key) ? Number(key) : key)
+/** The steps to the value in `root` that is wrong. A tier may be called "1": a step is an index only where there is an array. */
+function pathOf ({ path }: ValueError, root: unknown): ConfigPath {
+  let holder = root
+  return path.split('/').slice(1).map((written) => {
+    const key = written.replaceAll('~1', '/').replaceAll('~0', '~')
+    const step = Array.isArray(holder) ? Number(key) : key
+    holder = typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined
+    return step
+  })
 }
 
 const LONGEST_PRINTED = 60
@@ -69,8 +80,14 @@ const LONGEST_PRINTED = 60
 function printed (value: unknown): string {
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'bigint' || typeof value === 'symbol') return `a ${typeof value}`
-  if (typeof value === 'number' || value === undefined) return String(value)
+  if (value === undefined) return 'nothing'
+  if (typeof value === 'number') return String(value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
   const text = JSON.stringify(value)
-  return text.length > LONGEST_PRINTED ? `${text.slice(0, LONGEST_PRINTED)}...` : text
+  return inOneLine(text.length > LONGEST_PRINTED ? `${text.slice(0, LONGEST_PRINTED)}...` : text)
+}
+
+/** With the characters escaped that JSON leaves alone, and that would break a line of a log or turn what follows around. */
+function inOneLine (json: string): string {
+  return json.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,34 +1,21 @@
-import { Type, type TSchema } from '@sinclair/typebox'
-import { RuleSchema } from './policy-schema.js'
+import type { TSchema } from '@sinclair/typebox'
 import { isCodeOnly, LEVEL, levelOf, PREFIX, spelledOption } from './environment-names.js'
-import { RateLimitOptionsSchema } from './schema.js'
+import { layerForm, type LayerForm } from './layer-schema.js'
 
 /** The variable that holds the path of the config file; it is no option of the layer. */
 export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`
 
-export const REDIS_EXPECTED = 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }'
+const form = layerForm({
+  redis: 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }',
+  rules: 'an array of rules',
+  needsCode: 'belongs in the code that registers the plugin; a variable cannot hold it'
+})
 
-// The file is read before the environment is, so it cannot be named by an option of this layer.
-const { configFile: _, ...options }: Record<string, TSchema> = RateLimitOptionsSchema.properties
+/** Every option that a variable may be about, and a rule that a lower layer has made without its `match`. */
+export const EnvironmentSchema = form.known
 
-/** What the environment may say: every option, and a rule that a lower layer has made without its `match`. */
-export const EnvironmentSchema = Type.Object({
-  ...withoutFunctionWords(options),
-  redis: Type.Optional(Type.Union([Type.String(), Type.Object({})], {
-    expected: REDIS_EXPECTED, description: options.redis.description
-  })),
-  rules: Type.Optional(Type.Array(Type.Object({
-    ...withoutFunctionWords(RuleSchema.properties), match: Type.Optional(RuleSchema.properties.match)
-  }, { additionalProperties: false, expected: RuleSchema.expected }), { maxItems: 1000, expected: 'an array of rules', description: options.rules.description }))
-}, { additionalProperties: false, expected: RateLimitOptionsSchema.expected })
-
-/** Functions are still told of, but nobody is told to give one. */
-function withoutFunctionWords (options: Readonly<Record<string, TSchema>>): Record<string, TSchema> {
-  return Object.fromEntries(Object.entries(options).map(([key, schema]) => {
-    const expected = schema.expected?.replace(/, or a function$/, '')
-    return [key, expected === schema.expected ? schema : { ...schema, expected }]
-  }))
-}
+/** What the environment may say. The limits below, of which a variable changes one, are repeated whole, functions and all. */
+export const environmentForm: LayerForm = { ...form, schema: EnvironmentSchema }
 
 /** A variable that may be set. */
 export interface KnownVariable {

@@ -2,8 +2,10 @@ import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
+import { tellIn, tellThrown, throwFirst, type Tell } from './mistakes.js'
 import { cidrsOf } from './network-list.js'
 import { Callback, Count, Duration, Name } from './notation.js'
+import { valueAt } from './schema-values.js'
 
 /*
  * The options that say who is asking, who is believed about it, and who is not limited at all.
@@ -82,11 +84,26 @@ export const UNIX = 'unix'
 const LONGEST_DEADLINE_MS = 60_000
 
 /** Check what the schemas cannot express. Throws FST_SLUICE_BAD_OPTION with the place, such as `rateLimit.trustedProxies[1]`. */
-export function checkIdentityOptions ({ identify, trustedProxies, exempt }: IdentityOptions, place: string): void {
-  if (identify?.deadline !== undefined) {
-    const ms = durationMs(identify.deadline)
-    if (ms === null || ms > LONGEST_DEADLINE_MS) throw badOption(`${place}.identify.deadline`, `${DURATION_EXPECTED}, at most a minute`, identify.deadline)
-  }
-  cidrsOf(trustedProxies ?? [], `${place}.trustedProxies`, [UNIX])
-  cidrsOf(exempt?.ips ?? [], `${place}.exempt.ips`)
+export function checkIdentityOptions (options: IdentityOptions, place: string): void {
+  throwFirst(place, (tell) => tellIdentityMistakes(options, tell))
+}
+
+/** Tell what `checkIdentityOptions` would throw. Values that are not what the schemas say are passed over. */
+export function tellIdentityMistakes (options: unknown, tell: Tell): void {
+  tellDeadline(valueAt(options, ['identify', 'deadline']), tellIn(['identify', 'deadline'], tell))
+  tellNetworks(valueAt(options, ['trustedProxies']), [UNIX], tellIn(['trustedProxies'], tell))
+  tellNetworks(valueAt(options, ['exempt', 'ips']), [], tellIn(['exempt', 'ips'], tell))
+}
+
+function tellDeadline (deadline: unknown, tell: Tell): void {
+  if (typeof deadline !== 'string' && typeof deadline !== 'number') return
+  const ms = durationMs(deadline)
+  if (ms === null || ms > LONGEST_DEADLINE_MS) tell([], (place) => badOption(place, `${DURATION_EXPECTED}, at most a minute`, deadline))
+}
+
+function tellNetworks (list: unknown, words: readonly string[], tell: Tell): void {
+  if (!Array.isArray(list)) return
+  list.forEach((entry: unknown, index) => {
+    if (typeof entry === 'string') tellThrown(() => cidrsOf([entry], '', words), tellIn([index], tell))
+  })
 }

@@ -1,7 +1,31 @@
-import type { ConfigPath } from './layer.js'
+import { isPlaced } from '../errors.js'
+import { textOfPath, type ConfigPath } from './layer.js'
 
 /** Mistakes that are told of one source of options. */
 const MOST_TOLD = 100
+
+/** Takes a mistake: the way to the value from what is checked, and the error, told of the place that the value has. */
+export type Tell = (path: ConfigPath, errorAt: (place: string) => Error) => void
+
+/** Throw the first mistake that a check tells. `place`: where the checked value is written. */
+export function throwFirst (place: string, check: (tell: Tell) => void): void {
+  check((path, errorAt) => { throw errorAt(textOfPath(place, path)) })
+}
+
+/** Tell of what is in a value, for a check that knows the value only. */
+export function tellIn (path: ConfigPath, tell: Tell): Tell {
+  return (inner, errorAt) => { tell([...path, ...inner], errorAt) }
+}
+
+/** Tell what a check of one value throws. */
+export function tellThrown (check: () => void, tell: Tell): void {
+  try {
+    check()
+  } catch (error) {
+    if (!isPlaced(error)) throw error
+    tell([], (place) => error.at(place))
+  }
+}
 
 interface Mistake {
   readonly path: ConfigPath
@@ -19,22 +43,25 @@ export class Mistakes {
   }
 
   /** Tell a mistake, unless one was told already of the same value, of what it is in, or of anything in it. */
-  tell (path: ConfigPath, errorAt: (place: string) => Error): void {
-    if (this.#told.length < MOST_TOLD && this.isClean(path)) this.#told.push({ path, error: errorAt(this.placeOf(path)) })
+  readonly tell: Tell = (path, errorAt) => {
+    if (this.#told.length < MOST_TOLD && this.#isClean(path)) this.#told.push({ path, error: errorAt(this.placeOf(path)) })
   }
 
-  /** Whether nothing was told of a value, of what it is in, or of anything in it. */
-  isClean (path: ConfigPath): boolean {
-    return !this.#told.some((mistake) => isWithin(path, mistake.path) || isWithin(mistake.path, path))
+  /** The errors, as they were told. */
+  get errors (): readonly Error[] {
+    return this.#told.map(({ error }) => error)
   }
 
   /** The errors, in the order of what they are about. */
   sorted (compare: (a: ConfigPath, b: ConfigPath) => number): Error[] {
     return this.#told.toSorted((a, b) => compare(a.path, b.path)).map(({ error }) => error)
   }
+
+  #isClean (path: ConfigPath): boolean {
+    return !this.#told.some((mistake) => isWithin(path, mistake.path) || isWithin(mistake.path, path))
+  }
 }
 
 function isWithin (path: ConfigPath, outer: ConfigPath): boolean {
-  // A tier may be called "1", and a path that was read from text does not know that from an index.
-  return outer.every((step, index) => String(step) === String(path[index]))
+  return outer.every((step, index) => step === path[index])
 }

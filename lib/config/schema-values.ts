@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
+import { Kind, type TSchema } from '@sinclair/typebox'
 import type { ConfigPath } from './layer.js'
 
 export interface DescribedValue {
@@ -33,4 +33,19 @@ function schemaOfKey (schema: TSchema, key: string | number): TSchema | null {
 /** The schemas of which a value may fit any. */
 export function alternativesOf (schema: TSchema): TSchema[] {
   return schema.anyOf ?? [schema]
+}
+
+/** Whether only code can give a value: a function, or an object that TypeBox knows nothing about. */
+export function isCodeOnly (schema: TSchema): boolean {
+  return schema[Kind] === 'Function' || schema[Kind] === 'Any'
+}
+
+/** What is at a path in a value, if anything is. */
+export function valueAt (value: unknown, path: readonly string[]): unknown {
+  return path.reduce((holder, key) => isTable(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined, value)
+}
+
+/** Whether a value has others by their names. */
+export function isTable (value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

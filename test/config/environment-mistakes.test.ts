@@ -7,7 +7,7 @@ const anInteger = 'an integer from 0 to 4294967295'
 const aNetwork = 'an address or a CIDR such as "10.0.0.0/8", "loopback", "private"'
 const aRule = 'a rule: { name, match, methods?, override?, max, timeWindow, ... }'
 const redis = 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }'
-const notShown = 'what is not shown, for it may hold a password'
+const notShown = 'text that is not shown, for it may hold a password'
 
 const BAD = 'FST_SLUICE_BAD_OPTION'
 const UNKNOWN = 'FST_SLUICE_UNKNOWN_OPTION'
@@ -44,7 +44,9 @@ const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages
   [{ RATE_LIMIT_RULES: 'login' }, BAD, 'RULES: expected an array of rules, got "login"'],
   [{ RATE_LIMIT_RULES__REPORT: 'off' }, BAD, `RULES__REPORT: expected ${aRule}, got "off"`],
   [{ RATE_LIMIT_RULES__REPORT__METHODS: 'GET,PO ST' }, BAD, 'RULES__REPORT__METHODS[1]: expected an HTTP method, got "PO ST"'],
-  [{ RATE_LIMIT_LIMITS__DAILY__MAX: '5' }, BAD, `LIMITS__DAILY__TIME_WINDOW: expected ${aDuration}, got undefined`],
+  [{ RATE_LIMIT_LIMITS__DAILY__MAX: '5' }, BAD, `LIMITS__DAILY__TIME_WINDOW: expected ${aDuration}, got nothing`],
+  [{ RATE_LIMIT_IDENTIFY__DEADLINE: '61s' }, BAD, `IDENTIFY__DEADLINE: expected ${aDuration}, at most a minute, got "61s"`],
+  [{ RATE_LIMIT_IDENTIFY: '{"custom":5}' }, CONTRADICTION, 'IDENTIFY.custom: belongs in the code that registers the plugin; a variable cannot hold it'],
   [{ RATE_LIMIT_TRUSTED_PROXIES: 'loopback,10.0.0' }, BAD, `TRUSTED_PROXIES[1]: expected ${aNetwork} or "unix", got "10.0.0"`],
   [{ RATE_LIMIT_TRUSTED_PROXIES: '[::1]' }, BAD, 'TRUSTED_PROXIES: expected JSON, since it begins with "[", got text that is none'],
   [{ RATE_LIMIT_RULES: '[{"__proto__":{}}]' }, BAD, 'RULES: expected JSON, since it begins with "[", got text that is none'],
@@ -80,14 +82,15 @@ const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages
   [{ RATE_LIMIT_RULES__REPORT: '{"name":"reports"}' }, CONTRADICTION, 'RULES__REPORT.name: contradicts the variable, which is about "report"'],
   [{ RATE_LIMIT_RULES: '[{"name":"a"},{"name":"b"},{"name":"a"}]' }, CONTRADICTION, 'RULES[2].name: rules[0] has the name "a" already'],
 
-  [{ RATE_LIMIT_REDIS: 'redis:hunter2' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
-  [{ RATE_LIMIT_REDIS: 'redis://default:12/hunter2@host/0' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
-  [{ RATE_LIMIT_REDIS: 'redis://h?hunter2' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: 'redis:hunter2' }, BAD, `REDIS: expected ${redis}, got text that does not begin with "redis://" or "rediss://"`],
+  [{ RATE_LIMIT_REDIS: 'redis://default:12/hunter2@host/0' }, BAD, `REDIS: expected ${redis}, got a URL whose user or password is not percent-encoded`],
+  [{ RATE_LIMIT_REDIS: 'redis://h?hunter2' }, UNKNOWN, 'REDIS: unknown option in the query of the URL'],
   [{ RATE_LIMIT_REDIS: '{"password":"hunter2"' }, BAD, 'REDIS: expected JSON, since it begins with "{", got text that is none'],
-  [{ RATE_LIMIT_REDIS: '{"cluster":"redis://:hunter2@host"}' }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
-  [{ RATE_LIMIT_REDIS: `{"cluster":"redis://:hunter2${'x'.repeat(60)}@host"}` }, BAD, `REDIS: expected ${redis}, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: '{"cluster":"redis://:hunter2@host"}' }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
+  [{ RATE_LIMIT_REDIS: `{"cluster":"redis://:hunter2${'x'.repeat(60)}@host"}` }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
   [{ RATE_LIMIT_REDIS: '{"port":70000,"password":"hunter2"}' }, BAD, 'REDIS.port: expected a port from 1 to 65535, got 70000'],
   [{ RATE_LIMIT_REDIS: '{"passwort":"hunter2"}' }, UNKNOWN, 'REDIS.passwort: unknown option, did you mean "password"?'],
+  [{ RATE_LIMIT_REDIS: '{"port":"hunter2","db":-1}' }, BAD, `REDIS.port: expected a port from 1 to 65535, got ${notShown}`, 'REDIS.db: expected a whole number of 0 or more, got -1'],
   [{ RATE_LIMIT_REDIS_URL: 'redis://:hunter2@host' }, UNKNOWN, 'REDIS_URL: unknown option']
 ]
 

@@ -1,0 +1,80 @@
+/*
+ * The options of ioredis that we pass on, and what each must be.
+ */
+
+/** What an option must be, in words: of these kinds the words are the only trace. */
+export const PORT = 'a port from 1 to 65535'
+export const TEXT = 'a string'
+export const WHOLE = 'a whole number of 0 or more'
+export const FUNCTION = 'a function'
+export const SWITCH = 'true or false'
+export const NODES = 'an array of at least one { host, port }'
+export const CONNECTION = 'an object of ioredis options'
+export const CLUSTER = 'an object of ioredis cluster options'
+export const ANYTHING = 'anything'
+
+/** What each option must be, by its name. */
+export type RedisOptionKinds = ReadonlyMap<string, string>
+
+/** `names`: the names of options, by what each must be. */
+function kindsOf (names: Readonly<Record<string, readonly string[]>>): RedisOptionKinds {
+  return new Map(Object.entries(names).flatMap(([kind, keys]) => keys.map((key) => [key, kind] as const)))
+}
+
+/**
+ * Options of ioredis for one connection, and of its Sentinel connector.
+ * Those that would send a call twice, or keep it past its deadline, are missing on purpose.
+ */
+export const CONNECTION_OPTIONS = kindsOf({
+  [TEXT]: ['host', 'path', 'username', 'password', 'connectionName', 'clientInfoTag', 'name', 'role', 'sentinelUsername', 'sentinelPassword'],
+  [PORT]: ['port'],
+  [WHOLE]: [
+    'family', 'db', 'connectTimeout', 'commandTimeout', 'disconnectTimeout', 'socketTimeout', 'keepAlive', 'protocol', 'maxLoadingRetryTime',
+    'sentinelCommandTimeout', 'sentinelMaxConnections'
+  ],
+  [SWITCH]: [
+    'noDelay', 'enableReadyCheck', 'lazyConnect', 'disableClientInfo', 'showFriendlyErrorStack', 'enableTLSForSentinelMode', 'updateSentinels',
+    'failoverDetector'
+  ],
+  [FUNCTION]: ['retryStrategy', 'reconnectOnError', 'sentinelRetryStrategy', 'sentinelReconnectStrategy'],
+  [NODES]: ['sentinels'],
+  [ANYTHING]: ['tls', 'Connector', 'sentinelTLS', 'natMap', 'preferredSlaves']
+})
+
+export const CLUSTER_TARGET = kindsOf({ [NODES]: ['cluster'], [CONNECTION]: ['redisOptions'], [CLUSTER]: ['clusterOptions'] })
+
+/** Options of ioredis for a Cluster, but those that we set ourselves. */
+export const CLUSTER_OPTIONS = kindsOf({
+  [WHOLE]: [
+    'maxRedirections', 'retryDelayOnFailover', 'retryDelayOnClusterDown', 'retryDelayOnTryAgain', 'retryDelayOnMoved', 'slotsRefreshTimeout',
+    'slotsRefreshInterval'
+  ],
+  [SWITCH]: ['enableReadyCheck', 'lazyConnect', 'useSRVRecords', 'shardedSubscribers'],
+  [FUNCTION]: ['clusterRetryStrategy', 'dnsLookup', 'resolveSrv'],
+  [ANYTHING]: ['scaleReads', 'natMap']
+})
+
+export const NODE_OPTIONS = kindsOf({ [TEXT]: ['host', 'username', 'password'], [PORT]: ['port'], [WHOLE]: ['family'], [ANYTHING]: ['tls'] })
+
+/** Numbers may be text, as they come from the environment. `null` is ioredis's word for an option that is off. */
+export function isOfKind (kind: string, value: unknown): boolean {
+  switch (kind) {
+    case TEXT: return typeof value === 'string'
+    case SWITCH: return typeof value === 'boolean'
+    case FUNCTION: return typeof value === 'function' || value === null
+    case WHOLE: return isWhole(value)
+    case PORT: return isWhole(value) && Number(value) >= 1 && Number(value) <= 65_535
+    case ANYTHING: return true
+    case NODES: return Array.isArray(value) && value.length > 0
+    default: return isOptions(value)
+  }
+}
+
+function isWhole (value: unknown): boolean {
+  return typeof value === 'string' ? /^\d{1,15}$/.test(value) : Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+/** Whether a value has options by their names. */
+export function isOptions (value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
