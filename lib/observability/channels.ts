@@ -1,0 +1,80 @@
+import { channel } from 'node:diagnostics_channel'
+import type { FastifyRequest } from 'fastify'
+import type { Decision } from '../policies/decision.js'
+import type { Policy } from '../policies/policy.js'
+import type { BreakerState } from '../resilience/breaker.js'
+
+/*
+ * Channels of node:diagnostics_channel, for tracers and the like. They belong to the process, so every message names its
+ * registration. Subscribers run in the same turn as what they are told of. One that throws stops neither that nor the
+ * other subscribers, but Node.js then raises an uncaught exception, which ends a process that does not handle it.
+ */
+
+/** What was decided for a request. */
+export const DECISION_CHANNEL = 'fastify-sluice:decision'
+/** That the breaker of a store changed. */
+export const BREAKER_CHANNEL = 'fastify-sluice:breaker'
+/** That a new configuration was taken, or not. */
+export const RELOAD_CHANNEL = 'fastify-sluice:reload'
+
+/** On `fastify-sluice:decision`: one for each decision, those of exempt requests and of `fastify.rateLimit.check` too. */
+export interface DecisionMessage {
+  /** The registration's name. */
+  readonly registration: string
+  readonly request: FastifyRequest
+  readonly decision: Decision
+  /** Whose buckets were charged, such as `default` or `rule:reports`. */
+  readonly scope: string
+  /** `shadow` where no limit may refuse. */
+  readonly mode: 'enforce' | 'shadow'
+}
+
+/** On `fastify-sluice:breaker`. */
+export interface BreakerMessage {
+  readonly registration: string
+  /** The kind of store, such as `redis`. */
+  readonly store: string
+  readonly state: BreakerState
+  /** The last failure's code, such as `OOM`, `DEADLINE` or `CONNECTION`; `null` where there was none. */
+  readonly lastError: string | null
+}
+
+/** On `fastify-sluice:reload`. */
+export type ReloadMessage = ReloadSuccess | ReloadFailure
+
+/** A new configuration that is in force. */
+export interface ReloadSuccess {
+  readonly registration: string
+  readonly result: 'success'
+  /** What asked for it: the path of a file, `reload` of the decorator, and the like. */
+  readonly source: string
+}
+
+/** A new configuration that has mistakes; the old one stays in force. */
+export interface ReloadFailure {
+  readonly registration: string
+  readonly result: 'failure'
+  readonly source: string
+  /** Everything that is wrong with it, each with its place. At least one. */
+  readonly errors: readonly Error[]
+}
+
+// Held here: the process forgets a channel that nobody holds.
+const decisions = channel(DECISION_CHANNEL)
+const breakers = channel(BREAKER_CHANNEL)
+const reloads = channel(RELOAD_CHANNEL)
+
+/** Tell subscribers of a decision. Where there are none it makes nothing. */
+export function publishDecision (registration: string, request: FastifyRequest, policy: Pick<Policy, 'scope' | 'isEnforced'>, decision: Decision): void {
+  if (!decisions.hasSubscribers) return
+  const message: DecisionMessage = { registration, request, decision, scope: policy.scope, mode: policy.isEnforced ? 'enforce' : 'shadow' }
+  decisions.publish(message)
+}
+
+export function publishBreaker (message: BreakerMessage): void {
+  breakers.publish(message)
+}
+
+export function publishReload (message: ReloadMessage): void {
+  reloads.publish(message)
+}
