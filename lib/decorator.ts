@@ -1,14 +1,14 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type { AddressReader } from './clients/address.js'
 import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
+import type { LayerOptions } from './config/layer.js'
 import type { RouteRateLimit } from './config/policy-schema.js'
 import { decide } from './decide.js'
-import { limitOnce, type Next, type RequestPath } from './hook.js'
-import { healthOf, type Health, type HealthSource } from './observability/health.js'
-import type { PolicyBook } from './policies/book.js'
+import type { Editions } from './editions.js'
+import { limitOnce, type Next } from './hook.js'
+import { healthOf, type Health } from './observability/health.js'
 import type { Decision } from './policies/decision.js'
-import type { Policy } from './policies/policy.js'
 import { standingOf, type LimitStanding } from './policies/standing.js'
+import type { Reloads } from './reloads.js'
 import type { Limit } from './stores/store.js'
 
 /** A hook that limits the requests it sees: for one route's `preHandler`, for `setNotFoundHandler`, and the like. */
@@ -54,34 +54,29 @@ export interface RateLimitDecorator {
   reset (partition: string): Promise<number>
   /** How the store is. Answers within the deadline, also while the store hangs. */
   health (): Promise<Health>
+  /**
+   * Exchange the limits while requests go on, whole or not at all: what was used stays used. `options` stand in the place
+   * of the config file's, over those of `register` and under the environment; without them the file is read anew.
+   *
+   * Rejects with FST_SLUICE_BAD_OPTION and its like, and with FST_SLUICE_FIXED_OPTION for what cannot change at run time; the
+   * error is logged, and what held before holds on.
+   */
+  reload (options?: ReloadOptions): Promise<void>
 }
 
-/** The parts that the decorator puts into users' hands. */
-export interface DecoratorParts {
-  readonly path: RequestPath
-  readonly book: PolicyBook
-  readonly addresses: AddressReader
-  readonly isEnabled: boolean
-  readonly health: HealthSource
-}
+/** What a reload may say: what `register` may, and rules of the lower layers by their name only. */
+export type ReloadOptions = LayerOptions
 
-export function buildDecorator ({ path, book, addresses, isEnabled, health }: DecoratorParts): RateLimitDecorator {
-  const policies = new WeakMap<RouteRateLimit, Policy>()
-
-  function policyFor (options: RouteRateLimit | undefined, place: string): Policy {
-    if (options === undefined) return book.base
-    let policy = policies.get(options)
-    if (policy === undefined) {
-      policy = book.policyFor(options, place)
-      policies.set(options, policy)
-    }
-    return policy
-  }
+export function buildDecorator (editions: Editions, reloads: Reloads): RateLimitDecorator {
+  const { addresses, backend, guards } = editions.current.fixtures
 
   function guard (options?: RouteRateLimit): Guard {
-    const policy = policyFor(options, 'rateLimit.guard')
+    const place = 'rateLimit.guard'
+    editions.current.policyFor(options, place)
+    if (options !== undefined) guards.set(options, place)
     function limit (request: FastifyRequest, reply: FastifyReply, next: Next): void {
-      if (isEnabled) limitOnce(path, policy, request, reply, next)
+      const edition = editions.of(request)
+      if (edition.isEnabled) limitOnce(edition.path, edition.policyFor(options, place), request, reply, next)
       else next()
     }
     function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
@@ -96,24 +91,29 @@ export function buildDecorator ({ path, book, addresses, isEnabled, health }: De
   }
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
-    const policy = policyFor(options, 'rateLimit.check')
-    return isEnabled ? await decide(path, policy, request, false) : null
+    const edition = editions.of(request)
+    const policy = edition.policyFor(options, 'rateLimit.check')
+    return edition.isEnabled ? await decide(edition.path, policy, request, false) : null
   }
 
   async function peek (text: string): Promise<PartitionStanding[]> {
     const partition = partitionOf(text, addresses)
-    const standings = await path.store.peek(book.limits().filter((limit) => charges(limit, partition)), partition)
+    const { book } = editions.current
+    const standings = await backend.store.peek(book.limits().filter((limit) => charges(limit, partition)), partition)
     return standings.map((standing) => ({ scope: book.scopeOf(standing.limit), tier: book.tierOf(standing.limit), ...standingOf(standing) }))
   }
 
   async function reset (text: string): Promise<number> {
     const partition = partitionOf(text, addresses)
     // What was counted here while the store was away must not outlive the reset, nor wait for the store to be back.
-    if (path.local !== path.store) path.local.reset(book.limits(), partition)
-    return await path.store.reset(book.limits(), partition)
+    const limits = editions.current.book.limits()
+    if (backend.local !== backend.store) backend.local.reset(limits, partition)
+    return await backend.store.reset(limits, partition)
   }
 
-  return Object.assign((options?: RouteRateLimit) => guard(options), { guard, check, peek, reset, health: () => healthOf(health) })
+  return Object.assign((options?: RouteRateLimit) => guard(options), {
+    guard, check, peek, reset, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }
+  })
 }
 
 /** Whether a limit can have a bucket for a partition at all. */

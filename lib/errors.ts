@@ -74,6 +74,9 @@ export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 
 /** place, the namespace if any, the name of the request's method */
 export const FST_SLUICE_NO_JWT = createPlaced('FST_SLUICE_NO_JWT', 'found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
 
+/** place of an option that is another than at the start */
+export const FST_SLUICE_FIXED_OPTION = createPlaced('FST_SLUICE_FIXED_OPTION', 'cannot change while the server runs; restart it to have it so')
+
 /** the config file as it was named, what keeps it from being read; cause: what the system says */
 export const FST_SLUICE_UNREADABLE_FILE = createError('FST_SLUICE_UNREADABLE_FILE', '%s: %s')
 /** file, line and column, what is no TOML there */

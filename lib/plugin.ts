@@ -1,73 +1,65 @@
 import cluster from 'node:cluster'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { buildBackend, retryUnavailableSeconds } from './backend.js'
+import { buildBackend } from './backend.js'
 import { AddressReader } from './clients/address.js'
 import { systemClock, type Clock } from './clock.js'
-import { checkBackendOptions } from './config/backend-options.js'
-import { checkOptions } from './config/check.js'
-import { checkIdentityOptions } from './config/identity-schema.js'
-import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
+import type { Environment } from './config/environment.js'
+import { located, type Layered } from './config/layers.js'
+import type { RateLimitOptions } from './config/schema.js'
+import { Configuration } from './configuration.js'
 import { buildDecorator } from './decorator.js'
+import { Edition } from './edition.js'
+import { Editions } from './editions.js'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
 import { mountHealthRoute } from './health-route.js'
-import { limitOnce, type Next, type RequestPath } from './hook.js'
-import { buildIdentity } from './identity.js'
+import { limitOnce, type Next } from './hook.js'
+import { IdentityParts } from './identity.js'
 import { FaultLog } from './observability/fault-log.js'
-import { PolicyBook } from './policies/book.js'
 import type { Decision } from './policies/decision.js'
+import { DeclaredRoutes } from './policies/declared-routes.js'
 import type { Phase } from './policies/policy.js'
-import { routingOf } from './policies/request-path.js'
-import { policiesOf, policyIn, RouteTable } from './policies/route-table.js'
 import { addScopeHook, appendRouteHook } from './phases.js'
-import { headerWriter } from './response/headers.js'
+import { Reloads } from './reloads.js'
 import { WaitingRoom } from './throttle/waiting-room.js'
 
-/** Build the plugin over a clock; tests bring their own. */
-export function buildRateLimitPlugin (clock: Clock) {
+/** Build the plugin over a clock and an environment; tests bring their own. */
+export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
     // Fastify's own words to register come along with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
-    checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
-    checkBackendOptions(options)
-    checkIdentityOptions(options, 'rateLimit')
     refuseSecondRegistration(fastify)
+    // What the environment says of the whole application is not meant for a registration inside another.
+    const configuration = new Configuration(options, fastify.hasDecorator('rateLimit') ? {} : env)
+    const layered = configuration.load()
 
-    const name = options.name ?? nameOf(fastify)
-    if (options.redis !== undefined) claimName(fastify, name)
+    const name = layered.options.name ?? nameOf(fastify)
+    if (layered.options.redis !== undefined) claimName(fastify, name)
     const faults = new FaultLog(fastify.log, clock)
-    const addresses = new AddressReader(options.ipv6Subnet ?? 56)
-    const identity = buildIdentity(fastify, options, addresses, clock, faults)
-    const book = new PolicyBook(name, options, routingOf(fastify), (tier) => identity.tiers.add(tier))
-    const routes = new RouteTable(book)
-    const backend = await buildBackend(options, clock, fastify.log, faults)
+    const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
+    const identity = new IdentityParts(fastify, layered.options, addresses, clock, faults)
+    const backend = await buildBackend(layered.options, clock, fastify.log, faults)
     const room = new WaitingRoom(clock)
-    const path: RequestPath = {
-      identifier: identity.identifier,
-      exemptions: identity.exemptions,
-      tiers: identity.tiers,
-      store: backend.store,
-      local: backend.local,
-      knownBlock: (charges) => backend.knownBlock(charges),
-      room,
-      retryUnavailableSeconds: retryUnavailableSeconds(options),
-      writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
-      faults
-    }
-    const isEnabled = options.enabled ?? true
-    const decorator = buildDecorator({ path, book, addresses, isEnabled, health: backend.health })
-    if (options.redis === undefined) warnAboutCluster()
+    const editions = new Editions(new Edition({
+      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), faults, guards: new Map()
+    }, layered))
+    const reloads = new Reloads(configuration, editions, fastify.log)
+    const decorator = buildDecorator(editions, reloads)
+    if (layered.options.redis === undefined) warnAboutCluster()
 
     fastify.decorate('rateLimit', decorator)
     // A scope inside another registration's has it already.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
-      identity.check()
-      if (book.exempted.length > 0) fastify.log.info({ routes: book.exempted }, 'rate limit: routes that are exempt')
+      checkIdentity(identity, layered)
+      const { exempted } = editions.current.book
+      if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
+      reloads.watch(layered.options.reloadOnSignal ?? false)
     })
     // Before the server waits for its connections: those of requests that are held would keep it.
     fastify.addHook('preClose', async () => { room.close() })
     fastify.addHook('onClose', async () => {
+      reloads.close()
       identity.close()
       await backend.close()
     })
@@ -79,28 +71,32 @@ export function buildRateLimitPlugin (clock: Clock) {
 
     fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
       if (!isOurs(this)) return
-      const declared = routes.declare(route)
-      if (!isEnabled) return
-      for (const phase of new Set(policiesOf(declared).map(({ hook }) => hook))) {
+      const { index, phases } = editions.current.routes.declare(route)
+      for (const phase of phases) {
         if (phase === 'onRequest') continue
         appendRouteHook(route, phase, function rateLimit (request, reply, next) {
+          const edition = editions.of(request)
           // The route's scope may have got a registration of its own since.
-          const policy = isOurs(request.server) ? policyIn(phase, declared, request) : null
+          const policy = edition.isEnabled && isOurs(request.server) ? edition.routes.policyIn(phase, index, request) : null
           if (policy === null) next()
-          else limitOnce(path, policy, request, reply, next)
+          else limitOnce(edition.path, policy, request, reply, next)
         })
       }
     })
 
-    mountHealthRoute(fastify, options.health, backend.health, identity)
-    if (!isEnabled) return
+    mountHealthRoute(fastify, layered.options.health, backend.health, () => editions.current.identity)
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
-    if (book.base.hook !== 'onRequest') addScopeHook(fastify, book.base.hook, limitAt(book.base.hook))
+    const { hook } = editions.current.book.base
+    if (hook !== 'onRequest') addScopeHook(fastify, hook, limitAt(hook))
 
     function limitAt (phase: Phase) {
       return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
-        const policy = isOurs(request.server) ? routes.policyAt(phase, request) : null
+        const edition = phase === 'onRequest' ? editions.current : editions.of(request)
+        const policy = edition.isEnabled && isOurs(request.server) ? edition.routes.policyAt(phase, request) : null
         if (policy === null) {
+          next()
+        } else if (policy === 'later') {
+          editions.pin(request, edition)
           next()
         } else if (policy instanceof Error) {
           faults.report('config', policy)
@@ -108,7 +104,7 @@ export function buildRateLimitPlugin (clock: Clock) {
           reply.code(503)
           next(new FST_SLUICE_INVALID_ROUTE({ cause: policy }))
         } else {
-          limitOnce(path, policy, request, reply, next)
+          limitOnce(edition.path, policy, request, reply, next)
         }
       }
     }
@@ -121,7 +117,16 @@ export function buildRateLimitPlugin (clock: Clock) {
  * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for wrong options, also from the
  * declaration of a route, and FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope.
  */
-export const rateLimitPlugin = buildRateLimitPlugin(systemClock)
+export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
+
+/** Throws FST_SLUICE_NO_JWT. */
+function checkIdentity (identity: IdentityParts, layered: Layered): void {
+  try {
+    identity.check()
+  } catch (error) {
+    throw located(error, layered)
+  }
+}
 
 function refuseSecondRegistration (fastify: FastifyInstance): void {
   if (Object.hasOwn(fastify, 'rateLimit')) throw new FST_SLUICE_ALREADY_REGISTERED()

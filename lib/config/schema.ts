@@ -33,6 +33,10 @@ export const RateLimitOptionsSchema = Type.Object({
   }, { additionalProperties: false, expected: 'an object: { failures?, within?, openFor? }', description: 'Keeps calls from a Redis that fails.' })),
   connections: Type.Optional(Count(1, 16, { default: 1, description: 'Connections to Redis.' })),
   maxPending: Type.Optional(Count(1, 1_000_000, { default: 10_000, description: 'Requests that may wait for Redis at once. Past it the failure mode applies.' })),
+  configFile: Type.Optional(Type.String({
+    minLength: 1, expected: 'the path of a TOML file', description: 'A file with options like these. It is laid over them, and read anew when it changes. The variable `RATE_LIMIT_CONFIG` may name another.'
+  })),
+  reloadOnSignal: Type.Optional(Flag({ default: false, description: 'Whether SIGHUP reads the file anew too, instead of ending the process.' })),
   health: Type.Optional(Type.Union([
     Type.Literal(false),
     Type.Object({
@@ -43,6 +47,14 @@ export const RateLimitOptionsSchema = Type.Object({
   headers: Type.Optional(OneOf(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
   }))
+}, { additionalProperties: false, expected: 'an object of rate-limit options' })
+
+/** What `reload` takes: the same, and rules of the lower layers by their names only. */
+export const ReloadOptionsSchema = Type.Object({
+  ...RateLimitOptionsSchema.properties,
+  rules: Type.Optional(Type.Array(Type.Object({
+    ...RuleSchema.properties, match: Type.Optional(RuleSchema.properties.match)
+  }, { additionalProperties: false, expected: RuleSchema.expected }), { maxItems: 1000, expected: 'an array of rules' }))
 }, { additionalProperties: false, expected: 'an object of rate-limit options' })
 
 /** Options of the plugin. */

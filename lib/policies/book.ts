@@ -7,6 +7,7 @@ import { compilePolicy, limitsInWords, penaltyInWords } from './compile.js'
 import { builtInDraft, layPolicy, type PolicyDraft } from './draft.js'
 import { exemptRoutes } from './exempt-routes.js'
 import { hasLimitFields } from './limit-draft.js'
+import type { LimitMaker } from './limit-maker.js'
 import type { Policy } from './policy.js'
 import type { RequestTarget, Routing } from './request-path.js'
 import { methodsOf, RouteNames, type Route } from './route-names.js'
@@ -33,9 +34,20 @@ interface OwnOptions {
 
 /** A set of buckets, and what it is called to an operator. */
 interface Buckets {
-  readonly limits: () => readonly Limit[]
+  readonly limit: Limit
+  /** Where a function makes the limits; `null` where there is the one. */
+  readonly maker: LimitMaker | null
   readonly scope: string
   readonly tier: string | null
+}
+
+/** What the sets of policies of one registration, which follow one another, have in common; and what is said of routes elsewhere. */
+export interface BookContext {
+  readonly names?: RouteNames
+  /** A route's options, with what they take from the default policy of the code; see `Layered`. */
+  readonly ownOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
+  /** Hears of each policy, also of a tier's. */
+  readonly onPolicy?: (policy: Policy) => void
 }
 
 /** More scopes than any application names; reached, somebody puts a client's id into `groupId`. */
@@ -53,7 +65,9 @@ export class PolicyBook {
   readonly #draft: PolicyDraft
   readonly #rules: RuleSet<PolicyRule>
   readonly #isExempt: (methods: readonly string[], url: string) => boolean
-  readonly #routeNames = new RouteNames()
+  readonly #routeNames: RouteNames
+  readonly #onPolicy: NonNullable<BookContext['onPolicy']>
+  readonly #withBase: NonNullable<BookContext['ownOptions']>
   /** What was said of each scope, in words. */
   readonly #said = new Map<string, string>()
   readonly #buckets = new Map<string, Buckets>()
@@ -64,9 +78,12 @@ export class PolicyBook {
    * `onTier` hears of each tier that has limits of its own, also from routes that are declared later.
    * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION.
    */
-  constructor (registration: string, options: RateLimitOptions, routing: Routing, onTier: (name: string) => void) {
+  constructor (registration: string, options: RateLimitOptions, routing: Routing, onTier: (name: string) => void, context: BookContext = {}) {
     this.#registration = registration
     this.#onTier = onTier
+    this.#routeNames = context.names ?? new RouteNames()
+    this.#onPolicy = context.onPolicy ?? (() => {})
+    this.#withBase = context.ownOptions ?? ((own) => own)
     this.#draft = layPolicy(builtInDraft, policyOptionsOf(options), 'default', 'rateLimit')
     this.base = this.#compile(this.#draft, 'rateLimit')
     this.fallback = options.global === false ? null : this.base
@@ -76,7 +93,15 @@ export class PolicyBook {
 
   /** Every limit of every policy, each set of buckets once. */
   limits (): Limit[] {
-    return [...this.#buckets.values()].flatMap(({ limits }) => limits())
+    return [...this.#buckets.values()].flatMap(limitsOf)
+  }
+
+  /** Know the numbers that functions have answered under the set of policies before this one: their buckets are still there. */
+  inherit (before: PolicyBook): void {
+    for (const [bucket, { maker }] of this.#buckets) {
+      const known = before.#buckets.get(bucket)?.maker ?? null
+      if (maker !== null && known !== null) maker.remember(known)
+    }
   }
 
   /** The scope that a limit of `limits()` belongs to. */
@@ -98,14 +123,15 @@ export class PolicyBook {
   policyOf (route: Route): RoutePolicy {
     const methods = methodsOf(route)
     const own = this.#ownOptions(route)
-    const otherwise = own === null ? null : this.#compile(layPolicy(this.#draft, own.options, own.scope, own.place), own.place)
     const hasOwnLimits = route.rateLimit === false || (own !== null && hasLimits(own.options))
     const resolution = this.#rules.forRoute(methods, route.url, hasOwnLimits)
+    // Under an overriding rule they wait for the day on which it goes: that must not be when their mistakes show.
+    if (own !== null && hasLimits(own.options)) this.#compileOwn(own)
     if (resolution.kind === 'fixed') {
-      return { kind: 'fixed', policy: resolution.rule === null ? this.#withoutRule(route, methods, otherwise) : this.#policyUnder(resolution.rule, own) }
+      return { kind: 'fixed', policy: resolution.rule === null ? this.#withoutRule(route, methods, own) : this.#policyUnder(resolution.rule, own) }
     }
     const ruled = new Map(resolution.rules.map((rule) => [rule, this.#policyUnder(rule, own)]))
-    const unruled = this.#withoutRule(route, methods, otherwise)
+    const unruled = this.#withoutRule(route, methods, own)
     return {
       kind: 'by-request',
       policies: unruled === null ? [...ruled.values()] : [...ruled.values(), unruled],
@@ -130,7 +156,7 @@ export class PolicyBook {
     if (hasLimits(options) && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
-    return this.#compile(layPolicy(this.#draft, options, 'default', place), place)
+    return this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
   }
 
   /** The options of a route's config, checked; `null` where it has none. */
@@ -142,7 +168,7 @@ export class PolicyBook {
       throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
     }
     checkOptions(RouteRateLimitSchema, rateLimit, place)
-    return { options: rateLimit, scope: `route:${this.#routeNames.nameOf(route)}`, place }
+    return { options: this.#withBase(rateLimit, place), scope: `route:${this.#routeNames.nameOf(route)}`, place }
   }
 
   /**
@@ -159,11 +185,16 @@ export class PolicyBook {
   }
 
   /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
-  #withoutRule (route: Route, methods: readonly string[], own: Policy | null): Policy | null {
-    if (route.rateLimit !== undefined) return own
+  #withoutRule (route: Route, methods: readonly string[], own: OwnOptions | null): Policy | null {
+    if (own !== null) return this.#compileOwn(own)
+    if (route.rateLimit !== undefined) return null
     if (this.fallback === null || !this.#isExempt(methods, route.url)) return this.fallback
     this.#exempted.add(`${methods.join(',')} ${route.url}`)
     return null
+  }
+
+  #compileOwn (own: OwnOptions): Policy {
+    return this.#compile(layPolicy(this.#draft, own.options, own.scope, own.place), own.place)
   }
 
   #compileRules (rules: readonly RuleOptions[]): PolicyRule[] {
@@ -192,6 +223,7 @@ export class PolicyBook {
 
   /** Those who share buckets must agree on their limits. */
   #enter (policy: Policy, tier: string | null, place: string): void {
+    this.#onPolicy(policy)
     const scope = policy.scope + (tier === null ? '' : ` of tier ${tier}`)
     const what = `${scope} has the limits`
     if (scope.startsWith('group:') && !this.#said.has(what) && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
@@ -200,15 +232,14 @@ export class PolicyBook {
     if (penalty !== null) this.#agree(`${policy.scope} has the penalty`, penalty, place)
     policy.limits.forEach((limit, index) => {
       // Routes that share buckets may be without their penalty: where one is, a reset must still lift the others'.
-      if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limits()[0].penalty ?? null) !== null) return
-      const maker = policy.makers?.[index] ?? null
-      this.#buckets.set(limit.bucket, { limits: maker === null ? () => [limit] : () => maker.limits(), scope: policy.scope, tier })
+      if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limit.penalty ?? null) !== null) return
+      this.#buckets.set(limit.bucket, { limit, maker: policy.makers?.[index] ?? null, scope: policy.scope, tier })
     })
   }
 
   #bucketsOf (limit: Limit): Buckets | undefined {
     // Those by function have buckets that are not known beforehand.
-    return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find(({ limits }) => limits().includes(limit))
+    return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find((buckets) => limitsOf(buckets).includes(limit))
   }
 
   #agree (what: string, words: string, place: string): void {
@@ -216,6 +247,10 @@ export class PolicyBook {
     if (known !== undefined && known !== words) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${what} ${known} already`, words)
     this.#said.set(what, words)
   }
+}
+
+function limitsOf ({ limit, maker }: Buckets): readonly Limit[] {
+  return maker === null ? [limit] : maker.limits()
 }
 
 /** Whether options say what the limits are, and not only what is done with them. */
@@ -229,7 +264,7 @@ function tiersInWords ({ tiers }: Policy): string {
 
 function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {
   const {
-    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, headers, ...policy
+    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, headers, configFile, reloadOnSignal, ...policy
   } = options
   return policy
 }

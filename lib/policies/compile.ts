@@ -48,6 +48,7 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
     lineUs: line === false ? 0 : 1000 * durationOf(line.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
   }
   const shared = {
+    place,
     throttle: throttle === false ? null : { maxQueued: throttle.maxQueued ?? MAX_QUEUED, maxQueuedPerClient: throttle.maxQueuedPerClient ?? MAX_QUEUED_PER_CLIENT },
     cost,
     refundOn: refundOn === undefined ? null : compileStatuses(refundOn, place),

@@ -47,6 +47,15 @@ export class LimitMaker {
     return this.#made.size === 0 ? [this.#builtIn.prompt] : Array.from(this.#made.values(), ({ prompt }) => prompt)
   }
 
+  /** Know the numbers of a maker that this one follows, as far as they can still be counted. */
+  remember (before: LimitMaker): void {
+    for (const { prompt } of before.#made.values()) {
+      const windowMs = prompt.windowUs / 1000
+      const pair = this.#compile(prompt.max, windowMs)
+      if (pair !== null) this.#keep(`${prompt.max}/${windowMs}`, pair)
+    }
+  }
+
   limitFor (request: FastifyRequest, client: Client, faults: FaultLog): LimitPair {
     const { max, windowMs } = this.#draft
     try {
@@ -69,13 +78,17 @@ export class LimitMaker {
     if (known !== undefined) return known
     const pair = this.#compile(units, windowMs)
     if (pair === null) throw new RangeError(`${this.#draft.place}: ${units} per ${windowMs} ms cannot be counted exactly`)
+    return this.#keep(numbers, pair)
+  }
+
+  #keep (numbers: string, pair: LimitPair): LimitPair {
     for (const oldest of this.#made.keys()) {
       if (this.#made.size < MOST_REMEMBERED) break
       this.#made.delete(oldest)
     }
     this.#made.set(numbers, pair)
     // Maintenance is no fallback: a failure would switch the route off.
-    if (units > 0 && (this.#strictest === null || isStricter(pair.prompt, this.#strictest.prompt))) this.#strictest = pair
+    if (pair.prompt.max > 0 && (this.#strictest === null || isStricter(pair.prompt, this.#strictest.prompt))) this.#strictest = pair
     return pair
   }
 }

@@ -19,6 +19,8 @@ export interface Throttle {
 export interface Policy {
   /** Whose buckets these are, such as `default`, `group:search`, `rule:reports` or `route:GET /login`. */
   readonly scope: string
+  /** Where it is written, for messages. */
+  readonly place: string
   /** Where a function makes a limit, it stands here with what holds when the function fails. */
   readonly limits: readonly Limit[]
   /** The same limits for a request that may be held until it is due; `null` without `throttle`. */

@@ -13,9 +13,19 @@ export interface Route {
 export class RouteNames {
   /** What GET is declared together with, by URL and constraints. */
   readonly #methodsWithGet = new Map<string, string>()
+  /** What was answered once stays: a new set of policies must find the buckets of the old one. */
+  readonly #names = new WeakMap<Route, string>()
 
   /** Asked about routes in the order of their declaration. */
   nameOf (route: Route): string {
+    const known = this.#names.get(route)
+    if (known !== undefined) return known
+    const name = this.#newNameOf(route)
+    this.#names.set(route, name)
+    return name
+  }
+
+  #newNameOf (route: Route): string {
     const where = placeOf(route.url, route)
     const method = route.namedAs ?? route.method
     if (method !== 'HEAD') {

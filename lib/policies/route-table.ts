@@ -1,61 +1,88 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
-import { warnings } from '../errors.js'
+import { FST_SLUICE_FIXED_OPTION, warnings } from '../errors.js'
 import type { PolicyBook, RoutePolicy } from './book.js'
-import { routeConfigReader } from './route-config.js'
+import { kRoute, type DeclaredRoute, type DeclaredRoutes } from './declared-routes.js'
 import type { Phase, Policy } from './policy.js'
 import type { RequestTarget } from './request-path.js'
+import type { Route } from './route-names.js'
 
-/** Where a route's config keeps which table knows it, and under which number. */
-export const kRoute = Symbol('fastify-sluice.route')
+type RouteConfig = FastifyRequest['routeOptions']['config']
 
-/** Found on the config of a route that was declared while the plugin was there. */
-export interface RouteMark {
-  readonly table: RouteTable
-  readonly index: number
-}
-
-/** Finds the policy of a request: by number for declared routes, by its config for those that came before the plugin. */
+/**
+ * Finds the policy of a request under one set of policies: by number for declared routes, by its config for those that
+ * came before the plugin.
+ */
 export class RouteTable {
   readonly #book: PolicyBook
-  readonly #configOf = routeConfigReader()
-  readonly #policies: RoutePolicy[] = []
+  readonly #routes: DeclaredRoutes
+  readonly #policies: RoutePolicy[]
   /** Routes that were declared before the plugin was loaded; `Error` where their config is wrong. */
-  readonly #late = new WeakMap<object, RoutePolicy | Error>()
+  readonly #early = new WeakMap<RouteConfig, RoutePolicy | Error>()
 
-  constructor (book: PolicyBook) {
+  /**
+   * For the routes that are known already. `before`: the table that this one follows. Throws what wrong options throw, and
+   * FST_SLUICE_FIXED_OPTION where a route would be counted in a phase in which it has no hook.
+   */
+  constructor (book: PolicyBook, routes: DeclaredRoutes, before: RouteTable | null = null) {
     this.#book = book
+    this.#routes = routes
+    this.#policies = routes.all.map((route) => {
+      const policy = pickingOnce(book.policyOf(route))
+      checkPhases(policy, route)
+      return policy
+    })
+    for (const [config, route] of routes.early) {
+      const policy = this.#policyOfEarly(route)
+      // A config that was wrong before is nothing that a new set of policies could be to blame for.
+      if (policy instanceof Error && !(before !== null && before.#early.get(config) instanceof Error)) throw policy
+      this.#early.set(config, policy)
+    }
   }
 
-  /** Compile what a route does, and mark the route with it. Throws what wrong options throw. */
-  declare (route: RouteOptions): RoutePolicy {
-    const policy = pickingOnce(this.#book.policyOf({
-      method: route.method, url: route.url, constraints: route.constraints, rateLimit: route.config?.rateLimit
-    }))
-    const mark: RouteMark = { table: this, index: this.#policies.push(policy) - 1 }
-    // Fastify copies the config when the route is built, and keys that are symbols go with it.
-    route.config = { ...route.config, [kRoute]: mark }
-    return policy
+  /** Compile what a route does that is being declared. Throws what wrong options throw. */
+  declare (options: RouteOptions): DeclaredRoute {
+    const { method, url, constraints, config } = options
+    const route = { method, url, constraints, rateLimit: config?.rateLimit }
+    const policy = pickingOnce(this.#book.policyOf(route))
+    const declared = this.#routes.add(route, options, policiesOf(policy).map(({ hook }) => hook))
+    this.#policies[declared.index] = policy
+    return declared
   }
 
   /**
-   * The policy to apply to a request in an instance-level hook of this phase, or `null` when there is none.
-   * An Error where the config of a route that was declared before the plugin is wrong.
+   * The policy to apply to a request in an instance-level hook of this phase, `null` when there is none, `'later'` where the
+   * hook of a later phase applies one. An Error where the config of a route that was declared before the plugin is wrong.
    */
-  policyAt (phase: Phase, request: FastifyRequest): Policy | null | Error {
-    const config = this.#configOf(request)
+  policyAt (phase: Phase, request: FastifyRequest): Policy | null | 'later' | Error {
+    const config = this.#routes.configOf(request)
     const mark = config[kRoute]
-    if (mark?.table === this) {
+    if (mark?.routes === this.#routes) {
       // In a later phase the hook in the route's own array applies it.
-      return phase === 'onRequest' ? policyIn(phase, this.#policies[mark.index], request) : null
+      if (phase !== 'onRequest') return null
+      const policy = this.#policyOf(mark.index, request)
+      return policy === null || policy.hook === 'onRequest' ? policy : 'later'
     }
     if (config.url === undefined) return this.#inPhase(phase, this.#book.policyOfUnknown(request))
-    const late = this.#latePolicy(request, config)
-    if (late instanceof Error) return phase === 'onRequest' ? late : null
-    return this.#inPhase(phase, late.kind === 'fixed' ? late.policy : late.pick(request))
+    const early = this.#earlyPolicy(request, config)
+    if (early instanceof Error) return phase === 'onRequest' ? early : null
+    return this.#inPhase(phase, early.kind === 'fixed' ? early.policy : early.pick(request))
   }
 
-  #inPhase (phase: Phase, policy: Policy | null): Policy | null {
-    return policy !== null && this.#undeclaredPhase(policy) === phase ? policy : null
+  /** The policy of a declared route's request, if this is its phase. */
+  policyIn (phase: Phase, index: number, request: FastifyRequest): Policy | null {
+    const policy = this.#policyOf(index, request)
+    return policy?.hook === phase ? policy : null
+  }
+
+  #policyOf (index: number, request: FastifyRequest): Policy | null {
+    const route = this.#policies[index]
+    return route.kind === 'fixed' ? route.policy : route.pick(request)
+  }
+
+  #inPhase (phase: Phase, policy: Policy | null): Policy | null | 'later' {
+    if (policy === null) return null
+    const due = this.#undeclaredPhase(policy)
+    return due === phase ? policy : phase === 'onRequest' ? 'later' : null
   }
 
   /** Undeclared routes are met by instance-level hooks only, which there are for two phases. */
@@ -63,30 +90,36 @@ export class RouteTable {
     return policy.hook === this.#book.base.hook ? policy.hook : 'onRequest'
   }
 
-  #latePolicy (request: FastifyRequest, config: FastifyRequest['routeOptions']['config']): RoutePolicy | Error {
-    let policy = this.#late.get(config)
+  #earlyPolicy (request: FastifyRequest, config: RouteConfig): RoutePolicy | Error {
+    let policy = this.#early.get(config)
     if (policy === undefined) {
-      policy = this.#compileLate(request.routeOptions)
-      this.#late.set(config, policy)
+      const route = this.#routes.earlyRoute(request, config)
+      policy = this.#policyOfEarly(route)
+      this.#early.set(config, policy)
+      if (!(policy instanceof Error)) this.#warnOfPhase(policy, route)
     }
     return policy
   }
 
-  #compileLate ({ method = [], url = '', config }: FastifyRequest['routeOptions']): RoutePolicy | Error {
+  #policyOfEarly (route: Route): RoutePolicy | Error {
     try {
-      // HEAD may be asked for first, and does not tell which methods its GET was declared with.
-      const namedAs = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : undefined
-      // Constraints are not known here, so routes of one URL are told apart by their options.
-      const policy = pickingOnce(this.#book.policyOf({ method, namedAs, url, constraints: { late: JSON.stringify(config.rateLimit) }, rateLimit: config.rateLimit }))
-      const late = policiesOf(policy).find((one) => this.#undeclaredPhase(one) !== one.hook)
-      if (late !== undefined) {
-        process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })
-      }
-      return policy
+      return pickingOnce(this.#book.policyOf(route))
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
   }
+
+  #warnOfPhase (policy: RoutePolicy, { method, url }: Route): void {
+    const late = policiesOf(policy).find((one) => this.#undeclaredPhase(one) !== one.hook)
+    if (late === undefined) return
+    process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })
+  }
+}
+
+/** Hooks are attached when a route is declared, so none can come later. */
+function checkPhases (route: RoutePolicy, { phases }: DeclaredRoute): void {
+  const late = policiesOf(route).find(({ hook }) => !phases.has(hook))
+  if (late !== undefined) throw new FST_SLUICE_FIXED_OPTION(`${late.place}.hook`)
 }
 
 /** Between the phases validation changes parameters; picked anew, a request could miss the phase of every policy it has. */
@@ -103,20 +136,8 @@ function pickingOnce (route: RoutePolicy): RoutePolicy {
   return { ...route, pick }
 }
 
-/** The policy of a route's request, if this is its phase. */
-export function policyIn (phase: Phase, route: RoutePolicy, request: FastifyRequest): Policy | null {
-  const policy = route.kind === 'fixed' ? route.policy : route.pick(request)
-  return policy?.hook === phase ? policy : null
-}
-
 /** Every policy that a request to a route may have. */
-export function policiesOf (route: RoutePolicy): readonly Policy[] {
+function policiesOf (route: RoutePolicy): readonly Policy[] {
   if (route.kind === 'by-request') return route.policies
   return route.policy === null ? [] : [route.policy]
-}
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    [kRoute]?: RouteMark
-  }
 }

@@ -1,0 +1,110 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { retryUnavailableSeconds, type Backend } from './backend.js'
+import type { AddressReader } from './clients/address.js'
+import { Exemptions } from './clients/exemptions.js'
+import { TierNames } from './clients/tiers.js'
+import { checkIdentityOptions } from './config/identity-schema.js'
+import { located, type Layered } from './config/layers.js'
+import type { RouteRateLimit } from './config/policy-schema.js'
+import { FST_SLUICE_FIXED_OPTION } from './errors.js'
+import type { RequestPath } from './hook.js'
+import type { Identity, IdentityParts } from './identity.js'
+import type { FaultLog } from './observability/fault-log.js'
+import { PolicyBook } from './policies/book.js'
+import { policyOf } from './policies/decision.js'
+import type { DeclaredRoutes } from './policies/declared-routes.js'
+import type { Policy } from './policies/policy.js'
+import { routingOf } from './policies/request-path.js'
+import { RouteTable } from './policies/route-table.js'
+import { headerWriter } from './response/headers.js'
+import type { WaitingRoom } from './throttle/waiting-room.js'
+
+/** What outlives every edition. */
+export interface Fixtures {
+  readonly fastify: FastifyInstance
+  readonly name: string
+  readonly addresses: AddressReader
+  readonly identity: IdentityParts
+  readonly backend: Backend
+  readonly room: WaitingRoom
+  readonly routes: DeclaredRoutes
+  readonly faults: FaultLog
+  /** Options of guards, and where they were written; they are known as long as the application. */
+  readonly guards: Map<RouteRateLimit, string>
+}
+
+/** By policy; a request that was decided under one stays in its edition. */
+const editionOf = new WeakMap<Policy, Edition>()
+
+const DEFAULT_TIER = 'standard'
+
+/**
+ * Everything that a reload exchanges, whole: the options of a day with all that was made of them. A request is under one
+ * edition from its first hook to its last.
+ */
+export class Edition {
+  readonly fixtures: Fixtures
+  readonly layered: Layered
+  readonly isEnabled: boolean
+  readonly book: PolicyBook
+  readonly routes: RouteTable
+  readonly identity: Identity
+  readonly path: RequestPath
+  readonly #policies = new WeakMap<RouteRateLimit, Policy>()
+
+  /** `before`: the edition that this one follows. Throws what wrong options throw, each told of the layer that is to blame. */
+  constructor (fixtures: Fixtures, layered: Layered, before: Edition | null = null) {
+    const { fastify, name, backend, room, faults } = fixtures
+    const { options } = layered
+    this.fixtures = fixtures
+    this.layered = layered
+    this.isEnabled = options.enabled ?? true
+    try {
+      checkIdentityOptions(options, 'rateLimit')
+      this.identity = fixtures.identity.under(options)
+      const tiers = new TierNames(options.identify?.defaultTier ?? DEFAULT_TIER)
+      this.book = new PolicyBook(name, options, routingOf(fastify), (tier) => tiers.add(tier), {
+        names: fixtures.routes.names,
+        ownOptions: layered.ownOptions,
+        onPolicy: (policy) => { editionOf.set(policy, this) }
+      })
+      // The hooks of undeclared routes are attached once.
+      if (before !== null && before.book.base.hook !== this.book.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
+      this.routes = new RouteTable(this.book, fixtures.routes, before?.routes)
+      for (const [guard, place] of fixtures.guards) this.policyFor(guard, place)
+      if (before !== null) this.book.inherit(before.book)
+      this.path = {
+        identifier: this.identity.identifier,
+        exemptions: options.exempt === undefined ? null : new Exemptions(options.exempt, 'rateLimit.exempt', faults),
+        tiers,
+        store: backend.store,
+        local: backend.local,
+        knownBlock: (charges) => backend.knownBlock(charges),
+        room,
+        retryUnavailableSeconds: retryUnavailableSeconds(options),
+        writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
+        faults
+      }
+    } catch (error) {
+      throw located(error, layered)
+    }
+  }
+
+  /** The edition that a request was decided under; `null` where none of this registration was asked yet. */
+  static of ({ rateLimit }: FastifyRequest, { fixtures }: Edition): Edition | null {
+    const edition = rateLimit === null ? undefined : editionOf.get(policyOf(rateLimit))
+    // A registration around this one may have decided before.
+    return edition !== undefined && edition.fixtures === fixtures ? edition : null
+  }
+
+  /** The policy of a guard or a check; the registration's own without options. Throws what wrong options throw. */
+  policyFor (options: RouteRateLimit | undefined, place: string): Policy {
+    if (options === undefined) return this.book.base
+    let policy = this.#policies.get(options)
+    if (policy === undefined) {
+      policy = this.book.policyFor(options, place)
+      this.#policies.set(options, policy)
+    }
+    return policy
+  }
+}

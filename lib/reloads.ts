@@ -1,0 +1,71 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { onHangUp } from './config/hang-up.js'
+import { watchFile, type FileWatch } from './config/watch.js'
+import { refuseFixed, type Configuration } from './configuration.js'
+import { Edition } from './edition.js'
+import type { Editions } from './editions.js'
+
+/** What asked for a reload. */
+export type ReloadSource = 'file' | 'signal' | 'call'
+
+/**
+ * Exchanges the edition for one of changed options: whole or not at all. What is refused is logged and counted, and the
+ * old edition stays.
+ */
+export class Reloads {
+  /** Reloads since the start, by what became of them. */
+  readonly counts = { success: 0, failure: 0 }
+  readonly #configuration: Configuration
+  readonly #editions: Editions
+  readonly #log: FastifyBaseLogger
+  #watch: FileWatch | null = null
+  #ignoreSignal: (() => void) | null = null
+
+  constructor (configuration: Configuration, editions: Editions, log: FastifyBaseLogger) {
+    this.#configuration = configuration
+    this.#editions = editions
+    this.#log = log
+  }
+
+  /** `options`: what stands in the place of the file's; without, the file is read anew. Throws what is wrong. */
+  reload (source: ReloadSource, options?: unknown): void {
+    try {
+      const { current } = this.#editions
+      const layered = options === undefined ? this.#configuration.load() : this.#configuration.loadWith(options)
+      refuseFixed(current.layered, layered)
+      this.#editions.current = new Edition(current.fixtures, layered, current)
+    } catch (error) {
+      this.counts.failure++
+      this.#log.error({ err: error, source }, 'rate limit: the new configuration is refused, the old one stays')
+      throw error
+    }
+    this.counts.success++
+    this.#log.info({ source }, 'rate limit: configuration reloaded')
+  }
+
+  /** Reload whenever the file changes, and `onSignal` at SIGHUP, until `close`. */
+  watch (onSignal: boolean): void {
+    if (onSignal) this.#ignoreSignal = onHangUp(() => { this.#tryReload('signal') })
+    const { file, text } = this.#configuration
+    if (file === null) return
+    this.#watch = watchFile(file, {
+      seen: text,
+      onChange: () => { this.#tryReload('file') },
+      onMissing: () => { this.#log.warn({ file }, 'rate limit: the config file has gone, what it said stays') },
+      onError: (err) => { this.#log.warn({ err, file }, 'rate limit: no events of the config file, it is looked at every few seconds') }
+    })
+  }
+
+  close (): void {
+    this.#watch?.close()
+    this.#ignoreSignal?.()
+  }
+
+  #tryReload (source: ReloadSource): void {
+    try {
+      this.reload(source)
+    } catch {
+      // It is logged and counted; nobody waits for it.
+    }
+  }
+}
