@@ -39,25 +39,13 @@ export interface BreakerMessage {
   readonly lastError: string | null
 }
 
-/** On `fastify-sluice:reload`. */
-export type ReloadMessage = ReloadSuccess | ReloadFailure
+/** On `fastify-sluice:reload`: a new configuration is in force, or has mistakes and the old one stays. */
+export type ReloadMessage =
+  | { readonly registration: string, readonly source: ReloadSource, readonly result: 'success' }
+  | { readonly registration: string, readonly source: ReloadSource, readonly result: 'failure', readonly error: unknown }
 
-/** A new configuration that is in force. */
-export interface ReloadSuccess {
-  readonly registration: string
-  readonly result: 'success'
-  /** What asked for it: the path of a file, `reload` of the decorator, and the like. */
-  readonly source: string
-}
-
-/** A new configuration that has mistakes; the old one stays in force. */
-export interface ReloadFailure {
-  readonly registration: string
-  readonly result: 'failure'
-  readonly source: string
-  /** Everything that is wrong with it, each with its place. At least one. */
-  readonly errors: readonly Error[]
-}
+/** What asked for a reload: a change of the config file, SIGHUP, or a call. */
+export type ReloadSource = 'file' | 'signal' | 'call'
 
 // Held here: the process forgets a channel that nobody holds.
 const decisions = channel(DECISION_CHANNEL)
