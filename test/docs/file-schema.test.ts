@@ -80,7 +80,6 @@ const BEYOND: Readonly<Record<string, string>> = {
   'proxy-that-is-no-network.toml': 'networks are read by the code',
   'redis-password-not-encoded.toml': 'a URL is read by the code',
   'redis-with-an-unknown-option.toml': 'ioredis has more options than editors need to complete',
-  'identify-for-too-long.toml': 'a time is compared with another',
   'tables-nested-too-deeply.toml': 'what is in the options of ioredis is theirs'
 }
 
