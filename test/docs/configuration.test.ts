@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process'
+import { parseEnv } from 'node:util'
+import t from 'tap'
+import type { FastifyInstance } from 'fastify'
+import { parse } from 'smol-toml'
+import { readConfigText } from '../../lib/config/config-file.js'
+import { durationMs } from '../../lib/config/durations.js'
+import { readEnvironment } from '../../lib/config/environment.js'
+import type { Layer } from '../../lib/config/layer.js'
+import { explainPolicy, type OwnConfig, type PolicyName } from '../../lib/config/layer-explain.js'
+import { layOptions, registerLayer } from '../../lib/config/layers.js'
+import type { RateLimitOptions } from '../../lib/config/schema.js'
+import { LONGEST_BURST_MS, POLL_MS, QUIET_MS } from '../../lib/config/watch.js'
+import { toldOf } from './config-files.js'
+import { appBy, pageAt, root, snippetsIn } from './snippets.js'
+
+const page = pageAt('docs/configuration.md')
+
+/** The headings whose snippets are run by a test below. */
+const RUN = new Set<string>()
+
+/** Those that reload.test.ts runs. */
+const ELSEWHERE = ['A config file', 'Changing limits while running']
+
+/** Blocks of other languages, by the words after the fence. */
+function blocksOf (fence: string, heading = ''): string[] {
+  const text = page.slice(heading === '' ? 0 : page.indexOf(`# ${heading}\n`))
+  return Array.from(text.matchAll(/^```(\S.*)\n([\s\S]*?)^```$/gm)).filter(([, words]) => words === fence).map(([, , block]) => block)
+}
+
+/** The cells of the rows of a table, each without its backticks, from the heading over it. */
+function rowsUnder (head: string): string[][] {
+  const [, table] = page.slice(page.indexOf(head)).split(/^\|[-|]+\|$/m)
+  return Array.from(table.split('\n\n')[0].matchAll(/^\| (.*) \|$/gm), ([, row]) => row.split(' | ').map((cell) => cell.replace(/^`|`$/g, '')))
+}
+
+function fileLayerOf (text: string): Layer {
+  const file = readConfigText(text, 'rate-limit.toml')
+  if ('mistakes' in file) throw file.mistakes[0]
+  return file.layer
+}
+
+function optionsOf (env: Record<string, string | undefined>): unknown {
+  const { layer, mistakes } = readEnvironment(env)
+  t.strictSame(mistakes.map(({ message }) => message), [])
+  return layer.options
+}
+
+t.test('the tables of options are those of the schemas', async (t) => {
+  const check = spawnSync('node', ['docs/configuration-tables.js', '--check'], { cwd: root, encoding: 'utf8' })
+  t.equal(check.status, 0, check.stderr)
+})
+
+t.test('nothing is wrong with the files that are shown, but for the one that is shown for it', async (t) => {
+  const files = [...blocksOf('toml'), ...blocksOf('toml override')]
+  t.equal(files.length, 3)
+  for (const file of files) t.strictSame(toldOf(file), [])
+})
+
+t.test('the mistakes are told as it is shown', async (t) => {
+  const [file] = blocksOf('toml mistakes')
+  t.equal(`${toldOf(file).join('\n')}\n`, blocksOf('text')[0])
+})
+
+t.test('the layers come to what the table says', async (t) => {
+  RUN.add('An example')
+  const given: RateLimitOptions[] = []
+  await appBy(t, page, 'An example', { rateLimitPlugin: async (_: FastifyInstance, options: RateLimitOptions) => { given.push(options) } })
+  const [{ configFile, ...options }] = given
+  t.equal(configFile, 'rate-limit.toml')
+  const lower = [registerLayer(options), fileLayerOf(blocksOf('toml', 'An example')[0])]
+  const { layer, mistakes } = readEnvironment(parseEnv(blocksOf('sh', 'An example')[0]), layOptions(lower).options)
+  t.strictSame(mistakes, [])
+  const layered = layOptions([...lower, layer])
+
+  const rows = rowsUnder('and what holds:')
+  t.equal(rows.length, 6)
+  const own: OwnConfig = { options: { max: 10 }, place: 'GET /export config.rateLimit' }
+  const names: Array<readonly [policy: PolicyName, own: OwnConfig | null]> = [
+    [{ rule: null, tier: null }, null], [{ rule: null, tier: 'premium' }, null], [{ rule: 'login', tier: null }, null],
+    [{ rule: 'search', tier: null }, null], [{ rule: 'reports', tier: null }, null], [{ rule: null, tier: null }, own]
+  ]
+  for (const [index, [policy, own]] of names.entries()) {
+    const [what, limit, why] = rows[index]
+    const explained = explainPolicy(layered, policy, own) ?? []
+    const value = (name: string) => explained.find(({ option }) => option === name)?.value
+    t.match(what, policy.rule ?? policy.tier ?? (own === null ? 'default' : '/export'))
+    const [max, timeWindow] = limit.split(' per ')
+    t.equal(value('max'), Number(max), what)
+    t.equal(durationMs(value('timeWindow')), durationMs(timeWindow), what)
+    if (why.includes('takes two units')) t.equal(value('cost'), 2)
+  }
+})
+
+t.test('variables mean what stands beside them', async (t) => {
+  const rows = rowsUnder('| variable | the same in a file |')
+  t.ok(rows.length > 10)
+  for (const [variable, toml] of rows) {
+    const [name, ...text] = variable.split('=')
+    t.strictSame(optionsOf({ [name]: text.join('=') }), JSON.parse(JSON.stringify(parse(toml))), variable)
+    t.strictSame(toldOf(toml), [])
+  }
+  for (const [, name] of page.matchAll(/`(RATE_LIMIT_(?:SERVICE_HOST|PORT|REDIS_PORT_\w+))`/g)) t.strictSame(optionsOf({ [name]: 'tcp://10.0.0.1:80' }), {}, name)
+})
+
+t.test('the times of the watch are those that are told', async (t) => {
+  const [, text] = /\*\*Write and rename\.\*\*(.*\n.*\n.*\n)/.exec(page) ?? []
+  t.strictSame(Array.from(text.matchAll(/(\d+) ms/g), ([, ms]) => Number(ms)), [QUIET_MS, LONGEST_BURST_MS, POLL_MS])
+})
+
+t.test('each heading with a snippet has a test', async (t) => {
+  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), new Set([...RUN, ...ELSEWHERE]))
+})
