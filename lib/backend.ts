@@ -4,6 +4,7 @@ import { durationMs } from './config/durations.js'
 import type { RateLimitOptions } from './config/schema.js'
 import { FST_SLUICE_STORE } from './errors.js'
 import type { FaultLog } from './observability/fault-log.js'
+import { tellBreakerChange } from './observability/log-changes.js'
 import type { HealthSource } from './observability/health.js'
 import { CallGuard } from './resilience/call-guard.js'
 import { DenyCache } from './resilience/deny-cache.js'
@@ -29,9 +30,9 @@ const CONNECTIONS = 1
 const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
 
 /** Build the stores that the options ask for. Nothing waits for a connection: losing Redis at start is no different from losing it later. */
-export async function buildBackend (options: RateLimitOptions, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
+export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
   const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
-  return options.redis === undefined ? inMemory(local) : await inRedis(options, options.redis, local, clock, log, faults)
+  return options.redis === undefined ? inMemory(local) : await inRedis(registration, options, options.redis, local, clock, log, faults)
 }
 
 function inMemory (local: MemoryStore): Backend {
@@ -44,7 +45,7 @@ function inMemory (local: MemoryStore): Backend {
   }
 }
 
-async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
+async function inRedis (registration: string, options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
   // Loaded only where it is asked for: an application on the memory store pays nothing for ioredis.
   const { connect } = await import('./stores/redis/connect.js')
   const { RedisStore } = await import('./stores/redis/redis-store.js')
@@ -52,7 +53,7 @@ async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimit
   let lastError: string | null = null
 
   const watch = new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
-    log.warn({ breaker: state, lastError }, `rate limit: the breaker of the store is ${state}`)
+    tellBreakerChange(log, { registration, store: 'redis', state, lastError })
   })
   const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, deadlineMs)
   const redis = new RedisStore({

@@ -6,12 +6,13 @@ import { configFileOf, readEnvironment, type Environment } from './config/enviro
 import { readText } from './config/file-text.js'
 import { textOfPath, type Layer } from './config/layer.js'
 import { layOptions, located, registerLayer, type Layered } from './config/layers.js'
+import { checkLogOptions } from './config/log-schema.js'
 import { RateLimitOptionsSchema, ReloadOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from './errors.js'
 
 /** What is built once: a connection, the names of keys, mounted routes, whose word for a user counts. */
 const FIXED = [
-  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'configFile', 'reloadOnSignal'
+  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'log', 'configFile', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
 /** The layers of one registration's options, and what they come to. */
@@ -63,6 +64,7 @@ export class Configuration {
     const layered = layOptions([...lower, layer])
     try {
       checkBackendOptions(layered.options)
+      checkLogOptions(layered.options, 'rateLimit')
     } catch (error) {
       throw located(error, layered)
     }

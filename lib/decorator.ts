@@ -5,8 +5,9 @@ import type { RouteRateLimit } from './config/policy-schema.js'
 import { decide } from './decide.js'
 import type { Editions } from './editions.js'
 import { limitOnce, type Next } from './hook.js'
+import { publishDecision } from './observability/channels.js'
 import { healthOf, type Health } from './observability/health.js'
-import type { Decision } from './policies/decision.js'
+import { policyOf, type Decision } from './policies/decision.js'
 import { standingOf, type LimitStanding } from './policies/standing.js'
 import type { Reloads } from './reloads.js'
 import type { Limit } from './stores/store.js'
@@ -93,7 +94,10 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
     const edition = editions.of(request)
     const policy = edition.policyFor(options, 'rateLimit.check')
-    return edition.isEnabled ? await decide(edition.path, policy, request, false) : null
+    if (!edition.isEnabled) return null
+    const decision = await decide(edition.path, policy, request, false)
+    publishDecision(edition.path.registration, request, policyOf(decision), decision)
+    return decision
   }
 
   async function peek (text: string): Promise<PartitionStanding[]> {

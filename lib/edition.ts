@@ -10,6 +10,7 @@ import { FST_SLUICE_FIXED_OPTION } from './errors.js'
 import type { RequestPath } from './hook.js'
 import type { Identity, IdentityParts } from './identity.js'
 import type { FaultLog } from './observability/fault-log.js'
+import type { RefusalLog } from './observability/refusal-log.js'
 import { PolicyBook } from './policies/book.js'
 import { policyOf } from './policies/decision.js'
 import type { DeclaredRoutes } from './policies/declared-routes.js'
@@ -28,6 +29,7 @@ export interface Fixtures {
   readonly backend: Backend
   readonly room: WaitingRoom
   readonly routes: DeclaredRoutes
+  readonly refusals: RefusalLog | null
   readonly faults: FaultLog
   /** Options of guards, and where they were written; they are known as long as the application. */
   readonly guards: Map<RouteRateLimit, string>
@@ -54,7 +56,7 @@ export class Edition {
 
   /** `before`: the edition that this one follows. Throws what wrong options throw, each told of the layer that is to blame. */
   constructor (fixtures: Fixtures, layered: Layered, before: Edition | null = null) {
-    const { fastify, name, backend, room, faults } = fixtures
+    const { fastify, name, backend, room, refusals, faults } = fixtures
     const { options } = layered
     this.fixtures = fixtures
     this.layered = layered
@@ -74,6 +76,7 @@ export class Edition {
       for (const [guard, place] of fixtures.guards) this.policyFor(guard, place)
       if (before !== null) this.book.inherit(before.book)
       this.path = {
+        registration: name,
         identifier: this.identity.identifier,
         exemptions: options.exempt === undefined ? null : new Exemptions(options.exempt, 'rateLimit.exempt', faults),
         tiers,
@@ -83,6 +86,7 @@ export class Edition {
         room,
         retryUnavailableSeconds: retryUnavailableSeconds(options),
         writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
+        refusals,
         faults
       }
     } catch (error) {

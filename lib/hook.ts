@@ -5,7 +5,9 @@ import { isThenable } from './clients/thenable.js'
 import type { TierNames } from './clients/tiers.js'
 import { decide } from './decide.js'
 import { hold } from './hold.js'
+import { publishDecision } from './observability/channels.js'
 import type { FaultLog } from './observability/fault-log.js'
+import type { RefusalLog } from './observability/refusal-log.js'
 import { policyOf, type Decision } from './policies/decision.js'
 import type { Observer, Policy } from './policies/policy.js'
 import type { HeaderWriter } from './response/headers.js'
@@ -17,6 +19,8 @@ import type { WaitingRoom } from './throttle/waiting-room.js'
 
 /** What the path of a request needs; built once per registration. */
 export interface RequestPath {
+  /** The registration's name. */
+  readonly registration: string
   readonly identifier: Identifier
   /** `null` where nobody is exempt. */
   readonly exemptions: Exemptions | null
@@ -30,6 +34,8 @@ export interface RequestPath {
   /** When to come back after a 503, seconds. */
   readonly retryUnavailableSeconds: number
   readonly writeHeaders: HeaderWriter
+  /** `null` where refusals are not logged. */
+  readonly refusals: RefusalLog | null
   readonly faults: FaultLog
 }
 
@@ -59,6 +65,8 @@ export function limitOnce (path: RequestPath, policy: Policy, request: FastifyRe
 
 function answer (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
   request.rateLimit = decision
+  publishDecision(path.registration, request, policy, decision)
+  if (policy.hasTrial) logTrials(path, policy, request, decision)
   switch (decision.outcome) {
     case 'allowed':
       letPass(path, policy, request, reply, decision, next)
@@ -69,13 +77,14 @@ function answer (path: RequestPath, policy: Policy, request: FastifyRequest, rep
     case 'rejected':
     case 'blocked':
       path.writeHeaders(reply, policy, decision)
+      path.refusals?.refused(request, policy, decision)
       if (policy.onExceeded !== null) observe(path, 'onExceeded', policy.onExceeded, request, decision)
       if (policy.onBlocked !== null && decision.beganBlock) observe(path, 'onBlocked', policy.onBlocked, request, decision)
       refuse(request, reply, policy, decision, path.faults, next)
       return
     case 'unavailable':
       // What only tries limits never refuses.
-      if (policy.failureMode === 'closed' && policy.isEnforced) refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next)
+      if (policy.failureMode === 'closed' && policy.isEnforced) refuseForWantOfStore(path, policy, request, reply, decision, next)
       else next()
       return
     case 'exempt':
@@ -95,7 +104,20 @@ function letPass (path: RequestPath, policy: Policy, request: FastifyRequest, re
 function letPassWhenDue (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
   hold(policy, reply, decision,
     () => letPass(path, policy, request, reply, decision, next),
-    () => refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next))
+    () => refuseForWantOfStore(path, policy, request, reply, decision, next))
+}
+
+function refuseForWantOfStore (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
+  path.refusals?.refused(request, policy, decision, path.retryUnavailableSeconds * 1000)
+  refuseUnavailable(request, reply, policy, decision, path.retryUnavailableSeconds, path.faults, next)
+}
+
+/** What limits in shadow mode would have refused. */
+function logTrials ({ refusals }: RequestPath, policy: Policy, request: FastifyRequest, decision: Decision): void {
+  if (refusals === null) return
+  for (const standing of decision.standings) {
+    if (standing.mode === 'shadow' && standing.isExceeded) refusals.wouldBeRefused(request, policy, decision, standing)
+  }
 }
 
 /** A response that was not sent to its end gives nothing back: its client may have left to get the work for free. */

@@ -11,6 +11,8 @@ export type { RateLimitOptions } from './config/schema.js'
 export { RateLimitError } from './errors.js'
 export type { Client } from './clients/client.js'
 export type { Decision, Outcome } from './policies/decision.js'
+export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observability/channels.js'
+export type { BreakerMessage, DecisionMessage, ReloadMessage } from './observability/channels.js'
 export type { LimitStanding } from './policies/standing.js'
 export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.js'
 

@@ -6,6 +6,7 @@ import { AddressReader } from './clients/address.js'
 import { systemClock, type Clock } from './clock.js'
 import type { Environment } from './config/environment.js'
 import { located, type Layered } from './config/layers.js'
+import { logSettingsOf } from './config/log-schema.js'
 import type { RateLimitOptions } from './config/schema.js'
 import { Configuration } from './configuration.js'
 import { buildDecorator } from './decorator.js'
@@ -16,6 +17,7 @@ import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next } from './hook.js'
 import { IdentityParts } from './identity.js'
 import { FaultLog } from './observability/fault-log.js'
+import { RefusalLog } from './observability/refusal-log.js'
 import type { Decision } from './policies/decision.js'
 import { DeclaredRoutes } from './policies/declared-routes.js'
 import type { Phase } from './policies/policy.js'
@@ -38,10 +40,12 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
     const identity = new IdentityParts(fastify, layered.options, addresses, clock, faults)
-    const backend = await buildBackend(layered.options, clock, fastify.log, faults)
+    const backend = await buildBackend(name, layered.options, clock, fastify.log, faults)
     const room = new WaitingRoom(clock)
+    const logSettings = logSettingsOf(layered.options.log)
+    const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const editions = new Editions(new Edition({
-      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), faults, guards: new Map()
+      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, faults, guards: new Map()
     }, layered))
     const reloads = new Reloads(configuration, editions, fastify.log)
     const decorator = buildDecorator(editions, reloads)
@@ -61,6 +65,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     fastify.addHook('onClose', async () => {
       reloads.close()
       identity.close()
+      refusals?.close()
       await backend.close()
     })
 

@@ -4,9 +4,8 @@ import { watchFile, type FileWatch } from './config/watch.js'
 import { refuseFixed, type Configuration } from './configuration.js'
 import { Edition } from './edition.js'
 import type { Editions } from './editions.js'
-
-/** What asked for a reload. */
-export type ReloadSource = 'file' | 'signal' | 'call'
+import type { ReloadSource } from './observability/channels.js'
+import { tellReload } from './observability/log-changes.js'
 
 /**
  * Exchanges the edition for one of changed options: whole or not at all. What is refused is logged and counted, and the
@@ -29,18 +28,19 @@ export class Reloads {
 
   /** `options`: what stands in the place of the file's; without, the file is read anew. Throws what is wrong. */
   reload (source: ReloadSource, options?: unknown): void {
+    const { current } = this.#editions
+    const registration = current.fixtures.name
     try {
-      const { current } = this.#editions
       const layered = options === undefined ? this.#configuration.load() : this.#configuration.loadWith(options)
       refuseFixed(current.layered, layered)
       this.#editions.current = new Edition(current.fixtures, layered, current)
     } catch (error) {
       this.counts.failure++
-      this.#log.error({ err: error, source }, 'rate limit: the new configuration is refused, the old one stays')
+      tellReload(this.#log, { registration, source, result: 'failure', error })
       throw error
     }
     this.counts.success++
-    this.#log.info({ source }, 'rate limit: configuration reloaded')
+    tellReload(this.#log, { registration, source, result: 'success' })
   }
 
   /** Reload whenever the file changes, and `onSignal` at SIGHUP, until `close`. */

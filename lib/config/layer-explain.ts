@@ -32,6 +32,8 @@ export interface OwnConfig {
 
 /** What a policy says beside its limits and tiers, in order. */
 const SHARED = Object.keys(policyOptions).filter((key) => key !== 'tiers' && !LIMIT_FIELDS.includes(key))
+/** What may hold a password. */
+const SECRET = ['redis', 'log.hashSecret']
 const OF_RULES = ['match', 'methods', 'override']
 const OF_LIMITS = ['name', 'max', 'timeWindow', 'burst', 'algorithm', 'by', 'mode']
 
@@ -108,7 +110,7 @@ function explainShared (chain: readonly Fields[]): ExplainedOption[] {
 
 /** `schema` tells what is built in where nothing is given. */
 function explainNode (option: string, node: Node | undefined, schema: TSchema | undefined): ExplainedOption[] {
-  if (node?.kind === 'leaf') return [{ option, value: option === 'redis' ? '(not shown)' : plain(node.value), from: node.source.layer.name, place: placeOf(node.source) }]
+  if (node?.kind === 'leaf') return [{ option, value: SECRET.includes(option) ? '(not shown)' : plain(node.value), from: node.source.layer.name, place: placeOf(node.source) }]
   if (node === undefined && schema?.default !== undefined) return explainNode(option, builtIn(option, schema.default), undefined)
   const fields: Fields = node?.kind === 'branch' ? node.fields : new Map()
   const inner = Object.entries(fieldSchemas(schema, node !== undefined))

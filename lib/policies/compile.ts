@@ -81,6 +81,7 @@ function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier
     patientLimits: !frame.isPatient ? null : compiled.map(({ pair }) => pair.patient),
     makers: isMade ? compiled.map(({ maker }) => maker) : null,
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
+    hasTrial: limits.some((limit) => limit.mode === 'shadow'),
     policyField: isMade ? null : policyField(limits)
   }
 }

@@ -1,4 +1,5 @@
 import type { RouteRateLimit } from '../config/policy-schema.js'
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { builtInLimit, hasLimitFields, layLimits, type LimitDraft } from './limit-draft.js'
 
 type Inherited = Required<Pick<RouteRateLimit, 'algorithm' | 'by' | 'mode' | 'cost' | 'hook' | 'failureMode'>> &
@@ -43,7 +44,18 @@ export function layPolicy (below: PolicyDraft, options: RouteRateLimit, ownScope
   // Who refuses at once must not cut the line of those who wait in the same buckets.
   const line = scope === below.scope && laid.throttle === false ? below.line : laid.throttle
   const draft = { scope, limits, options: laid, line }
-  return { ...draft, tiers: layTiers(below, draft, options, ownScope, place) }
+  const tiers = layTiers(below, draft, options, ownScope, place)
+  checkPenalty(limits, tiers, options, place)
+  return { ...draft, tiers }
+}
+
+/** One that is inherited may strike nobody under limits of a layer's own; who writes both has mistaken what strikes. */
+function checkPenalty (limits: PolicyDraft['limits'], tiers: PolicyDraft['tiers'], options: RouteRateLimit, place: string): void {
+  if (typeof options.penalty !== 'object' || !hasLimitFields(options)) return
+  const all = [...limits, ...Array.from(tiers.values(), (tier) => tier?.limits ?? []).flat()]
+  if (all.every(({ by }) => by === 'global')) {
+    throw new FST_SLUICE_CONTRADICTION(`${place}.penalty`, 'would block nobody: a limit by "global" is nobody\'s own; add one by "client", or set penalty: false')
+  }
 }
 
 /** What was to be given back under other limits would make these free. */

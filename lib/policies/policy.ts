@@ -33,6 +33,8 @@ export interface Policy {
   readonly parent: Policy | null
   /** Whether some limit may refuse, so that headers are due. */
   readonly isEnforced: boolean
+  /** Whether some limit is in shadow mode. */
+  readonly hasTrial: boolean
   readonly throttle: Throttle | null
   readonly cost: number | ((request: FastifyRequest) => number)
   /** Statuses of responses that cost nothing after all; `null` where each costs what it costs. */

@@ -25,8 +25,8 @@ const refused: ReadonlyArray<readonly [layers: Layers, code: string, message: st
   [[{ rules: [{ ...login, tiers: { gold: { limits: several } } }] }, {}, { rules: [{ name: 'login', tiers: { gold: { max: 5 } } }] }], 'CONTRADICTION', `RATE_LIMIT__RULES__0__TIERS__GOLD__MAX: ${alone}`],
   [[{ rules: [login, RULE.a, login] }], 'CONTRADICTION', 'rateLimit.rules[2].name: rateLimit.rules[0] has the name "login" already'],
   [[{ rules: [login] }, { rules: [RULE.a, { name: 'a' }] }], 'CONTRADICTION', 'limits.toml: rules[1].name: limits.toml: rules[0] has the name "a" already'],
-  [[{ rules: [login] }, { rules: [{ name: 'lgoin', max: 5 }] }], 'BAD_OPTION', 'limits.toml: rules[0].match: expected a pattern such as "/api/*/reports" (no layer below has a rule "lgoin"; did you mean "login"?), got undefined'],
-  [[{}, { rules: [{ name: 'x', max: 5 }] }, { rules: [{ name: 'x', max: 6 }] }], 'BAD_OPTION', 'limits.toml: rules[0].match: expected a pattern such as "/api/*/reports" (no layer below has a rule "x"), got undefined'],
+  [[{ rules: [login] }, { rules: [{ name: 'lgoin', max: 5 }] }], 'BAD_OPTION', 'limits.toml: rules[0].match: expected a pattern such as "/api/*/reports" (no layer below has a rule "lgoin"; did you mean "login"?), got nothing'],
+  [[{}, { rules: [{ name: 'x', max: 5 }] }, { rules: [{ name: 'x', max: 6 }] }], 'BAD_OPTION', 'limits.toml: rules[0].match: expected a pattern such as "/api/*/reports" (no layer below has a rule "x"), got nothing'],
   [[{ limits: several, rules: [{ ...login, max: 5 }] }, { max: 1, timeWindow: '1s' }], 'CONTRADICTION', 'rateLimit.rules[0].max: cannot change one of the 2 inherited limits; give both max and timeWindow, or limits']
 ]
 

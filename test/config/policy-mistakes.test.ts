@@ -32,6 +32,8 @@ const wrong: ReadonlyArray<readonly [options: object, code: string, message: str
   [{ penalty: { maxCooldown: -1 } }, 'BAD_OPTION', `.penalty.maxCooldown: expected ${aDuration}, got -1`],
   [{ penalty: { cooldown: '1 hour', maxCooldown: '1 minute' } }, 'CONTRADICTION', '.penalty.maxCooldown: is shorter than the first cooldown'],
   [{ penalty: { within: '1 year' } }, 'BAD_OPTION', '.penalty: expected times below 35 years, got an object'],
+  [{ by: 'global', max: 5, penalty: {} }, 'CONTRADICTION', '.penalty: would block nobody: a limit by "global" is nobody\'s own; add one by "client", or set penalty: false'],
+  [{ limits: [{ ...limit, by: 'global' }], tiers: { vip: false, premium: { max: 9, timeWindow: '1s' } }, by: 'global', penalty: {} }, 'CONTRADICTION', '.penalty: would block nobody: a limit by "global" is nobody\'s own; add one by "client", or set penalty: false'],
   [{ penalty: { strikes: 0 } }, 'BAD_OPTION', '.penalty.strikes: expected an integer from 1 to 1000000, got 0'],
   [{ penalty: { factor: 0.5 } }, 'BAD_OPTION', '.penalty.factor: expected a number from 1 to 1000, got 0.5'],
   [{ penalty: { strike: 3 } }, 'UNKNOWN_OPTION', '.penalty.strike: unknown option, did you mean "strikes"?'],

@@ -76,7 +76,7 @@ t.test('the packed package', async (t) => {
 
   t.test('holds what users need, and nothing else', async (t) => {
     const others = paths.filter((path) => !/^dist\/.+\.(js|d\.ts|lua)$/.test(path))
-    t.strictSame(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    t.strictSame(others.sort(), ['.env.example', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'rate-limit.example.toml', 'rate-limit.schema.json'])
     t.ok(paths.includes('dist/index.js'))
     t.ok(paths.includes('dist/index.d.ts'))
   })

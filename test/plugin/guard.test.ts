@@ -89,7 +89,7 @@ t.test('a guard in a scope with a registration of its own is that one\'s', async
 })
 
 const wrong: ReadonlyArray<readonly [options: unknown, code: string, message: string]> = [
-  [{ max: 5 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard.groupId: expected a name for the buckets of these limits, got undefined'],
+  [{ max: 5 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard.groupId: expected a name for the buckets of these limits, got nothing'],
   [{ max: -1, groupId: 'g' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard.max: expected an integer from 0 to 4294967295, got -1'],
   [null, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard: expected an object of rate-limit options, or false, got null'],
   [{ limit: [] }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.guard.limit: unknown option, did you mean "limits"?']

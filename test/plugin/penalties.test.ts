@@ -111,7 +111,8 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     })
 
     const innocent: ReadonlyArray<readonly [what: string, options: RateLimitOptions]> = [
-      ['a limit for all', { max: 1, timeWindow: '1 hour', by: 'global' }],
+      // A penalty beside nothing but limits for all would be refused.
+      ['a limit for all', { max: 1, timeWindow: '1 hour', by: 'global', tiers: { premium: { by: 'client' } } }],
       ['a limit on trial', { max: 1, timeWindow: '1 hour', mode: 'shadow' }],
       ['maintenance', { max: 0, timeWindow: '1 hour' }],
       ['a cost above the capacity', { max: 2, timeWindow: '1 hour', cost: () => 3 }]

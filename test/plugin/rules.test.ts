@@ -122,7 +122,7 @@ const wrong: ReadonlyArray<readonly [rule: Record<string, unknown>, code: string
   [{ match: 'api' }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports" (a pattern begins with "/"), got "api"'],
   [{ match: '/a/**' }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports" (a "*" is a segment of its own), got "/a/**"'],
   [{ match: /a/ }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports", got an object'],
-  [{ match: undefined }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports", got undefined'],
+  [{ match: undefined }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports", got nothing'],
   [{ name: 'first' }, 'CONTRADICTION', '.name: rateLimit.rules[0] has the name "first" already'],
   [{ name: '' }, 'BAD_OPTION', '.name: expected a name of letters, digits, ".", "_" and "-", at most 64, got ""'],
   [{ methods: [] }, 'BAD_OPTION', '.methods: expected an array of HTTP methods, got an array of 0'],
