@@ -27,7 +27,8 @@ const ROOMS: Readonly<Record<string, Row>> = {
   policies: { values: ['algorithms', 'config', 'errors', 'response'], types: PLAIN_TYPES },
   throttle: { values: [], types: ['clock'] }, // holds requests; knows neither policies nor Fastify
   response: { values: ['errors'], types: PLAIN_TYPES },
-  observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] }
+  observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] },
+  cli: { values: ['clients', 'config', 'errors', 'policies', 'response'], types: PLAIN_TYPES } // a program of its own: nobody imports it
 }
 
 // Where a package may be imported: the beginning of a path in lib. Types count too.

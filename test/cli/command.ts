@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Test } from 'tap'
+
+export interface Ended {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Surroundings {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** What Node runs, in place of the package's command. */
+  readonly program?: string
+}
+
+interface Manifest {
+  readonly version: string
+  readonly bin: Readonly<Record<string, string>>
+}
+
+export const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
+
+/** The file that `npx fastify-sluice` runs. */
+export const PROGRAM = resolve(manifest.bin['fastify-sluice'])
+
+/** Start the command, without the settings of the test runner. */
+export function start (words: readonly string[], { cwd, env, program = PROGRAM }: Surroundings = {}) {
+  return spawn(process.execPath, [program, ...words], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** Run the command to its end. */
+export async function run (words: readonly string[], surroundings: Surroundings = {}): Promise<Ended> {
+  const child = start(words, surroundings)
+  const [stdout, stderr, [status]] = await Promise.all([
+    child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray(), once(child, 'close')
+  ])
+  return { status, stdout: stdout.join(''), stderr: stderr.join('') }
+}
+
+/** Check a file of this content in a folder of its own. */
+export function checkContent (t: Test, content: string, ...flags: readonly string[]): Promise<Ended> {
+  return run(['check', 'rate-limit.toml', ...flags], { cwd: t.testdir({ 'rate-limit.toml': content }) })
+}

@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import t from 'tap'
+import { readCommandLine } from '../../lib/cli/command-line.js'
+import { manifest, PROGRAM, run, start } from './command.js'
+
+const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
+  ['', 'no command was given'],
+  ['--json', 'no command was given'],
+  ['chekc rate-limit.toml', 'unknown command "chekc", did you mean "check"?'],
+  ['explain-everything', 'unknown command "explain-everything"'],
+  ['rate-limit.toml', 'unknown command "rate-limit.toml", did you mean "check rate-limit.toml"?'],
+  ['check --jsn rate-limit.toml', 'unknown option "--jsn", did you mean "--json"?'],
+  ['check --no-json rate-limit.toml', 'unknown option "--no-json"'],
+  ['check -x rate-limit.toml', 'unknown option "-x"'],
+  ['check --json=yes rate-limit.toml', '--json takes no value, got "yes"'],
+  ['check a.toml b.toml', 'check takes one file, got 2'],
+  ['check', 'check needs the path of a file, and RATE_LIMIT_CONFIG names none']
+]
+t.test('wrong usage is told, with the nearest word that is known', async (t) => {
+  for (const [text, message] of misuses) {
+    const words = text.split(' ').filter((word) => word !== '')
+    t.strictSame(readCommandLine(words, null), { kind: 'misuse', message }, text)
+  }
+  t.match(readCommandLine(['check', ''], 'a.toml'), { kind: 'misuse', message: 'the path of the file is empty' })
+})
+
+t.test('wrong usage ends with 2, and stays in its line whatever was typed', async (t) => {
+  t.strictSame(await run(['check', '--a\n\u001b[31m', 'rate-limit.toml']), {
+    status: 2, stdout: '', stderr: 'fastify-sluice: unknown option "--a\\n\\u001b[31m"\nSee fastify-sluice --help.\n'
+  })
+})
+
+t.test('--help tells every flag and exit status on standard output, whatever else is typed', async (t) => {
+  const { status, stdout, stderr } = await run(['check', '--nonsense', '--help'])
+  t.strictSame([status, stderr], [0, ''])
+  for (const told of ['check [FILE]', '--env', '--explain', '--json', '--strict', '--help', '--version', 'RATE_LIMIT_CONFIG', '2 wrong usage']) t.match(stdout, told)
+  t.ok(stdout.split('\n').every((line) => line.length <= 80), 'it fits a terminal')
+  for (const words of [['--help'], ['-h']]) t.strictSame(readCommandLine(words, null), { kind: 'help' })
+})
+
+t.test('--version is the package\'s', async (t) => {
+  t.strictSame(readCommandLine(['-v'], null), { kind: 'version' })
+  t.strictSame(await run(['--version']), { status: 0, stdout: `${manifest.version}\n`, stderr: '' })
+})
+
+t.test('two dashes make a file of what looks like a flag', async (t) => {
+  t.strictSame(await run(['check', '--', '--json']), { status: 1, stdout: '', stderr: '--json: does not exist\n' })
+})
+
+t.test('a symlink, as in .bin, runs the command', async (t) => {
+  const folder = t.testdir({ 'a.toml': 'max = -1', link: t.fixture('symlink', PROGRAM) })
+  t.match(await run(['--version'], { program: join(folder, 'link') }), { status: 0, stdout: manifest.version })
+  t.match(await run(['check', 'a.toml'], { program: join(folder, 'link'), cwd: folder }), { status: 1, stderr: /^a\.toml:1:1: max: / })
+})
+
+t.test('neither fastify nor ioredis is needed', async (t) => {
+  // Not a folder in here, where both would be found.
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-cli-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  cpSync('dist', join(folder, 'dist'), { recursive: true })
+  cpSync('package.json', join(folder, 'package.json'))
+  for (const name of ['@fastify/error', '@lukeed/ms', '@sinclair/typebox', 'smol-toml']) {
+    const link = join(folder, 'node_modules', name)
+    mkdirSync(dirname(link), { recursive: true })
+    symlinkSync(resolve('node_modules', name), link)
+  }
+  const program = join(folder, 'dist/cli/index.js')
+  t.match(await run(['check', resolve('test/config/bad/fraction.toml')], { program }), { status: 1, stderr: /fraction\.toml:\d+:\d+: / })
+})
+
+t.test('a reader that leaves early is no mistake', async (t) => {
+  const rules = Array.from({ length: 1000 }, (_, index) => `[[rules]]\nname = "rule-${index}"\nmatch = "/rule-${index}"\n`).join('')
+  const cwd = t.testdir({ 'many.toml': rules })
+  for (const output of ['stdout', 'stderr'] as const) {
+    const child = start(['check', 'many.toml', '--json'], { cwd })
+    child[output].destroy()
+    const other = output === 'stdout' ? child.stderr : child.stdout
+    const [text, [status]] = await Promise.all([other.setEncoding('utf8').toArray(), once(child, 'close')])
+    t.equal(status, 0)
+    t.notMatch(text.join(''), 'EPIPE')
+  }
+})
+
+t.test('a long answer reaches a slow reader whole', async (t) => {
+  const rules = Array.from({ length: 1000 }, (_, index) => `[[rules]]\nname = "rule-${index}"\nmatch = "/rule-${index}"\n`).join('')
+  const child = start(['check', 'many.toml', '--json'], { cwd: t.testdir({ 'many.toml': rules }) })
+  // Nothing is read until the command has filled the pipe.
+  await once(child.stdout, 'readable')
+  const text = (await child.stdout.setEncoding('utf8').toArray()).join('')
+  t.equal(JSON.parse(text).policies.length, 1001)
+})
