@@ -76,8 +76,7 @@ const cases: Readonly<Record<Code, readonly Case[]>> = {
     { why: 'a block that is over before the window', content: limit(5, '10 minutes', 'algorithm = "sliding-window"\npenalty = { cooldown = "9 minutes" }'), told: ['4:13: penalty.cooldown: blocks for 9 minutes at first, which is over before the limit "default" itself lets anything pass (up to 10 minutes)'] },
     { why: 'a built-in cooldown', content: limit(1, '10 minutes', '[penalty]'), told: ['3:2: penalty: blocks for 1 minute at first, which is over before the limit "default" itself lets anything pass (up to 10 minutes)'] },
     { why: 'a block as long as the window', content: limit(5, '10 minutes', 'algorithm = "fixed-window"\npenalty = { cooldown = "10 minutes" }'), told: [] },
-    { why: 'a bucket that has another token in time', content: limit(10, '10 minutes', '[penalty]'), told: [] },
-    { why: 'a limit for all together, which blocks nobody', content: limit(1, '10 minutes', 'by = "global"\n[penalty]'), told: [] }
+    { why: 'a bucket that has another token in time', content: limit(10, '10 minutes', '[penalty]'), told: [] }
   ],
   trustsEverybody: [
     { why: 'every IPv4 address', content: 'trustedProxies = ["loopback", "unix", "0.0.0.0/0"]', told: ['1:39: trustedProxies[2]: is every address, so anyone can forge his own by X-Forwarded-For'] },
