@@ -12,6 +12,12 @@ import type { Charge, Limit, PartitionBy } from './stores/store.js'
  */
 export function chargesOf (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, isPatient: boolean): Charge[] {
   const cost = costOf(request, policy, path.faults)
+  return policy.single !== null && !isPatient
+    ? [{ limit: policy.single, partition: client.partition, cost }]
+    : chargesOfAll(path, policy, request, client, isPatient, cost)
+}
+
+function chargesOfAll (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, isPatient: boolean, cost: number): Charge[] {
   const { limits, patientLimits, makers } = policy
   const prepared = isPatient && patientLimits !== null ? patientLimits : limits
   const charges: Charge[] = []

@@ -33,20 +33,23 @@ function exempt (path: RequestPath, policy: Policy, request: FastifyRequest, cli
 
 function charge (path: RequestPath, base: Policy, request: FastifyRequest, identified: Client, mayWait: boolean): Decision | Promise<Decision> {
   const client = identified.kind === 'user' ? path.tiers.known(identified) : identified
-  if (client.kind === 'user' && path.exemptions !== null && path.exemptions.hasUser(client.id)) return exempt(path, base, request, client)
-  const policy = base.tiers === null ? base : base.tiers.get(client.tier)
+  const policy = base.tiers === null && client.kind !== 'user' ? base : policyFor(path, base, client)
   if (policy === null) return exempt(path, base, request, client)
-  return take(path, policy ?? base, request, client, mayWait)
-}
-
-function take (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, mayWait: boolean): Decision | Promise<Decision> {
   // Before the store is asked, or all requests of a turn would find room for the last one.
   const place = mayWait && policy.throttle !== null ? path.room.reserve(policy.scope, client.partition, policy.throttle) : null
   const charges = chargesOf(path, policy, request, client, place !== null)
   const answer = path.store.take(charges)
-  return answer instanceof Promise
-    ? concludeLater(path, policy, request, client, charges, answer, place)
-    : conclude(path, policy, request, client, charges, answer, place)
+  if (answer instanceof Promise) return concludeLater(path, policy, request, client, charges, answer, place)
+  return place !== null || isUnavailable(answer)
+    ? conclude(path, policy, request, client, charges, answer, place)
+    : new Decision(policy, client, answer, path.store, request.rateLimit, 0)
+}
+
+/** The policy of a client's tier; `null` where nothing limits the client. */
+function policyFor ({ exemptions }: RequestPath, base: Policy, client: Client): Policy | null {
+  if (client.kind === 'user' && exemptions !== null && exemptions.hasUser(client.id)) return null
+  const policy = base.tiers === null ? base : base.tiers.get(client.tier)
+  return policy === undefined ? base : policy
 }
 
 async function concludeLater (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, charges: readonly Charge[], answer: Promise<Answer>, place: Reservation | null): Promise<Decision> {

@@ -78,6 +78,7 @@ function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier
   return {
     scope,
     limits,
+    single: limits.length === 1 && limits[0].by === 'client' && !isMade ? limits[0] : null,
     patientLimits: !frame.isPatient ? null : compiled.map(({ pair }) => pair.patient),
     makers: isMade ? compiled.map(({ maker }) => maker) : null,
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),

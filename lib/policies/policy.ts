@@ -23,6 +23,8 @@ export interface Policy {
   readonly place: string
   /** Where a function makes a limit, it stands here with what holds when the function fails. */
   readonly limits: readonly Limit[]
+  /** The limit, where there is the one, charged to the client whatever it is, and no function makes it; as most are. */
+  readonly single: Limit | null
   /** The same limits for a request that may be held until it is due; `null` without `throttle`. */
   readonly patientLimits: readonly Limit[] | null
   /** Makers of the limits that depend on the request, by their index; `null` where none does. */
