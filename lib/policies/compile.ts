@@ -97,7 +97,9 @@ function compileLimit (frame: Frame, scope: string, tier: string | null, draft: 
   // A limit on trial must not touch the buckets of the enforced limit that bears its name.
   if (mode === 'shadow') identity.push('shadow')
   const isMade = typeof max === 'function' || typeof windowMs === 'function'
-  const bucketOf = (units: number, ms: number) => JSON.stringify(isMade ? [...identity, 'numbers', units, ms] : identity)
+  // A number that is written down may change, and the bucket stays.
+  const madeOf = (units: number, ms: number) => [typeof max === 'function' ? units : null, typeof windowMs === 'function' ? ms : null]
+  const bucketOf = (units: number, ms: number) => JSON.stringify(isMade ? [...identity, 'numbers', ...madeOf(units, ms)] : identity)
   const compile: CompileNumbers = (units, ms) => {
     const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, frame.lineUs)
     if (!isExact(quota)) return null
@@ -168,7 +170,7 @@ export function penaltyInWords ({ limits }: Policy): string | null {
 /** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */
 export function limitsInWords ({ limits, makers }: Policy): string {
   return limits.map((limit, index) => {
-    const numbers = (makers?.[index] ?? null) === null ? `${limit.max} per ${limit.windowUs / 1000} ms` : 'by function'
+    const numbers = makers?.[index]?.numbersInWords ?? `${limit.max} per ${limit.windowUs / 1000} ms`
     const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
     const by = limit.by === 'client' ? '' : ` by ${limit.by}`
     // A line that is longer than a window must not be cut by those who do not wait in it.

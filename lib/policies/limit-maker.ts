@@ -42,6 +42,13 @@ export class LimitMaker {
     this.#compile = compile
   }
 
+  /** What is written down of the numbers. */
+  get numbersInWords (): string {
+    const { max, windowMs } = this.#draft
+    if (typeof max === 'number') return `${max} per time by function`
+    return typeof windowMs === 'number' ? `max by function per ${windowMs} ms` : 'by function'
+  }
+
   /** The limits of all numbers that are remembered, for whoever looks without a request. */
   limits (): Limit[] {
     return this.#made.size === 0 ? [this.#builtIn.prompt] : Array.from(this.#made.values(), ({ prompt }) => prompt)
@@ -49,10 +56,12 @@ export class LimitMaker {
 
   /** Know the numbers of a maker that this one follows, as far as they can still be counted. */
   remember (before: LimitMaker): void {
+    const { max, windowMs } = this.#draft
     for (const { prompt } of before.#made.values()) {
-      const windowMs = prompt.windowUs / 1000
-      const pair = this.#compile(prompt.max, windowMs)
-      if (pair !== null) this.#keep(`${prompt.max}/${windowMs}`, pair)
+      const units = typeof max === 'function' ? prompt.max : max
+      const ms = typeof windowMs === 'function' ? prompt.windowUs / 1000 : windowMs
+      const pair = this.#compile(units, ms)
+      if (pair !== null) this.#keep(`${units}/${ms}`, pair)
     }
   }
 
