@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { chargesOf } from './charges.js'
 import type { Client } from './clients/client.js'
+import type { Exemptions } from './clients/exemptions.js'
 import { keepPlace } from './hold.js'
 import type { RequestPath } from './hook.js'
 import { Decision } from './policies/decision.js'
@@ -13,14 +14,18 @@ import type { Reservation } from './throttle/waiting-room.js'
  * refused otherwise. With a store that answers in the same turn and a client known by its address, so does this.
  */
 export function decide (path: RequestPath, policy: Policy, request: FastifyRequest, mayWait: boolean): Decision | Promise<Decision> {
-  const { exemptions, identifier } = path
-  if (exemptions !== null && (exemptions.hasAddress(identifier.addressOf(request)) || exemptions.when(request))) {
-    return exempt(path, policy, request, identifier.byAddress(request))
+  if (path.exemptions !== null && isExempt(path, path.exemptions, request)) {
+    return exempt(path, policy, request, path.identifier.byAddress(request))
   }
-  const client = identifier.identify(request, policy)
+  const client = path.identifier.identify(request, policy)
   return client instanceof Promise
     ? chargeLater(path, policy, request, client, mayWait)
     : charge(path, policy, request, client, mayWait)
+}
+
+/** Whether a request is exempt whoever its user is. */
+function isExempt ({ identifier }: RequestPath, exemptions: Exemptions, request: FastifyRequest): boolean {
+  return exemptions.hasAddress(identifier.addressOf(request)) || exemptions.when(request)
 }
 
 async function chargeLater (path: RequestPath, policy: Policy, request: FastifyRequest, client: Promise<Client>, mayWait: boolean): Promise<Decision> {

@@ -8,7 +8,7 @@ import { hold } from './hold.js'
 import { publishDecision } from './observability/channels.js'
 import type { FaultLog } from './observability/fault-log.js'
 import type { RefusalLog } from './observability/refusal-log.js'
-import { policyOf, type Decision } from './policies/decision.js'
+import { policyOf, type Decision, type Outcome } from './policies/decision.js'
 import type { Observer, Policy } from './policies/policy.js'
 import type { HeaderWriter } from './response/headers.js'
 import { refuse, refuseUnavailable } from './response/refuse.js'
@@ -67,10 +67,12 @@ function answer (path: RequestPath, policy: Policy, request: FastifyRequest, rep
   request.rateLimit = decision
   publishDecision(path.registration, request, policy, decision)
   if (policy.hasTrial) logTrials(path, policy, request, decision)
-  switch (decision.outcome) {
-    case 'allowed':
-      letPass(path, policy, request, reply, decision, next)
-      return
+  if (decision.outcome === 'allowed') letPass(path, policy, request, reply, decision, next)
+  else answerOther(decision.outcome, path, policy, request, reply, decision, next)
+}
+
+function answerOther (outcome: Exclude<Outcome, 'allowed'>, path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
+  switch (outcome) {
     case 'delayed':
       letPassWhenDue(path, policy, request, reply, decision, next)
       return
@@ -90,7 +92,7 @@ function answer (path: RequestPath, policy: Policy, request: FastifyRequest, rep
     case 'exempt':
       next()
       return
-    default: decision.outcome satisfies never
+    default: outcome satisfies never
   }
 }
 

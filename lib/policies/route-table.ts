@@ -56,12 +56,17 @@ export class RouteTable {
   policyAt (phase: Phase, request: FastifyRequest): Policy | null | 'later' | Error {
     const config = this.#routes.configOf(request)
     const mark = config[kRoute]
-    if (mark?.routes === this.#routes) {
-      // In a later phase the hook in the route's own array applies it.
-      if (phase !== 'onRequest') return null
-      const policy = this.#policyOf(mark.index, request)
-      return policy === null || policy.hook === 'onRequest' ? policy : 'later'
-    }
+    return mark?.routes === this.#routes ? this.#declaredAt(phase, mark.index, request) : this.#undeclaredAt(phase, config, request)
+  }
+
+  #declaredAt (phase: Phase, index: number, request: FastifyRequest): Policy | null | 'later' {
+    // In a later phase the hook in the route's own array applies it.
+    if (phase !== 'onRequest') return null
+    const policy = this.#policyOf(index, request)
+    return policy === null || policy.hook === 'onRequest' ? policy : 'later'
+  }
+
+  #undeclaredAt (phase: Phase, config: RouteConfig, request: FastifyRequest): Policy | null | 'later' | Error {
     if (config.url === undefined) return this.#inPhase(phase, this.#book.policyOfUnknown(request))
     const early = this.#earlyPolicy(request, config)
     if (early instanceof Error) return phase === 'onRequest' ? early : null
