@@ -47,6 +47,8 @@ const DEFAULT_TIER = 'standard'
 export class Edition {
   readonly fixtures: Fixtures
   readonly layered: Layered
+  /** How many came before. */
+  readonly number: number
   readonly isEnabled: boolean
   readonly book: PolicyBook
   readonly routes: RouteTable
@@ -60,12 +62,14 @@ export class Edition {
     const { options } = layered
     this.fixtures = fixtures
     this.layered = layered
+    this.number = before === null ? 0 : before.number + 1
     this.isEnabled = options.enabled ?? true
     try {
       checkIdentityOptions(options, 'rateLimit')
       this.identity = fixtures.identity.under(options)
       const tiers = new TierNames(options.identify?.defaultTier ?? DEFAULT_TIER)
       this.book = new PolicyBook(name, options, routingOf(fastify), (tier) => tiers.add(tier), {
+        edition: this.number,
         names: fixtures.routes.names,
         ownOptions: layered.ownOptions,
         onPolicy: (policy) => { editionOf.set(policy, this) }

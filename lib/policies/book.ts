@@ -43,6 +43,8 @@ interface Buckets {
 
 /** What the sets of policies of one registration, which follow one another, have in common; and what is said of routes elsewhere. */
 export interface BookContext {
+  /** How many came before. */
+  readonly edition?: number
   readonly names?: RouteNames
   /** A route's options, with what they take from the default policy of the code; see `Layered`. */
   readonly ownOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
@@ -61,6 +63,7 @@ export class PolicyBook {
   readonly base: Policy
 
   readonly #registration: string
+  readonly #edition: number
   readonly #onTier: (name: string) => void
   readonly #draft: PolicyDraft
   readonly #rules: RuleSet<PolicyRule>
@@ -80,6 +83,7 @@ export class PolicyBook {
    */
   constructor (registration: string, options: RateLimitOptions, routing: Routing, onTier: (name: string) => void, context: BookContext = {}) {
     this.#registration = registration
+    this.#edition = context.edition ?? 0
     this.#onTier = onTier
     this.#routeNames = context.names ?? new RouteNames()
     this.#onPolicy = context.onPolicy ?? (() => {})
@@ -210,7 +214,7 @@ export class PolicyBook {
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {
-    const policy = compilePolicy(this.#registration, draft, place)
+    const policy = compilePolicy(this.#registration, draft, place, this.#edition)
     this.#enter(policy, null, place)
     for (const [name, tier] of policy.tiers ?? []) {
       this.#onTier(name)

@@ -24,6 +24,7 @@ const MAX_COOLDOWN = '1 hour'
 interface Frame {
   readonly registration: string
   readonly place: string
+  readonly edition: number
   readonly penalty: Penalty | null
   /** Whether requests may be held. */
   readonly isPatient: boolean
@@ -37,12 +38,13 @@ interface Frame {
  * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53 and where the static cost could never be
  * granted, and FST_SLUICE_CONTRADICTION where a limit that is no token bucket would be throttled.
  */
-export function compilePolicy (registration: string, draft: PolicyDraft, place: string): Policy {
+export function compilePolicy (registration: string, draft: PolicyDraft, place: string, edition = 0): Policy {
   const { cost, hook, failureMode, refundOn, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
   const { line = false } = draft
   const frame: Frame = {
     registration,
     place,
+    edition,
     penalty: compilePenalty(registration, draft, place),
     isPatient: throttle !== false,
     lineUs: line === false ? 0 : 1000 * durationOf(line.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
@@ -103,7 +105,7 @@ function compileLimit (frame: Frame, scope: string, tier: string | null, draft: 
   const compile: CompileNumbers = (units, ms) => {
     const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, frame.lineUs)
     if (!isExact(quota)) return null
-    const limit = { ...quota, name: draft.name, bucket: bucketOf(units, ms), by: draft.by, mode, penalty: frame.penalty }
+    const limit = { ...quota, name: draft.name, bucket: bucketOf(units, ms), by: draft.by, mode, penalty: frame.penalty, edition: frame.edition }
     const prompt = withPatience<Limit>(limit, 0)
     return { prompt, patient: frame.isPatient && mode === 'enforce' ? limit : prompt }
   }

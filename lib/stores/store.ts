@@ -22,6 +22,11 @@ export interface Limit extends Quota {
   readonly mode: 'enforce' | 'shadow'
   /** What refusals by this limit earn; the limits of one policy share it. See `penaltyOf`. */
   readonly penalty: Penalty | null
+  /**
+   * How many reloads came before. Where limits of two editions meet in one bucket of a process, a request that is still
+   * under the earlier one leaves the later one's numbers as they are. Default 0.
+   */
+  readonly edition?: number
 }
 
 /** The penalty under which a limit's refusals are strikes; `null` also for what no client can be blamed for. */

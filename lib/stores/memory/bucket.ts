@@ -1,6 +1,7 @@
 import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../algorithms/fixed-window.js'
 import { assessSlidingWindow, chargeSlidingWindow, emptyGrantLog, refundSlidingWindow, slidingWindowEndUs } from '../../algorithms/sliding-window.js'
 import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../algorithms/carry-over.js'
+import type { Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { assessTokenBucket, chargeTokenBucket, refundTokenBucket, tokenBucketShare } from '../../algorithms/token-bucket.js'
 import { emptyVerdict, type Verdict } from '../../algorithms/verdict.js'
@@ -51,7 +52,7 @@ function carryOver (bucket: Bucket, written: Limit, limit: Limit, nowUs: number)
   bucket.count = scratch.count
 }
 
-export function assess (limit: Limit, bucket: Bucket, cost: number, nowUs: number, verdict: Verdict): void {
+export function assess (limit: Quota, bucket: Bucket, cost: number, nowUs: number, verdict: Verdict): void {
   switch (limit.algorithm) {
     case 'token-bucket': return assessTokenBucket(limit, bucket.timeUs, bucket.count, cost, nowUs, verdict)
     case 'fixed-window': return assessFixedWindow(limit, bucket.timeUs, bucket.count, cost, nowUs, verdict)
@@ -61,7 +62,7 @@ export function assess (limit: Limit, bucket: Bucket, cost: number, nowUs: numbe
 }
 
 /** Use units without asking. Writes the bucket to store into `verdict` and `bucket.log`. */
-export function charge (limit: Limit, bucket: Bucket, units: number, nowUs: number, verdict: Verdict): void {
+export function charge (limit: Quota, bucket: Bucket, units: number, nowUs: number, verdict: Verdict): void {
   switch (limit.algorithm) {
     case 'token-bucket': return chargeTokenBucket(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
     case 'fixed-window': return chargeFixedWindow(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
@@ -73,7 +74,7 @@ export function charge (limit: Limit, bucket: Bucket, units: number, nowUs: numb
 }
 
 /** Give back units of a charge at `atUs` that left the bucket `resetUs` from full. Writes as `charge` does. */
-export function refund (limit: Limit, bucket: Bucket, units: number, atUs: number, resetUs: number, nowUs: number, verdict: Verdict): void {
+export function refund (limit: Quota, bucket: Bucket, units: number, atUs: number, resetUs: number, nowUs: number, verdict: Verdict): void {
   switch (limit.algorithm) {
     case 'token-bucket': return refundTokenBucket(limit, bucket.timeUs, bucket.count, units, atUs + resetUs, nowUs, verdict)
     case 'fixed-window': return refundFixedWindow(limit, bucket.timeUs, bucket.count, units, atUs, nowUs, verdict)

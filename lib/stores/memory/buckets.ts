@@ -1,3 +1,4 @@
+import { withPatience } from '../../algorithms/quota.js'
 import { appendGrant, emptyGrantLog } from '../../algorithms/sliding-window.js'
 import type { Clock } from '../../clock.js'
 import type { Limit } from '../store.js'
@@ -38,20 +39,26 @@ export class Buckets {
     this.#findSlot(trial)
   }
 
-  /** Read the found bucket for the numbers of a limit. */
+  /**
+   * Read the found bucket for the numbers of a limit; where a later edition has it already, for those. Carried over to the
+   * earlier numbers and back, it would lose what exceeds them, and give the client as much again with each such request.
+   */
   read (trial: Trial, limit: Limit, nowUs: number): void {
     const { table, slot } = trial
-    if (table === null || slot === ABSENT) {
-      clearBucket(trial, nowUs)
-      trial.isCarried = false
-      return
-    }
+    trial.quota = limit
+    trial.isCarried = false
+    if (table === null || slot === ABSENT) return clearBucket(trial, nowUs)
     trial.timeUs = table.timeAt(slot)
     trial.count = table.countAt(slot)
     trial.log = table.logAt(slot)
     const written = this.registry.limitOfVersion(table.versionAt(slot))
-    trial.isCarried = !hasSameNumbers(written, limit)
-    if (trial.isCarried) convertBucket(trial, written, limit, nowUs)
+    if (hasSameNumbers(written, limit)) return
+    if (this.registry.isSuperseded(limit)) {
+      trial.quota = withPatience(written, Math.min(limit.patienceUs, written.ceilingUs - written.capacityUs))
+    } else {
+      trial.isCarried = true
+      convertBucket(trial, written, limit, nowUs)
+    }
   }
 
   /** Whether there is a bucket that the limit's algorithm wrote. */
@@ -64,9 +71,9 @@ export class Buckets {
   commit (trial: Trial, limit: Limit, cost: number, nowUs: number): void {
     if (cost === 0) return
     this.#follow(trial, limit, nowUs)
-    if (limit.algorithm === 'sliding-window') {
+    if (trial.quota.algorithm === 'sliding-window') {
       trial.log ??= emptyGrantLog()
-      appendGrant(limit, trial.log, cost, nowUs)
+      appendGrant(trial.quota, trial.log, cost, nowUs)
     }
     this.write(trial, limit, nowUs)
   }
@@ -76,7 +83,7 @@ export class Buckets {
    * pace than the wait that was stated, and one that a clock, stepping back, left in the future never comes nearer.
    */
   mend (trial: Trial, limit: Limit, nowUs: number): void {
-    const isAhead = limit.algorithm !== 'sliding-window' && trial.verdict.timeUs < trial.timeUs
+    const isAhead = trial.quota.algorithm !== 'sliding-window' && trial.verdict.timeUs < trial.timeUs
     if (!(trial.isCarried || isAhead) || limit.max === 0) return
     this.#follow(trial, limit, nowUs)
     if (trial.slot !== ABSENT) this.write(trial, limit, nowUs)
@@ -94,7 +101,7 @@ export class Buckets {
     } else {
       const { table, slot } = trial
       const before = table.versionAt(slot)
-      const isSame = hasSameNumbers(this.registry.limitOfVersion(before), limit)
+      const isSame = hasSameNumbers(this.registry.limitOfVersion(before), trial.quota)
       table.write(slot, isSame ? before : this.registry.versionFor(limit), verdict.timeUs, verdict.count, log)
       // Another trial of this bucket has read it for its old limit.
       if (!isSame) this.shards.moves++

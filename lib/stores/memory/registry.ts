@@ -1,4 +1,4 @@
-import { quotaOf } from '../../algorithms/quota.js'
+import { quotaOf, type Quota } from '../../algorithms/quota.js'
 import type { Limit } from '../store.js'
 
 /** Entries that are kept without asking whether a bucket still needs them. */
@@ -9,6 +9,8 @@ const NO_LIMIT: Limit = { ...quotaOf('fixed-window', 0, 1), name: '', bucket: ''
 
 interface Family {
   readonly id: number
+  /** The latest that has used it. */
+  edition: number
   /** Indexes of the versions that its buckets were written under. */
   versions: number[]
 }
@@ -36,8 +38,16 @@ export class LimitRegistry {
 
   /** The family of a limit, made when missing. Ids are never given twice. */
   familyId (limit: Limit): number {
-    const family = this.#families.get(limit.bucket)
-    return family === undefined ? this.#addFamily(limit).id : family.id
+    const family = this.#families.get(limit.bucket) ?? this.#addFamily(limit)
+    const { edition = 0 } = limit
+    if (edition > family.edition) family.edition = edition
+    return family.id
+  }
+
+  /** Whether a limit of a later edition has used the family. */
+  isSuperseded ({ bucket, edition = 0 }: Limit): boolean {
+    const family = this.#families.get(bucket)
+    return family !== undefined && family.edition > edition
   }
 
   /** The family of a limit, or 0: then it has no bucket anywhere. */
@@ -98,13 +108,13 @@ export class LimitRegistry {
   }
 
   #addFamily (limit: Limit): Family {
-    const family = { id: this.#nextFamilyId++, versions: [] }
+    const family = { id: this.#nextFamilyId++, edition: limit.edition ?? 0, versions: [] }
     this.#families.set(limit.bucket, family)
     return family
   }
 }
 
-/** Whether a bucket means the same under both limits. */
-export function hasSameNumbers (a: Limit, b: Limit): boolean {
+/** Whether a bucket means the same under both. */
+export function hasSameNumbers (a: Quota, b: Quota): boolean {
   return a === b || (a.algorithm === b.algorithm && a.max === b.max && a.windowUs === b.windowUs && a.capacity === b.capacity)
 }

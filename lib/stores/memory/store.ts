@@ -1,5 +1,8 @@
 import type { Clock } from '../../clock.js'
+import { carryTokenBucket } from '../../algorithms/carry-over.js'
+import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
+import { emptyVerdict } from '../../algorithms/verdict.js'
 import { NO_BLOCKS, penaltyOf, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store } from '../store.js'
 import { assess, charge, refund } from './bucket.js'
 import { Buckets } from './buckets.js'
@@ -77,7 +80,7 @@ export class MemoryStore implements Store {
     return limits.map((limit) => {
       this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
       this.#buckets.read(trial, limit, nowUs)
-      assess(limit, trial, 0, nowUs, trial.verdict)
+      assess(trial.quota, trial, 0, nowUs, trial.verdict)
       this.#buckets.mend(trial, limit, nowUs)
       const penalty = penaltyOf(limit)
       return underBlock(standingOf(limit, partition, 0, trial.verdict), penalty && this.#penalties.suspect(penalty, partition, nowUs), nowUs)
@@ -98,9 +101,11 @@ export class MemoryStore implements Store {
       // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
       if (units <= 0 && !this.#buckets.holds(trial, limit)) continue
       this.#buckets.read(trial, limit, nowUs)
-      if (onlyIfLast && units < 0 && limit.algorithm === 'token-bucket' && !isLastCharge(limit, trial.timeUs, trial.count, atUs + standing.resetUs)) continue
-      if (units > 0) charge(limit, trial, units, nowUs, verdict)
-      else refund(limit, trial, -units, atUs, standing.resetUs, nowUs, verdict)
+      const { quota } = trial
+      const resetUs = quota === limit ? standing.resetUs : resetUnder(quota, standing, atUs, nowUs)
+      if (onlyIfLast && units < 0 && quota.algorithm === 'token-bucket' && !isLastCharge(quota, trial.timeUs, trial.count, atUs + resetUs)) continue
+      if (units > 0) charge(quota, trial, units, nowUs, verdict)
+      else refund(quota, trial, -units, atUs, resetUs, nowUs, verdict)
       this.#buckets.write(trial, limit, nowUs)
     }
   }
@@ -146,7 +151,7 @@ export class MemoryStore implements Store {
     this.#buckets.enter(partition)
     this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
     this.#buckets.read(trial, limit, nowUs)
-    assess(limit, trial, cost, nowUs, verdict)
+    assess(trial.quota, trial, cost, nowUs, verdict)
     if (verdict.granted && cost > 0) this.#buckets.commit(trial, limit, cost, nowUs)
     else this.#buckets.mend(trial, limit, nowUs)
     return {
@@ -156,4 +161,13 @@ export class MemoryStore implements Store {
       blocks: NO_BLOCKS
     }
   }
+}
+
+const scratch = emptyVerdict()
+
+/** The reset of a charge under numbers by which its units drain at another pace. */
+function resetUnder (quota: Quota, { limit, resetUs }: Standing, atUs: number, nowUs: number): number {
+  if (quota.algorithm !== 'token-bucket' || limit.algorithm !== 'token-bucket') return resetUs
+  carryTokenBucket(limit, quota, atUs + resetUs, 0, nowUs, scratch)
+  return scratch.timeUs + (scratch.count > 0 ? 1 : 0) - atUs
 }

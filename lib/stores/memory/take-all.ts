@@ -49,7 +49,7 @@ function assessMode (mode: Limit['mode'], trials: Trial[], charges: readonly Cha
     const { limit, cost } = charges[i]
     if (limit.mode !== mode) continue
     const trial = trials[i]
-    assess(limit, trial, isRepeating ? unitsTogether(trials, charges, i, isGranted) : cost, nowUs, trial.verdict)
+    assess(trial.quota, trial, isRepeating ? unitsTogether(trials, charges, i, isGranted) : cost, nowUs, trial.verdict)
     if (!trial.verdict.granted) isAllGranted = false
   }
   return isAllGranted
@@ -61,7 +61,7 @@ function assessUncharged (mode: Limit['mode'], trials: Trial[], charges: readonl
     const { limit } = charges[i]
     const { verdict } = trials[i]
     if (limit.mode !== mode || !verdict.granted) continue
-    assess(limit, trials[i], 0, nowUs, verdict)
+    assess(trials[i].quota, trials[i], 0, nowUs, verdict)
     // Nothing taken may be refused in debt, but this charge was granted.
     verdict.granted = true
     verdict.delayUs = 0
@@ -92,7 +92,7 @@ function assessShared (buckets: Buckets, trials: Trial[], charges: readonly Char
     buckets.enter(partition)
     buckets.find(trial, buckets.registry.familyId(limit))
     buckets.read(trial, limit, nowUs)
-    assess(limit, trial, 0, nowUs, trial.verdict)
+    assess(trial.quota, trial, 0, nowUs, trial.verdict)
     buckets.mend(trial, limit, nowUs)
     trial.verdict.granted = granted
     trial.verdict.delayUs = delayUs

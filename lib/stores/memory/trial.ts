@@ -1,3 +1,4 @@
+import { quotaOf, type Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { emptyVerdict } from '../../algorithms/verdict.js'
 import type { Verdict } from '../../algorithms/verdict.js'
@@ -6,6 +7,9 @@ import type { Bucket } from './bucket.js'
 import type { Hash } from './hash.js'
 import { ABSENT } from './table.js'
 import type { Table } from './table.js'
+
+/** Stands where nothing was read yet. */
+const NO_QUOTA: Quota = quotaOf('fixed-window', 0, 1)
 
 /** One charge on its way: where its bucket is, what was read there, what was decided. The next take uses it again. */
 export class Trial implements Bucket, Hash {
@@ -24,6 +28,8 @@ export class Trial implements Bucket, Hash {
   log: GrantLog | null = null
   /** Whether the bucket was written under other numbers than it is read for. */
   isCarried = false
+  /** The numbers that decide: the limit's, or those of a later edition that has the bucket already. */
+  quota: Quota = NO_QUOTA
   /** Whether the units are taken; of several charges only. */
   isCharged = false
   readonly verdict: Verdict = emptyVerdict()
@@ -35,7 +41,8 @@ export function standingOf (limit: Limit, partition: string, charged: number, ve
     partition,
     charged,
     granted: verdict.granted,
-    remaining: verdict.remaining,
+    // By the numbers of a later edition it may be more than this one's.
+    remaining: Math.min(verdict.remaining, limit.capacity),
     resetUs: verdict.resetUs,
     delayUs: verdict.delayUs,
     retryUs: verdict.retryUs,
