@@ -29,6 +29,9 @@ export class LimitRegistry {
   readonly #uses: number[] = [0]
   readonly #free: number[] = []
   #nextFamilyId = 1
+  /** The limit that was asked about last, and its family's id: mostly it is the next one too. */
+  #latest: Limit = NO_LIMIT
+  #latestId = 0
   #trimAt = LEAST_TRIM
 
   /** Families and versions held. */
@@ -38,9 +41,12 @@ export class LimitRegistry {
 
   /** The family of a limit, made when missing. Ids are never given twice. */
   familyId (limit: Limit): number {
+    if (limit === this.#latest) return this.#latestId
     const family = this.#families.get(limit.bucket) ?? this.#addFamily(limit)
     const { edition = 0 } = limit
     if (edition > family.edition) family.edition = edition
+    this.#latest = limit
+    this.#latestId = family.id
     return family.id
   }
 
@@ -97,6 +103,8 @@ export class LimitRegistry {
       family.versions = family.versions.filter((version) => this.#isUsed(version))
       if (family.versions.length === 0) this.#families.delete(bucket)
     }
+    // Its family may be among those that have gone.
+    this.#latest = NO_LIMIT
     this.#trimAt = Math.max(LEAST_TRIM, 2 * this.size)
   }
 
