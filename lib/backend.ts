@@ -19,6 +19,8 @@ export interface Backend {
   readonly local: MemoryStore
   /** The refusal of whom the store is known to block. */
   knownBlock (charges: readonly Charge[]): Receipt | null
+  /** Forget refusals that were remembered, for their limits are no more. */
+  forgetRefusals (): void
   readonly health: HealthSource
   close (): Promise<void>
 }
@@ -40,6 +42,7 @@ function inMemory (local: MemoryStore): Backend {
     store: local,
     local,
     knownBlock: () => null,
+    forgetRefusals () {},
     health: { kind: local.kind, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
     close: async () => { local.close() }
   }
@@ -71,6 +74,7 @@ async function inRedis (registration: string, options: RateLimitOptions, target:
     store,
     local,
     knownBlock: (charges) => store.knownBlock(charges),
+    forgetRefusals: () => { store.forget() },
     health: { kind: redis.kind, ping: () => redis.ping(), deadlineMs, breaker: watch.breaker, lastError: () => lastError },
     async close () {
       local.close()

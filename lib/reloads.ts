@@ -34,6 +34,7 @@ export class Reloads {
       const layered = options === undefined ? this.#configuration.load() : this.#configuration.loadWith(options)
       refuseFixed(current.layered, layered)
       this.#editions.current = new Edition(current.fixtures, layered, current)
+      current.fixtures.backend.forgetRefusals()
     } catch (error) {
       this.counts.failure++
       tellReload(this.#log, { registration, source, result: 'failure', error })

@@ -57,6 +57,11 @@ export class DenyCache implements Store {
     return this.#blocks.refusalOf(charges, this.#clock.nowUs())
   }
 
+  /** Forget refusals: their limits are those of a set of policies that has gone. Blocks stay. */
+  forget (): void {
+    this.#denials.clear()
+  }
+
   peek (limits: readonly Limit[], partition: string): readonly Standing[] | Promise<readonly Standing[]> {
     return this.#store.peek(limits, partition)
   }

@@ -26,6 +26,12 @@ export class Generations<Key, Value> {
     ofPartition.set(key, value)
   }
 
+  clear (): void {
+    this.#young.clear()
+    this.#old.clear()
+    this.#size = 0
+  }
+
   delete (partition: string, key: Key): void {
     if (this.#young.get(partition)?.delete(key) === true) this.#size--
     this.#old.get(partition)?.delete(key)

@@ -180,3 +180,16 @@ t.test('resets do not upset the count by which it is bounded', async (t) => {
   await cache.take([charge(limits[0], 'kept')])
   t.equal(store.takes, takes)
 })
+
+t.test('what a reload has made void is forgotten, and no block with it', async (t) => {
+  const { store, cache } = cached()
+  const penalty = { bucket: 'penalty', strikes: 1, withinUs: SECOND_US, cooldownUs: 100 * SECOND_US, factor: 2, maxCooldownUs: 100 * SECOND_US }
+  const struck = { ...limitOf({ max: 1, windowUs: 100 * SECOND_US, bucket: 'struck' }), penalty }
+  await exhaust(cache, [charge(slow)])
+  await exhaust(cache, [charge(struck, 'b')])
+  cache.forget()
+  const { takes } = store
+  await cache.take([charge(slow)])
+  t.equal(store.takes, takes + 1, 'the store is asked again')
+  t.equal(cache.knownBlock([charge(struck, 'b')])?.granted, false)
+})
