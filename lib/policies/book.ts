@@ -75,6 +75,8 @@ export class PolicyBook {
   readonly #said = new Map<string, string>()
   readonly #buckets = new Map<string, Buckets>()
   readonly #exempted = new Set<string>()
+  /** Scopes that guards and checks have named. */
+  readonly #asked = new Set<string>()
   #groups = 0
 
   /**
@@ -100,11 +102,17 @@ export class PolicyBook {
     return [...this.#buckets.values()].flatMap(limitsOf)
   }
 
-  /** Know the numbers that functions have answered under the set of policies before this one: their buckets are still there. */
+  /** Know the buckets that only requests have told of under the set of policies before this one: they are still there. */
   inherit (before: PolicyBook): void {
     for (const [bucket, { maker }] of this.#buckets) {
       const known = before.#buckets.get(bucket)?.maker ?? null
       if (maker !== null && known !== null) maker.remember(known)
+    }
+    // What only a check names is not known again before the next one, and must be found by a reset until then.
+    for (const [bucket, buckets] of before.#buckets) {
+      if (!before.#asked.has(buckets.scope) || this.#buckets.has(bucket)) continue
+      this.#asked.add(buckets.scope)
+      this.#buckets.set(bucket, buckets)
     }
   }
 
@@ -160,7 +168,9 @@ export class PolicyBook {
     if (hasLimits(options) && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
-    return this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
+    const policy = this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
+    if (policy.scope.startsWith('group:')) this.#asked.add(policy.scope)
+    return policy
   }
 
   /** The options of a route's config, checked; `null` where it has none. */
