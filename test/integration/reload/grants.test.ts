@@ -6,7 +6,7 @@ import { appOn, eachStore, type TestStore } from '../../fixtures/each-store.js'
 import { ALGORITHMS } from '../../fixtures/limits.js'
 
 const IN_FLIGHT = 60
-const RELOADS = 60
+const RELOADS = 30
 const BETWEEN_MS = 20
 
 const SMALL = 10

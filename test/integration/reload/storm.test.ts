@@ -59,7 +59,7 @@ for (const store of stores) {
   for (const hook of ['onRequest', 'preHandler'] as const) {
     if (store.name === 'memory' && hook === 'onRequest') continue
     t.test(`${store.name}, counting in ${hook}`, async (t) => {
-      await storm(t, { store: store.options(), hook, reloads: 50 })
+      await storm(t, { store: store.options(), hook, reloads: 30 })
     })
   }
 }
