@@ -4,6 +4,8 @@ import type { LayerOptions } from './config/layer.js'
 import type { RouteRateLimit } from './config/policy-schema.js'
 import { decide } from './decide.js'
 import type { Editions } from './editions.js'
+import { explainIn } from './explain.js'
+import type { Explain } from './explanation.js'
 import { limitOnce, type Next } from './hook.js'
 import { publishDecision } from './observability/channels.js'
 import { healthOf, type Health } from './observability/health.js'
@@ -63,6 +65,21 @@ export interface RateLimitDecorator {
    * error is logged, and what held before holds on.
    */
   reload (options?: ReloadOptions): Promise<void>
+  /**
+   * What holds for a route now, each value with the layer that it comes from; without a route, the default policy and
+   * all rules. It can be sent as JSON, and has no secrets in it.
+   *
+   *     const { holds, policies: [policy] } = fastify.rateLimit.explain('GET /login')
+   *     // 'limited'
+   *     policy.options.find(({ option }) => option === 'max')
+   *     // { option: 'max', value: 5, from: 'file', place: 'rate-limit.toml:6:1: rules[0].max' }
+   *
+   * `route`: its method and its whole pattern, or `{ method, url, constraints }`. One that does not exist is explained as
+   * an unknown URL is counted.
+   *
+   * Throws FST_SLUICE_BAD_OPTION when it is neither.
+   */
+  explain: Explain
 }
 
 /** What a reload may say: what `register` may, and rules of the lower layers by their name only. */
@@ -116,7 +133,7 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
   }
 
   return Object.assign((options?: RouteRateLimit) => guard(options), {
-    guard, check, peek, reset, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }
+    guard, check, peek, reset, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }, explain: explainIn(editions)
   })
 }
 

@@ -14,6 +14,7 @@ export type { Decision, Outcome } from './policies/decision.js'
 export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observability/channels.js'
 export type { BreakerMessage, DecisionMessage, ReloadMessage } from './observability/channels.js'
 export type { LimitStanding } from './policies/standing.js'
+export type { Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, Holds, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.js'
 
 declare module 'fastify' {

@@ -1,5 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type LimitStanding, type RateLimitOptions, type RouteRateLimit } from 'fastify-sluice'
+import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type ExplainedOption, type LimitStanding, type RateLimitOptions, type RegistrationExplanation, type RouteExplanation, type RouteRateLimit } from 'fastify-sluice'
 import type { Static } from '@sinclair/typebox'
 import { describe, expect, test } from 'tstyche'
 
@@ -120,6 +120,16 @@ describe('fastify.rateLimit', () => {
     expect(app.rateLimit.check).type.toBeCallableWith({} as FastifyRequest, { max: 5, timeWindow: '1s', groupId: 'jobs' })
     expect(app.rateLimit.peek).type.toBeCallableWith('ip:203.0.113.9')
     expect(app.rateLimit.reset('global')).type.toBe<Promise<number>>()
+  })
+
+  test('explains a route, or everything', () => {
+    expect(app.rateLimit.explain('GET /')).type.toBe<RouteExplanation>()
+    expect(app.rateLimit.explain({ method: 'GET', url: '/', constraints: { version: '1.0.0' } })).type.toBe<RouteExplanation>()
+    expect(app.rateLimit.explain()).type.toBe<RegistrationExplanation>()
+    expect(app.rateLimit.explain).type.not.toBeCallableWith({ url: '/' })
+    expect(app.rateLimit.explain('GET /').holds).type.toBe<'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'>()
+    expect(app.rateLimit.explain('GET /').policies[0].options).type.toBe<readonly ExplainedOption[]>()
+    expect<ExplainedOption['from']>().type.toBe<'built-in' | 'register' | 'file' | 'environment' | 'route'>()
   })
 })
 

@@ -11,7 +11,7 @@ import type { LimitMaker } from './limit-maker.js'
 import type { Policy } from './policy.js'
 import type { RequestTarget, Routing } from './request-path.js'
 import { methodsOf, RouteNames, type Route } from './route-names.js'
-import { RuleSet, type Rule } from './rule-set.js'
+import { RuleSet, type Resolution, type Rule } from './rule-set.js'
 
 /** What a route does: a policy or nothing, or a matter of each request, whose path may be a rule's. */
 export type RoutePolicy =
@@ -61,12 +61,15 @@ export class PolicyBook {
   readonly fallback: Policy | null
   /** The policy of the registration itself, whether or not it is global. */
   readonly base: Policy
+  /** The policies of the rules by their names, as they were written. */
+  readonly rules: ReadonlyMap<string, Policy>
 
   readonly #registration: string
   readonly #edition: number
   readonly #onTier: (name: string) => void
   readonly #draft: PolicyDraft
   readonly #rules: RuleSet<PolicyRule>
+  readonly #ruleOf = new WeakMap<Policy, string>()
   readonly #isExempt: (methods: readonly string[], url: string) => boolean
   readonly #routeNames: RouteNames
   readonly #onPolicy: NonNullable<BookContext['onPolicy']>
@@ -93,7 +96,9 @@ export class PolicyBook {
     this.#draft = layPolicy(builtInDraft, policyOptionsOf(options), 'default', 'rateLimit')
     this.base = this.#compile(this.#draft, 'rateLimit')
     this.fallback = options.global === false ? null : this.base
-    this.#rules = new RuleSet(this.#compileRules(options.rules ?? []), routing)
+    const rules = this.#compileRules(options.rules ?? [])
+    this.rules = new Map(rules.map(({ name, policy }) => [name, policy]))
+    this.#rules = new RuleSet(rules, routing)
     this.#isExempt = exemptRoutes(options.exempt?.routes, routing)
   }
 
@@ -135,8 +140,7 @@ export class PolicyBook {
   policyOf (route: Route): RoutePolicy {
     const methods = methodsOf(route)
     const own = this.#ownOptions(route)
-    const hasOwnLimits = route.rateLimit === false || (own !== null && hasLimits(own.options))
-    const resolution = this.#rules.forRoute(methods, route.url, hasOwnLimits)
+    const resolution = this.#resolve(methods, route, own)
     // Under an overriding rule they wait for the day on which it goes: that must not be when their mistakes show.
     if (own !== null && hasLimits(own.options)) this.#compileOwn(own)
     if (resolution.kind === 'fixed') {
@@ -152,6 +156,16 @@ export class PolicyBook {
         return (rule === null ? null : ruled.get(rule)) ?? unruled
       }
     }
+  }
+
+  /** Which rules there may be for a route's requests of one method. */
+  rulesOf (route: Route, method: string): Resolution<Rule> {
+    return this.#resolve([method], route, this.#ownOptions(route))
+  }
+
+  /** The rule that a policy of a route is made of; `null` where there is none. */
+  ruleOf (policy: Policy): string | null {
+    return this.#ruleOf.get(policy) ?? null
   }
 
   /** What a request to an unknown URL is counted under. */
@@ -171,6 +185,10 @@ export class PolicyBook {
     const policy = this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
     if (policy.scope.startsWith('group:')) this.#asked.add(policy.scope)
     return policy
+  }
+
+  #resolve (methods: readonly string[], { url, rateLimit }: Route, own: OwnOptions | null): Resolution<PolicyRule> {
+    return this.#rules.forRoute(methods, url, rateLimit === false || (own !== null && hasLimits(own.options)))
   }
 
   /** The options of a route's config, checked; `null` where it has none. */
@@ -195,7 +213,7 @@ export class PolicyBook {
     const draft = rule.override === true
       ? layPolicy(layPolicy(this.#draft, rest, own.scope, own.place), rule.options, `rule:${rule.name}`, rule.place)
       : layPolicy(rule.draft, rest, own.scope, own.place)
-    return this.#compile(draft, own.place)
+    return this.#compileUnder(rule.name, draft, own.place)
   }
 
   /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
@@ -219,8 +237,14 @@ export class PolicyBook {
       if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.name`, `${twin} has the name "${name}" already`)
       places.set(name, place)
       const draft = layPolicy(this.#draft, options, `rule:${name}`, place)
-      return { name, match, methods, override, options, place, draft, policy: this.#compile(draft, place) }
+      return { name, match, methods, override, options, place, draft, policy: this.#compileUnder(name, draft, place) }
     })
+  }
+
+  #compileUnder (rule: string, draft: PolicyDraft, place: string): Policy {
+    const policy = this.#compile(draft, place)
+    this.#ruleOf.set(policy, rule)
+    return policy
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {

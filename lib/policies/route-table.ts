@@ -8,6 +8,15 @@ import type { Route } from './route-names.js'
 
 type RouteConfig = FastifyRequest['routeOptions']['config']
 
+/** A route that the registration has met. */
+export interface KnownRoute {
+  readonly route: Route
+  /** An Error where the config of a route from before the plugin is wrong. */
+  readonly policy: RoutePolicy | Error
+  /** Whether it was declared before the plugin was loaded: its `constraints` are made up then. */
+  readonly isEarly: boolean
+}
+
 /**
  * Finds the policy of a request under one set of policies: by number for declared routes, by its config for those that
  * came before the plugin.
@@ -79,6 +88,12 @@ export class RouteTable {
     return policy?.hook === phase ? policy : null
   }
 
+  /** Every route that is known: those declared since the plugin was loaded, and the earlier ones that were asked for. */
+  * known (): Generator<KnownRoute> {
+    for (const route of this.#routes.all) yield { route, policy: this.#policies[route.index], isEarly: false }
+    for (const [config, route] of this.#routes.early) yield { route, policy: this.#earlyPolicyOf(config, route), isEarly: true }
+  }
+
   #policyOf (index: number, request: FastifyRequest): Policy | null {
     const route = this.#policies[index]
     return route.kind === 'fixed' ? route.policy : route.pick(request)
@@ -86,19 +101,22 @@ export class RouteTable {
 
   #inPhase (phase: Phase, policy: Policy | null): Policy | null | 'later' {
     if (policy === null) return null
-    const due = this.#undeclaredPhase(policy)
+    const due = this.undeclaredPhase(policy)
     return due === phase ? policy : phase === 'onRequest' ? 'later' : null
   }
 
-  /** Undeclared routes are met by instance-level hooks only, which there are for two phases. */
-  #undeclaredPhase (policy: Policy): Phase {
+  /** In which phase undeclared routes and unknown URLs are counted: instance-level hooks meet them, which there are for two. */
+  undeclaredPhase (policy: Policy): Phase {
     return policy.hook === this.#book.base.hook ? policy.hook : 'onRequest'
   }
 
   #earlyPolicy (request: FastifyRequest, config: RouteConfig): RoutePolicy | Error {
+    return this.#early.get(config) ?? this.#earlyPolicyOf(config, this.#routes.earlyRoute(request, config))
+  }
+
+  #earlyPolicyOf (config: RouteConfig, route: Route): RoutePolicy | Error {
     let policy = this.#early.get(config)
     if (policy === undefined) {
-      const route = this.#routes.earlyRoute(request, config)
       policy = this.#policyOfEarly(route)
       this.#early.set(config, policy)
       if (!(policy instanceof Error)) this.#warnOfPhase(policy, route)
@@ -115,7 +133,7 @@ export class RouteTable {
   }
 
   #warnOfPhase (policy: RoutePolicy, { method, url }: Route): void {
-    const late = policiesOf(policy).find((one) => this.#undeclaredPhase(one) !== one.hook)
+    const late = policiesOf(policy).find((one) => this.undeclaredPhase(one) !== one.hook)
     if (late === undefined) return
     process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })
   }
@@ -142,7 +160,7 @@ function pickingOnce (route: RoutePolicy): RoutePolicy {
 }
 
 /** Every policy that a request to a route may have. */
-function policiesOf (route: RoutePolicy): readonly Policy[] {
+export function policiesOf (route: RoutePolicy): readonly Policy[] {
   if (route.kind === 'by-request') return route.policies
   return route.policy === null ? [] : [route.policy]
 }
