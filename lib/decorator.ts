@@ -109,7 +109,8 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
   }
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
-    const edition = editions.of(request)
+    // A WebSocket lives for hours, and must hear of changed limits before it ends.
+    const edition = request.headers.upgrade === undefined ? editions.of(request) : editions.current
     const policy = edition.policyFor(options, 'rateLimit.check')
     if (!edition.isEnabled) return null
     const decision = await decide(edition.path, policy, request, false)

@@ -215,3 +215,15 @@ t.test('what is no set of options is refused', async (t) => {
   }
   t.strictSame(await remainders(app, '/'), [9])
 })
+
+t.test('messages of a WebSocket are checked under the set of the day, whenever it was opened', async (t) => {
+  const { app } = await limitedApp(t, { global: false, max: 10, ...HOUR })
+  app.get('/messages', async (request) => {
+    const before = await app.rateLimit.check(request)
+    await app.rateLimit.reload({ max: 3 })
+    const after = await app.rateLimit.check(request)
+    await app.rateLimit.reload({ enabled: false })
+    return [before?.limit, after?.limit, await app.rateLimit.check(request)]
+  })
+  t.strictSame((await app.inject({ url: '/messages', headers: { upgrade: 'websocket' } })).json(), [10, 3, null])
+})
