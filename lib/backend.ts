@@ -6,6 +6,7 @@ import { FST_SLUICE_STORE } from './errors.js'
 import type { FaultLog } from './observability/fault-log.js'
 import { tellBreakerChange } from './observability/log-changes.js'
 import type { HealthSource } from './observability/health.js'
+import type { Metrics } from './observability/metrics.js'
 import { CallGuard } from './resilience/call-guard.js'
 import { DenyCache } from './resilience/deny-cache.js'
 import { MemoryStore } from './stores/memory/store.js'
@@ -25,6 +26,13 @@ export interface Backend {
   close (): Promise<void>
 }
 
+/** Who hears of what happens to the stores. */
+export interface Listeners {
+  readonly log: FastifyBaseLogger
+  readonly faults: FaultLog
+  readonly metrics: Metrics | null
+}
+
 const DEADLINE_MS = 50
 const KEY_PREFIX = 'sluice:'
 const MAX_PENDING = 10_000
@@ -32,9 +40,9 @@ const CONNECTIONS = 1
 const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
 
 /** Build the stores that the options ask for. Nothing waits for a connection: losing Redis at start is no different from losing it later. */
-export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
+export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, listeners: Listeners): Promise<Backend> {
   const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
-  return options.redis === undefined ? inMemory(local) : await inRedis(registration, options, options.redis, local, clock, log, faults)
+  return options.redis === undefined ? inMemory(local) : await inRedis(registration, options, options.redis, local, clock, listeners)
 }
 
 function inMemory (local: MemoryStore): Backend {
@@ -48,11 +56,12 @@ function inMemory (local: MemoryStore): Backend {
   }
 }
 
-async function inRedis (registration: string, options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, log: FastifyBaseLogger, faults: FaultLog): Promise<Backend> {
+async function inRedis (registration: string, options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, { log, faults, metrics }: Listeners): Promise<Backend> {
   // Loaded only where it is asked for: an application on the memory store pays nothing for ioredis.
   const { connect } = await import('./stores/redis/connect.js')
   const { RedisStore } = await import('./stores/redis/redis-store.js')
   const deadlineMs = options.deadline ?? DEADLINE_MS
+  const meter = metrics?.store('redis')
   let lastError: string | null = null
 
   const watch = new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
@@ -64,8 +73,11 @@ async function inRedis (registration: string, options: RateLimitOptions, target:
     watch,
     keyPrefix: options.keyPrefix ?? KEY_PREFIX,
     maxPending: options.maxPending ?? MAX_PENDING,
+    clock,
+    onAnswer: (operation, tookUs) => { meter?.observe(operation, tookUs / 1_000_000) },
     onFailure (reason, code) {
       lastError = code
+      meter?.countError(reason)
       faults.reportMade('store', () => new FST_SLUICE_STORE(reason, code))
     }
   })

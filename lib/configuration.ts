@@ -7,12 +7,13 @@ import { readText } from './config/file-text.js'
 import { textOfPath, type Layer } from './config/layer.js'
 import { layOptions, located, registerLayer, type Layered } from './config/layers.js'
 import { checkLogOptions } from './config/log-schema.js'
+import { checkMetricsOptions } from './config/metrics-schema.js'
 import { RateLimitOptionsSchema, ReloadOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from './errors.js'
 
 /** What is built once: a connection, the names of keys, mounted routes, whose word for a user counts. */
 const FIXED = [
-  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'log', 'configFile', 'reloadOnSignal'
+  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'metrics', 'log', 'configFile', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
 /** The layers of one registration's options, and what they come to. */
@@ -65,6 +66,7 @@ export class Configuration {
     try {
       checkBackendOptions(layered.options)
       checkLogOptions(layered.options, 'rateLimit')
+      checkMetricsOptions(layered.options, 'rateLimit')
     } catch (error) {
       throw located(error, layered)
     }

@@ -63,6 +63,7 @@ async function concludeLater (path: RequestPath, policy: Policy, request: Fastif
 
 function conclude (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client, charges: readonly Charge[], answer: Answer, place: Reservation | null): Decision {
   if (!isUnavailable(answer)) return decisionOf(policy, request, client, answer, path.store, place)
+  path.metrics?.countFallback(policy.failureMode, path.store.kind, answer.unavailable)
   if (policy.failureMode === 'local') {
     // A block that the store told of holds to its end, though the store is away.
     return decisionOf(policy, request, client, path.knownBlock(charges) ?? path.local.take(charges), path.local, place)

@@ -1,13 +1,13 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
 import type { LayerOptions } from './config/layer.js'
+import type { MetricsRegistry } from './config/metrics-schema.js'
 import type { RouteRateLimit } from './config/policy-schema.js'
 import { decide } from './decide.js'
 import type { Editions } from './editions.js'
 import { explainIn } from './explain.js'
 import type { Explain } from './explanation.js'
-import { limitOnce, type Next } from './hook.js'
-import { publishDecision } from './observability/channels.js'
+import { limitOnce, tell, type Next } from './hook.js'
 import { healthOf, type Health } from './observability/health.js'
 import { policyOf, type Decision } from './policies/decision.js'
 import { standingOf, type LimitStanding } from './policies/standing.js'
@@ -55,6 +55,11 @@ export interface RateLimitDecorator {
   peek (partition: string): Promise<PartitionStanding[]>
   /** Forget what a partition used, in all scopes. Answers how many buckets there were. Rejects as `peek`. */
   reset (partition: string): Promise<number>
+  /**
+   * The registry of prom-client in which this registration's metrics are; `null` with `metrics: false`. All registrations of
+   * one application share it, unless they were given others.
+   */
+  readonly metrics: MetricsRegistry | null
   /** How the store is. Answers within the deadline, also while the store hangs. */
   health (): Promise<Health>
   /**
@@ -86,7 +91,7 @@ export interface RateLimitDecorator {
 export type ReloadOptions = LayerOptions
 
 export function buildDecorator (editions: Editions, reloads: Reloads): RateLimitDecorator {
-  const { addresses, backend, guards } = editions.current.fixtures
+  const { addresses, backend, guards, metrics } = editions.current.fixtures
 
   function guard (options?: RouteRateLimit): Guard {
     const place = 'rateLimit.guard'
@@ -114,7 +119,7 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
     const policy = edition.policyFor(options, 'rateLimit.check')
     if (!edition.isEnabled) return null
     const decision = await decide(edition.path, policy, request, false)
-    publishDecision(edition.path.registration, request, policyOf(decision), decision)
+    tell(edition.path, request, policyOf(decision), decision)
     return decision
   }
 
@@ -134,7 +139,7 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
   }
 
   return Object.assign((options?: RouteRateLimit) => guard(options), {
-    guard, check, peek, reset, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }, explain: explainIn(editions)
+    guard, check, peek, reset, metrics: metrics?.registry ?? null, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }, explain: explainIn(editions)
   })
 }
 

@@ -10,6 +10,7 @@ import { FST_SLUICE_FIXED_OPTION } from './errors.js'
 import type { RequestPath } from './hook.js'
 import type { Identity, IdentityParts } from './identity.js'
 import type { FaultLog } from './observability/fault-log.js'
+import type { Metrics } from './observability/metrics.js'
 import type { RefusalLog } from './observability/refusal-log.js'
 import { PolicyBook } from './policies/book.js'
 import { policyOf } from './policies/decision.js'
@@ -30,6 +31,7 @@ export interface Fixtures {
   readonly room: WaitingRoom
   readonly routes: DeclaredRoutes
   readonly refusals: RefusalLog | null
+  readonly metrics: Metrics | null
   readonly faults: FaultLog
   /** Options of guards, and where they were written; they are known as long as the application. */
   readonly guards: Map<RouteRateLimit, string>
@@ -58,7 +60,7 @@ export class Edition {
 
   /** `before`: the edition that this one follows. Throws what wrong options throw, each told of the layer that is to blame. */
   constructor (fixtures: Fixtures, layered: Layered, before: Edition | null = null) {
-    const { fastify, name, backend, room, refusals, faults } = fixtures
+    const { fastify, name, backend, room, routes, refusals, metrics, faults } = fixtures
     const { options } = layered
     this.fixtures = fixtures
     this.layered = layered
@@ -70,13 +72,16 @@ export class Edition {
       const tiers = new TierNames(options.identify?.defaultTier ?? DEFAULT_TIER)
       this.book = new PolicyBook(name, options, routingOf(fastify), (tier) => tiers.add(tier), {
         edition: this.number,
-        names: fixtures.routes.names,
+        names: routes.names,
         ownOptions: layered.ownOptions,
-        onPolicy: (policy) => { editionOf.set(policy, this) }
+        onPolicy: (policy) => {
+          editionOf.set(policy, this)
+          for (const limit of policy.limits) metrics?.announceLimit(limit.name)
+        }
       })
       // The hooks of undeclared routes are attached once.
       if (before !== null && before.book.base.hook !== this.book.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
-      this.routes = new RouteTable(this.book, fixtures.routes, before?.routes)
+      this.routes = new RouteTable(this.book, routes, before?.routes)
       for (const [guard, place] of fixtures.guards) this.policyFor(guard, place)
       if (before !== null) this.book.inherit(before.book)
       this.path = {
@@ -91,6 +96,8 @@ export class Edition {
         retryUnavailableSeconds: retryUnavailableSeconds(options),
         writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
         refusals,
+        metrics,
+        configOf: routes.configOf,
         faults
       }
     } catch (error) {

@@ -7,9 +7,11 @@ import { decide } from './decide.js'
 import { hold } from './hold.js'
 import { publishDecision } from './observability/channels.js'
 import type { FaultLog } from './observability/fault-log.js'
+import type { Metrics } from './observability/metrics.js'
 import type { RefusalLog } from './observability/refusal-log.js'
-import { policyOf, type Decision, type Outcome } from './policies/decision.js'
+import { policyOf, standingsOf, type Decision, type Outcome } from './policies/decision.js'
 import type { Observer, Policy } from './policies/policy.js'
+import type { RouteConfig } from './policies/route-config.js'
 import type { HeaderWriter } from './response/headers.js'
 import { refuse, refuseUnavailable } from './response/refuse.js'
 import { onSettled } from './settle.js'
@@ -36,6 +38,9 @@ export interface RequestPath {
   readonly writeHeaders: HeaderWriter
   /** `null` where refusals are not logged. */
   readonly refusals: RefusalLog | null
+  /** `null` where nothing is counted. */
+  readonly metrics: Metrics | null
+  readonly configOf: (request: FastifyRequest) => RouteConfig
   readonly faults: FaultLog
 }
 
@@ -65,10 +70,16 @@ export function limitOnce (path: RequestPath, policy: Policy, request: FastifyRe
 
 function answer (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
   request.rateLimit = decision
-  publishDecision(path.registration, request, policy, decision)
+  tell(path, request, policy, decision)
   if (policy.hasTrial) logTrials(path, policy, request, decision)
   if (decision.outcome === 'allowed') letPass(path, policy, request, reply, decision, next)
   else answerOther(decision.outcome, path, policy, request, reply, decision, next)
+}
+
+/** Count a decision, and tell subscribers of it. */
+export function tell (path: RequestPath, request: FastifyRequest, policy: Policy, decision: Decision): void {
+  if (path.metrics !== null) path.metrics.countDecision(path.configOf(request), decision, standingsOf(decision))
+  publishDecision(path.registration, request, policy, decision)
 }
 
 function answerOther (outcome: Exclude<Outcome, 'allowed'>, path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
@@ -105,7 +116,10 @@ function letPass (path: RequestPath, policy: Policy, request: FastifyRequest, re
 
 function letPassWhenDue (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, decision: Decision, next: Next): void {
   hold(policy, reply, decision,
-    () => letPass(path, policy, request, reply, decision, next),
+    () => {
+      path.metrics?.observeDelay(decision.delayUs / 1_000_000)
+      letPass(path, policy, request, reply, decision, next)
+    },
     () => refuseForWantOfStore(path, policy, request, reply, decision, next))
 }
 

@@ -16,7 +16,9 @@ import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INV
 import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next } from './hook.js'
 import { IdentityParts } from './identity.js'
+import { mountMetricsRoute } from './metrics-route.js'
 import { FaultLog } from './observability/fault-log.js'
+import { createMetrics, type Metrics } from './observability/metrics.js'
 import { RefusalLog } from './observability/refusal-log.js'
 import type { Decision } from './policies/decision.js'
 import { DeclaredRoutes } from './policies/declared-routes.js'
@@ -40,12 +42,14 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
     const identity = new IdentityParts(fastify, layered.options, addresses, clock, faults)
-    const backend = await buildBackend(name, layered.options, clock, fastify.log, faults)
+    const metrics = await metricsOf(fastify, layered.options)
+    const backend = await buildBackend(name, layered.options, clock, { log: fastify.log, faults, metrics })
+    metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
     const room = new WaitingRoom(clock)
     const logSettings = logSettingsOf(layered.options.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const editions = new Editions(new Edition({
-      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, faults, guards: new Map()
+      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new Map()
     }, layered))
     const reloads = new Reloads(configuration, editions, fastify.log)
     const decorator = buildDecorator(editions, reloads)
@@ -66,6 +70,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
       reloads.close()
       identity.close()
       refusals?.close()
+      metrics?.close()
       await backend.close()
     })
 
@@ -89,7 +94,9 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
       }
     })
 
-    mountHealthRoute(fastify, layered.options.health, backend.health, () => editions.current.identity)
+    const identityOfTheDay = () => editions.current.identity
+    mountHealthRoute(fastify, layered.options.health, backend.health, identityOfTheDay)
+    if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, identityOfTheDay)
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
     const { hook } = editions.current.book.base
     if (hook !== 'onRequest') addScopeHook(fastify, hook, limitAt(hook))
@@ -123,6 +130,11 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
  * declaration of a route, and FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope.
  */
 export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
+
+/** `null` where nothing is counted, and then prom-client is not loaded either. */
+async function metricsOf ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
+  return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry })
+}
 
 /** Throws FST_SLUICE_NO_JWT. */
 function checkIdentity (identity: IdentityParts, layered: Layered): void {

@@ -12,8 +12,6 @@ import { tellReload } from './observability/log-changes.js'
  * old edition stays.
  */
 export class Reloads {
-  /** Reloads since the start, by what became of them. */
-  readonly counts = { success: 0, failure: 0 }
   readonly #configuration: Configuration
   readonly #editions: Editions
   readonly #log: FastifyBaseLogger
@@ -29,18 +27,18 @@ export class Reloads {
   /** `options`: what stands in the place of the file's; without, the file is read anew. Throws what is wrong. */
   reload (source: ReloadSource, options?: unknown): void {
     const { current } = this.#editions
-    const registration = current.fixtures.name
+    const { name: registration, metrics } = current.fixtures
     try {
       const layered = options === undefined ? this.#configuration.load() : this.#configuration.loadWith(options)
       refuseFixed(current.layered, layered)
       this.#editions.current = new Edition(current.fixtures, layered, current)
       current.fixtures.backend.forgetRefusals()
     } catch (error) {
-      this.counts.failure++
+      metrics?.countReload('failure')
       tellReload(this.#log, { registration, source, result: 'failure', error })
       throw error
     }
-    this.counts.success++
+    metrics?.countReload('success')
     tellReload(this.#log, { registration, source, result: 'success' })
   }
 

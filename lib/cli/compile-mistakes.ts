@@ -44,7 +44,8 @@ function pluginChecks (options: RateLimitOptions): Check[] {
   return [
     () => checkIdentityOptions(options, ROOT),
     ...(options.exempt?.routes ?? []).map((text, index) => () => patternOf(text, ROUTING, `${ROOT}.exempt.routes[${index}]`)),
-    ...networkChecks((options.health || undefined)?.allow ?? [], `${ROOT}.health.allow`)
+    ...networkChecks((options.health || undefined)?.allow ?? [], `${ROOT}.health.allow`),
+    ...networkChecks((options.metrics || undefined)?.allow ?? [], `${ROOT}.metrics.allow`)
   ]
 }
 

@@ -2,6 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import type { RedisTarget } from '../stores/redis/connect.js'
 import { ExemptSchema, IdentifySchema, TrustedProxiesSchema } from './identity-schema.js'
 import { LogSchema } from './log-schema.js'
+import { MetricsSchema } from './metrics-schema.js'
 import { Count, Duration, Flag, Name, OneOf } from './notation.js'
 import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
 
@@ -45,6 +46,7 @@ export const RateLimitOptionsSchema = Type.Object({
       allow: Type.Optional(Type.Array(Type.String()))
     }, { additionalProperties: false })
   ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
+  metrics: Type.Optional(MetricsSchema),
   log: Type.Optional(LogSchema),
   headers: Type.Optional(OneOf(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'

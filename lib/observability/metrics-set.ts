@@ -6,7 +6,7 @@ import { ByName, LabelNames } from './metrics-bounded.js'
 import { CellCounter, type Cell } from './metrics-counter.js'
 import { breakerGauge, memoryGauge, type MetricSources } from './metrics-gauges.js'
 import { BucketHistogram, type Buckets } from './metrics-histogram.js'
-import { RouteMeter } from './metrics-route.js'
+import { RouteMeter } from './metrics-route-meter.js'
 import { StoreMeter } from './metrics-store.js'
 
 /*
@@ -63,7 +63,7 @@ export class MetricSet {
     const rejections = new CellCounter(names.rejections, 'Refusals by each limit that refused a request; in shadow mode, that would have.', ['route', 'limit', 'tier', 'mode'])
     const nearLimit = new CellCounter(names.nearLimit, 'Granted requests that left less than 20 % of a limit.', ['limit'])
     const durations = new BucketHistogram<'store' | 'operation'>(names.storeDuration, 'How long calls to the store took until they were answered.', STORE_SECONDS)
-    const errors = new CellCounter(names.storeErrors, 'Calls that the store did not answer, by why.', ['store', 'reason'])
+    const errors = new CellCounter(names.storeErrors, 'Calls to the store that failed, and requests that were not sent to it because of the breaker or of overload, by why.', ['store', 'reason'])
     const fallbacks = new CellCounter(names.fallbacks, 'Requests that the failure mode decided, because the store could not.', ['mode'])
     const delays = new BucketHistogram<never>(names.delay, 'How long throttled requests were held.', DELAY_SECONDS)
     const reloads = new CellCounter(names.reloads, 'New configurations, by whether they were taken.', ['result'])

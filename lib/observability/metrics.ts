@@ -1,8 +1,15 @@
 import type { MetricsRegistry } from '../config/metrics-schema.js'
+import type { Decision } from '../policies/decision.js'
+import type { FailureReason, Standing } from '../stores/store.js'
 import type { MetricSources } from './metrics-gauges.js'
-import type { RouteMeter } from './metrics-route.js'
+import type { RouteMeter } from './metrics-route-meter.js'
 import type { FallbackMode, MetricSet, ReloadResult } from './metrics-set.js'
 import type { StoreMeter } from './metrics-store.js'
+
+/** The config of a request's route, as far as it must be known; of an unknown URL it has no `url`. */
+interface RouteConfig {
+  readonly url?: string
+}
 
 export interface MetricsTarget {
   /** What all registrations of one application share, such as its server. */
@@ -31,6 +38,8 @@ export class Metrics {
   readonly registry: MetricsRegistry
   readonly #set: MetricSet
   #sources: MetricSources | null = null
+  /** By the config of the route. */
+  readonly #routes = new WeakMap<RouteConfig, RouteMeter>()
 
   constructor (registry: MetricsRegistry, set: MetricSet) {
     this.registry = registry
@@ -47,9 +56,17 @@ export class Metrics {
     return this.#set.stores.of(kind)
   }
 
-  /** The store could not decide a request, so its failure mode did. */
-  countFallback (mode: FallbackMode): void {
+  /** What became of a request, and what each limit said to it. `standings`: as the store said it. */
+  countDecision (config: RouteConfig, { outcome, client: { tier } }: Pick<Decision, 'outcome' | 'client'>, standings: readonly Standing[]): void {
+    const meter = this.#routes.get(config) ?? this.#meet(config)
+    meter.count(outcome, tier)
+    meter.countLimits(standings, tier)
+  }
+
+  /** The store could not decide a request, so its failure mode did. A call that failed is counted once, as an error of the store. */
+  countFallback (mode: FallbackMode, kind: string, reason: FailureReason): void {
     this.#set.fallbacks[mode].count++
+    if (reason === 'breaker' || reason === 'overload') this.store(kind).countError(reason)
   }
 
   /** A request was held for so long, seconds. */
@@ -78,5 +95,11 @@ export class Metrics {
   close (): void {
     if (this.#sources !== null) this.#set.sources.delete(this.#sources)
     this.#sources = null
+  }
+
+  #meet (config: RouteConfig): RouteMeter {
+    const meter = this.route(config.url ?? null)
+    this.#routes.set(config, meter)
+    return meter
   }
 }

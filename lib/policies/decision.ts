@@ -10,9 +10,15 @@ export type Outcome = 'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' 
 /** The policy that a decision was made under: that of the client's tier, where it has one of its own. */
 export let policyOf: (decision: Decision) => Policy
 
+/** What each charge met, as the store said it; empty where it was not asked or could not answer. */
+export let standingsOf: (decision: Decision) => readonly Standing[]
+
 /** The answer for a request: `request.rateLimit`. */
 export class Decision {
-  static { policyOf = (decision) => decision.#policy }
+  static {
+    policyOf = (decision) => decision.#policy
+    standingsOf = (decision) => decision.#standings
+  }
 
   readonly outcome: Outcome
   /** Who was charged. */
@@ -131,7 +137,7 @@ export class Decision {
   }
 
   get #standings (): readonly Standing[] {
-    return this.#receipt === null ? [] : this.#receipt.standings
+    return this.#receipt === null ? NO_STANDINGS : this.#receipt.standings
   }
 
   #adjust (units: number): void | Promise<void> {
@@ -142,6 +148,8 @@ export class Decision {
       .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units })))
   }
 }
+
+const NO_STANDINGS: readonly Standing[] = []
 
 function outcomeOf ({ granted, blocks }: Receipt, delayUs: number): Outcome {
   if (granted) return delayUs > 0 ? 'delayed' : 'allowed'

@@ -1,6 +1,6 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import type { Phase } from './policy.js'
-import { routeConfigReader } from './route-config.js'
+import { routeConfigReader, type RouteConfig } from './route-config.js'
 import { RouteNames, type Route } from './route-names.js'
 
 /** Where a route's config keeps which registration knows it, and under which number. */
@@ -17,8 +17,6 @@ export interface DeclaredRoute extends Route {
   readonly index: number
   readonly phases: ReadonlySet<Phase>
 }
-
-type RouteConfig = FastifyRequest['routeOptions']['config']
 
 /**
  * The routes that one registration has met: those declared since it was loaded, by number, and those declared before, by

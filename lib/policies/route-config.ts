@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 
-type RouteConfig = FastifyRequest['routeOptions']['config']
+export type RouteConfig = FastifyRequest['routeOptions']['config']
 
 /** The symbol under which Fastify keeps the context of a request's route. It is not exported, so it has to be found. */
 declare const kContext: unique symbol

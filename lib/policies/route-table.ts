@@ -4,9 +4,8 @@ import type { PolicyBook, RoutePolicy } from './book.js'
 import { kRoute, type DeclaredRoute, type DeclaredRoutes } from './declared-routes.js'
 import type { Phase, Policy } from './policy.js'
 import type { RequestTarget } from './request-path.js'
+import type { RouteConfig } from './route-config.js'
 import type { Route } from './route-names.js'
-
-type RouteConfig = FastifyRequest['routeOptions']['config']
 
 /** A route that the registration has met. */
 export interface KnownRoute {

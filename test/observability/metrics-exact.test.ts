@@ -58,8 +58,8 @@ const events: fc.Arbitrary<Event> = fc.oneof(
     adds: observed('rate_limit_delay_seconds', '', seconds)
   })),
   fc.constantFrom('local', 'open', 'closed').map((mode): Event => ({
-    count: (metrics) => metrics.countFallback(mode),
-    adds: [[`rate_limit_fallback_total{mode="${mode}"}`, 1]]
+    count: (metrics) => metrics.countFallback(mode, 'redis', 'overload'),
+    adds: [[`rate_limit_fallback_total{mode="${mode}"}`, 1], ['rate_limit_store_errors_total{store="redis",reason="overload"}', 1]]
   })),
   fc.constantFrom('success', 'failure').map((result): Event => ({
     count: (metrics) => metrics.countReload(result),

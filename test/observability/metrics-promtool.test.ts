@@ -16,7 +16,7 @@ t.test('promtool finds nothing amiss', { skip }, async (t) => {
   t.strictSame(promtool(await metrics.registry.metrics()), { status: 0, said: '' }, 'before anything was counted')
 
   metrics.watch(sources('half-open', 100))
-  metrics.countFallback('local')
+  metrics.countFallback('local', 'redis', 'breaker')
   metrics.countReload('failure')
   metrics.observeDelay(0.25)
   metrics.store('redis').observe('take', 0.0004)

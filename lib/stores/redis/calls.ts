@@ -1,13 +1,20 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
-import type { CallWatch, FailureReason, WatchedCall } from '../store.js'
+import type { Clock } from '../../clock.js'
+import type { CallWatch, FailureReason, Store, WatchedCall } from '../store.js'
 import { failureCode, replyCode, type RedisLink } from './link.js'
 import type { Script } from './scripts.js'
+
+/** What a call is for. */
+export type Operation = keyof Pick<Store, 'take' | 'adjust' | 'reset'>
 
 export interface CallOptions {
   readonly link: RedisLink
   readonly watch: CallWatch
   /** Hears of each failure: the reason, and Redis's own word for it. */
   readonly onFailure: (reason: FailureReason, code: string) => void
+  readonly clock: Clock
+  /** Hears of each call that succeeded, also of one that came too late: how long it took, connecting and queueing included, microseconds. */
+  readonly onAnswer: (operation: Operation, tookUs: number) => void
   /** For tests: the time that the scripts go by instead of Redis's own, microseconds. */
   readonly timeUs?: () => number
 }
@@ -21,8 +28,17 @@ export class Calls {
   }
 
   /** Watch a call. `null` where none may be made; else `onExpire` hears why it got no answer, unless it is settled in time. */
-  begin (onExpire: (code: string) => void): WatchedCall | null {
-    return this.#options.watch.begin(() => { onExpire(this.#lateCode()) })
+  begin (operation: Operation, onExpire: (code: string) => void): WatchedCall | null {
+    const { watch, clock, onAnswer } = this.#options
+    const call = watch.begin(() => { onExpire(this.#lateCode()) })
+    if (call === null) return null
+    const beganUs = clock.nowUs()
+    return {
+      settle (isSuccess) {
+        if (isSuccess) onAnswer(operation, clock.nowUs() - beganUs)
+        call.settle(isSuccess)
+      }
+    }
   }
 
   run (script: Script, keys: readonly string[], args: Buffer[]): Promise<unknown> {
@@ -34,9 +50,9 @@ export class Calls {
    * A call whose failure is an error. `errorIn` finds Redis's error in a reply that is not one itself.
    * Rejects with FST_SLUICE_STORE, within the deadline.
    */
-  ask (script: Script, keys: readonly string[], args: Buffer[], errorIn: (reply: unknown) => string = () => ''): Promise<unknown> {
+  ask (operation: Operation, script: Script, keys: readonly string[], args: Buffer[], errorIn: (reply: unknown) => string = () => ''): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const call = this.begin((code) => {
+      const call = this.begin(operation, (code) => {
         this.report('deadline', code)
         reject(new FST_SLUICE_STORE('deadline', code))
       })

@@ -85,7 +85,7 @@ export class RedisStore implements Store {
       if (penalty !== null) penal.set(this.#keys.conductKeyOf(penalty, partition), limit)
     }
     const args = [Buffer.concat(Array.from(penal.values(), packLimit)), NOTHING]
-    return Number(await this.#calls.ask(resetScript, [...keys, ...penal.keys()], args))
+    return Number(await this.#calls.ask('reset', resetScript, [...keys, ...penal.keys()], args))
   }
 
   /** Send what was held back until a connection was there. */
@@ -122,7 +122,7 @@ export class RedisStore implements Store {
 
   #begin (tag: string): Batch | null {
     const batch = new Batch()
-    batch.call = this.#calls.begin((code) => {
+    batch.call = this.#calls.begin('take', (code) => {
       this.#held.delete(batch)
       this.#fail(batch, 'deadline', code)
     })
@@ -190,7 +190,7 @@ export class RedisStore implements Store {
   /** What fails is reported and lost: nobody waits for it, and the bucket recovers by itself. */
   async #adjustTogether (adjustments: readonly Adjustment[]): Promise<void> {
     const keys = adjustments.map(({ standing }) => this.#keys.keyOf(standing.limit, standing.partition))
-    await this.#calls.ask(adjustScript, keys, packAdjustments(adjustments), String).catch(() => {})
+    await this.#calls.ask('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(() => {})
   }
 }
 

@@ -45,6 +45,8 @@ export async function openBench (t: Test, args: readonly string[] = []): Promise
         keyPrefix,
         maxPending,
         onFailure: (_reason, code) => { onFailure(code) },
+        clock: systemClock,
+        onAnswer: () => {},
         timeUs
       })
       stores.push(store)

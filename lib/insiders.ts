@@ -1,0 +1,117 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { networksOf, type Networks } from './clients/cidr.js'
+import { FST_SLUICE_ROUTE_TAKEN } from './errors.js'
+import type { Identity } from './identity.js'
+
+const INSIDERS = ['loopback', 'private']
+
+/** Headers by which a proxy tells of itself. */
+const FORWARDING = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto']
+
+/** Who may ask one registration at a route that is not for everybody. */
+export class Insiders {
+  /** Whether the application said who may ask. */
+  readonly isSaid: boolean
+  readonly #allowed: Networks
+  readonly #identity: () => Identity
+
+  /**
+   * `allow`: networks; by default loopback and private addresses. `place`: where they are written. `identity`: whose word
+   * for the client's address is taken at present. Throws FST_SLUICE_BAD_OPTION.
+   */
+  constructor (allow: readonly string[] | undefined, place: string, identity: () => Identity) {
+    this.isSaid = allow !== undefined
+    this.#allowed = networksOf(allow ?? INSIDERS, place)
+    this.#identity = identity
+  }
+
+  /**
+   * Both ends must be allowed, and every proxy between them: the socket's peer and the addresses that Fastify derives. With
+   * `trustProxy: true` the last of those is whatever the client wrote, but its own is among them. A request with a
+   * forwarding header from a proxy that nobody trusts is refused, so that a proxy on the same host does not publish the route.
+   */
+  include (request: FastifyRequest): boolean {
+    const peer = request.socket.remoteAddress
+    // A Unix socket's peer has no address; whoever can open the socket is on this host.
+    if (peer !== undefined && !this.#allowed.has(peer)) return false
+    if (FORWARDING.every((name) => request.headers[name] === undefined)) return true
+    const { proxies, identifier } = this.#identity()
+    if (proxies !== null) return proxies.areBehind(request) && this.#allowed.has(identifier.addressOf(request))
+    // The first is the peer; there are others only where it is trusted.
+    const [, ...derived] = request.ips ?? []
+    return derived.length > 0 && derived.every((address) => this.#allowed.has(address))
+  }
+}
+
+/** What one registration brings to a route that several may share. */
+interface Member<T> {
+  readonly asked: T
+  readonly insiders: Insiders
+}
+
+/**
+ * A route for insiders, mounted once at each URL of a server. Registrations that meet at one URL share it. It answers
+ * whom all of them allow that say whom; for everybody else there is no such route.
+ */
+export class InsiderRoute<T> {
+  readonly #place: string
+  readonly #answer: (asked: readonly T[], reply: FastifyReply) => Promise<unknown>
+  /** Of each server, by URL. */
+  readonly #mounted = new WeakMap<object, Map<string, Array<Member<T>>>>()
+
+  /** `place`: the option that says the path. `answer`: writes the answer of all that are asked there. */
+  constructor (place: string, answer: (asked: readonly T[], reply: FastifyReply) => Promise<unknown>) {
+    this.#place = place
+    this.#answer = answer
+  }
+
+  /** Throws FST_SLUICE_ROUTE_TAKEN. */
+  mount (fastify: FastifyInstance, path: string, asked: T, insiders: Insiders): void {
+    const url = fastify.prefix + path
+    const routes = this.#routesOf(fastify)
+    const shared = routes.get(url)
+    if (shared !== undefined) {
+      shared.push({ asked, insiders })
+      return
+    }
+    if (fastify.hasRoute({ method: 'GET', url })) throw new FST_SLUICE_ROUTE_TAKEN(this.#place, url)
+    const members = [{ asked, insiders }]
+    routes.set(url, members)
+    fastify.get(path, { config: { rateLimit: false } }, async (request, reply) => {
+      if (!isForAll(members, request)) return reply.callNotFound()
+      reply.header('cache-control', 'no-store')
+      return this.#answer(members.map((member) => member.asked), reply)
+    })
+    refuseTwins(fastify, url, this.#place)
+  }
+
+  /** What is asked at a URL of a server; empty where nothing is mounted. */
+  askedAt (fastify: FastifyInstance, path: string): readonly T[] {
+    return this.#routesOf(fastify).get(fastify.prefix + path)?.map(({ asked }) => asked) ?? []
+  }
+
+  /** Let a registration have a say in who may ask at all URLs of a server where something is asked. Answers whether there are any. */
+  join (fastify: FastifyInstance, asked: T, insiders: Insiders): boolean {
+    const shared = [...this.#routesOf(fastify).values()].filter((members) => members.some((member) => member.asked === asked))
+    for (const members of shared) members.push({ asked, insiders })
+    return shared.length > 0
+  }
+
+  #routesOf ({ server }: FastifyInstance): Map<string, Array<Member<T>>> {
+    const routes = this.#mounted.get(server) ?? new Map<string, Array<Member<T>>>()
+    this.#mounted.set(server, routes)
+    return routes
+  }
+}
+
+function isForAll (members: ReadonlyArray<Member<unknown>>, request: FastifyRequest): boolean {
+  const said = members.filter(({ insiders }) => insiders.isSaid)
+  return (said.length > 0 ? said : members).every(({ insiders }) => insiders.include(request))
+}
+
+/** A route that the application declares later at the same URL would fail without a word of who has it. */
+function refuseTwins (fastify: FastifyInstance, taken: string, place: string): void {
+  fastify.addHook('onRoute', ({ url, method, constraints = {} }) => {
+    if (url === taken && [method].flat().includes('GET') && Object.keys(constraints).length === 0) throw new FST_SLUICE_ROUTE_TAKEN(place, url)
+  })
+}
