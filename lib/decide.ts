@@ -6,6 +6,7 @@ import { keepPlace } from './hold.js'
 import type { RequestPath } from './hook.js'
 import { Decision } from './policies/decision.js'
 import type { Policy } from './policies/policy.js'
+import { rolledOut } from './policies/rollout.js'
 import { delayOf, isUnavailable, type Answer, type Charge, type Receipt, type Store } from './stores/store.js'
 import type { Reservation } from './throttle/waiting-room.js'
 
@@ -38,8 +39,9 @@ function exempt (path: RequestPath, policy: Policy, request: FastifyRequest, cli
 
 function charge (path: RequestPath, base: Policy, request: FastifyRequest, identified: Client, mayWait: boolean): Decision | Promise<Decision> {
   const client = identified.kind === 'user' ? path.tiers.known(identified) : identified
-  const policy = base.tiers === null && client.kind !== 'user' ? base : policyFor(path, base, client)
-  if (policy === null) return exempt(path, base, request, client)
+  const ofClient = base.tiers === null && client.kind !== 'user' ? base : policyFor(path, base, client)
+  if (ofClient === null) return exempt(path, base, request, client)
+  const policy = ofClient.rollout === null ? ofClient : rolledOut(ofClient, ofClient.rollout, client.partition)
   // Before the store is asked, or all requests of a turn would find room for the last one.
   const place = mayWait && policy.throttle !== null ? path.room.reserve(policy.scope, client.partition, policy.throttle) : null
   const charges = chargesOf(path, policy, request, client, place !== null)

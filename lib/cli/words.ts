@@ -39,7 +39,8 @@ function isOfLimits (option: string): boolean {
 /** The mode of a policy, or of each of its limits where they differ. */
 export function modesInWords ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
   if (isMadeInCode) return [String(valueOf(options, 'mode') ?? IN_CODE)]
-  const modes = policy?.limits.map(({ mode }) => mode) ?? []
+  const share = policy?.rollout?.share
+  const modes = policy?.limits.map(({ mode }) => mode === 'enforce' && share !== undefined ? `enforce ${Math.round(share * 100)} %` : mode) ?? []
   return modes.every((mode) => mode === modes[0]) ? modes.slice(0, 1) : modes
 }
 

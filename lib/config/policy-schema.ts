@@ -89,6 +89,11 @@ export const policyOptions = {
   })),
   groupId: Type.Optional(Type.String({ minLength: 1, maxLength: 128, expected: 'a string of 1 to 128 characters', description: 'Routes with the same id share their buckets. They must have equal limits.' })),
   mode: Type.Optional(Mode),
+  enforce: Type.Optional(Type.Object({
+    percent: Type.Optional(Count(0, 100, { default: 100, description: 'The share of clients for whom limits are enforced.' }))
+  }, {
+    additionalProperties: false, expected: 'an object: { percent? }', description: 'Enforce the limits for `percent` (100) of the clients, always the same ones, and try them in shadow mode for the others.'
+  })),
   throttle: Type.Optional(Type.Union([Type.Literal(false), ThrottleSchema], {
     expected: 'false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }', description: 'Hold a request until its token is due instead of refusing it, for `maxDelay` (2s) at most, with `maxQueued` (1000) held at once and `maxQueuedPerClient` (100) of one client. Token buckets only.'
   })),

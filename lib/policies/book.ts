@@ -249,14 +249,19 @@ export class PolicyBook {
 
   #compile (draft: PolicyDraft, place: string): Policy {
     const policy = compilePolicy(this.#registration, draft, place, this.#edition)
-    this.#enter(policy, null, place)
+    this.#enterWithTrial(policy, null, place)
     for (const [name, tier] of policy.tiers ?? []) {
       this.#onTier(name)
-      if (tier !== null) this.#enter(tier, name, place)
+      if (tier !== null) this.#enterWithTrial(tier, name, place)
     }
     // A tier of one route only would give its clients two budgets in the group.
     if (policy.scope.startsWith('group:')) this.#agree(`${policy.scope} has the tiers`, tiersInWords(policy), place)
     return policy
+  }
+
+  #enterWithTrial (policy: Policy, tier: string | null, place: string): void {
+    this.#enter(policy, tier, place)
+    if (policy.rollout !== null) this.#enter(policy.rollout.trial, tier, place)
   }
 
   /** Those who share buckets must agree on their limits. */

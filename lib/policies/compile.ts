@@ -39,7 +39,7 @@ interface Frame {
  * granted, and FST_SLUICE_CONTRADICTION where a limit that is no token bucket would be throttled.
  */
 export function compilePolicy (registration: string, draft: PolicyDraft, place: string, edition = 0): Policy {
-  const { cost, hook, failureMode, refundOn, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
+  const { cost, hook, failureMode, refundOn, enforce, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
   const { line = false } = draft
   const frame: Frame = {
     registration,
@@ -62,14 +62,27 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
     onExceeded: onExceeded ?? null,
     onBlocked: onBlocked ?? null
   }
+  const percent = enforce?.percent ?? 100
+  const limitsOf = (limits: TierDraft, tier: string | null) => compileLimits(frame, percent === 0 ? onTrial(limits) : limits, tier, cost)
+  const trialOf = (limits: TierDraft, tier: string | null, parent: Policy): Policy['rollout'] => percent === 0 || percent === 100
+    ? null
+    : { share: percent / 100, trial: { ...shared, ...compileLimits(frame, onTrial(limits), tier, cost), throttle: null, rollout: null, tiers: null, parent } }
   const tiers = new Map<string, Policy | null>()
-  const policy: Policy = {
-    ...shared, ...compileLimits(frame, draft, null, cost), tiers: draft.tiers.size === 0 ? null : tiers, parent: null
-  }
+  // Its trial, and the policies of its tiers, have it as their parent, so it is there before them.
+  const policy: Growing = { ...shared, ...limitsOf(draft, null), rollout: null, tiers: draft.tiers.size === 0 ? null : tiers, parent: null }
+  policy.rollout = trialOf(draft, null, policy)
   for (const [name, tier] of draft.tiers) {
-    tiers.set(name, tier === null ? null : { ...shared, ...compileLimits(frame, tier, name, cost), tiers: null, parent: policy })
+    tiers.set(name, tier === null ? null : { ...shared, ...limitsOf(tier, name), rollout: trialOf(tier, name, policy), tiers: null, parent: policy })
   }
   return policy
+}
+
+interface Growing extends Policy {
+  rollout: Policy['rollout']
+}
+
+function onTrial (draft: TierDraft): TierDraft {
+  return { ...draft, limits: draft.limits.map((limit) => ({ ...limit, mode: 'shadow' })) }
 }
 
 function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier: string | null, cost: Policy['cost']) {

@@ -3,7 +3,7 @@ import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { builtInLimit, hasLimitFields, layLimits, type LimitDraft } from './limit-draft.js'
 
 type Inherited = Required<Pick<RouteRateLimit, 'algorithm' | 'by' | 'mode' | 'cost' | 'hook' | 'failureMode'>> &
-  Pick<RouteRateLimit, 'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'refundOn' | 'throttle' | 'penalty'>
+  Pick<RouteRateLimit, 'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'refundOn' | 'enforce' | 'throttle' | 'penalty'>
 
 /** The limits of one tier, and whose buckets they are. */
 export interface TierDraft {

@@ -3,6 +3,7 @@ import type { RouteRateLimit } from '../config/policy-schema.js'
 import type { Limit } from '../stores/store.js'
 import type { Decision } from './decision.js'
 import type { LimitMaker } from './limit-maker.js'
+import type { Rollout } from './rollout.js'
 import type { StatusSet } from './status-set.js'
 
 export type Phase = NonNullable<RouteRateLimit['hook']>
@@ -31,8 +32,10 @@ export interface Policy {
   readonly makers: ReadonlyArray<LimitMaker | null> | null
   /** The policies of tiers with limits of their own, `null` for unlimited ones; `null` where there are no such tiers. */
   readonly tiers: ReadonlyMap<string, Policy | null> | null
-  /** The policy that this one is a tier of. */
+  /** The policy that this one is a tier or a trial of. */
   readonly parent: Policy | null
+  /** `null` where limits are enforced for every client, or for none. */
+  readonly rollout: Rollout | null
   /** Whether some limit may refuse, so that headers are due. */
   readonly isEnforced: boolean
   /** Whether some limit is in shadow mode. */
