@@ -10,7 +10,12 @@ const LONGEST_US = 1_000_000
 interface Denial {
   readonly receipt: Receipt
   readonly cost: number
+  /** When the answer came: waits told from here on are never too short. */
   readonly sinceUs: number
+  /**
+   * The end of the wait, counted from when the store was asked: it decided at some time between the two. An answer that
+   * was read late would else refuse whoever an earlier answer told of the same wait.
+   */
   readonly untilUs: number
 }
 
@@ -39,14 +44,12 @@ export class DenyCache implements Store {
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     const isKnown = isCacheable(charges)
     const denial = isKnown ? this.#denialOf(charges) : undefined
-    if (denial !== undefined && charges[0].cost === denial.cost) {
-      const nowUs = this.#clock.nowUs()
-      if (nowUs < denial.untilUs) return aged(denial, nowUs - denial.sinceUs)
-    }
+    const nowUs = this.#clock.nowUs()
+    if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) return aged(denial, nowUs - denial.sinceUs)
     const answer = this.#store.take(charges)
     return answer instanceof Promise
-      ? answer.then((settled) => this.#remember(charges, settled, isKnown))
-      : this.#remember(charges, answer, isKnown)
+      ? answer.then((settled) => this.#remember(charges, settled, isKnown, nowUs))
+      : this.#remember(charges, answer, isKnown, nowUs)
   }
 
   /**
@@ -92,14 +95,14 @@ export class DenyCache implements Store {
     return denial?.receipt.standings.every(({ limit }, i) => limit === charges[i]?.limit) === true ? denial : undefined
   }
 
-  #remember (charges: readonly Charge[], answer: Answer, isKnown: boolean): Answer {
+  #remember (charges: readonly Charge[], answer: Answer, isKnown: boolean, askedUs: number): Answer {
     if (isUnavailable(answer)) return answer
     const sinceUs = this.#clock.nowUs()
     this.#blocks.learn(answer, sinceUs)
     const waitUs = isKnown && !answer.granted ? longestWait(answer) : 0
     if (waitUs <= 0 || hasStrike(answer, charges)) return answer
     const [{ limit, partition, cost }] = charges
-    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: sinceUs + Math.min(waitUs, LONGEST_US) })
+    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: askedUs + Math.min(waitUs, LONGEST_US) })
     return answer
   }
 }

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { limitedApp, statuses } from '../fixtures/app.js'
-import { freePort, startRedis } from '../fixtures/redis-server.js'
+import { startRedis } from '../fixtures/redis-server.js'
 
 /** The rules of docs/redis.md, as an operator would type them: for one server, and what a Cluster needs besides. */
 const [forServer, forCluster] = [...readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8').matchAll(/^ACL (SETUSER .*)$/gm)]
@@ -74,10 +74,8 @@ async function tryEverything (t: Test, port: number): Promise<void> {
 }
 
 t.test('the same user with the words for a Cluster can do everything on one', async (t) => {
-  // Nodes talk to each other 10,000 ports higher.
-  let port = await freePort()
-  while (port > 55535) port = await freePort()
-  const server = await startRedis(t, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'], port)
+  const server = await startRedis(t, ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'])
+  const { port } = server
   const operator = new Redis(server.url)
   t.teardown(() => operator.disconnect())
   await operator.call('CLUSTER', 'ADDSLOTS', ...Array.from({ length: SLOTS }, (_, slot) => slot))

@@ -45,6 +45,26 @@ t.test('a refusal that is over sooner is believed until then, so that honouring 
   t.ok('granted' in answer && answer.granted)
 })
 
+t.test('a refusal that was read late is believed no longer than it stands, and its wait is told no shorter', async (t) => {
+  const { clock, store, cache } = cached()
+  const limit = limitOf({ max: 10, windowUs: SECOND_US })
+  const { standings: [{ retryUs }] } = await exhaust(cache, [charge(limit)])
+  await cache.reset([], 'a')
+  const ask = store.take.bind(store)
+  store.take = async (charges) => {
+    const answer = await ask(charges)
+    clock.advance(50_000)
+    return answer
+  }
+  // It was refused at the same time as another, whose answer was read at once.
+  await cache.take([charge(limit)])
+  clock.advance(10_000)
+  const { standings: [again] } = await cache.take([charge(limit)]) as Receipt
+  t.equal(again.retryUs, Number(retryUs) - 10_000)
+  clock.advance(40_000)
+  t.ok((await taken(cache, [charge(limit)])).granted, 'to whom it was told, waited as long')
+})
+
 t.test('waits and resets of a remembered refusal are over by its age', async (t) => {
   const { clock, cache } = cached()
   const first = await exhaust(cache, [charge(slow)])

@@ -1,7 +1,7 @@
 // Unmet need 12 of the peers' users: bans of their own duration that truly grow, alike in both stores, and can be lifted.
-import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { startRedis } from '../../fixtures/redis-server.js'
+import { passing } from '../../fixtures/until.js'
 import { startService, type Answer, type Service } from './service.js'
 
 const isBan = ({ status, body }: Answer) => status === 429 && JSON.parse(body).type.endsWith('#abnormal-usage-detected')
@@ -11,7 +11,7 @@ async function banned ({ ask }: Service): Promise<Answer> {
   for (let i = 0; i < 500; i++) {
     const answer = await ask()
     if (isBan(answer)) return answer
-    if (i > 10) await delay(10)
+    if (i > 10) await passing(10)
   }
   throw new Error('nobody was banned')
 }
@@ -28,7 +28,7 @@ t.test('on each store', async (t) => {
         const answer = await banned(service)
         t.equal(answer.headers['retry-after'], String(seconds), 'no matter how short the limit\'s own window is')
         t.ok(isBan(await service.ask()))
-        await delay(seconds * 1000)
+        await passing(seconds * 1000)
         t.equal((await service.ask()).status, 200)
       }
     })
@@ -38,7 +38,7 @@ t.test('on each store', async (t) => {
         app.get('/', async () => 'hello')
       })
       await banned(service)
-      await delay(700)
+      await passing(700)
       t.ok(isBan(await service.ask()))
       t.equal((await service.ask({ from: '127.0.0.2' })).status, 200, 'nobody else is banned')
       await service.app.rateLimit.reset('ip:127.0.0.1')
