@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { Client } from '../clients/client.js'
 import { FST_SLUICE_BAD_UNITS } from '../errors.js'
 import type { Receipt, Standing, Store } from '../stores/store.js'
@@ -9,6 +10,11 @@ export type Outcome = 'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' 
 
 /** The policy that a decision was made under: that of the client's tier, where it has one of its own. */
 export let policyOf: (decision: Decision) => Policy
+
+/** What was decided for a request; `null` also for one of a route outside the registration, which it did not decorate. */
+export function lastDecisionOf (request: FastifyRequest): Decision | null {
+  return request.rateLimit ?? null
+}
 
 /** The answer for a request: `request.rateLimit`. */
 export class Decision {
