@@ -53,7 +53,7 @@ export class Limiters {
   /** The limiter of a call of one of the decorators: the shared one without options, else one of its own. */
   manual (own: unknown, call: string): Limiter {
     if (own === undefined) return this.shared
-    return this.#made(own, `rateLimit.${call}`, `call:${++this.#manual}`, {})
+    return this.#made(own, `fastify.${call}`, `call:${++this.#manual}`, {})
   }
 
   #made (own: unknown, place: string, name: string, info: RouteInfo): Limiter {
