@@ -23,6 +23,7 @@ if (!(process.argv.includes('--if-stale') && isFresh())) {
   try {
     execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
     cpSync('lib/stores/redis/scripts', 'dist/stores/redis/scripts', { recursive: true })
+    cpSync('lib/compat/types.d.ts', 'dist/compat/types.d.ts')
   } catch {
     process.exitCode = 1 // tsc has said why
   }

@@ -4,7 +4,7 @@ import type { Client } from './clients/client.js'
 import type { Exemptions } from './clients/exemptions.js'
 import { keepPlace } from './hold.js'
 import type { RequestPath } from './hook.js'
-import { Decision } from './policies/decision.js'
+import { Decision, lastDecisionOf } from './policies/decision.js'
 import type { Policy } from './policies/policy.js'
 import { rolledOut } from './policies/rollout.js'
 import { delayOf, isUnavailable, type Answer, type Charge, type Receipt, type Store } from './stores/store.js'
@@ -34,7 +34,7 @@ async function chargeLater (path: RequestPath, policy: Policy, request: FastifyR
 }
 
 function exempt (path: RequestPath, policy: Policy, request: FastifyRequest, client: Client): Decision {
-  return new Decision(policy, client, 'exempt', path.store, request.rateLimit)
+  return new Decision(policy, client, 'exempt', path.store, lastDecisionOf(request))
 }
 
 function charge (path: RequestPath, base: Policy, request: FastifyRequest, identified: Client, mayWait: boolean): Decision | Promise<Decision> {
@@ -49,7 +49,7 @@ function charge (path: RequestPath, base: Policy, request: FastifyRequest, ident
   if (answer instanceof Promise) return concludeLater(path, policy, request, client, charges, answer, place)
   return place !== null || isUnavailable(answer)
     ? conclude(path, policy, request, client, charges, answer, place)
-    : new Decision(policy, client, answer, path.store, request.rateLimit, 0)
+    : new Decision(policy, client, answer, path.store, lastDecisionOf(request), 0)
 }
 
 /** The policy of a client's tier; `null` where nothing limits the client. */
@@ -71,12 +71,12 @@ function conclude (path: RequestPath, policy: Policy, request: FastifyRequest, c
     return decisionOf(policy, request, client, path.knownBlock(charges) ?? path.local.take(charges), path.local, place)
   }
   place?.release()
-  return new Decision(policy, client, 'unavailable', path.store, request.rateLimit)
+  return new Decision(policy, client, 'unavailable', path.store, lastDecisionOf(request))
 }
 
 function decisionOf (policy: Policy, request: FastifyRequest, client: Client, receipt: Receipt, store: Store, place: Reservation | null): Decision {
   const delayUs = place === null ? 0 : delayOf(receipt)
-  const decision = new Decision(policy, client, receipt, store, request.rateLimit, delayUs)
+  const decision = new Decision(policy, client, receipt, store, lastDecisionOf(request), delayUs)
   if (place !== null && delayUs > 0) keepPlace(decision, place)
   else place?.release()
   return decision

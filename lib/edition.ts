@@ -13,7 +13,7 @@ import type { FaultLog } from './observability/fault-log.js'
 import type { Metrics } from './observability/metrics.js'
 import type { RefusalLog } from './observability/refusal-log.js'
 import { PolicyBook } from './policies/book.js'
-import { policyOf } from './policies/decision.js'
+import { lastDecisionOf, policyOf } from './policies/decision.js'
 import type { DeclaredRoutes } from './policies/declared-routes.js'
 import type { Policy } from './policies/policy.js'
 import { routingOf } from './policies/request-path.js'
@@ -106,8 +106,9 @@ export class Edition {
   }
 
   /** The edition that a request was decided under; `null` where none of this registration was asked yet. */
-  static of ({ rateLimit }: FastifyRequest, { fixtures }: Edition): Edition | null {
-    const edition = rateLimit === null ? undefined : editionOf.get(policyOf(rateLimit))
+  static of (request: FastifyRequest, { fixtures }: Edition): Edition | null {
+    const decision = lastDecisionOf(request)
+    const edition = decision === null ? undefined : editionOf.get(policyOf(decision))
     // A registration around this one may have decided before.
     return edition !== undefined && edition.fixtures === fixtures ? edition : null
   }

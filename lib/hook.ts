@@ -9,7 +9,7 @@ import { publishDecision } from './observability/channels.js'
 import type { FaultLog } from './observability/fault-log.js'
 import type { Metrics } from './observability/metrics.js'
 import type { RefusalLog } from './observability/refusal-log.js'
-import { policyOf, standingsOf, type Decision, type Outcome } from './policies/decision.js'
+import { lastDecisionOf, policyOf, standingsOf, type Decision, type Outcome } from './policies/decision.js'
 import type { Observer, Policy } from './policies/policy.js'
 import type { RouteConfig } from './policies/route-config.js'
 import type { HeaderWriter } from './response/headers.js'
@@ -64,7 +64,7 @@ function answerLater (path: RequestPath, request: FastifyRequest, reply: Fastify
 
 /** The same for a hook that may run more than once on a request: a policy charges it once. */
 export function limitOnce (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
-  if (request.rateLimit !== null && request.rateLimit.wasMadeUnder(policy)) next()
+  if (lastDecisionOf(request)?.wasMadeUnder(policy) === true) next()
   else limitRequest(path, policy, request, reply, next)
 }
 

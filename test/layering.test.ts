@@ -28,6 +28,8 @@ const ROOMS: Readonly<Record<string, Row>> = {
   throttle: { values: [], types: ['clock'] }, // holds requests; knows neither policies nor Fastify
   response: { values: ['errors'], types: PLAIN_TYPES },
   observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] },
+  // Drives the plugin by its public surface, as an application would; of the rooms it takes tools only. Nobody imports it.
+  compat: { values: ['clients', 'clock', 'config', 'errors', 'index', 'observability', 'policies'], types: [] },
   cli: { values: ['clients', 'config', 'errors', 'policies', 'response'], types: PLAIN_TYPES } // a program of its own: nobody imports it
 }
 
@@ -35,9 +37,9 @@ const ROOMS: Readonly<Record<string, Row>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/error': ['errors.ts'],
   '@fastify/jwt': ['clients/token'],
-  '@lukeed/ms': ['config/durations'],
-  '@sinclair/typebox': ['config/'],
-  'fastify-plugin': ['plugin.ts'],
+  '@lukeed/ms': ['compat/hook', 'config/durations'],
+  '@sinclair/typebox': ['compat/options', 'config/'],
+  'fastify-plugin': ['compat/build', 'plugin.ts'],
   ioredis: ['stores/redis/'],
   'ipaddr.js': ['clients/'],
   'prom-client': ['observability/metrics'],

@@ -15,22 +15,22 @@ interface Quiet {
  * Logs faults of the application's callbacks, each source once a minute at most: a hostile client that provokes one
  * must not be able to fill a disk.
  */
-export class FaultLog {
+export class FaultLog<Source extends string = FaultSource> {
   readonly #logger: FastifyBaseLogger
   readonly #clock: Clock
-  readonly #quiet = new Map<FaultSource, Quiet>()
+  readonly #quiet = new Map<Source, Quiet>()
 
   constructor (logger: FastifyBaseLogger, clock: Clock) {
     this.#logger = logger
     this.#clock = clock
   }
 
-  report (source: FaultSource, error: unknown): void {
+  report (source: Source, error: unknown): void {
     this.reportMade(source, () => error)
   }
 
   /** The same for an error that is made only where it is logged: its stack costs more than a request. */
-  reportMade (source: FaultSource, make: () => unknown): void {
+  reportMade (source: Source, make: () => unknown): void {
     const nowUs = this.#clock.nowUs()
     const quiet = this.#quiet.get(source)
     if (quiet !== undefined && nowUs < quiet.untilUs) {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { Client } from '../clients/client.js'
 import { FST_SLUICE_BAD_UNITS } from '../errors.js'
 import type { Receipt, Standing, Store } from '../stores/store.js'
@@ -12,6 +13,11 @@ export let policyOf: (decision: Decision) => Policy
 
 /** What each charge met, as the store said it; empty where it was not asked or could not answer. */
 export let standingsOf: (decision: Decision) => readonly Standing[]
+
+/** What was decided for a request; `null` also for one of a route outside the registration, which it did not decorate. */
+export function lastDecisionOf (request: FastifyRequest): Decision | null {
+  return request.rateLimit ?? null
+}
 
 /** The answer for a request: `request.rateLimit`. */
 export class Decision {

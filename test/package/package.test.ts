@@ -65,7 +65,12 @@ const MODULE_SYSTEMS = [
   { type: 'module', source: `import fastify from 'fastify'; import { rateLimitPlugin } from 'fastify-sluice'; ${APPLICATION}` },
   // What require() answers is the module: its default export has a name.
   { type: 'commonjs', source: `const fastify = require('fastify'); const { default: rateLimitPlugin } = require('fastify-sluice'); (async () => {${APPLICATION}})()` },
-  { type: 'commonjs', source: `const fastify = require('fastify'); const { rateLimitPlugin } = require('fastify-sluice'); (async () => {${APPLICATION}})()` }
+  { type: 'commonjs', source: `const fastify = require('fastify'); const { rateLimitPlugin } = require('fastify-sluice'); (async () => {${APPLICATION}})()` },
+  // An application that moves changes the name of the package, and nothing else.
+  { type: 'module', source: `import fastify from 'fastify'; import rateLimitPlugin from 'fastify-sluice/compat'; ${APPLICATION}` },
+  { type: 'module', source: `import fastify from 'fastify'; import { fastifyRateLimit as rateLimitPlugin } from 'fastify-sluice/compat'; ${APPLICATION}` },
+  { type: 'commonjs', source: `const fastify = require('fastify'); const rateLimitPlugin = require('fastify-sluice/compat'); (async () => {${APPLICATION}})()` },
+  { type: 'commonjs', source: `const fastify = require('fastify'); const { fastifyRateLimit: rateLimitPlugin } = require('fastify-sluice/compat'); (async () => {${APPLICATION}})()` }
 ]
 
 t.test('the packed package', async (t) => {
@@ -79,10 +84,11 @@ t.test('the packed package', async (t) => {
     t.strictSame(others.sort(), ['.env.example', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'rate-limit.example.toml', 'rate-limit.schema.json'])
     t.ok(paths.includes('dist/index.js'))
     t.ok(paths.includes('dist/index.d.ts'))
+    t.ok(paths.includes('dist/compat/types.d.ts'))
   })
 
   for (const { type, source } of MODULE_SYSTEMS) {
-    t.test(`limits an app that loads it by ${source.match(/(import|require).*?fastify-sluice'\)?/)![0].split('; ').at(-1)}`, async (t) => {
+    t.test(`limits an app that loads it by ${source.match(/(import|require).*?fastify-sluice[^']*'\)?/)![0].split('; ').at(-1)}`, async (t) => {
       const output = execFileSync(process.execPath, ['--no-warnings', `--input-type=${type}`, '--eval', source], { cwd: application, encoding: 'utf8' })
       t.strictSame(JSON.parse(output), [200, 200, 429])
     })

@@ -1,0 +1,40 @@
+import type { FastifyReply } from 'fastify'
+import type { HeaderName, RateLimitOptions } from './options.js'
+
+/** Which headers a response carries, by their names. */
+export interface Headers {
+  readonly allowed: HeaderNames
+  readonly refused: HeaderNames
+}
+
+/** `null` where a header is not wanted. */
+interface HeaderNames {
+  readonly limit: HeaderName | null
+  readonly remaining: HeaderName | null
+  readonly reset: HeaderName | null
+  readonly retryAfter: HeaderName | null
+}
+
+const CUSTOMARY = { limit: 'x-ratelimit-limit', remaining: 'x-ratelimit-remaining', reset: 'x-ratelimit-reset', retryAfter: 'retry-after' } as const
+/** Of the draft in its version of 2021, which had a field for each number. */
+const DRAFT = { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset', retryAfter: 'retry-after' } as const
+
+export function headersOf ({ enableDraftSpec = false, addHeaders, addHeadersOnExceeding }: RateLimitOptions): Headers {
+  const names = enableDraftSpec ? DRAFT : CUSTOMARY
+  return {
+    allowed: { ...wanted(names, addHeadersOnExceeding), retryAfter: null },
+    refused: wanted(names, addHeaders)
+  }
+}
+
+function wanted (names: typeof CUSTOMARY | typeof DRAFT, flags: Partial<Record<HeaderName, boolean>> = {}): HeaderNames {
+  const ifWanted = (name: HeaderName) => flags[name] ?? true ? name : null
+  return { limit: ifWanted(names.limit), remaining: ifWanted(names.remaining), reset: ifWanted(names.reset), retryAfter: ifWanted(names.retryAfter) }
+}
+
+export function writeHeaders (reply: FastifyReply, names: HeaderNames, max: number, remaining: number, seconds: number): void {
+  if (names.limit !== null) reply.header(names.limit, max)
+  if (names.remaining !== null) reply.header(names.remaining, remaining)
+  if (names.reset !== null) reply.header(names.reset, seconds)
+  if (names.retryAfter !== null) reply.header(names.retryAfter, seconds)
+}

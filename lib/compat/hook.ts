@@ -1,0 +1,71 @@
+import { format } from '@lukeed/ms'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isThenable } from '../clients/thenable.js'
+import type { FaultLog } from '../observability/fault-log.js'
+import { writeHeaders } from './headers.js'
+import type { Limiter } from './limiter.js'
+import type { errorResponseBuilderContext, RateLimitOptions } from './options.js'
+
+type ObserverName = 'onExceeding' | 'onExceeded' | 'onBanReach'
+
+/** What of the application's own can fail beside a request. */
+export type CompatFaults = FaultLog<ObserverName | 'store'>
+
+/** A hook that limits the requests it sees. */
+export type LimitHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
+/** Which limiters have counted a request: however many hooks it meets, each counts it once. */
+export class CountedOnce {
+  readonly #names = new WeakMap<FastifyRequest, Set<string>>()
+
+  isFirst (request: FastifyRequest, name: string): boolean {
+    const names = this.#names.get(request)
+    if (names === undefined) this.#names.set(request, new Set([name]))
+    else if (names.has(name)) return false
+    else names.add(name)
+    return true
+  }
+}
+
+/** The hook of a limiter. Throws the refusal, so that the application's error handler sees it. */
+export function hookOf (limiter: Limiter, counted: CountedOnce, faults: CompatFaults): LimitHook {
+  const { settings } = limiter
+  return async function rateLimit (request, reply) {
+    if (!counted.isFirst(request, limiter.name)) return
+    const { answer, isCounted, beganBan } = await limiter.assess(request)
+    if (answer.isAllowed || !isCounted) return
+    const { key, max, remaining, ttl, ttlInSeconds, isExceeded, isBanned } = answer
+    if (!isExceeded) {
+      writeHeaders(reply, settings.headers.allowed, max, remaining, ttlInSeconds)
+      observe('onExceeding', settings.onExceeding, request, key, faults)
+      return
+    }
+    observe('onExceeded', settings.onExceeded, request, key, faults)
+    writeHeaders(reply, settings.headers.refused, max, 0, ttlInSeconds)
+    if (beganBan) observe('onBanReach', settings.onBanReach, request, key, faults)
+    throw await refusalOf(request, reply, settings.errorResponseBuilder, {
+      statusCode: isBanned ? 403 : 429, ban: isBanned, max, ttl, after: format(ttlInSeconds * 1000, true)
+    })
+  }
+}
+
+/** A callback is not waited for. What it throws at once is the request's error, as it was; a promise's must not end the process. */
+function observe (name: ObserverName, observer: RateLimitOptions[ObserverName], request: FastifyRequest, key: string, faults: CompatFaults): void {
+  const result: unknown = observer?.(request, key)
+  if (isThenable(result)) result.then(undefined, (error) => faults.report(name, error))
+}
+
+async function refusalOf (request: FastifyRequest, reply: FastifyReply, build: RateLimitOptions['errorResponseBuilder'], context: errorResponseBuilderContext): Promise<unknown> {
+  const { statusCode, after } = context
+  if (build === undefined) return Object.assign(new Error(`Rate limit exceeded, retry in ${after}`), { statusCode })
+  const refusal: unknown = await build(request, context)
+  // An error without a status would be a 500, and a refusal is none.
+  if (!hasStatus(refusal)) reply.code(statusCode)
+  return refusal
+}
+
+function hasStatus (refusal: unknown): boolean {
+  if (typeof refusal !== 'object' || refusal === null) return false
+  const status: unknown = 'statusCode' in refusal ? refusal.statusCode : 'status' in refusal ? refusal.status : undefined
+  return typeof status === 'number' && status >= 400
+}

@@ -1,0 +1,104 @@
+import type { FastifyRequest } from 'fastify'
+import { badOption, checkOptions } from '../config/check.js'
+import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
+import { allowListOf, type AllowList } from './client-key.js'
+import type { FastifyRateLimitStoreCtor } from './custom-store.js'
+import { headersOf, type Headers } from './headers.js'
+import { PluginSchema, RouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
+
+type OfRequest<T> = (request: FastifyRequest, key: string) => T | Promise<T>
+
+/** What one limiter does: options with every default filled in, checked and in our units. */
+export interface Settings {
+  readonly max: number | OfRequest<number>
+  readonly windowMs: number | OfRequest<number>
+  readonly hook: RateLimitHook
+  readonly allowList: AllowList
+  /** `null`: the address, of IPv6 the first `ipv6Subnet` bits. */
+  readonly keyGenerator: RateLimitOptions['keyGenerator'] | null
+  readonly ipv6Subnet: number
+  /** Refusals before a client is banned; `null` for none. */
+  readonly ban: number | null
+  /** `null` where nothing is said: the limits then hold in this process's memory. */
+  readonly skipOnError: boolean | null
+  readonly continueExceeding: boolean
+  readonly exponentialBackoff: boolean
+  readonly groupId: string | null
+  readonly store: FastifyRateLimitStoreCtor | null
+  readonly headers: Headers
+  readonly onExceeding: RateLimitOptions['onExceeding']
+  readonly onExceeded: RateLimitOptions['onExceeded']
+  readonly onBanReach: RateLimitOptions['onBanReach']
+  readonly errorResponseBuilder: RateLimitOptions['errorResponseBuilder']
+  /** The options themselves, for a store of the application's own. */
+  readonly given: Inherited & RateLimitOptions
+  /** Where they are written, for messages. */
+  readonly place: string
+}
+
+/** What routes and limiters take from the plugin's options. */
+export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameSpace' | 'deadline'>
+
+/** Options of the plugin, checked. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
+export function pluginOptionsOf (given: object): RateLimitPluginOptions {
+  const options = withoutNull(given)
+  checkOptions(PluginSchema, options, 'rateLimit')
+  return options
+}
+
+/** Options of a route or a limiter, laid over the plugin's. Throws what `settingsOf` does. */
+export function laidOver (inherited: Inherited, given: unknown, place: string): Settings {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw badOption(place, 'an object of options, or false', given)
+  const options = withoutNull(given)
+  checkOptions(RouteSchema, options, place)
+  return settingsOf({
+    ...inherited,
+    ...options,
+    // Field by field: one header more or less must not take the others away.
+    addHeaders: { ...inherited.addHeaders, ...options.addHeaders },
+    addHeadersOnExceeding: { ...inherited.addHeadersOnExceeding, ...options.addHeadersOnExceeding }
+  }, place)
+}
+
+/** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION with the place. */
+export function settingsOf (options: Inherited & RateLimitOptions, place: string): Settings {
+  const { max = 1000, ban = -1 } = options
+  const windowMs = windowOf(options.timeWindow ?? 60_000, place)
+  if (ban >= 0 && typeof windowMs === 'function' && options.store === undefined) {
+    throw new FST_SLUICE_CONTRADICTION(`${place}.ban`, 'lasts for one timeWindow, which must then be written down and not be a function')
+  }
+  return {
+    max: typeof max === 'number' ? Math.trunc(max) : max,
+    windowMs,
+    hook: options.hook ?? 'onRequest',
+    allowList: allowListOf(options.allowList, `${place}.allowList`),
+    keyGenerator: options.keyGenerator ?? null,
+    ipv6Subnet: options.ipv6Subnet ?? 64,
+    ban: ban < 0 ? null : ban,
+    skipOnError: options.skipOnError ?? null,
+    continueExceeding: options.continueExceeding ?? false,
+    exponentialBackoff: options.exponentialBackoff ?? false,
+    groupId: options.groupId ?? null,
+    store: options.store ?? null,
+    headers: headersOf(options),
+    onExceeding: options.onExceeding,
+    onExceeded: options.onExceeded,
+    onBanReach: options.onBanReach,
+    errorResponseBuilder: options.errorResponseBuilder,
+    given: options,
+    place
+  }
+}
+
+function windowOf (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, place: string): Settings['windowMs'] {
+  if (typeof timeWindow === 'function') return timeWindow
+  const ms = durationMs(typeof timeWindow === 'number' ? Math.trunc(timeWindow) : timeWindow)
+  if (ms === null) throw badOption(`${place}.timeWindow`, DURATION_EXPECTED, timeWindow)
+  return ms
+}
+
+/** `null` says nothing, as it did: `redis: null`, where there is none in development. */
+function withoutNull (given: object): object {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined))
+}

@@ -1,0 +1,133 @@
+// The Redis store of both plugins, on one server.
+import t, { type Test } from 'tap'
+import type { FastifyInstance } from 'fastify'
+import { Redis } from 'ioredis'
+import { startRedis, type RedisServer } from '../fixtures/redis-server.js'
+import { until } from '../fixtures/until.js'
+import { limited, limitedBy, oursOf, originalOf, times, type Case, type Heard, type Options, type Step } from './side-by-side.js'
+
+/** A server, and a client of it. */
+async function redisFor (t: Test): Promise<{ server: RedisServer, redis: Redis }> {
+  const server = await startRedis(t)
+  const redis = new Redis({ port: server.port, host: '127.0.0.1', maxRetriesPerRequest: 1 })
+  redis.on('error', () => {})
+  t.teardown(() => { redis.disconnect() })
+  await redis.ping()
+  return { server, redis }
+}
+
+/** Room for a slow machine: no test may depend on the time that a call takes. */
+const patient = { deadline: 5000 }
+
+function over (redis: Redis, { options, ...rest }: Case & { readonly options: Options }) {
+  return {
+    there: { ...rest, options: { ...options, redis } },
+    here: { ...rest, options: { ...options, redis, ...patient } }
+  }
+}
+
+/** Windows are long, so that whole seconds are the same however slow the machine: only the last can differ. */
+function roughly (heard: readonly Heard[]) {
+  return heard.map(({ status, headers, body }) => ({
+    status,
+    limit: headers['x-ratelimit-limit'],
+    remaining: headers['x-ratelimit-remaining'],
+    // A window of hours is told in whole minutes.
+    reset: Math.ceil(Number(headers['x-ratelimit-reset']) / 60),
+    retryAfter: Math.ceil(Number(headers['retry-after']) / 60),
+    body
+  }))
+}
+
+async function sameOverRedis (t: Test, redis: Redis, one: Case & { readonly options: Options }, steps: readonly Step[]): Promise<number[]> {
+  const { there, here } = over(redis, one)
+  const expected = await (await originalOf(t, there)).run(...steps)
+  const found = await (await oursOf(t, here)).run(...steps)
+  t.strictSame(roughly(found), roughly(expected))
+  return expected.map(({ status }) => status)
+}
+
+const HOURS = '100 hours'
+
+t.test('with a Redis that answers', async (t) => {
+  const { redis } = await redisFor(t)
+  const rows: ReadonlyArray<readonly [title: string, one: Case & { readonly options: Options }, steps: readonly Step[], statuses: readonly number[]]> = [
+    ['the plugin\'s count', { options: { nameSpace: 'one-', max: 2, timeWindow: HOURS } }, times(4, '/'), [200, 200, 429, 429]],
+    ['a route\'s own', { options: { nameSpace: 'two-', max: 1, timeWindow: HOURS }, routes (app) { app.get('/own', limited({ max: 2 }), async () => 'own') } }, ['/', '/own', '/own', '/own', '/'], [200, 200, 200, 429, 429]],
+    ['a ban', { options: { nameSpace: 'three-', max: 1, ban: 1, timeWindow: HOURS } }, times(4, '/'), [200, 429, 403, 403]],
+    ['continueExceeding', { options: { nameSpace: 'four-', max: 1, timeWindow: HOURS, continueExceeding: true } }, times(3, '/'), [200, 429, 429]],
+    ['exponentialBackoff', { options: { nameSpace: 'five-', max: 1, timeWindow: '20 minutes', exponentialBackoff: true } }, times(6, '/'), [200, 429, 429, 429, 429, 429]],
+    ['exponentialBackoff outlives the window', { options: { nameSpace: 'six-', max: 1, timeWindow: '30s', exponentialBackoff: true } }, times(5, '/'), [200, 429, 429, 429, 429]]
+  ]
+  for (const [title, one, steps, statuses] of rows) {
+    t.strictSame(await sameOverRedis(t, redis, one, steps), statuses, title)
+  }
+
+  const keys = await redis.keys('*')
+  t.ok(keys.some((key) => key.startsWith('one-')), 'nameSpace begins the keys')
+  for (const key of keys) t.ok(await redis.pttl(key) > 0, `${key} ends by itself`)
+})
+
+t.test('the name space is that of the original when none is given, and two instances count together', async (t) => {
+  const { redis } = await redisFor(t)
+  const { here } = over(redis, { options: { max: 2, timeWindow: HOURS } })
+  const [first, second] = [await oursOf(t, here), await oursOf(t, here)]
+  t.strictSame([...await first.run('/'), ...await second.run('/'), ...await first.run('/')].map(({ status }) => status), [200, 200, 429])
+  t.ok((await redis.keys('*')).every((key) => key.startsWith('fastify-rate-limit-')))
+})
+
+t.test('limiters in code do not share a count', async (t) => {
+  const { redis } = await redisFor(t)
+  const one = {
+    options: { timeWindow: HOURS },
+    routes (app: FastifyInstance) {
+      const [a, b] = [limitedBy(app).createRateLimit({ max: 5 }), limitedBy(app).createRateLimit({ max: 3 })]
+      app.get('/both', limited(false), async (request) => [(await a(request)).remaining, (await b(request)).remaining])
+    }
+  }
+  const { there, here } = over(redis, one)
+  t.equal((await (await originalOf(t, there)).run('/both'))[0].body, '[4,1]')
+  t.equal((await (await oursOf(t, here)).run('/both'))[0].body, '[4,2]')
+})
+
+t.test('a window that is no whole number locks nobody out', async (t) => {
+  const { redis } = await redisFor(t)
+  const { there, here } = over(redis, { options: { max: 1, timeWindow: () => 3_600_000.5 } })
+  t.strictSame((await (await originalOf(t, there)).run('/', '/')).map(({ status }) => status), [500, 429])
+  t.equal(await redis.pttl('fastify-rate-limit-127.0.0.1'), -1, 'for ever')
+  t.strictSame((await (await oursOf(t, here)).run('/', '/')).map(({ status }) => status), [200, 429])
+})
+
+t.test('HEAD counts as GET, and routes that differ by their host count apart', async (t) => {
+  const { redis } = await redisFor(t)
+  const { here } = over(redis, {
+    options: { timeWindow: HOURS },
+    routes (app: FastifyInstance) {
+      app.get('/own', { ...limited({ max: 1 }), constraints: { host: 'a.example' } }, async () => 'a')
+      app.get('/own', { ...limited({ max: 1 }), constraints: { host: 'b.example' } }, async () => 'b')
+    }
+  })
+  const to = (host: string, method: 'GET' | 'HEAD' = 'GET') => ({ method, url: '/own', headers: { host } })
+  const { run } = await oursOf(t, here)
+  t.strictSame((await run(to('a.example'), to('a.example', 'HEAD'), to('b.example'))).map(({ status }) => status), [200, 429, 200])
+})
+
+t.test('a Redis that hangs holds no request', async (t) => {
+  const { server, redis } = await redisFor(t)
+  const sides = await Promise.all([{}, { skipOnError: true }, { skipOnError: false }].map((options) =>
+    oursOf(t, { options: { max: 1, timeWindow: HOURS, redis, ...options } })))
+  server.signal('SIGSTOP')
+  const heard = await Promise.all(sides.map(({ run }) => run('/', '/')))
+  t.strictSame(heard.map((two) => two.map(({ status }) => status)), [[200, 429], [200, 200], [503, 503]], 'limits hold here, or nobody is limited, or nobody passes')
+  t.equal(heard[1][0].headers['x-ratelimit-limit'], undefined)
+  t.equal(JSON.parse(heard[2][0].body).message, 'Rate limits cannot be checked at present')
+  server.signal('SIGCONT')
+})
+
+t.test('waits hold while Redis is away', async (t) => {
+  const { server, redis } = await redisFor(t)
+  const { run } = await oursOf(t, { options: { max: 1, timeWindow: HOURS, continueExceeding: true, redis } })
+  await server.stop()
+  await until('the client knows', 10_000, () => redis.status !== 'ready')
+  t.strictSame((await run('/', '/', '/')).map(({ status }) => status), [200, 429, 429])
+})

@@ -1,0 +1,120 @@
+import { createRequire } from 'node:module'
+import fastify, { type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest, type FastifyServerOptions, type InjectOptions } from 'fastify'
+import type { Test } from 'tap'
+import { buildFastifyRateLimit } from '../../lib/compat/build.js'
+import { buildRateLimitPlugin } from '../../lib/plugin.js'
+import { ManualClock } from '../fixtures/manual-clock.js'
+
+/** Options of either plugin: the types of one would say of Fastify what those of the other say otherwise. */
+export type Options = Readonly<Record<string, unknown>>
+
+/** Not imported, for its types would change those of every test. */
+const original: FastifyPluginCallback<Options> = createRequire(import.meta.url)('@fastify/rate-limit')
+
+/** What both plugins decorate an application with. */
+export interface Limited {
+  rateLimit (options?: Options): (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+  createRateLimit (options?: Options): (request: FastifyRequest, call?: { increment?: boolean }) => Promise<Options>
+}
+
+export function limitedBy (app: FastifyInstance): Limited {
+  return app as unknown as Limited
+}
+
+/** What a client hears of a response: all but the time. */
+export interface Heard {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: string
+}
+
+/** A request, or so many milliseconds to let pass. */
+export type Step = InjectOptions | string | number
+
+/** An application of one of the plugins, and what its callbacks were told. */
+export interface Side {
+  readonly app: FastifyInstance
+  readonly calls: readonly string[]
+  run (...steps: readonly Step[]): Promise<Heard[]>
+}
+
+/** The same application for either plugin. `record` keeps what callbacks are told. */
+export interface Case {
+  readonly options: Options | ((record: (call: string) => void) => Options)
+  readonly server?: FastifyServerOptions
+  readonly before?: (app: FastifyInstance) => void
+  /** Routes, beside `GET /`. */
+  readonly routes?: (app: FastifyInstance, record: (call: string) => void) => void
+}
+
+/** An application under the compat plugin, whose clock is in hand. */
+export function oursOf (t: Test, one: Case, clock = new ManualClock()): Promise<Side> {
+  const plugin = buildFastifyRateLimit(buildRateLimitPlugin(clock), clock)
+  return sideOf(t, one, (app, options) => app.register(plugin, options), (ms) => { clock.advance(ms * 1000) })
+}
+
+/** The same under @fastify/rate-limit; its memory store reads `Date.now`. */
+export function originalOf (t: Test, one: Case): Promise<Side> {
+  let nowMs = 1_790_000_000_000
+  const keep = Date.now
+  t.teardown(() => { Date.now = keep })
+  return sideOf(t, one, (app, options) => app.register(original, options), (ms) => { nowMs += ms }, () => { Date.now = () => nowMs })
+}
+
+async function sideOf (t: Test, { options, server, before, routes }: Case, register: (app: FastifyInstance, options: Options) => PromiseLike<unknown>, advance: (ms: number) => void, setTime = () => {}): Promise<Side> {
+  const calls: string[] = []
+  const record = (call: string) => { calls.push(call) }
+  const app = fastify(server)
+  t.teardown(() => app.close())
+  before?.(app)
+  await register(app, typeof options === 'function' ? options(record) : options)
+  app.get('/', async () => 'hello')
+  routes?.(app, record)
+  await app.ready()
+  return {
+    app,
+    calls,
+    async run (...steps) {
+      const heard: Heard[] = []
+      for (const step of steps) {
+        setTime()
+        if (typeof step === 'number') {
+          advance(step)
+        } else {
+          const { statusCode, headers: { date, connection, ...headers }, body } = await app.inject(step)
+          heard.push({ status: statusCode, headers, body })
+        }
+      }
+      return heard
+    }
+  }
+}
+
+/** Send the same requests to both, and hold that a client and the callbacks cannot tell one from the other. Answers the statuses. */
+export async function sameOnBoth (t: Test, one: Case, ...steps: readonly Step[]): Promise<number[]> {
+  const there = await originalOf(t, one)
+  const here = await oursOf(t, one)
+  const expected = await there.run(...steps)
+  const found = await here.run(...steps)
+  t.strictSame(found, expected)
+  t.strictSame(here.calls, there.calls, 'what callbacks are told')
+  return expected.map(({ status }) => status)
+}
+
+/** What differs on purpose: hold what each answers. */
+export async function different (t: Test, one: Case, steps: readonly Step[], statuses: { readonly there: readonly number[], readonly here: readonly number[] }): Promise<{ there: Heard[], here: Heard[] }> {
+  const there = await (await originalOf(t, one)).run(...steps)
+  const here = await (await oursOf(t, one)).run(...steps)
+  t.strictSame(there.map(({ status }) => status), statuses.there, 'of the original')
+  t.strictSame(here.map(({ status }) => status), statuses.here, 'here')
+  return { there, here }
+}
+
+export function times (count: number, step: Step): Step[] {
+  return Array(count).fill(step)
+}
+
+/** `config.rateLimit` in the original's words. */
+export function limited (rateLimit: unknown): { config: object } {
+  return { config: { rateLimit } }
+}

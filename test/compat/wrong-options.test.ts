@@ -1,0 +1,72 @@
+// The original takes its defaults for what it does not understand. Here the application does not start.
+import t from 'tap'
+import fastify from 'fastify'
+import { fastifyRateLimit } from '../../lib/compat/index.js'
+import { rateLimitPlugin } from '../../lib/index.js'
+import { limited, limitedBy, oursOf, type Options } from './side-by-side.js'
+
+const plugin: ReadonlyArray<readonly [options: Options, code: string, message: string]> = [
+  [{ max: '2' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got "2"'],
+  [{ max: -1 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got -1'],
+  [{ max: Infinity }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got Infinity'],
+  [{ max: 2 ** 40 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected an integer from 0 to 4294967295, got 1099511627776'],
+  [{ timeWindow: 'foo' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.timeWindow: expected a duration such as "10s" or a number of milliseconds, got "foo"'],
+  [{ timeWindow: 0 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.timeWindow: expected a duration such as "10s" or a number of milliseconds, got 0'],
+  [{ ban: '1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ban: expected an integer from 0 to 999999, or -1 for none, got "1"'],
+  [{ ban: 1, timeWindow: () => 1000 }, 'FST_SLUICE_CONTRADICTION', 'rateLimit.ban: lasts for one timeWindow, which must then be written down and not be a function'],
+  [{ ipv6Subnet: 129 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ipv6Subnet: expected an integer from 0 to 128, got 129'],
+  [{ hook: 'onSend' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.hook: expected "onRequest" or "preParsing" or "preValidation" or "preHandler", got "onSend"'],
+  [{ allowList: '127.0.0.1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.allowList: expected an array of addresses, CIDRs and keys, or a function, got "127.0.0.1"'],
+  [{ allowList: ['10.0.0.0/33'] }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.allowList[0]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "10.0.0.0/33"'],
+  [{ allowlist: [] }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.allowlist: unknown option, did you mean "allowList"?'],
+  [{ groupId: 'g' }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.groupId: unknown option'],
+  [{ addHeaders: { 'x-ratelimit-limits': true } }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.addHeaders.x-ratelimit-limits: unknown option, did you mean "x-ratelimit-limit"?'],
+  [{ redis: 42 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.redis: expected a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client, got 42'],
+  [{ nameSpace: 'my app' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.nameSpace: expected at most 64 characters without braces and spaces, got "my app"']
+]
+for (const [options, code, message] of plugin) {
+  t.test(message, async (t) => {
+    await t.rejects(oursOf(t, { options }), { code, message })
+  })
+}
+
+const routes: ReadonlyArray<readonly [options: unknown, code: string, message: string]> = [
+  [true, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit: expected an object of options, or false, got true'],
+  [{ max: '2' }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.max: expected a number of 0 or more, or a function, got "2"'],
+  [{ max: 2 ** 40 }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.max: expected an integer from 0 to 4294967295, got 1099511627776'],
+  [{ groupId: 7 }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.groupId: expected a string of 1 to 1000 characters, got 7'],
+  [{ nameSpace: 'x' }, 'FST_SLUICE_UNKNOWN_OPTION', 'GET /own config.rateLimit.nameSpace: unknown option']
+]
+for (const [own, code, message] of routes) {
+  t.test(message, async (t) => {
+    await t.rejects(oursOf(t, { options: {}, routes (app) { app.get('/own', limited(own), async () => 'own') } }), { code, message })
+  })
+}
+
+t.test('a group with unequal limits does not start', async (t) => {
+  await t.rejects(oursOf(t, {
+    options: {},
+    routes (app) {
+      app.get('/a', limited({ groupId: 'g', max: 1 }), async () => 'a')
+      app.get('/b', limited({ groupId: 'g', max: 2 }), async () => 'b')
+    }
+  }), { code: 'FST_SLUICE_CONTRADICTION', message: /^GET \/b config\.rateLimit\.groupId: routes of one group share their counters and need equal limits/ })
+})
+
+t.test('a limiter in code is told by its call', async (t) => {
+  const { app } = await oursOf(t, { options: {} })
+  t.throws(() => limitedBy(app).createRateLimit({ max: 'x' }), { message: /^fastify\.createRateLimit\.max: / })
+  t.throws(() => limitedBy(app).rateLimit({ maxx: 1 }), { message: 'fastify.rateLimit.maxx: unknown option, did you mean "max"?' })
+})
+
+t.test('another limiter in the same scope is refused', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(rateLimitPlugin, {})
+  await t.rejects(async () => { await app.register(fastifyRateLimit, {}) }, { code: 'FST_SLUICE_ALREADY_REGISTERED' })
+})
+
+t.test('null says nothing', async (t) => {
+  const { run } = await oursOf(t, { options: { max: 1, redis: null, allowList: null, ban: null, timeWindow: undefined } })
+  t.strictSame((await run('/', '/')).map(({ status }) => status), [200, 429])
+})
