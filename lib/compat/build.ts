@@ -44,6 +44,7 @@ export function buildFastifyRateLimit (counting: typeof rateLimitPlugin, clock: 
       // No more than it was asked for is mounted, written or believed.
       global: false,
       health: false,
+      metrics: false,
       redis,
       keyPrefix: nameSpace ?? 'fastify-rate-limit-',
       memory: { maxKeys: Math.max(inherited.cache ?? 0, FEWEST_KEYS) },
