@@ -1,16 +1,21 @@
 // A client's limits are keys of one slot. While it moves, some of them may be on the new node and some on the old one:
 // no node can decide then, and each says so (TRYAGAIN).
 import t, { type Test } from 'tap'
+import { Redis } from 'ioredis'
 import type { RateLimitOptions } from '../../../lib/index.js'
-import { beginMove, finishMove, slotOf, startCluster, type TestCluster } from '../../fixtures/cluster.js'
+import { beginMove, readyToFinish, slotOf, startCluster, type TestCluster } from '../../fixtures/cluster.js'
 import { clusterApp, type ClusterApp } from '../../fixtures/cluster-app.js'
 import { keysOf } from '../../fixtures/sentinel.js'
+import { passing } from '../../fixtures/until.js'
 
 const MAX = 5
+const MOST_LOOKS = 10_000
 const TAG = 'sluice:{key:client}'
 
 interface Move {
   readonly parts: ClusterApp
+  /** Wait until the node that the slot leaves has said that it cannot decide. */
+  refused (): Promise<void>
   /** The unit that each limit of the client has used, from the larger limit's standing. */
   used (): Promise<number[]>
   finish (): Promise<void>
@@ -34,22 +39,25 @@ async function halfMoved (t: Test, cluster: TestCluster, options: RateLimitOptio
   const keys = await keysOf(from.port, 'client')
   t.equal(keys.length, 2, 'two keys in one slot')
   await beginMove(slot, from, to, keys.slice(0, 1))
+  const watcher = new Redis(from.url)
+  t.teardown(() => watcher.disconnect())
+  await watcher.ping()
   return {
     parts,
+    async refused () {
+      // Without a pause: the call is tried again for a short time only.
+      for (let looks = 0; looks < MOST_LOOKS; looks++) if ((await watcher.info('errorstats')).includes('errorstat_TRYAGAIN')) return
+      throw new Error('it decided')
+    },
     used: async () => (await parts.app.rateLimit.peek('key:client')).map(({ limit, remaining }) => limit - remaining),
-    finish: async () => { await finishMove(slot, from, to, cluster.primaries) }
+    finish: await readyToFinish(t, slot, from, to)
   }
 }
 
-function pause (ms: number): Promise<void> {
-  return new Promise((resolve) => { setTimeout(resolve, ms) })
-}
-
 t.test('requests that find a slot half moved are decided once it is whole, and charged once', async (t) => {
-  const { parts: { ask }, used, finish } = await halfMoved(t, await startCluster(t), { deadline: 5000, failureMode: 'closed' })
+  const { parts: { ask }, refused, used, finish } = await halfMoved(t, await startCluster(t), { deadline: 5000, failureMode: 'closed' })
   const asked = Promise.all(Array.from({ length: 12 }, async () => await ask('client')))
-  // Shorter than what a call may be told to try again.
-  await pause(30)
+  await refused()
   await finish()
   const statuses = await asked
   t.equal(statuses.filter((status) => status === 200).length, MAX - 1, `${statuses}`)
@@ -58,7 +66,7 @@ t.test('requests that find a slot half moved are decided once it is whole, and c
 })
 
 t.test('while a slot stays half moved its clients are in the failure mode, and nothing of it is charged later', async (t) => {
-  const { parts: { ask, app }, used, finish } = await halfMoved(t, await startCluster(t), { deadline: 50 })
+  const { parts: { ask, app }, used, finish } = await halfMoved(t, await startCluster(t), { deadline: 500 })
   const statuses = await Promise.all(Array.from({ length: 12 }, async () => await ask('client')))
   t.equal(statuses.filter((status) => status === 200).length, MAX, `local, the same limit: ${statuses}`)
   t.equal(statuses.filter((status) => status === 429).length, 12 - MAX)
@@ -66,9 +74,9 @@ t.test('while a slot stays half moved its clients are in the failure mode, and n
   t.match(await app.rateLimit.health(), { status: 'ok' }, 'the other slots are well')
 
   // A call that is tried again for long after its deadline would now find the slot whole, and be charged.
-  await pause(400)
+  await passing(400)
   await finish()
-  await pause(100)
+  await passing(100)
   t.strictSame(await used(), [1, 1])
   t.equal(await ask('client'), 200, 'decided by Redis again')
   t.strictSame(await used(), [2, 2])
@@ -88,9 +96,9 @@ t.test('a node that dies while a slot is moved to it leaves no promise behind th
   const statuses: number[] = []
   for (let i = 0; i < 30; i++) {
     statuses.push(await ask('client'))
-    await pause(10)
+    await passing(10)
   }
-  await pause(1000)
+  await passing(1000)
   t.strictSame(heard, [])
   t.notOk(statuses.some((status) => status !== 200 && status !== 429), `${statuses}`)
 })
