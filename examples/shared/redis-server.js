@@ -6,6 +6,9 @@ import { until } from './until.js'
 /** @import { ChildProcess } from 'node:child_process' */
 /** @import { AddressInfo } from 'node:net' */
 
+// Whatever becomes of the demo, its servers do not stay: a signal alone would end it without its "exit".
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { process.exit(1) })
+
 /** A port that was free a moment ago. */
 export async function freePort () {
   const server = createServer().listen(0, '127.0.0.1')
@@ -39,7 +42,6 @@ async function isListening (port) {
 export async function startRedis (args = [], port) {
   const at = port ?? await freePort()
   const server = spawn('redis-server', [...args, '--port', String(at), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
-  // Whatever becomes of the demo, its servers do not stay.
   process.once('exit', () => { server.kill('SIGKILL') })
   const failed = once(server, 'exit').then(([code]) => { throw new Error(`redis-server ended with code ${code}`) })
   failed.catch(() => {}) // it ends when it is told to, too
