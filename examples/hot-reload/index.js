@@ -24,7 +24,6 @@ for (const step of steps) {
 }
 const { requests, errors, limits } = await others.stop()
 await app.close()
-await file.remove()
 
 console.log(`One client, whose used units stay used:\n\n${formatColumns(rows)}`)
 console.log(`\nOf the file that was refused the log says:\n\n${refusals.map((error) => `  ${/** @type {Error} */ (error).message}`).join('\n')}`)

@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { copyFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { RELOAD_CHANNEL } from 'fastify-sluice'
+import { temporaryFolder } from '../shared/temporary-folder.js'
 
 /** @import { ReloadMessage } from 'fastify-sluice' */
 
@@ -34,7 +34,7 @@ export class LimitsFile {
 
   /** A copy in a folder of its own. */
   static async copyOf (/** @type {URL} */ original) {
-    const path = join(await mkdtemp(join(tmpdir(), 'sluice-demo-')), 'rate-limit.toml')
+    const path = join(temporaryFolder(), 'rate-limit.toml')
     await copyFile(original, path)
     return new LimitsFile(path)
   }
@@ -51,9 +51,5 @@ export class LimitsFile {
     const reload = nextReload()
     await rename(`${this.path}.new`, this.path)
     return await reload
-  }
-
-  async remove () {
-    await rm(dirname(this.path), { recursive: true })
   }
 }

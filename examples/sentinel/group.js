@@ -1,9 +1,8 @@
-import { rmSync } from 'node:fs'
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addressesIn, askRedis } from '../shared/ask-redis.js'
 import { freePort, startRedis } from '../shared/redis-server.js'
+import { temporaryFolder } from '../shared/temporary-folder.js'
 import { until } from '../shared/until.js'
 
 /** @import { Address } from '../shared/ask-redis.js' */
@@ -52,7 +51,7 @@ async function startGroup (name) {
     return state.match(/state=online/g)?.length === 2
   })
   // Sentinels write what they learn into their files.
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-demo-'))
+  const folder = temporaryFolder()
   const sentinels = await Promise.all([1, 2, 3].map(async (number) => {
     const file = join(folder, `sentinel-${number}.conf`)
     await writeFile(file, [
@@ -63,7 +62,6 @@ async function startGroup (name) {
     ].join('\n'))
     return await startRedis([file, '--sentinel'], await freePort())
   }))
-  process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
   const addresses = sentinels.map(({ port }) => ({ host: '127.0.0.1', port }))
   await Promise.all(addresses.map((address) => until('sentinels that know each other', 20_000, async () => {
     const known = /** @type {string[]} */ (await askRedis(address, 'SENTINEL', 'MASTER', name))

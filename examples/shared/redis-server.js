@@ -42,7 +42,8 @@ async function isListening (port) {
 export async function startRedis (args = [], port) {
   const at = port ?? await freePort()
   const server = spawn('redis-server', [...args, '--port', String(at), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
-  process.once('exit', () => { server.kill('SIGKILL') })
+  // Ahead of others: the folder that it writes into goes then too.
+  process.prependOnceListener('exit', () => { server.kill('SIGKILL') })
   const failed = once(server, 'exit').then(([code]) => { throw new Error(`redis-server ended with code ${code}`) })
   failed.catch(() => {}) // it ends when it is told to, too
   await Promise.race([until('a redis-server that listens', 10_000, () => isListening(at)), failed])
