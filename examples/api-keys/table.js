@@ -1,3 +1,5 @@
+import { formatColumns } from '../shared/columns.js'
+
 /** @import { Outcome } from './callers.js' */
 
 /**
@@ -6,12 +8,8 @@
  * @param {readonly Outcome[]} outcomes
  */
 export function formatTable (outcomes) {
-  const rows = [
+  return formatColumns([
     ['caller', 'limit', 'sent', 'allowed', 'refused', 'look-ups'],
     ...outcomes.map(({ caller, allowed, refused, lookUps }) => [caller.who, caller.promise, ...[caller.keys.length, allowed, refused, lookUps].map(String)])
-  ]
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)))
-  return rows
-    .map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])).join('   ').trimEnd())
-    .join('\n')
+  ])
 }

@@ -1,3 +1,5 @@
+import { formatColumns } from '../shared/columns.js'
+
 /** @import { Outcome } from './attempts.js' */
 
 /** Equal answers in a row are told once. @param {readonly string[]} answers */
@@ -18,14 +20,10 @@ function counted (answers) {
  * @param {readonly Outcome[]} outcomes
  */
 export function formatTable (outcomes) {
-  const rows = [
+  return formatColumns([
     ['login', 'sent', 'answers', 'passwords checked', 'retry after'],
     ...outcomes.map(({ attempt, answers, retryAfter, checks }) => [
       attempt.what, String(answers.length), counted(answers), String(checks), retryAfter === null ? '' : `${retryAfter} s`
     ])
-  ]
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)))
-  return rows
-    .map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])).join('   ').trimEnd())
-    .join('\n')
+  ])
 }

@@ -1,3 +1,5 @@
+import { formatColumns } from '../shared/columns.js'
+
 /** @import { Outcome, Refusal } from './burst.js' */
 
 /** @param {Refusal | null} refusal */
@@ -23,11 +25,7 @@ function row ({ burst, statuses, allowed, refusal }) {
  * @param {readonly Outcome[]} outcomes
  */
 export function formatTable (outcomes) {
-  const rows = [['request', 'limit', 'sent', 'allowed', 'refused', 'refused by', 'retry after'], ...outcomes.map(row)]
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)))
-  return rows
-    .map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])).join('   ').trimEnd())
-    .join('\n')
+  return formatColumns([['request', 'limit', 'sent', 'allowed', 'refused', 'refused by', 'retry after'], ...outcomes.map(row)])
 }
 
 /**

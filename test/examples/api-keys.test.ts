@@ -1,6 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import t from 'tap'
+import { runExample } from '../fixtures/example.js'
 
 // By URLs: examples are JavaScript, and their types are checked where they are.
 const [{ CustomerTable }, { hashOf, isSealed, issueKey }, { LookUpCache }] = await Promise.all(
@@ -8,10 +7,8 @@ const [{ CustomerTable }, { hashOf, isSealed, issueKey }, { LookUpCache }] = awa
 )
 
 t.test('each plan has its limit, customers have one budget for all their keys, and made-up keys cost no look-up', async (t) => {
-  const example = spawn(process.execPath, ['examples/api-keys/index.js'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exit = once(example, 'exit')
-  const text = (await example.stdout.setEncoding('utf8').toArray()).join('')
-  t.strictSame(await exit, [0, null])
+  const { exit, cellsOf } = await runExample(t, 'api-keys')
+  t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [caller: string, sent: number, least: number, lookUps: number, why: string]> = [
     ['without a key', 8, 5, 0, 'the limit of those without a plan'],
@@ -23,8 +20,7 @@ t.test('each plan has its limit, customers have one budget for all their keys, a
     ['cron, plan internal', 60, 60, 1, 'false is unlimited']
   ]
   for (const [caller, sent, least, lookUps, why] of rows) {
-    const [, , ...cells] = text.split('\n').map((line) => line.split(/ {3,}/)).find(([first]) => first === caller) ?? []
-    const [shownSent, allowed, refused, shownLookUps] = cells.map(Number)
+    const [, shownSent, allowed, refused, shownLookUps] = cellsOf(caller).map(Number)
     t.equal(shownSent, sent, caller)
     t.ok(allowed >= least, `${caller}: ${why}`) // on a slow machine a bucket gains units meanwhile
     t.equal(allowed + refused, sent)
@@ -74,9 +70,4 @@ t.test('a key is told by its seal, and kept nowhere', async (t) => {
   t.strictSame(await table.customerByKeyHash(hashOf(key)), { id: 'ada', plan: 'free' })
   t.equal(await table.customerByKeyHash(key), null)
   t.equal(await table.customerByKeyHash(hashOf(issueKey())), null)
-})
-
-t.test('the demo builds first', async (t) => {
-  const script = execFileSync('npm', ['pkg', 'get', 'scripts.demo:api-keys'], { encoding: 'utf8' })
-  t.equal(JSON.parse(script), 'npm run build && node examples/api-keys/index.js')
 })

@@ -1,21 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import t from 'tap'
+import { runExample } from '../fixtures/example.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { askServer } from '../fixtures/sentinel.js'
 
-async function run (redisUrl = ''): Promise<{ readonly text: string, readonly exit: unknown }> {
-  const example = spawn(process.execPath, ['examples/fleet/index.js'], {
-    env: { ...process.env, REDIS_URL: redisUrl, NODE_OPTIONS: '' },
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
-  const exit = once(example, 'exit')
-  const text = (await example.stdout.setEncoding('utf8').toArray()).join('')
-  return { text, exit: await exit }
-}
-
 t.test('the fleet proves that its processes share one limit, on a Redis of its own, and ends', async (t) => {
-  const { text, exit } = await run()
+  const { text, exit } = await runExample(t, 'fleet', { REDIS_URL: '' })
   t.strictSame(exit, [0, null])
   const [, granted, refused, others] = (/^total +(\d+) +(\d+) +(\d+)$/m.exec(text) ?? []).map(Number)
   const most = Number(/ = (\d+) at most/.exec(text)?.[1])
@@ -29,15 +18,10 @@ t.test('the fleet proves that its processes share one limit, on a Redis of its o
 
 t.test('the fleet takes a Redis that it is given, and leaves nothing there for good', async (t) => {
   const { url, port } = await startRedis(t)
-  t.strictSame((await run(url)).exit, [0, null])
+  t.strictSame((await runExample(t, 'fleet', { REDIS_URL: url })).exit, [0, null])
   const stats = String(await askServer(port, ['INFO', 'commandstats']))
   t.match(stats, /cmdstat_evalsha/, 'it was asked')
   for (const key of await askServer(port, ['KEYS', '*']) as string[]) {
     t.ok(await askServer(port, ['PTTL', key]) as number > 0, `${key} goes by itself`)
   }
-})
-
-t.test('the demo builds first', async (t) => {
-  const script = execFileSync('npm', ['pkg', 'get', 'scripts.demo:fleet'], { encoding: 'utf8' })
-  t.equal(JSON.parse(script), 'npm run build && node examples/fleet/index.js')
 })

@@ -1,12 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import t from 'tap'
+import { runExample } from '../fixtures/example.js'
 
 t.test('only failures are counted, who goes on is blocked, and nothing is checked while Redis is away', async (t) => {
-  const example = spawn(process.execPath, ['examples/login/index.js'], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const exit = once(example, 'exit')
-  const text = (await example.stdout.setEncoding('utf8').toArray()).join('')
-  t.strictSame(await exit, [0, null])
+  const { text, exit, cellsOf } = await runExample(t, 'login')
+  t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [login: string, answers: string, checked: string, why: string]> = [
     ['ada, right password', '12 welcome', '12', 'a success costs nothing'],
@@ -16,16 +13,6 @@ t.test('only failures are counted, who goes on is blocked, and nothing is checke
     ['ada, after the reset', '3 welcome', '3', 'it lifts the block too'],
     ['bob, Redis is away', '3 unavailable', '0', 'failureMode is closed']
   ]
-  const shown = text.split('\n').map((line) => line.split(/ {3,}/))
-  for (const [login, answers, checked, why] of rows) {
-    const [, , ...cells] = shown.find(([first]) => first === login) ?? []
-    t.strictSame(cells.slice(0, 2), [answers, checked], `${login}: ${why}`)
-  }
-  const locked = shown.filter(([first]) => first === 'ada, right password').at(-1)
-  t.strictSame(locked?.slice(2, 4), ['1 blocked', '0'], 'the right password does not help while ada is blocked')
-})
-
-t.test('the demo builds first', async (t) => {
-  const script = execFileSync('npm', ['pkg', 'get', 'scripts.demo:login'], { encoding: 'utf8' })
-  t.equal(JSON.parse(script), 'npm run build && node examples/login/index.js')
+  for (const [login, answers, checked, why] of rows) t.strictSame(cellsOf(login).slice(1, 3), [answers, checked], `${login}: ${why}`)
+  t.match(text, /^ada, right password +1 +1 blocked +0 /m, 'the right password does not help while ada is blocked')
 })
