@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../lib/clock.js'
+import { systemClock, type Clock } from '../../lib/clock.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { statuses } from '../fixtures/app.js'
 import { appBy, pageAt, root, snippetsIn } from './snippets.js'
@@ -11,7 +11,7 @@ const page = pageAt('docs/algorithms.md')
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
-function appUnder (t: Test, heading: string, clock = new ManualClock()) {
+function appUnder (t: Test, heading: string, clock: Clock = new ManualClock()) {
   RUN.add(heading)
   return appBy(t, page, heading, {}, clock)
 }
