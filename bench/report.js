@@ -1,7 +1,7 @@
 import { CEILING } from './contestants/index.js'
 import { count, countWithSpread, table, withSpread } from './markdown.js'
 
-/** The results as Markdown, to be pasted into the README. */
+/** The results as Markdown, to be pasted into docs/speed.md. */
 export function report ({ machine, isQuick, parts }) {
   return [
     describe(machine, isQuick),

@@ -1,8 +1,8 @@
 /**
- * Makes the README's options tables from the schemas.
+ * Makes the tables of docs/options.md from the schemas.
  *
- *   node docs/options-table.js           writes them into README.md
- *   node docs/options-table.js --check   exits 1 when README.md is not current
+ *   node docs/options-table.js           writes them into the page
+ *   node docs/options-table.js --check   exits 1 when the page is not current
  */
 import { RateLimitOptionsSchema, RouteRateLimitSchema } from 'fastify-sluice'
 import { defaultOf, keepParts } from './generated.js'
@@ -27,7 +27,7 @@ const everywhere = new Set(Object.keys(RouteRateLimitSchema.properties))
 const rows = rowsOf(RateLimitOptionsSchema)
 const isEverywhere = ({ path }) => everywhere.has(path.split('.')[0])
 
-keepParts('README.md', {
+keepParts('docs/options.md', {
   'options-everywhere': table(rows.filter(isEverywhere)),
   'options-plugin': table(rows.filter((row) => !isEverywhere(row)))
 })

@@ -2,8 +2,8 @@ import { Type, type SchemaOptions } from '@sinclair/typebox'
 import { DURATION_EXPECTED } from './durations.js'
 
 /*
- * How options are written down. `expected` completes the message "expected ..., got ..." and is the type column of the
- * README's table.
+ * How options are written down. `expected` completes the message "expected ..., got ..." and is the value column of
+ * docs/options.md.
  */
 
 export interface Notes extends SchemaOptions {

@@ -7,7 +7,7 @@ import { Callback, Count, Duration, NAME_PATTERN, Name, OneOf } from './notation
 
 /*
  * What a policy may say, on the plugin, on a route, in a rule: once. The schema validates it, its `Static` is the type,
- * and the README's table is made from it.
+ * and the tables of docs/options.md are made from it.
  */
 
 /** Counts are stored in four bytes. */

@@ -51,6 +51,23 @@ t.test('the addresses of the page are read as it says', async (t) => {
   }
 })
 
+/** What stands under a heading, up to the next one. */
+function sectionOf (heading: string): string {
+  return new RegExp(`^### ${heading}\n([^]*?)^##`, 'm').exec(page)?.[1] ?? ''
+}
+
+for (const heading of ['nginx', 'AWS Application Load Balancer', 'Cloudflare', 'Kubernetes ingress']) {
+  t.test(`behind ${heading} each request counts for whom the table says`, async (t) => {
+    const app = await appUnder(t, heading, { readFileSync: () => '192.0.2.0/24\n\n2001:db8:cf::/48\n' })
+    const [, rows] = sectionOf(heading).split('|---|---|---|\n')
+    const cells = Array.from(rows.matchAll(/^\| (\S+) \| (.+) \| (\S+) \|$/gm))
+    t.ok(cells.length > 1)
+    for (const [row, remoteAddress, forwarded, client] of cells) {
+      t.equal((await app.inject({ url: '/', remoteAddress, headers: { 'x-forwarded-for': forwarded } })).body, client, row)
+    }
+  })
+}
+
 t.test('an API key is looked up once, a made-up one never, and its customer has the limits of his plan', async (t) => {
   const asked: string[] = []
   const app = await appUnder(t, 'API keys and sessions', {

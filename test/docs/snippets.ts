@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
+import fastifyCors from '@fastify/cors'
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
-import '../../lib/index.js'
+import { RateLimitError } from '../../lib/index.js'
 import { buildRateLimitPlugin } from '../../lib/plugin.js'
 import type { Clock } from '../../lib/clock.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
@@ -37,7 +38,7 @@ export type Surroundings = Readonly<Record<string, unknown>>
 
 /** Runs a snippet as the body of a function; what it imports is handed in. Answers its `app`, which may be its own. */
 export async function run (code: string, app: FastifyInstance | undefined, given: Surroundings = {}, clock: Clock = new ManualClock()): Promise<FastifyInstance> {
-  const names: Surroundings = { Fastify, rateLimitPlugin: buildRateLimitPlugin(clock), jwt: fastifyJwt, app, ...given }
+  const names: Surroundings = { Fastify, rateLimitPlugin: buildRateLimitPlugin(clock), RateLimitError, cors: fastifyCors, jwt: fastifyJwt, app, ...given }
   const body = code.replace(/^import .*$/gm, '').replace('const app = ', 'app = ').replace('port: 3000', 'port: 0')
   // eslint-disable-next-line no-new-func
   return await new Function(...Object.keys(names), `return (async () => { ${body}\nreturn app })()`)(...Object.values(names))
