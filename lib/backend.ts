@@ -10,7 +10,7 @@ import type { Metrics } from './observability/metrics.js'
 import { CallGuard } from './resilience/call-guard.js'
 import { DenyCache } from './resilience/deny-cache.js'
 import { MemoryStore } from './stores/memory/store.js'
-import type { Charge, Receipt, Store } from './stores/store.js'
+import type { Charge, HeldBlock, Receipt, Store } from './stores/store.js'
 
 /** The stores of a registration, and what is known of their health. */
 export interface Backend {
@@ -20,6 +20,8 @@ export interface Backend {
   readonly local: MemoryStore
   /** The refusal of whom the store is known to block. */
   knownBlock (charges: readonly Charge[]): Receipt | null
+  /** The blocks that this process knows of, in no order; some may have been lifted, and one may be there twice. */
+  blocks (): Iterable<HeldBlock>
   /** Forget refusals that were remembered, for their limits are no more. */
   forgetRefusals (): void
   readonly health: HealthSource
@@ -50,6 +52,7 @@ function inMemory (local: MemoryStore): Backend {
     store: local,
     local,
     knownBlock: () => null,
+    blocks: () => local.blocks(),
     forgetRefusals () {},
     health: { kind: local.kind, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
     close: async () => { local.close() }
@@ -86,6 +89,11 @@ async function inRedis (registration: string, options: RateLimitOptions, target:
     store,
     local,
     knownBlock: (charges) => store.knownBlock(charges),
+    * blocks () {
+      yield * store.blocks()
+      // Those of the time in which the store could not be asked.
+      yield * local.blocks()
+    },
     forgetRefusals: () => { store.forget() },
     health: { kind: redis.kind, ping: () => redis.ping(), deadlineMs, breaker: watch.breaker, lastError: () => lastError },
     async close () {

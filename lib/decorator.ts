@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { blockedIn, type BlockedPage, type BlockedQuery } from './blocked.js'
 import { GLOBAL_PARTITION, partitionOf } from './clients/partition.js'
 import type { LayerOptions } from './config/layer.js'
 import type { MetricsRegistry } from './config/metrics-schema.js'
@@ -55,6 +56,16 @@ export interface RateLimitDecorator {
   peek (partition: string): Promise<PartitionStanding[]>
   /** Forget what a partition used, in all scopes. Answers how many buckets there were. Rejects as `peek`. */
   reset (partition: string): Promise<number>
+  /**
+   * Who is blocked by a penalty now, a page at a time. With Redis, of the blocks that this process began or met: another
+   * process may know of others. It remembers the latest 10,000 or more of them, and asks the store about each of a page.
+   *
+   *     const { blocked, cursor } = await fastify.rateLimit.blocked({ limit: 20 })
+   *     // blocked: [{ partition: 'ip:203.0.113.9', scope: 'rule:login', remainingMs: 41_250 }]
+   *
+   * Rejects with FST_SLUICE_BAD_OPTION for a limit outside 1 to 1000, and for a cursor that no page gave.
+   */
+  blocked (query?: BlockedQuery): Promise<BlockedPage>
   /**
    * The registry of prom-client in which this registration's metrics are; `null` with `metrics: false`. All registrations of
    * one application share it, unless they were given others.
@@ -139,7 +150,7 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
   }
 
   return Object.assign((options?: RouteRateLimit) => guard(options), {
-    guard, check, peek, reset, metrics: metrics?.registry ?? null, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }, explain: explainIn(editions)
+    guard, check, peek, reset, blocked: blockedIn(editions), metrics: metrics?.registry ?? null, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloads.reload('call', options) }, explain: explainIn(editions)
   })
 }
 

@@ -15,6 +15,7 @@ export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observabili
 export type { BreakerMessage, DecisionMessage, ReloadMessage } from './observability/channels.js'
 export type { LimitStanding } from './policies/standing.js'
 export type { Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, Holds, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
+export type { BlockedPage, BlockedPartition, BlockedQuery } from './blocked.js'
 export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.js'
 
 declare module 'fastify' {

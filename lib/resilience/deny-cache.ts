@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js'
-import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
+import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type HeldBlock, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
 import { Generations } from './generations.js'
 import { KnownBlocks } from './known-blocks.js'
 
@@ -58,6 +58,11 @@ export class DenyCache implements Store {
    */
   knownBlock (charges: readonly Charge[]): Receipt | null {
     return this.#blocks.refusalOf(charges, this.#clock.nowUs())
+  }
+
+  /** The blocks that the store told of to this process, in no order; some may have been lifted. */
+  blocks (): Iterable<HeldBlock> {
+    return this.#blocks.all(this.#clock.nowUs())
   }
 
   /** Forget refusals: their limits are those of a set of policies that has gone. Blocks stay. */

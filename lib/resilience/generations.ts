@@ -26,6 +26,18 @@ export class Generations<Key, Value> {
     ofPartition.set(key, value)
   }
 
+  /** Everything that is kept, in no order. */
+  * entries (): Generator<readonly [partition: string, key: Key, value: Value]> {
+    for (const [partition, ofPartition] of this.#young) {
+      for (const [key, value] of ofPartition) yield [partition, key, value]
+    }
+    for (const [partition, ofPartition] of this.#old) {
+      for (const [key, value] of ofPartition) {
+        if (this.#young.get(partition)?.has(key) !== true) yield [partition, key, value]
+      }
+    }
+  }
+
   clear (): void {
     this.#young.clear()
     this.#old.clear()

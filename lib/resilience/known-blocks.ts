@@ -1,4 +1,4 @@
-import { penaltyOf, type Block, type Charge, type Receipt, type Standing } from '../stores/store.js'
+import { penaltyOf, type Block, type Charge, type HeldBlock, type Receipt, type Standing } from '../stores/store.js'
 import { Generations } from './generations.js'
 
 /**
@@ -31,6 +31,13 @@ export class KnownBlocks {
       if (blockedUs > 0) blocks.set(JSON.stringify([penaltyOf(limit)?.bucket, partition]), { partition, blockedUs, began: false })
     }
     return blocks.size === 0 ? null : { granted: false, atUs: nowUs, standings, blocks: [...blocks.values()] }
+  }
+
+  /** All that are known, in no order; some may have been lifted. */
+  * all (nowUs: number): Generator<HeldBlock> {
+    for (const [partition, penalty, endUs] of this.#ends.entries()) {
+      if (endUs > nowUs) yield { partition, penalty, leftUs: endUs - nowUs }
+    }
   }
 
   forget (partition: string): void {

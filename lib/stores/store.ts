@@ -88,6 +88,15 @@ export interface Block {
 
 export const NO_BLOCKS: readonly Block[] = []
 
+/** A block that is remembered; it may have been lifted since. */
+export interface HeldBlock {
+  readonly partition: string
+  /** The `bucket` of the penalty. */
+  readonly penalty: string
+  /** Until it ends, microseconds, more than 0. */
+  readonly leftUs: number
+}
+
 /** A store's answer to one `take`. */
 export interface Receipt {
   /** Whether every enforced limit granted, so that all of them were charged. */

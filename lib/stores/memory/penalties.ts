@@ -1,5 +1,5 @@
 import { blockedUs, conductLifeUs, emptyConduct, settleConduct, strike, type Conduct } from '../../algorithms/penalty.js'
-import type { Penalty } from '../store.js'
+import type { HeldBlock, Penalty } from '../store.js'
 
 /** Conducts that an insert looks at for expired ones, and that an overflow chooses among. */
 const LOOKS = 8
@@ -61,6 +61,14 @@ export class Penalties {
     const { key, conduct } = this.suspect(penalty, partition, nowUs)
     this.#drop(key)
     return conductLifeUs(penalty, conduct, nowUs) > 0
+  }
+
+  /** Every block, in no order. */
+  * blocks (nowUs: number): Generator<HeldBlock> {
+    for (const { penalty, partition, conduct } of this.#blocked.values()) {
+      const leftUs = blockedUs(conduct, nowUs)
+      if (leftUs > 0) yield { partition, penalty: penalty.bucket, leftUs }
+    }
   }
 
   /** Drop some of what has expired. */

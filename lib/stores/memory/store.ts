@@ -3,7 +3,7 @@ import { carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
 import { emptyVerdict } from '../../algorithms/verdict.js'
-import { NO_BLOCKS, penaltyOf, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store } from '../store.js'
+import { NO_BLOCKS, penaltyOf, type Adjustment, type Charge, type HeldBlock, type Limit, type Receipt, type Standing, type Store } from '../store.js'
 import { assess, charge, refund } from './bucket.js'
 import { Buckets } from './buckets.js'
 import { Penalties } from './penalties.js'
@@ -122,6 +122,11 @@ export class MemoryStore implements Store {
       if (penalty !== null && this.#penalties.forget(penalty, partition, nowUs)) forgotten++
     }
     return forgotten
+  }
+
+  /** Every block, in no order. */
+  blocks (): Iterable<HeldBlock> {
+    return this.#penalties.blocks(this.#clock.nowUs())
   }
 
   /** Drop some of what has expired: the buckets of one shard, the next at each call. The store's own timer calls it once a second. */
