@@ -1,6 +1,7 @@
 import { bare } from './bare.js'
 import { fastifyRateLimit } from './fastify-rate-limit.js'
 import { rateLimiterFlexible } from './rate-limiter-flexible.js'
+import { sluiceEverything } from './sluice-everything.js'
 import { sluice } from './sluice.js'
 import { threeHeaders } from './three-headers.js'
 
@@ -8,11 +9,11 @@ import { threeHeaders } from './three-headers.js'
  * A contestant adds its limit to an application: at most `max` requests per day and client address, told in the
  * three X-RateLimit headers.
  */
-export const contestants = { bare, threeHeaders, fastifyRateLimit, rateLimiterFlexible, sluice }
+export const contestants = { bare, threeHeaders, fastifyRateLimit, rateLimiterFlexible, sluice, sluiceEverything }
 
 /** What the others are compared with: no limiter that tells clients where they stand can be faster. */
 export const CEILING = 'threeHeaders'
 
-export const limiters = ['fastifyRateLimit', 'rateLimiterFlexible', 'sluice']
+export const limiters = ['fastifyRateLimit', 'rateLimiterFlexible', 'sluice', 'sluiceEverything']
 
 export { NEVER_REACHED, WINDOW_SECONDS } from './settings.js'
