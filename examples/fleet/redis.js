@@ -38,7 +38,7 @@ export async function findRedis () {
   failed.catch(() => {}) // it ends when it is told to, too
   const listening = async () => { while (!await isListening(port)) await delay(50) }
   await Promise.race([listening(), failed]).catch((error) => {
-    console.error(`Cannot start redis-server (${error.message}). Install it, or say where one is: REDIS_URL=redis://127.0.0.1:6379 npm run demo:fleet`)
+    console.error(`Cannot start redis-server (${error.message}). Install it, or say where one is: REDIS_URL=redis://127.0.0.1:6379`)
     process.exit(1)
   })
   return { url: `redis://127.0.0.1:${port}`, stop: () => { server.kill() } }
