@@ -75,7 +75,7 @@ for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as co
         { name: 'real', max: 6 + random.below(4), timeWindow: '2s', algorithm: random.oneOf(['token-bucket', 'sliding-window', 'fixed-window']) },
         { name: 'all', max: 30, timeWindow: '3s', by: 'global' }
       ]
-      const trial = { name: 'trial', max: 3 + random.below(4), timeWindow: '1s', algorithm, by: random.oneOf(['client', 'client', 'global']) } as const
+      const trial = { name: 'trial', max: 3 + random.below(4), timeWindow: '1s', algorithm, by: random.oneOf(['client', 'client', 'global'] as const) } as const
       const penalty = random.oneOf([false, { strikes: 3, cooldown: '2s' }] as const)
 
       const without = await answersOf(await limited(t, real, { penalty }), traffic)
