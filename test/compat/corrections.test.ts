@@ -44,6 +44,12 @@ t.test('an address on the allow list is that address, also of IPv6 and in a grou
   await different(t, one, steps, { there: [429, 429, 429, 429, 429, 429], here: [200, 200, 429, 200, 200, 429] })
 })
 
+t.test('where keys are generated, the list is asked of them, and not of a proxy\'s address', async (t) => {
+  const one: Case = { options: { max: 0, allowList: ['127.0.0.1', '10.0.0.0/8'], keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
+  const steps = [by('192.0.2.1'), by('127.0.0.1'), by('10.1.2.3'), by('2001:db8::1'), by('someone')]
+  await different(t, one, steps, { there: [429, 200, 429, 429, 429], here: [429, 200, 200, 429, 429] })
+})
+
 t.test('other keys do not erase a used-up count', async (t) => {
   const one: Case = { options: { max: 1, cache: 50, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
   const others = Array.from({ length: 60 }, (_, index) => by(`other-${index}`))
