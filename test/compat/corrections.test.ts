@@ -173,3 +173,12 @@ t.test('each number that a function gives has counts of its own', async (t) => {
   const one: Case = { options: { max: ({ headers }: FastifyRequest) => Number(headers.key) } }
   await different(t, one, [by('1'), by('2'), by('2'), by('1')], { there: [200, 200, 429, 429], here: [200, 200, 200, 429] })
 })
+
+t.test('routes with long patterns that begin alike count apart', async (t) => {
+  const [a, b] = ['a', 'b'].map((last) => `/${'long'.repeat(40)}/${last}`)
+  const { run } = await oursOf(t, {
+    options: {},
+    routes (app) { for (const url of [a, b]) app.get(url, limited({ max: 1, exponentialBackoff: true }), async () => 'long') }
+  })
+  t.strictSame((await run(a, b, a, b)).map(({ status }) => status), [200, 200, 429, 429])
+})
