@@ -27,14 +27,17 @@ export async function keyOf (request: FastifyRequest, generate: RateLimitOptions
 export type AllowList = ((request: FastifyRequest, key: string) => unknown) | null
 
 /**
- * A list holds keys, and addresses and networks, which are asked of the client's full address: in an IPv6 subnet that
- * shares one key, one address can be on it. Throws FST_SLUICE_BAD_OPTION where a network has no such prefix.
+ * A list holds keys, and addresses and networks. These are asked of the client's full address: in an IPv6 subnet that shares
+ * one key, one address can be on it. Where the application generates keys, it says who is asking, and `request.ip` may be
+ * its proxy's; so the key is asked there, which may be an address too.
+ *
+ * Throws FST_SLUICE_BAD_OPTION where a network has no such prefix.
  */
-export function allowListOf (list: RateLimitOptions['allowList'], place: string): AllowList {
-  if (list === undefined || typeof list === 'function') return list ?? null
-  if (list.length === 0) return null
-  const keys = new Set(list)
+export function allowListOf ({ allowList, keyGenerator }: Pick<RateLimitOptions, 'allowList' | 'keyGenerator'>, place: string): AllowList {
+  if (allowList === undefined || typeof allowList === 'function') return allowList ?? null
+  if (allowList.length === 0) return null
+  const keys = new Set(allowList)
   // Every other text is a key, whatever it means elsewhere: "private" is no network here.
-  const networks = networksOf(list.filter((entry) => isIP(entry.split('/')[0]) !== 0), place)
-  return (request, key) => keys.has(key) || networks.has(request.ip)
+  const networks = networksOf(allowList.filter((entry) => isIP(entry.split('/')[0]) !== 0), place)
+  return (request, key) => keys.has(key) || networks.has(keyGenerator === undefined ? request.ip : key)
 }

@@ -72,7 +72,7 @@ export function settingsOf (options: Inherited & RateLimitOptions, place: string
     max: typeof max === 'number' ? Math.trunc(max) : max,
     windowMs,
     hook: options.hook ?? 'onRequest',
-    allowList: allowListOf(options.allowList, `${place}.allowList`),
+    allowList: allowListOf(options, `${place}.allowList`),
     keyGenerator: options.keyGenerator ?? null,
     ipv6Subnet: options.ipv6Subnet ?? 64,
     ban: ban < 0 ? null : ban,

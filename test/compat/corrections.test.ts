@@ -44,6 +44,12 @@ t.test('an address on the allow list is that address, also of IPv6 and in a grou
   await different(t, one, steps, { there: [429, 429, 429, 429, 429, 429], here: [200, 200, 429, 200, 200, 429] })
 })
 
+t.test('where keys are generated, the list is asked of them, and not of a proxy\'s address', async (t) => {
+  const one: Case = { options: { max: 0, allowList: ['127.0.0.1', '10.0.0.0/8'], keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
+  const steps = [by('192.0.2.1'), by('127.0.0.1'), by('10.1.2.3'), by('2001:db8::1'), by('someone')]
+  await different(t, one, steps, { there: [429, 200, 429, 429, 429], here: [429, 200, 200, 429, 429] })
+})
+
 t.test('other keys do not erase a used-up count', async (t) => {
   const one: Case = { options: { max: 1, cache: 50, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
   const others = Array.from({ length: 60 }, (_, index) => by(`other-${index}`))
@@ -166,4 +172,13 @@ t.test('what a route leaves undefined is the plugin\'s', async (t) => {
 t.test('each number that a function gives has counts of its own', async (t) => {
   const one: Case = { options: { max: ({ headers }: FastifyRequest) => Number(headers.key) } }
   await different(t, one, [by('1'), by('2'), by('2'), by('1')], { there: [200, 200, 429, 429], here: [200, 200, 200, 429] })
+})
+
+t.test('routes with long patterns that begin alike count apart', async (t) => {
+  const [a, b] = ['a', 'b'].map((last) => `/${'long'.repeat(40)}/${last}`)
+  const { run } = await oursOf(t, {
+    options: {},
+    routes (app) { for (const url of [a, b]) app.get(url, limited({ max: 1, exponentialBackoff: true }), async () => 'long') }
+  })
+  t.strictSame((await run(a, b, a, b)).map(({ status }) => status), [200, 200, 429, 429])
 })

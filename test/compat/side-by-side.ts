@@ -11,6 +11,8 @@ export type Options = Readonly<Record<string, unknown>>
 /** Not imported, for its types would change those of every test. */
 const original: FastifyPluginCallback<Options> = createRequire(import.meta.url)('@fastify/rate-limit')
 
+const realNow = Date.now
+
 /** What both plugins decorate an application with. */
 export interface Limited {
   rateLimit (options?: Options): (request: FastifyRequest, reply: FastifyReply) => Promise<void>
@@ -56,8 +58,7 @@ export function oursOf (t: Test, one: Case, clock = new ManualClock()): Promise<
 /** The same under @fastify/rate-limit; its memory store reads `Date.now`. */
 export function originalOf (t: Test, one: Case): Promise<Side> {
   let nowMs = 1_790_000_000_000
-  const keep = Date.now
-  t.teardown(() => { Date.now = keep })
+  t.teardown(() => { Date.now = realNow })
   return sideOf(t, one, (app, options) => app.register(original, options), (ms) => { nowMs += ms }, () => { Date.now = () => nowMs })
 }
 
