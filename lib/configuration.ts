@@ -8,7 +8,8 @@ import { textOfPath, type Layer } from './config/layer.js'
 import { layOptions, located, registerLayer, type Layered } from './config/layers.js'
 import { checkLogOptions } from './config/log-schema.js'
 import { checkMetricsOptions } from './config/metrics-schema.js'
-import { RateLimitOptionsSchema, ReloadOptionsSchema, type RateLimitOptions } from './config/schema.js'
+import { ReloadOptionsSchema } from './config/reload-schema.js'
+import { RateLimitOptionsSchema, type RateLimitOptions } from './config/schema.js'
 import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from './errors.js'
 
 /** What is built once: a connection, the names of keys, mounted routes, whose word for a user counts. */

@@ -21,7 +21,8 @@ export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.j
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Limits of this route, or `false` for none. */
-    rateLimit?: RouteRateLimit | false
+    // Fastify intersects this with what it infers from the literal, where `true` would pass for an object without options.
+    rateLimit?: (RouteRateLimit & object) | false
   }
 
   interface FastifyInstance {

@@ -53,13 +53,5 @@ export const RateLimitOptionsSchema = Type.Object({
   }))
 }, { additionalProperties: false, expected: 'an object of rate-limit options' })
 
-/** What `reload` takes: the same, and rules of the lower layers by their names only. */
-export const ReloadOptionsSchema = Type.Object({
-  ...RateLimitOptionsSchema.properties,
-  rules: Type.Optional(Type.Array(Type.Object({
-    ...RuleSchema.properties, match: Type.Optional(RuleSchema.properties.match)
-  }, { additionalProperties: false, expected: RuleSchema.expected }), { maxItems: 1000, expected: 'an array of rules' }))
-}, { additionalProperties: false, expected: 'an object of rate-limit options' })
-
 /** Options of the plugin. */
 export type RateLimitOptions = Static<typeof RateLimitOptionsSchema>

@@ -1,15 +1,18 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 
+// Compilers and npm are run, which takes long on a busy machine.
+t.setTimeout(240_000)
+
 const root = process.cwd()
 
-interface PackedFile { readonly path: string }
+interface PackedFile { readonly path: string, readonly size: number }
 
 /** The package as npm would publish it, unpacked where an application would have it. */
-function installPacked (application: string): readonly string[] {
+function installPacked (application: string): readonly PackedFile[] {
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--loglevel=error', `--pack-destination=${application}`], { encoding: 'utf8' })
   const [{ filename, files }] = JSON.parse(output) as [{ filename: string, files: PackedFile[] }]
   const modules = join(application, 'node_modules')
@@ -22,7 +25,7 @@ function installPacked (application: string): readonly string[] {
     mkdirSync(resolve(link, '..'), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), link)
   }
-  return files.map(({ path }) => path)
+  return files
 }
 
 interface Manifest {
@@ -73,11 +76,34 @@ const MODULE_SYSTEMS = [
   { type: 'commonjs', source: `const fastify = require('fastify'); const { fastifyRateLimit: rateLimitPlugin } = require('fastify-sluice/compat'); (async () => {${APPLICATION}})()` }
 ]
 
+const TYPED_APPLICATION = `
+  import fastify from 'fastify'
+  import { rateLimitPlugin, RateLimitOptionsSchema, RouteRateLimitSchema } from 'fastify-sluice'
+  const app = fastify()
+  void app.register(rateLimitPlugin, { max: 2, timeWindow: '1 minute' })
+  app.get('/', { config: { rateLimit: { max: 5, timeWindow: '1s' } } }, async (request) => request.rateLimit?.remaining ?? null)
+  console.log(RateLimitOptionsSchema.properties.max, RouteRateLimitSchema.properties.cost)
+`
+
+/** What TypeScript makes of it in an application of either kind. */
+function compile (application: string): { readonly status: number | null, readonly stdout: string } {
+  const files = ['application.mts', 'application.cts'].map((name) => join(application, name))
+  for (const file of files) writeFileSync(file, TYPED_APPLICATION)
+  return spawnSync(process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2023',
+    '--typeRoots', join(root, 'node_modules/@types'), '--types', 'node', ...files
+  ], { cwd: application, encoding: 'utf8' })
+}
+
+/** Unpacked. A limit to notice by when something is packed that nobody needs; raise it for what somebody does. */
+const MOST_BYTES = 900_000
+
 t.test('the packed package', async (t) => {
   // Not a folder in here: below our own package.json the name would mean this checkout.
   const application = mkdtempSync(join(tmpdir(), 'fastify-sluice-'))
   t.teardown(() => rmSync(application, { recursive: true }))
-  const paths = installPacked(application)
+  const files = installPacked(application)
+  const paths = files.map(({ path }) => path)
 
   t.test('holds what users need, and nothing else', async (t) => {
     const others = paths.filter((path) => !/^dist\/.+\.(js|d\.ts|lua)$/.test(path))
@@ -85,6 +111,20 @@ t.test('the packed package', async (t) => {
     t.ok(paths.includes('dist/index.js'))
     t.ok(paths.includes('dist/index.d.ts'))
     t.ok(paths.includes('dist/compat/types.d.ts'))
+    const bytes = files.reduce((sum, { size }) => sum + size, 0)
+    t.ok(bytes < MOST_BYTES, `${bytes} bytes unpacked`)
+  })
+
+  t.test('its code has no comments, its declarations keep theirs', async (t) => {
+    const folder = join(application, 'node_modules/fastify-sluice/dist')
+    t.notMatch(readFileSync(join(folder, 'plugin.js'), 'utf8'), /\/\*\*|^ *\/\//m)
+    t.match(readFileSync(join(folder, 'decorator.d.ts'), 'utf8'), '/**')
+  })
+
+  t.test('its types hold for ES modules, and for CommonJS that requires it', async (t) => {
+    const { status, stdout } = compile(application)
+    t.equal(stdout, '')
+    t.equal(status, 0)
   })
 
   for (const { type, source } of MODULE_SYSTEMS) {
@@ -95,6 +135,12 @@ t.test('the packed package', async (t) => {
   }
 })
 
+/** What a script may call a package by: the names of its programs, where its manifest lists some. */
+function commandsOf (name: string): readonly string[] {
+  const { bin } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, 'utf8')) as { bin?: string | Readonly<Record<string, string>> }
+  return typeof bin === 'object' ? Object.keys(bin) : [name]
+}
+
 t.test('every dependency is used', async (t) => {
   const { scripts, dependencies, devDependencies, peerDependencies, peerDependenciesMeta } = readManifest()
   const lib = filesUnder('lib')
@@ -103,15 +149,56 @@ t.test('every dependency is used', async (t) => {
   for (const name of [...Object.keys(dependencies), ...required]) t.ok(isImported(name, lib), `lib imports ${name}`)
 
   // Some are run by name, or needed by another: the compiler's types, and the Fastify that is tested against.
-  const commands = Object.values(scripts).join(' ')
+  const commands = Object.values(scripts).join(' ').split(' ')
   const elsewhere = [...filesUnder('test', 'types', 'examples', 'bench', '.ci'), 'eslint.config.js']
   for (const name of Object.keys(devDependencies)) {
-    const isUsed = name === '@types/node' || commands.split(' ').includes(name) || isImported(name, elsewhere)
+    const isUsed = name === '@types/node' || commandsOf(name).some((command) => commands.includes(command)) || isImported(name, elsewhere)
     t.ok(isUsed, `${name} is imported or run outside lib`)
   }
 })
 
-t.test('installing runs no script', async (t) => {
+interface LockedPackage {
+  readonly version?: string
+  readonly license?: string
+  readonly integrity?: string
+  readonly deprecated?: string
+  readonly dev?: boolean
+  readonly hasInstallScript?: boolean
+}
+
+/** What the lock file says about each package that comes with this one, by the folder it is installed in. */
+function lockedForUsers (): ReadonlyArray<readonly [folder: string, LockedPackage]> {
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, LockedPackage> }
+  return Object.entries(packages).filter(([folder, { dev }]) => folder !== '' && dev !== true)
+}
+
+t.test('installing runs no script, of this package or of one that comes with it', async (t) => {
   const { scripts } = readManifest()
   t.strictSame(Object.keys(scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name)), [])
+  t.strictSame(lockedForUsers().filter(([, { hasInstallScript }]) => hasInstallScript === true), [])
+})
+
+t.test('what comes with it is locked by its contents, may be used freely and is not given up', async (t) => {
+  for (const [folder, { version, license, integrity, deprecated }] of lockedForUsers()) {
+    t.match(integrity, /^sha512-/, `${folder} ${version}`)
+    t.match(license, /^(MIT|ISC|Apache-2\.0|BSD-[23]-Clause)$/, `the licence of ${folder}`)
+    t.equal(deprecated, undefined, `${folder} is not deprecated`)
+  }
+})
+
+t.test('npm makes a bill of materials of all that comes with it', async (t) => {
+  // `npm sbom --omit dev` leaves out what a development dependency needs as well, so it is asked where there are none.
+  const folder = mkdtempSync(join(tmpdir(), 'fastify-sluice-sbom-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const { devDependencies, ...manifest } = readManifest()
+  const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, LockedPackage> }
+  const { '': { ...top } } = lock.packages as Record<string, Record<string, unknown>>
+  delete top.devDependencies
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, peerDependencies: {} }))
+  writeFileSync(join(folder, 'package-lock.json'), JSON.stringify({ ...lock, packages: { '': { ...top, peerDependencies: {} }, ...Object.fromEntries(lockedForUsers()) } }))
+  const output = execFileSync('npm', ['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], { cwd: folder, encoding: 'utf8' })
+  const { components } = JSON.parse(output) as { components: ReadonlyArray<{ readonly purl: string, readonly hashes?: readonly unknown[] }> }
+  const expected = lockedForUsers().map(([path, { version }]) => `pkg:npm/${path.replace(/^.*node_modules\//, '').replace('@', '%40')}@${version}`)
+  t.strictSame(components.map(({ purl }) => purl).sort(), expected.sort())
+  t.ok(components.every(({ hashes = [] }) => hashes.length > 0))
 })
