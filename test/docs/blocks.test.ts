@@ -27,7 +27,7 @@ const ELSEWHERE: ReadonlyArray<readonly [words: string, page: string]> = [
 function checkShell (t: Test, { page, text }: Block): void {
   t.equal(spawnSync('sh', ['-n'], { input: text }).status, 0, `${page}: ${text}`)
   for (const [, install] of text.matchAll(/npm install (\S+)/g)) t.equal(install, manifest.name)
-  for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:]+)/g)) t.hasProp(manifest.scripts, script, page)
+  for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
   for (const [, command] of text.matchAll(/npx (\S+)/g)) t.equal(command, manifest.name)
 }
 
@@ -71,6 +71,6 @@ t.test('each code that is named is one of ours', async (t) => {
 
 t.test('each command that is named is there', async (t) => {
   for (const page of [...pages, 'CONTRIBUTING.md']) {
-    for (const [, script] of pageAt(page).matchAll(/`npm run ([\w:]+)/g)) t.hasProp(manifest.scripts, script, page)
+    for (const [, script] of pageAt(page).matchAll(/`npm run ([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
   }
 })
