@@ -5,18 +5,25 @@ import type { Decision } from './policies/decision.js'
 export { rateLimitPlugin, rateLimitPlugin as default } from './plugin.js'
 export { RouteRateLimitSchema } from './config/policy-schema.js'
 export { RateLimitOptionsSchema } from './config/schema.js'
-export type { Identity } from './config/identity-schema.js'
+export type { CustomIdentify, Identity } from './config/identity-schema.js'
+export type { LayerName } from './config/layer.js'
+export type { SourceName } from './config/layer-tree.js'
 export type { LimitOptions, RouteRateLimit, RuleOptions, TierOptions } from './config/policy-schema.js'
 export type { RateLimitOptions } from './config/schema.js'
 export { RateLimitError } from './errors.js'
 export type { Client } from './clients/client.js'
 export type { Decision, Outcome } from './policies/decision.js'
 export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observability/channels.js'
-export type { BreakerMessage, DecisionMessage, ReloadMessage } from './observability/channels.js'
+export type { BreakerMessage, DecisionMessage, ReloadMessage, ReloadSource } from './observability/channels.js'
 export type { LimitStanding } from './policies/standing.js'
 export type { Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, Holds, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './blocked.js'
-export type { Guard, PartitionStanding, RateLimitDecorator } from './decorator.js'
+export type { Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator.js'
+export type { Health } from './observability/health.js'
+export type { Phase } from './policies/policy.js'
+export type { MetricsRegistry, RegisteredMetric } from './config/metrics-schema.js'
+export type { BreakerState } from './resilience/breaker.js'
+export type { RedisTarget } from './stores/redis/connect.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,6 +33,7 @@ declare module 'fastify' {
   }
 
   interface FastifyInstance {
+    /** Guards, checks, and what an operator asks for. */
     rateLimit: RateLimitDecorator
   }
 

@@ -141,6 +141,7 @@ export const RuleSchema = Type.Object({
   override: Type.Optional(Type.Boolean({ expected: 'true or false' }))
 }, { additionalProperties: false, expected: 'a rule: { name, match, methods?, override?, max, timeWindow, ... }' })
 
+/** One of `limits`. */
 export type LimitOptions = Static<typeof LimitSchema>
 /** Limits of one tier. */
 export type TierOptions = Static<typeof TierSchema>

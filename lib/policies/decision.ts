@@ -5,7 +5,10 @@ import type { Receipt, Standing, Store } from '../stores/store.js'
 import type { Policy } from './policy.js'
 import { bindingOf, retryMs, standingOf, type LimitStanding } from './standing.js'
 
-/** What became of a request. */
+/**
+ * What became of a request: let through at once (`allowed`) or after it was held (`delayed`); refused by a limit (`rejected`) or
+ * a penalty (`blocked`); not counted, since nothing limits it (`exempt`) or the store could not answer (`unavailable`).
+ */
 export type Outcome = 'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' | 'unavailable'
 
 /** The policy that a decision was made under: that of the client's tier, where it has one of its own. */
@@ -26,6 +29,7 @@ export class Decision {
     standingsOf = (decision) => decision.#standings
   }
 
+  /** What became of the request. */
   readonly outcome: Outcome
   /** Who was charged. */
   readonly client: Client
@@ -51,6 +55,8 @@ export class Decision {
   /**
    * `ruling`: what the store said, or why it was not asked or could not answer; the numbers are then all 0.
    * `delayUs`: how long the request is held, microseconds.
+   *
+   * @internal
    */
   constructor (policy: Policy, client: Client, ruling: Receipt | 'exempt' | 'unavailable', store: Store, earlier: Decision | null, delayUs = 0) {
     this.client = client
@@ -122,6 +128,8 @@ export class Decision {
   /**
    * The request left before it was due. Its units return only where nobody is in line behind it: else a newcomer would
    * be served beside the next one.
+   *
+   * @internal
    */
   leaveLine (): void | Promise<void> {
     const units = this.#charged - this.#refunded
@@ -133,7 +141,11 @@ export class Decision {
       .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units: -units, onlyIfLast: true })))
   }
 
-  /** Whether this decision, or one before it on the same request, was made under a policy. */
+  /**
+   * Whether this decision, or one before it on the same request, was made under a policy.
+   *
+   * @internal
+   */
   wasMadeUnder (policy: Policy): boolean {
     return this.#policy === policy || this.#policy.parent === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
   }

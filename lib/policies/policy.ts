@@ -6,6 +6,7 @@ import type { LimitMaker } from './limit-maker.js'
 import type { Rollout } from './rollout.js'
 import type { StatusSet } from './status-set.js'
 
+/** When a request is counted: the option `hook`. */
 export type Phase = NonNullable<RouteRateLimit['hook']>
 
 export type Observer = (request: FastifyRequest, decision: Decision) => void

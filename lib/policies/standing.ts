@@ -2,16 +2,23 @@ import type { Receipt, Standing } from '../stores/store.js'
 
 /** Where one limit stands after the request, as users see it. */
 export interface LimitStanding {
+  /** The limit's name: `default` for `max` and `timeWindow`. */
   readonly name: string
   /** The capacity: `burst` of a token bucket, else `max`. */
   readonly limit: number
+  /** Units per window. */
   readonly max: number
+  /** The window's length, milliseconds. */
   readonly windowMs: number
+  /** Whole units that could still be taken. */
   readonly remaining: number
+  /** Milliseconds, rounded up, until nothing is used any more. */
   readonly resetAfterMs: number
+  /** Milliseconds, rounded up, until this limit grants the same request; 0 when it did, `'never'` where no wait helps. */
   readonly retryAfterMs: number | 'never'
   /** How long a penalty still blocks the client, milliseconds, rounded up; 0 where it does not. */
   readonly blockedMs: number
+  /** `shadow` where it refuses nobody. */
   readonly mode: 'enforce' | 'shadow'
   /** Whether this limit, taken by itself, refused the request. */
   readonly isExceeded: boolean

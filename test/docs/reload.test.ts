@@ -85,6 +85,7 @@ t.test('what is said to be fixed is refused by its name, and all else is not', a
     ipv6Subnet: 64,
     identify: { defaultTier: 'other' },
     health: false,
+    log: false,
     configFile: 'other.toml',
     reloadOnSignal: true,
     hook: 'preHandler'

@@ -1,0 +1,76 @@
+// Every block of the README and the guide is run or checked. Blocks of JavaScript are run by the test of their page; what is in
+// other languages is checked here, or by the test that is named here.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import * as errors from '../../lib/errors.js'
+import { toldOf } from './config-files.js'
+import { pageAt, root, snippetsIn } from './snippets.js'
+
+const pages = ['README.md', ...readdirSync(new URL('docs', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+const manifest: { name: string, scripts: Record<string, string> } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+
+interface Block {
+  readonly page: string
+  /** The words after the fence. */
+  readonly words: string
+  readonly text: string
+}
+
+const blocks = pages.flatMap((page) => Array.from(pageAt(page).matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, words, text]): Block => ({ page, words, text })))
+
+/** Blocks that a test of their page reads. */
+const ELSEWHERE: ReadonlyArray<readonly [words: string, page: string]> = [
+  ['http', 'README.md'], ['http', 'docs/quick-start.md'], ['http', 'docs/responses.md'], ['text', 'docs/configuration.md'], ['toml mistakes', 'docs/configuration.md']
+]
+
+function checkShell (t: Test, { page, text }: Block): void {
+  t.equal(spawnSync('sh', ['-n'], { input: text }).status, 0, `${page}: ${text}`)
+  for (const [, install] of text.matchAll(/npm install (\S+)/g)) t.equal(install, manifest.name)
+  for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
+  for (const [, command] of text.matchAll(/npx (\S+)/g)) t.equal(command, manifest.name)
+}
+
+/** No nginx is at hand: each directive ends, and so does each block. */
+function checkNginx (t: Test, { text }: Block): void {
+  for (const line of text.trim().split('\n')) t.match(line, /[;{}]$/)
+  t.equal(text.split('{').length, text.split('}').length)
+}
+
+for (const block of blocks) {
+  const [language = ''] = block.words.split(' ')
+  t.test(`${block.page}: ${block.words} ${block.text.split('\n')[0]}`, async (t) => {
+    if (ELSEWHERE.some(([words, page]) => words === block.words && page === block.page)) return t.ok(existsSync(new URL(testOf(block.page), root)))
+    switch (language) {
+      case 'js': return t.ok(readFileSync(new URL(testOf(block.page), root), 'utf8').length > 0)
+      case 'toml': return t.strictSame(toldOf(block.text), [])
+      case 'sh': return checkShell(t, block)
+      case 'nginx': return checkNginx(t, block)
+      case '': return t.match(block.text, /^(?:ACL SETUSER .*\n)+$/, 'typed in by test/integration/redis-acl.test.ts')
+      default: t.fail('nothing checks a block of this language')
+    }
+  })
+}
+
+function testOf (page: string): string {
+  return `test/docs/${page.replace(/^docs\//, '').replace('.md', '').toLowerCase()}.test.ts`
+}
+
+t.test('each page with JavaScript has a test, which holds that each heading has one', async (t) => {
+  for (const page of pages.filter((page) => snippetsIn(pageAt(page)).length > 0)) {
+    t.match(readFileSync(new URL(testOf(page), root), 'utf8'), /snippetsIn\(\w+\)\.map/, page)
+  }
+})
+
+t.test('each code that is named is one of ours', async (t) => {
+  const known = new Set<string>([...Object.keys(errors), ...Object.values(errors.warnings), 'FST_SLUICE_QUOTA_EXCEEDED'])
+  for (const page of pages) {
+    for (const [, code] of pageAt(page).matchAll(/`(FST_SLUICE_\w*[A-Z])`/g)) t.ok(known.has(code), `${page}: ${code}`)
+  }
+})
+
+t.test('each command that is named is there', async (t) => {
+  for (const page of [...pages, 'CONTRIBUTING.md']) {
+    for (const [, script] of pageAt(page).matchAll(/`npm run ([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
+  }
+})
