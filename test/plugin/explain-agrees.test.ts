@@ -8,6 +8,9 @@ import { buildRateLimitPlugin } from '../../lib/plugin.js'
 import { byHeaders } from '../fixtures/each-store.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { bareApp } from '../fixtures/app.js'
+import { mute } from '../fixtures/muted.js'
+
+mute(t, 'FST_SLUICE_WARN_UNKNOWN_TIER')
 
 /* What is explained is held against what requests are really counted under, for random layers of random options. */
 

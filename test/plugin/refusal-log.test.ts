@@ -11,7 +11,7 @@ interface Line {
 
 async function loggedApp (t: Test, options: RateLimitOptions) {
   const lines: Line[] = []
-  const { app, clock, plugin } = bareApp(t, { logger: { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } }, disableRequestLogging: true })
+  const { app, clock, plugin } = bareApp(t, { logger: { level: 'info', stream: { write: (line: string) => { lines.push(JSON.parse(line)) } } } })
   await app.register(plugin, options)
   app.get('/items/:id', async () => 'item')
   return { app, clock, refusals: () => lines.filter(({ msg }) => /^rate limit: (rejected|blocked|block began|would be)/.test(msg)) }

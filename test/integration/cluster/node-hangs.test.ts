@@ -22,7 +22,7 @@ t.test('a call that a stopped node of a Cluster did not answer is not made again
   // What lay in its buffers is run late, and charged; it may be told twice only if it was sent twice.
   let used = NaN
   let sinceMs = 0
-  await until('the charges come to rest', 10_000, async () => {
+  await until('the charges come to rest', 30_000, async () => {
     await askServer(owner.port, ['PING'])
     const [standing] = await app.rateLimit.peek('key:client').catch(() => [])
     if (standing === undefined) return false

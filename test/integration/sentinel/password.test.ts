@@ -28,7 +28,7 @@ t.test('what protects sentinels and data keeps nobody from the new primary', asy
   t.equal(await ask('client'), 200)
   const [killed] = group.servers
   killed.signal('SIGKILL')
-  const primary = await until('a new primary', 20_000, async () => await group.primary(killed))
+  const primary = await until('a new primary', 30_000, async () => await group.primary(killed))
   const promotedMs = performance.now()
   const resumedMs = await decidedBy(async (client) => await keysOf(primary.port, client, ofData), ask) - promotedMs
   t.comment(`Redis decides ${Math.round(resumedMs)} ms after the promotion`)
@@ -54,7 +54,7 @@ async function startsInFailureMode (t: Test, redis: { readonly name?: string }, 
   await app.ready()
   t.strictSame(await statuses(app, 3), [200, 200, 429], 'local')
   t.equal((await app.inject('/closed')).statusCode, 503, 'closed')
-  await until('the fault is known', 5000, async () => {
+  await until('the fault is known', 30_000, async () => {
     await app.inject('/')
     const { status, lastError } = await app.rateLimit.health()
     return status === 'degraded' && lastError !== null && code.test(lastError)

@@ -9,10 +9,10 @@ t.test('a planned failover under load causes no error, and the plugin follows th
   const [demoted] = group.servers
   const { app, ask } = await clusterApp(t, { redis: group.target, max: 5, timeWindow: '1 hour' })
   const load = startLoad(app, clientsOf('client', 50))
-  await until('a load', 5000, () => (load.statuses.get(429) ?? 0) > 50)
+  await until('a load', 30_000, () => (load.statuses.get(429) ?? 0) > 50)
 
-  await until('a failover', 5000, async () => (await group.ask('SENTINEL', 'FAILOVER', PRIMARY_NAME)) === 'OK')
-  const primary = await until('a new primary', 15_000, async () => await group.primary(demoted))
+  await until('a failover', 30_000, async () => (await group.ask('SENTINEL', 'FAILOVER', PRIMARY_NAME)) === 'OK')
+  const primary = await until('a new primary', 30_000, async () => await group.primary(demoted))
   const promotedMs = performance.now()
   // The demoted primary accepts writes until the sentinels tell it otherwise; those would be lost.
   const resumedMs = await decidedBy(async (client) => await keysOf(primary.port, client), ask) - promotedMs

@@ -12,7 +12,7 @@ t.test('a sentinel that accepts connections and says nothing keeps nobody from t
   // The first of the list, which is asked first.
   group.sentinels[0].signal('SIGSTOP')
   killed.signal('SIGKILL')
-  const primary = await until('a new primary', 20_000, async () => await group.primary(killed))
+  const primary = await until('a new primary', 30_000, async () => await group.primary(killed))
   const promotedMs = performance.now()
   const resumedMs = await decidedBy(async (client) => await keysOf(primary.port, client), ask) - promotedMs
   t.comment(`Redis decides ${Math.round(resumedMs)} ms after the promotion`)

@@ -19,7 +19,7 @@ async function instance (t: Test, options: RateLimitOptions): Promise<FastifyIns
   t.teardown(() => app.close())
   await app.register(rateLimitPlugin, { deadline: 5000, failureMode: 'closed', ...options })
   app.get('/', async () => 'hello')
-  await until('Redis decides', 10_000, async () => (await app.rateLimit.health()).status === 'ok')
+  await until('Redis decides', 30_000, async () => (await app.rateLimit.health()).status === 'ok')
   return app
 }
 
@@ -38,12 +38,12 @@ async function hoursNow (app: FastifyInstance, partition: string, name: string):
 
 /** The same, when it is as many as expected; else what it is at last. */
 async function hoursUsed (app: FastifyInstance, partition: string, name: string, expected: number): Promise<number> {
-  await until(`${expected} hours`, 5000, async () => await hoursNow(app, partition, name) === expected).catch(() => {})
+  await until(`${expected} hours`, 30_000, async () => await hoursNow(app, partition, name) === expected).catch(() => {})
   return await hoursNow(app, partition, name)
 }
 
 async function answered (pending: Pending): Promise<number | null> {
-  await until('an answer', 5000, () => pending.status() !== null).catch(() => {})
+  await until('an answer', 30_000, () => pending.status() !== null).catch(() => {})
   return pending.status()
 }
 
@@ -64,9 +64,9 @@ t.test('on Redis', async (t) => {
     third.abort()
     t.equal(await hoursUsed(two, 'ip:203.0.113.1', 'default', 2), 2)
     // The other instance remembers its refusal for a second at most.
-    const newcomer = await until('a place in line', 5000, async () => {
+    const newcomer = await until('a place in line', 30_000, async () => {
       const attempt = send(two)
-      await until('an end', 5000, async () => attempt.status() !== null || await hoursNow(one, 'ip:203.0.113.1', 'default') === 3)
+      await until('an end', 30_000, async () => attempt.status() !== null || await hoursNow(one, 'ip:203.0.113.1', 'default') === 3)
       return attempt.status() === null ? attempt : null
     })
     t.strictSame([second.status(), newcomer.status()], [null, null])
