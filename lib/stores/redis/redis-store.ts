@@ -36,7 +36,7 @@ export class RedisStore implements Store {
   readonly #calls: Calls
   readonly #keys: KeyWriter
   /** Batches that are being filled; on a Cluster by partition, elsewhere one. */
-  readonly #filling = new Map<string, Batch>()
+  #filling = new Map<string, Batch>()
   /** Batches that wait for a connection. */
   readonly #held = new Set<Batch>()
   readonly #pieces: PieceTaker = {
@@ -115,8 +115,7 @@ export class RedisStore implements Store {
     }
     this.#pending++
     const answer = batch.add(charges)
-    if (batch.isFull) this.#flush(tag, batch)
-    else if (this.#filling.size >= MOST_BATCHES) this.#flushAll()
+    if (batch.isFull || this.#filling.size >= MOST_BATCHES) this.#flush()
     return answer
   }
 
@@ -132,24 +131,22 @@ export class RedisStore implements Store {
       this.#isFlushDue = true
       setImmediate(() => {
         this.#isFlushDue = false
-        this.#flushAll()
+        this.#flush()
       })
     }
     return batch
   }
 
-  #flushAll (): void {
-    if (this.#filling.size > 1) this.#options.link.together(() => { this.#flushEach() })
-    else this.#flushEach()
+  #flush (): void {
+    const batches = this.#filling
+    // A new one each time: a Map that is emptied and filled again links its former tables to all that follow, and keeps them.
+    this.#filling = new Map()
+    if (batches.size > 1) this.#options.link.together(() => { this.#sendAll(batches) })
+    else this.#sendAll(batches)
   }
 
-  #flushEach (): void {
-    for (const [tag, batch] of this.#filling) this.#flush(tag, batch)
-  }
-
-  #flush (tag: string, batch: Batch): void {
-    this.#filling.delete(tag)
-    this.#send(batch)
+  #sendAll (batches: ReadonlyMap<string, Batch>): void {
+    for (const batch of batches.values()) this.#send(batch)
   }
 
   #send (batch: Batch): void {
