@@ -15,6 +15,7 @@ import type { RefusalLog } from './observability/refusal-log.js'
 import { PolicyBook } from './policies/book.js'
 import { lastDecisionOf, policyOf } from './policies/decision.js'
 import type { DeclaredRoutes } from './policies/declared-routes.js'
+import { optionWords } from './policies/option-words.js'
 import type { Policy } from './policies/policy.js'
 import { routingOf } from './policies/request-path.js'
 import { RouteTable } from './policies/route-table.js'
@@ -42,6 +43,9 @@ const editionOf = new WeakMap<Policy, Edition>()
 
 const DEFAULT_TIER = 'standard'
 
+/** Different options of checks that are remembered by their words; more are compiled anew. */
+const MOST_BY_WORDS = 1000
+
 /**
  * Everything that a reload exchanges, whole: the options of a day with all that was made of them. A request is under one
  * edition from its first hook to its last.
@@ -57,6 +61,9 @@ export class Edition {
   readonly identity: Identity
   readonly path: RequestPath
   readonly #policies = new WeakMap<RouteRateLimit, Policy>()
+  /** The same by what the options say, for those that are written anew for every request. */
+  readonly #policiesByWords = new Map<string, Policy>()
+  readonly #wordsOf = optionWords()
 
   /** `before`: the edition that this one follows. Throws what wrong options throw, each told of the layer that is to blame. */
   constructor (fixtures: Fixtures, layered: Layered, before: Edition | null = null) {
@@ -118,9 +125,22 @@ export class Edition {
     if (options === undefined) return this.book.base
     let policy = this.#policies.get(options)
     if (policy === undefined) {
-      policy = this.book.policyFor(options, place)
+      policy = this.#policyByWords(options, place)
       this.#policies.set(options, policy)
     }
+    return policy
+  }
+
+  #policyByWords (options: RouteRateLimit, place: string): Policy {
+    const words = this.#wordsOf(options)
+    const known = words === null ? undefined : this.#policiesByWords.get(words)
+    if (known !== undefined) return known
+    const policy = this.book.policyFor(options, place)
+    for (const oldest of this.#policiesByWords.keys()) {
+      if (this.#policiesByWords.size < MOST_BY_WORDS) break
+      this.#policiesByWords.delete(oldest)
+    }
+    if (words !== null) this.#policiesByWords.set(words, policy)
     return policy
   }
 }

@@ -96,8 +96,7 @@ function answerOther (outcome: Exclude<Outcome, 'allowed'>, path: RequestPath, p
       refuse(request, reply, policy, decision, path.faults, next)
       return
     case 'unavailable':
-      // What only tries limits never refuses.
-      if (policy.failureMode === 'closed' && policy.isEnforced) refuseForWantOfStore(path, policy, request, reply, decision, next)
+      if (decision.isRefused) refuseForWantOfStore(path, policy, request, reply, decision, next)
       else next()
       return
     case 'exempt':

@@ -30,16 +30,9 @@ export async function buildServer () {
   }, (socket, request) => {
     socket.on('message', async (/** @type {Buffer} */ data) => {
       const decision = await app.rateLimit.check(request, messages)
-      switch (decision?.outcome) {
-        case 'blocked':
-          socket.close(POLICY_VIOLATION, 'too many messages')
-          break
-        case 'rejected':
-          socket.send(JSON.stringify({ refused: String(data), retryAfterMs: decision.retryAfterMs }))
-          break
-        default:
-          socket.send(JSON.stringify({ said: String(data) }))
-      }
+      if (decision?.outcome === 'blocked') socket.close(POLICY_VIOLATION, 'too many messages')
+      else if (decision?.isRefused) socket.send(JSON.stringify({ refused: String(data), retryAfterMs: decision.retryAfterMs }))
+      else socket.send(JSON.stringify({ said: String(data) }))
     })
   })
 

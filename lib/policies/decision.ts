@@ -85,6 +85,23 @@ export class Decision {
     }
   }
 
+  /**
+   * Whether the request is to be refused: rejected, blocked, or for want of the store under `failureMode: 'closed'`. For
+   * what `fastify.rateLimit.check` answers; a route's request is refused by the plugin itself.
+   */
+  get isRefused (): boolean {
+    switch (this.outcome) {
+      case 'rejected':
+      case 'blocked': return true
+      // What only tries limits never refuses.
+      case 'unavailable': return this.#policy.failureMode === 'closed' && this.#policy.isEnforced
+      case 'allowed':
+      case 'delayed':
+      case 'exempt': return false
+      default: return this.outcome satisfies never
+    }
+  }
+
   /** Whether this refusal began a block of its client: true once per block. */
   get beganBlock (): boolean {
     return this.#receipt !== null && this.#receipt.blocks.some(({ began }) => began)

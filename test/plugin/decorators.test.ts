@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import type { Decision } from '../../lib/index.js'
+import type { Decision, RateLimitOptions } from '../../lib/index.js'
 import { limitedApp, remainders, SECOND, statuses } from '../fixtures/app.js'
+import { freePort } from '../fixtures/redis-server.js'
 
 /** The decision of a request, after it was answered. */
 function catcher (): { readonly look: (request: FastifyRequest) => Promise<string>, readonly caught: Decision[] } {
@@ -39,6 +40,42 @@ t.test('two checks of different groups are apart', async (t) => {
   t.strictSame((await app.inject('/check')).json(), [4, 2])
   t.strictSame((await app.inject('/check')).json(), [3, 1])
 })
+
+t.test('options that are written anew for each check, or for each guard, are one policy', async (t) => {
+  const { app } = await limitedApp(t, { max: 9, timeWindow: '1 minute', global: false })
+  const options = () => ({ max: 5, groupId: 'exports', timeWindow: '1 minute' })
+  app.get('/one', { preHandler: [app.rateLimit(options()), app.rateLimit(options())] }, async (request) => request.rateLimit?.remaining)
+  app.get('/other', { preHandler: [app.rateLimit(options()), app.rateLimit({ ...options(), cost: 2 })] }, async (request) => request.rateLimit?.remaining)
+  t.equal((await app.inject('/one')).body, '4', 'and a policy charges a request once')
+  t.equal((await app.inject('/other')).body, '1', 'others charge for themselves')
+})
+
+t.test('what is no option is told, though it has no words', async (t) => {
+  const { app } = await limitedApp(t, {})
+  const cycle: { groupId: string, tiers?: object } = { groupId: 'a' }
+  cycle.tiers = { a: cycle }
+  const wrong: object = cycle
+  t.throws(() => app.rateLimit(wrong), { code: 'FST_SLUICE_UNKNOWN_OPTION' })
+})
+
+const refusals: ReadonlyArray<readonly [outcome: string, isRefused: boolean, options: RateLimitOptions, redis: boolean]> = [
+  ['allowed', false, { max: 1 }, false],
+  ['rejected', true, { max: 0 }, false],
+  ['allowed', false, { max: 0, mode: 'shadow' }, false],
+  ['exempt', false, { max: 0, exempt: { ips: ['127.0.0.1'] } }, false],
+  ['unavailable', false, { failureMode: 'open' }, true],
+  ['unavailable', true, { failureMode: 'closed' }, true],
+  ['unavailable', false, { failureMode: 'closed', mode: 'shadow' }, true]
+]
+
+for (const [outcome, isRefused, options, isOnRedis] of refusals) {
+  t.test(`${outcome} with ${JSON.stringify(options)} is ${isRefused ? '' : 'not '}refused`, async (t) => {
+    const redis = isOnRedis ? { redis: `redis://127.0.0.1:${await freePort()}`, deadline: 5, breaker: { failures: 1 } } : {}
+    const { app } = await limitedApp(t, { timeWindow: '1 hour', ...options, ...redis })
+    app.get('/check', { config: { rateLimit: false } }, async (request) => await app.rateLimit.check(request).then((decision) => [decision?.outcome, decision?.isRefused]))
+    t.strictSame((await app.inject('/check')).json(), [outcome, isRefused])
+  })
+}
 
 t.test('check answers null while the registration is switched off', async (t) => {
   const { app } = await limitedApp(t, { enabled: false })
