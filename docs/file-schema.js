@@ -49,6 +49,9 @@ const WORDS = {
   'metrics.path': { default: '/metrics', description: 'Where the route is, below the prefix of the registration.' },
   'metrics.allow': { default: ['loopback', 'private'], description: 'The networks that may ask; others get 404.' },
   'metrics.allow[]': { pattern: `^(loopback|private|${NETWORK})$`, examples: ['10.0.0.0/8'] },
+  'admin.prefix': { default: '/admin/rate-limit', description: 'What the routes are below, itself below the prefix of the registration.' },
+  'admin.allow': { default: ['loopback', 'private'], description: 'The networks that may use them; others get 404.' },
+  'admin.allow[]': { pattern: `^(loopback|private|${NETWORK})$`, examples: ['10.0.0.0/8'] },
   redis: {
     anyOf: [
       { title: 'A URL', type: 'string', pattern: `^${anyCase('rediss?://')}`, examples: ['redis://127.0.0.1:6379', 'rediss://user:password@redis.example:6380/0'] },

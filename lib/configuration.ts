@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { checkAdminOptions } from './config/admin-schema.js'
 import { checkBackendOptions } from './config/backend-options.js'
 import { checkOptions } from './config/check.js'
 import { readConfigText, type ConfigFile } from './config/config-file.js'
@@ -14,7 +15,7 @@ import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from './errors.js
 
 /** What is built once: a connection, the names of keys, mounted routes, whose word for a user counts. */
 const FIXED = [
-  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'metrics', 'log', 'configFile', 'reloadOnSignal'
+  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
 /** The layers of one registration's options, and what they come to. */
@@ -25,6 +26,8 @@ export class Configuration {
   text: string | null = null
   readonly #register: Layer
   readonly #env: Environment
+  /** What an operator said while the process ran, over all other layers; `null` where he said nothing else than they. */
+  #operator: Layer | null = null
 
   /**
    * `options`: what `register` was given. `env`: the variables that may speak to this registration.
@@ -48,6 +51,17 @@ export class Configuration {
     return this.#merge({ name: 'file', options, placeOf: (path) => textOfPath('reload', path) })
   }
 
+  /**
+   * The layers that are in force, nothing of them read anew, with limits switched on or off over what they say. It holds
+   * in every load that follows, until they are switched back to what the other layers say.
+   */
+  switchedTo (enabled: boolean, { layers }: Layered): Layered {
+    const settings = layers.filter((layer) => !isOperator(layer))
+    const layered = layOptions(settings)
+    this.#operator = isEnabledIn(layered) === enabled ? null : { name: 'operator', options: { enabled }, placeOf: () => 'an operator, at run time' }
+    return this.#operator === null ? layered : layOptions([...settings, this.#operator])
+  }
+
   #read (file: string): Layer {
     const text = readText(file)
     // A writer that empties the file first and fills it later must not drop every limit in between.
@@ -63,11 +77,12 @@ export class Configuration {
     const lower = file === null ? [this.#register] : [this.#register, file]
     const { layer, mistakes: [first, ...others] } = readEnvironment(this.#env, layOptions(lower).options)
     if (first !== undefined) throw asOne(first, others)
-    const layered = layOptions([...lower, layer])
+    const layered = layOptions([...lower, layer, ...this.#operator === null ? [] : [this.#operator]])
     try {
       checkBackendOptions(layered.options)
       checkLogOptions(layered.options, 'rateLimit')
       checkMetricsOptions(layered.options, 'rateLimit')
+      checkAdminOptions(layered.options, 'rateLimit')
     } catch (error) {
       throw located(error, layered)
     }
@@ -79,6 +94,19 @@ export class Configuration {
 export function refuseFixed (before: Layered, after: Layered): void {
   const changed = FIXED.find((option) => !isDeepStrictEqual(before.options[option], after.options[option]))
   if (changed !== undefined) throw new FST_SLUICE_FIXED_OPTION(after.placeOf([changed]))
+}
+
+/** Whether limits would be in force without the word of an operator. */
+export function isEnabledBySettings ({ layers }: Layered): boolean {
+  return isEnabledIn(layOptions(layers.filter((layer) => !isOperator(layer))))
+}
+
+function isEnabledIn ({ options: { enabled = true } }: Layered): boolean {
+  return enabled
+}
+
+function isOperator ({ name }: Layer): boolean {
+  return name === 'operator'
 }
 
 function layerOf (file: ConfigFile): Layer {

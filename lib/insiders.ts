@@ -74,15 +74,15 @@ export class InsiderRoute<T> {
       shared.push({ asked, insiders })
       return
     }
-    if (fastify.hasRoute({ method: 'GET', url })) throw new FST_SLUICE_ROUTE_TAKEN(this.#place, url)
     const members = [{ asked, insiders }]
-    routes.set(url, members)
-    fastify.get(path, { config: { rateLimit: false } }, async (request, reply) => {
-      if (!isForAll(members, request)) return reply.callNotFound()
-      reply.header('cache-control', 'no-store')
-      return this.#answer(members.map((member) => member.asked), reply)
+    claimRoute(fastify, this.#place, 'GET', path, () => {
+      routes.set(url, members)
+      fastify.get(path, { config: { rateLimit: false } }, async (request, reply) => {
+        if (!isForAll(members, request)) return reply.callNotFound()
+        reply.header('cache-control', 'no-store')
+        return this.#answer(members.map((member) => member.asked), reply)
+      })
     })
-    refuseTwins(fastify, url, this.#place)
   }
 
   /** What is asked at a URL of a server; empty where nothing is mounted. */
@@ -109,9 +109,15 @@ function isForAll (members: ReadonlyArray<Member<unknown>>, request: FastifyRequ
   return (said.length > 0 ? said : members).every(({ insiders }) => insiders.include(request))
 }
 
-/** A route that the application declares later at the same URL would fail without a word of who has it. */
-function refuseTwins (fastify: FastifyInstance, taken: string, place: string): void {
+/**
+ * Declare a route of ours where the application has none, nor will have one: a later one at the same URL would fail
+ * without a word of who has it. `place`: the option that says the path. Throws FST_SLUICE_ROUTE_TAKEN.
+ */
+export function claimRoute (fastify: FastifyInstance, place: string, claimed: string, path: string, declare: () => void): void {
+  const taken = fastify.prefix + path
+  if (fastify.hasRoute({ method: claimed, url: taken })) throw new FST_SLUICE_ROUTE_TAKEN(place, taken)
+  declare()
   fastify.addHook('onRoute', ({ url, method, constraints = {} }) => {
-    if (url === taken && [method].flat().includes('GET') && Object.keys(constraints).length === 0) throw new FST_SLUICE_ROUTE_TAKEN(place, url)
+    if (url === taken && [method].flat().includes(claimed) && Object.keys(constraints).length === 0) throw new FST_SLUICE_ROUTE_TAKEN(place, url)
   })
 }

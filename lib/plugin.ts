@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { mountAdminRoutes } from './admin-routes.js'
 import { buildBackend } from './backend.js'
 import { AddressReader } from './clients/address.js'
 import { systemClock, type Clock } from './clock.js'
@@ -97,6 +98,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const identityOfTheDay = () => editions.current.identity
     mountHealthRoute(fastify, layered.options.health, backend.health, identityOfTheDay)
     if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, identityOfTheDay)
+    mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, editions, reloads })
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
     const { hook } = editions.current.book.base
     if (hook !== 'onRequest') addScopeHook(fastify, hook, limitAt(hook))

@@ -5,7 +5,7 @@ import { refuseFixed, type Configuration } from './configuration.js'
 import { Edition } from './edition.js'
 import type { Editions } from './editions.js'
 import type { ReloadSource } from './observability/channels.js'
-import { tellReload } from './observability/log-changes.js'
+import { tellReload, tellSwitch } from './observability/log-changes.js'
 
 /**
  * Exchanges the edition for one of changed options: whole or not at all. What is refused is logged and counted, and the
@@ -40,6 +40,15 @@ export class Reloads {
     }
     metrics?.countReload('success')
     tellReload(this.#log, { registration, source, result: 'success' })
+  }
+
+  /** Switch limits on or off for the requests that come from now on, whatever the layers say, until they are switched back. */
+  switchTo (enabled: boolean): void {
+    const { current } = this.#editions
+    const { name: registration, backend } = current.fixtures
+    this.#editions.current = new Edition(current.fixtures, this.#configuration.switchedTo(enabled, current.layered), current)
+    backend.forgetRefusals()
+    if (enabled !== current.isEnabled) tellSwitch(this.#log, registration, enabled)
   }
 
   /** Reload whenever the file changes, and `onSignal` at SIGHUP, until `close`. */

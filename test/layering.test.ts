@@ -25,6 +25,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   clients: { values: ['config', 'errors'], types: PLAIN_TYPES },
   // Compiling validates, converts units, and words what every response of the policy will say.
   policies: { values: ['algorithms', 'config', 'errors', 'response'], types: PLAIN_TYPES },
+  admin: { values: ['config'], types: [] }, // how the operator routes are described
   throttle: { values: [], types: ['clock'] }, // holds requests; knows neither policies nor Fastify
   response: { values: ['errors'], types: PLAIN_TYPES },
   observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] },
@@ -38,7 +39,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/error': ['errors.ts'],
   '@fastify/jwt': ['clients/token'],
   '@lukeed/ms': ['compat/hook', 'config/durations'],
-  '@sinclair/typebox': ['compat/options', 'config/'],
+  '@sinclair/typebox': ['admin/', 'compat/options', 'config/'],
   'fastify-plugin': ['compat/build', 'plugin.ts'],
   ioredis: ['stores/redis/'],
   'ipaddr.js': ['clients/'],

@@ -45,7 +45,8 @@ function pluginChecks (options: RateLimitOptions): Check[] {
     () => checkIdentityOptions(options, ROOT),
     ...(options.exempt?.routes ?? []).map((text, index) => () => patternOf(text, ROUTING, `${ROOT}.exempt.routes[${index}]`)),
     ...networkChecks((options.health || undefined)?.allow ?? [], `${ROOT}.health.allow`),
-    ...networkChecks((options.metrics || undefined)?.allow ?? [], `${ROOT}.metrics.allow`)
+    ...networkChecks((options.metrics || undefined)?.allow ?? [], `${ROOT}.metrics.allow`),
+    ...networkChecks((options.admin || undefined)?.allow ?? [], `${ROOT}.admin.allow`)
   ]
 }
 

@@ -4,7 +4,7 @@ import type { RateLimitOptions } from './schema.js'
 export type ConfigPath = ReadonlyArray<string | number>
 
 /** Where options come from, lowest first: a later one wins. */
-export type LayerName = 'built-in' | 'register' | 'file' | 'environment'
+export type LayerName = 'built-in' | 'register' | 'file' | 'environment' | 'operator'
 
 /** One source of options, checked by itself. */
 export interface Layer {

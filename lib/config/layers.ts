@@ -17,6 +17,8 @@ export interface Origin {
 
 /** The options of several layers as one. */
 export interface Layered {
+  /** What they were made of, lowest first. */
+  readonly layers: readonly Layer[]
   /** As if one person had written them; made anew, and held against the schema. */
   readonly options: RateLimitOptions
   /** The same, each value with where it was written. */
@@ -64,6 +66,7 @@ export function layOptions (layers: readonly Layer[]): Layered {
   checkOptions(RateLimitOptionsSchema, options, ROOT)
   const defaultInCode = defaultBelow(layers, trees)
   return {
+    layers,
     options,
     root,
     originOf (path) {

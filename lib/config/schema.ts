@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { RedisTarget } from '../stores/redis/connect.js'
+import { AdminSchema } from './admin-schema.js'
 import { ExemptSchema, IdentifySchema, TrustedProxiesSchema } from './identity-schema.js'
 import { LogSchema } from './log-schema.js'
 import { MetricsSchema } from './metrics-schema.js'
@@ -47,6 +48,7 @@ export const RateLimitOptionsSchema = Type.Object({
     }, { additionalProperties: false })
   ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
   metrics: Type.Optional(MetricsSchema),
+  admin: Type.Optional(AdminSchema),
   log: Type.Optional(LogSchema),
   headers: Type.Optional(OneOf(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'

@@ -44,8 +44,8 @@ export type ReloadMessage =
   | { readonly registration: string, readonly source: ReloadSource, readonly result: 'success' }
   | { readonly registration: string, readonly source: ReloadSource, readonly result: 'failure', readonly error: unknown }
 
-/** What asked for a reload: a change of the config file, SIGHUP, or a call. */
-export type ReloadSource = 'file' | 'signal' | 'call'
+/** What asked for a reload: a change of the config file, SIGHUP, a call, or an operator who switched limits on or off. */
+export type ReloadSource = 'file' | 'signal' | 'call' | 'operator'
 
 // Held here: the process forgets a channel that nobody holds.
 const decisions = channel(DECISION_CHANNEL)

@@ -13,6 +13,12 @@ export function tellBreakerChange (logger: FastifyBaseLogger, message: BreakerMe
   publishBreaker(message)
 }
 
+/** An operator switched limits on or off. A warning in both directions, as the breaker's; to subscribers it is a reload. */
+export function tellSwitch (logger: FastifyBaseLogger, registration: string, enabled: boolean): void {
+  writeLine(logger, 'warn', { registration, enabled }, `rate limit: an operator switched the limits ${enabled ? 'on' : 'off'}`)
+  publishReload({ registration, source: 'operator', result: 'success' })
+}
+
 /** A new configuration is in force, or was refused. */
 export function tellReload (logger: FastifyBaseLogger, message: ReloadMessage): void {
   const { registration, source } = message

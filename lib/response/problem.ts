@@ -44,6 +44,11 @@ export function reducedCapacity (retryAfter: number, requestId: string): string 
   })
 }
 
+/** The body of a 400. `reason`: what was expected, and what was found. */
+export function badRequest (reason: string, requestId: string): string {
+  return JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400, detail: reason, instance: requestId })
+}
+
 function isViolated (standing: LimitStanding): boolean {
   return standing.isExceeded && standing.mode === 'enforce'
 }

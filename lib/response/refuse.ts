@@ -47,7 +47,7 @@ function send (request: FastifyRequest, reply: FastifyReply, policy: Policy, dec
 }
 
 /** A serializer that a hook chose for this reply would serialize the finished string once more. */
-function asIs (body: unknown): string {
+export function asIs (body: unknown): string {
   return String(body)
 }
 

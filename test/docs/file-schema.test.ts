@@ -107,6 +107,7 @@ t.test('nothing that a file may hold is underlined', async (t) => {
     ['trustedProxies', '["unix", "loopback", "10.0.0.0/8", "::/0", "fe80::1%eth0/64", "::ffff:10.0.0.1"]', '[]'],
     ['health', 'false', '{ allow = ["fd00::/8"] }', '{}'],
     ['metrics', 'false', '{ path = "/m", allow = ["fd00::/8"] }', '{}'],
+    ['admin', 'false', '{ prefix = "/ops/limits", allow = ["fd00::/8"] }', '{}'],
     ['refundOn', '["2XX", 304, "404"]', '[]'],
     ['identify.jwt', 'true', 'false', '{}', '{ userClaim = "id" }'],
     ['tiers', '{ a = false, "b.c" = {} }', '{}'],

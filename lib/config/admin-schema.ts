@@ -1,0 +1,43 @@
+import { Type, type Static } from '@sinclair/typebox'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { badOption } from './check.js'
+import { cidrsOf } from './network-list.js'
+
+const HOOKS_EXPECTED = 'an onRequest hook, or an array of them'
+
+/** Decides who may use the operator routes: an onRequest hook, which calls `done` or is asynchronous. */
+export type AdminHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void | Promise<unknown>
+
+/** `admin`: routes for operators. */
+export const AdminSchema = Type.Union([
+  Type.Literal(false),
+  Type.Object({
+    prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)+$', expected: 'a path such as "/admin/rate-limit"' })),
+    onRequest: Type.Optional(Type.Unsafe<AdminHook | readonly AdminHook[]>(Type.Any({ expected: HOOKS_EXPECTED }))),
+    allow: Type.Optional(Type.Array(Type.String(), { expected: 'an array of addresses, CIDRs, "loopback" and "private"' }))
+  }, { additionalProperties: false })
+], {
+  default: false,
+  expected: 'false, or an object: { prefix?, onRequest?, allow? }',
+  description: 'Routes for operators below `prefix` (`/admin/rate-limit`): standings, blocks, policies, the switch. For loopback and private addresses only; others get 404 unless `allow` lists their networks. `onRequest` hooks of yours say who may use them, and without any, those that change something are not there.'
+})
+
+/** Options of `admin`. */
+export type AdminOptions = Static<typeof AdminSchema>
+
+/** Check what the schema cannot express. Throws FST_SLUICE_BAD_OPTION with the place, such as `rateLimit.admin.allow[1]`. */
+export function checkAdminOptions ({ admin }: { readonly admin?: AdminOptions }, place: string): void {
+  if (admin === undefined || admin === false) return
+  if (admin.onRequest !== undefined) {
+    const hooks: readonly unknown[] = hooksOf(admin.onRequest)
+    // Of an empty array nobody knows whether all may pass or none.
+    if (hooks.length === 0 || !hooks.every((hook) => typeof hook === 'function')) throw badOption(`${place}.admin.onRequest`, HOOKS_EXPECTED, admin.onRequest)
+  }
+  cidrsOf(admin.allow ?? [], `${place}.admin.allow`)
+}
+
+/** The hooks, in order; none where the option is not given. */
+export function hooksOf (onRequest: AdminHook | readonly AdminHook[] | undefined): AdminHook[] {
+  if (onRequest === undefined) return []
+  return typeof onRequest === 'function' ? [onRequest] : [onRequest].flat()
+}
