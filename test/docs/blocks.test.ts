@@ -2,7 +2,9 @@
 // other languages is checked here, or by the test that is named here.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import ts from 'typescript'
 import * as errors from '../../lib/errors.js'
 import { toldOf } from './config-files.js'
 import { pageAt, root, snippetsIn } from './snippets.js'
@@ -21,6 +23,7 @@ const blocks = pages.flatMap((page) => Array.from(pageAt(page).matchAll(/^```(.*
 
 /** Blocks that a test of their page reads. */
 const ELSEWHERE: ReadonlyArray<readonly [words: string, page: string]> = [
+  ['yaml', 'docs/monitoring.md'], ['promql', 'docs/monitoring.md'], ['json', 'docs/monitoring.md'],
   ['http', 'README.md'], ['http', 'docs/quick-start.md'], ['http', 'docs/responses.md'], ['text', 'docs/configuration.md'], ['toml mistakes', 'docs/configuration.md']
 ]
 
@@ -29,6 +32,18 @@ function checkShell (t: Test, { page, text }: Block): void {
   for (const [, install] of text.matchAll(/npm install (\S+)/g)) t.equal(install, manifest.name)
   for (const [, script] of text.matchAll(/npm run (?:-s )?([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
   for (const [, command] of text.matchAll(/npx (\S+)/g)) t.equal(command, manifest.name)
+}
+
+/** As an application would compile it, but for the modules: the package is this checkout. */
+function checkTypes (t: Test, { page, text }: Block): void {
+  const path = fileURLToPath(new URL(`test/docs/${page.replace(/\W/g, '-')}.ts`, root))
+  const code = `import fastify from 'fastify'\nconst app = fastify()\n${text.replace(`'${manifest.name}'`, "'../../lib/index.js'")}`
+  const { options } = ts.convertCompilerOptionsFromJson(JSON.parse(readFileSync(new URL('tsconfig.json', root), 'utf8')).compilerOptions, fileURLToPath(root))
+  const host = ts.createCompilerHost(options)
+  const read = host.getSourceFile.bind(host)
+  host.getSourceFile = (name, ...rest) => name === path ? ts.createSourceFile(name, code, ts.ScriptTarget.ESNext) : read(name, ...rest)
+  const program = ts.createProgram([path], options, host)
+  t.strictSame(program.getSemanticDiagnostics(program.getSourceFile(path)).map(({ messageText }) => messageText), [])
 }
 
 /** No nginx is at hand: each directive ends, and so does each block. */
@@ -45,6 +60,7 @@ for (const block of blocks) {
       case 'js': return t.ok(readFileSync(new URL(testOf(block.page), root), 'utf8').length > 0)
       case 'toml': return t.strictSame(toldOf(block.text), [])
       case 'sh': return checkShell(t, block)
+      case 'ts': return checkTypes(t, block)
       case 'nginx': return checkNginx(t, block)
       case '': return t.match(block.text, /^(?:ACL SETUSER .*\n)+$/, 'typed in by test/integration/redis-acl.test.ts')
       default: t.fail('nothing checks a block of this language')
