@@ -21,7 +21,8 @@ const blocks = pages.flatMap((page) => Array.from(pageAt(page).matchAll(/^```(.*
 
 /** Blocks that a test of their page reads. */
 const ELSEWHERE: ReadonlyArray<readonly [words: string, page: string]> = [
-  ['http', 'README.md'], ['http', 'docs/quick-start.md'], ['http', 'docs/responses.md'], ['text', 'docs/configuration.md'], ['toml mistakes', 'docs/configuration.md']
+  ['http', 'README.md'], ['http', 'docs/quick-start.md'], ['http', 'docs/responses.md'], ['text', 'docs/configuration.md'], ['toml mistakes', 'docs/configuration.md'],
+  ['yaml', 'docs/monitoring.md'], ['promql', 'docs/monitoring.md'], ['json', 'docs/monitoring.md']
 ]
 
 function checkShell (t: Test, { page, text }: Block): void {

@@ -82,6 +82,13 @@ t.test('Prometheus understands every expression, and each metric in them is one'
   t.equal(status, 0, stdout + stderr)
 })
 
+t.test('Prometheus takes what is to be put into its configuration', { skip: withoutPrometheus }, async (t) => {
+  const [, config] = /^```yaml\n([^]*?)^```$/m.exec(page) ?? []
+  const file = join(t.testdir({ 'prometheus.yml': config }), 'prometheus.yml')
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' })
+  t.equal(status, 0, stdout + stderr)
+})
+
 t.test('a registry of the application\'s is served with these metrics', async (t) => {
   const app = await appUnder(t, 'The registry', { Registry, collectDefaultMetrics })
   await statuses(app, 1)
