@@ -29,4 +29,4 @@ for (const child of [load, service]) {
   if (child.connected) child.disconnect()
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
-redis.stop()
+await redis.stop()

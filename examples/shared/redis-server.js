@@ -6,8 +6,9 @@ import { until } from './until.js'
 /** @import { ChildProcess } from 'node:child_process' */
 /** @import { AddressInfo } from 'node:net' */
 
-// Whatever becomes of the demo, its servers do not stay: a signal alone would end it without its "exit".
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { process.exit(1) })
+// Whatever becomes of the demo, its servers do not stay: a signal alone would end it without its "exit". A demo that
+// listens for the signal itself ends in its own way.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => { if (process.listenerCount(signal) === 0) process.exit(1) })
 
 /** A port that was free a moment ago. */
 export async function freePort () {

@@ -82,6 +82,13 @@ t.test('Prometheus understands every expression, and each metric in them is one'
   t.equal(status, 0, stdout + stderr)
 })
 
+t.test('Prometheus takes what is to be put into its configuration', { skip: withoutPrometheus }, async (t) => {
+  const [, config] = /^```yaml\n([^]*?)^```$/m.exec(page) ?? []
+  const file = join(t.testdir({ 'prometheus.yml': config }), 'prometheus.yml')
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' })
+  t.equal(status, 0, stdout + stderr)
+})
+
 t.test('a registry of the application\'s is served with these metrics', async (t) => {
   const app = await appUnder(t, 'The registry', { Registry, collectDefaultMetrics })
   await statuses(app, 1)
@@ -211,6 +218,32 @@ t.test('a limit on trial tells what it would refuse, and is charged by what is n
   })
   await statuses(strict, 10)
   t.match(await strict.rateLimit.peek('ip:127.0.0.1'), [{ name: 'real', remaining: 0 }, { name: 'trial', remaining: 1 }], 'what is blocked takes nothing from it')
+})
+
+t.test('a share of the clients is refused, the others are counted, and a larger share keeps them', async (t) => {
+  const app = await appUnder(t, 'Enforce for a share of the clients')
+  const refused = async (request: string) => {
+    const clients: number[] = []
+    for (let client = 0; client < 100; client++) {
+      const codes = await statuses(app, 6, { url: request, remoteAddress: `203.0.113.${client}` })
+      if (codes.at(-1) === 429) clients.push(client)
+    }
+    return clients
+  }
+  const some = await refused('/export')
+  t.ok(some.length > 0 && some.length < 30, `${some.length} of 100`)
+  const registry = app.rateLimit.metrics
+  if (registry === null) throw new Error('nothing is counted')
+  t.strictSame(await seriesOf({ registry }, 'rate_limit_rejections_total'), {
+    '{route="/export",limit="default",tier="anonymous",mode="enforce"}': some.length,
+    '{route="/export",limit="default",tier="anonymous",mode="shadow"}': 100 - some.length
+  })
+
+  const more = Fastify()
+  t.teardown(() => more.close())
+  await run('await app.register(rateLimitPlugin, { max: 100, timeWindow: "1 minute" })', more)
+  await run(codeUnder('Enforce for a share of the clients').replace('percent: 10', 'percent: 25'), more)
+  for (const client of some) t.equal((await statuses(more, 6, { url: '/export', remoteAddress: `203.0.113.${client}` })).at(-1), 429)
 })
 
 t.test('each heading with a snippet has a test', async (t) => {

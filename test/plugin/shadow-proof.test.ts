@@ -86,6 +86,7 @@ for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as co
       const refusals = refusalsIn(await answersOf(alone, traffic), traffic)
       t.strictSame(await counted(alone.app, 'trial', 'enforce'), refusals)
       refused += Object.values(refusals).reduce((sum, count) => sum + count, 0)
+      // A request that is blocked takes nothing from any limit.
       if (penalty === false) t.strictSame(await counted(tried.app, 'trial', 'shadow'), refusals, `seed ${seed}: beside others`)
 
       const onlyTried = await limited(t, [trial], { mode: 'shadow' })
