@@ -272,5 +272,7 @@ t.test('the operator routes describe themselves', async (t) => {
     t.strictSame(told.sort(), ['delete /standings', 'get /blocked', 'get /policies', 'get /standings', 'get /state', 'put /state'])
     t.match(paths['/admin/rate-limit/blocked'].get.responses, { 200: { content: { 'application/json': {} } }, 400: { content: { 'application/problem+json': {} } } })
     t.notOk(paths['/admin/rate-limit/state'].get['x-rate-limit'])
+    t.match(paths['/admin/rate-limit/state'].put, { requestBody: { content: { 'application/json': { schema: { properties: { enabled: { type: 'boolean' } } } } } } })
+    t.notMatch(JSON.stringify(paths), '"expected"', 'a keyword of ours')
   }
 })
