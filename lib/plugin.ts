@@ -21,6 +21,7 @@ import { mountMetricsRoute } from './metrics-route.js'
 import { FaultLog } from './observability/fault-log.js'
 import { createMetrics, type Metrics } from './observability/metrics.js'
 import { RefusalLog } from './observability/refusal-log.js'
+import { documentLimits } from './openapi-document.js'
 import type { Decision } from './policies/decision.js'
 import { DeclaredRoutes } from './policies/declared-routes.js'
 import type { Phase } from './policies/policy.js'
@@ -99,6 +100,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     mountHealthRoute(fastify, layered.options.health, backend.health, identityOfTheDay)
     if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, identityOfTheDay)
     mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, editions, reloads })
+    documentLimits(fastify, editions)
     addScopeHook(fastify, 'onRequest', limitAt('onRequest'))
     const { hook } = editions.current.book.base
     if (hook !== 'onRequest') addScopeHook(fastify, hook, limitAt(hook))

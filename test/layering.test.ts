@@ -26,6 +26,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   // Compiling validates, converts units, and words what every response of the policy will say.
   policies: { values: ['algorithms', 'config', 'errors', 'response'], types: PLAIN_TYPES },
   admin: { values: ['config'], types: [] }, // how the operator routes are described
+  openapi: { values: [], types: ['policies'] }, // documents, as plain JSON
   throttle: { values: [], types: ['clock'] }, // holds requests; knows neither policies nor Fastify
   response: { values: ['errors'], types: PLAIN_TYPES },
   observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] },

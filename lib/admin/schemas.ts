@@ -97,9 +97,10 @@ export const policies = {
 }
 
 /** What is to be switched. */
-export const SwitchBody = Type.Object({
-  enabled: Flag({ description: 'false lets everything pass uncounted.' })
-}, { additionalProperties: false, expected: 'an object: { enabled }' })
+export const SwitchBody = Type.Object({ enabled: Flag({}) }, { additionalProperties: false, expected: 'an object: { enabled }' })
+
+/** The same without the keyword `expected`, which is ours: OpenAPI 3.0 allows no keywords that it does not know. */
+const documentedBody = Type.Object({ enabled: Type.Boolean({ description: 'false lets everything pass uncounted.' }) }, { additionalProperties: false })
 
 const State = Type.Object({
   enabled: Type.Boolean({ description: 'Whether limits hold.' }),
@@ -111,6 +112,6 @@ export const state = { tags, summary: 'Whether limits hold', response: { 200: St
 export const change = {
   tags,
   summary: 'Switch limits on or off in this process, until they are switched back',
-  body: SwitchBody,
+  body: documentedBody,
   response: { 200: State, 400: refusals[400] }
 }

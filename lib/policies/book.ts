@@ -307,7 +307,7 @@ function tiersInWords ({ tiers }: Policy): string {
 
 function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {
   const {
-    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, metrics, admin, headers, log, configFile, reloadOnSignal, ...policy
+    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, metrics, admin, openapi, headers, log, configFile, reloadOnSignal, ...policy
   } = options
   return policy
 }

@@ -1,0 +1,59 @@
+import { isRecord } from './record.js'
+
+/** A route's pattern as OpenAPI writes it, as @fastify/swagger does: `/users/:id(\\d+)` is `/users/{id}`. */
+export function templateOf (pattern: string): string {
+  let template = ''
+  let unnamed = 0
+  for (let i = 0; i < pattern.length;) {
+    if (pattern.startsWith('::', i)) {
+      template += ':'
+      i += 2
+    } else if (pattern[i] === ':') {
+      const [name] = /^\w*/.exec(pattern.slice(i + 1)) ?? ['']
+      i += 1 + name.length
+      template += `{${name}}`
+      // What ends a name is itself, whatever it would mean elsewhere.
+      if (pattern[i] === '(') i = endOfGroup(pattern, i)
+      else if (i < pattern.length) template += pattern[i++]
+    } else if (pattern[i] === '(') {
+      template += `{regexp${++unnamed}}`
+      i = endOfGroup(pattern, i)
+    } else {
+      template += pattern[i] === '*' ? '{*}' : pattern[i]
+      i++
+    }
+  }
+  return template
+}
+
+/** Where a regular expression's parentheses are closed. */
+function endOfGroup (pattern: string, begin: number): number {
+  let depth = 0
+  for (let i = begin; i < pattern.length; i++) {
+    if (pattern[i] === '(') depth++
+    else if (pattern[i] === ')' && --depth === 0) return i + 1
+  }
+  return pattern.length
+}
+
+/** Under which path a document may have a route: as it is, or without the base paths of the document's servers. */
+export function pathsOf (pattern: string, servers: unknown): string[] {
+  const bases = Array.isArray(servers) ? servers.map(basePathOf) : []
+  const relative = bases.reduce((url: string, base) => base !== '/' && url.startsWith(base) ? url.slice(base.length) : url, pattern)
+  return [...new Set([templateOf(pattern), templateOf(relative)])]
+}
+
+function basePathOf (server: unknown): string {
+  if (!isRecord(server) || typeof server.url !== 'string') return '/'
+  const { variables } = server
+  const url = server.url.replace(/\{([^{}]+)\}/g, (whole, name: string) => {
+    const variable = isRecord(variables) ? variables[name] : undefined
+    return isRecord(variable) ? String(variable.default) : whole
+  })
+  if (url.startsWith('/')) return url
+  try {
+    return new URL(url).pathname
+  } catch {
+    return '/'
+  }
+}
