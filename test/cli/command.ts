@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Test } from 'tap'
+import { runCommand } from '../../lib/cli/command.js'
 
 export interface Ended {
   readonly status: number
@@ -32,8 +33,21 @@ export function start (words: readonly string[], { cwd, env, program = PROGRAM }
   return spawn(process.execPath, [program, ...words], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/** Run the command to its end. */
-export async function run (words: readonly string[], surroundings: Surroundings = {}): Promise<Ended> {
+/** Run the command to its end in this process, as its program would. */
+export async function run (words: readonly string[], { cwd = '.', env = {} }: Omit<Surroundings, 'program'> = {}): Promise<Ended> {
+  const told = { stdout: '', stderr: '' }
+  const outputTo = (name: keyof typeof told) => ({ write: (text: string) => { told[name] += text } })
+  const before = process.cwd()
+  process.chdir(cwd)
+  try {
+    return { status: runCommand(words, { env, stdout: outputTo('stdout'), stderr: outputTo('stderr') }), ...told }
+  } finally {
+    process.chdir(before)
+  }
+}
+
+/** Run the program to its end, in a process of its own. */
+export async function runProgram (words: readonly string[], surroundings: Surroundings = {}): Promise<Ended> {
   const child = start(words, surroundings)
   const [stdout, stderr, [status]] = await Promise.all([
     child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray(), once(child, 'close')

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
 import { readCommandLine } from '../../lib/cli/command-line.js'
-import { manifest, PROGRAM, run, start } from './command.js'
+import { manifest, PROGRAM, run, runProgram, start } from './command.js'
 
 const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
   ['', 'no command was given'],
@@ -46,14 +46,22 @@ t.test('--version is the package\'s', async (t) => {
   t.strictSame(await run(['--version']), { status: 0, stdout: `${manifest.version}\n`, stderr: '' })
 })
 
+t.test('the program does with its own surroundings what the command does', async (t) => {
+  const cwd = t.testdir({ 'a.toml': 'max = 5' })
+  const env = { RATE_LIMIT_CONFIG: 'a.toml', RATE_LIMIT_TIME_WINDOW: '10s' }
+  for (const words of [['check', '--env'], ['check', '--bad'], ['check', 'b.toml'], ['--help']]) {
+    t.strictSame(await runProgram(words, { cwd, env }), await run(words, { cwd, env }), words.join(' '))
+  }
+})
+
 t.test('two dashes make a file of what looks like a flag', async (t) => {
   t.strictSame(await run(['check', '--', '--json']), { status: 1, stdout: '', stderr: '--json: does not exist\n' })
 })
 
 t.test('a symlink, as in .bin, runs the command', async (t) => {
   const folder = t.testdir({ 'a.toml': 'max = -1', link: t.fixture('symlink', PROGRAM) })
-  t.match(await run(['--version'], { program: join(folder, 'link') }), { status: 0, stdout: manifest.version })
-  t.match(await run(['check', 'a.toml'], { program: join(folder, 'link'), cwd: folder }), { status: 1, stderr: /^a\.toml:1:1: max: / })
+  t.match(await runProgram(['--version'], { program: join(folder, 'link') }), { status: 0, stdout: manifest.version })
+  t.match(await runProgram(['check', 'a.toml'], { program: join(folder, 'link'), cwd: folder }), { status: 1, stderr: /^a\.toml:1:1: max: / })
 })
 
 t.test('neither fastify nor ioredis is needed', async (t) => {
@@ -68,7 +76,7 @@ t.test('neither fastify nor ioredis is needed', async (t) => {
     symlinkSync(resolve('node_modules', name), link)
   }
   const program = join(folder, 'dist/cli/index.js')
-  t.match(await run(['check', resolve('test/config/bad/fraction.toml')], { program }), { status: 1, stderr: /fraction\.toml:\d+:\d+: / })
+  t.match(await runProgram(['check', resolve('test/config/bad/fraction.toml')], { program }), { status: 1, stderr: /fraction\.toml:\d+:\d+: / })
 })
 
 t.test('a reader that leaves early is no mistake', async (t) => {
