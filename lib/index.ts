@@ -17,6 +17,7 @@ export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observabili
 export type { BreakerMessage, DecisionMessage, ReloadMessage, ReloadSource } from './observability/channels.js'
 export type { LimitStanding } from './policies/standing.js'
 export type { Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, Holds, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
+export type { AdminHook } from './config/admin-schema.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './blocked.js'
 export type { Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator.js'
 export type { Health } from './observability/health.js'
