@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { networksOf, type Networks } from './clients/cidr.js'
 import { FST_SLUICE_ROUTE_TAKEN } from './errors.js'
 import type { Identity } from './identity.js'
@@ -49,6 +49,9 @@ interface Member<T> {
   readonly insiders: Insiders
 }
 
+/** Known to @fastify/swagger: what the application offers to others is no place for these routes. */
+const HIDDEN: FastifySchema & { readonly hide: true } = { hide: true }
+
 /**
  * A route for insiders, mounted once at each URL of a server. Registrations that meet at one URL share it. It answers
  * whom all of them allow that say whom; for everybody else there is no such route.
@@ -77,7 +80,7 @@ export class InsiderRoute<T> {
     const members = [{ asked, insiders }]
     claimRoute(fastify, this.#place, 'GET', path, () => {
       routes.set(url, members)
-      fastify.get(path, { config: { rateLimit: false } }, async (request, reply) => {
+      fastify.get(path, { schema: HIDDEN, config: { rateLimit: false } }, async (request, reply) => {
         if (!isForAll(members, request)) return reply.callNotFound()
         reply.header('cache-control', 'no-store')
         return this.#answer(members.map((member) => member.asked), reply)

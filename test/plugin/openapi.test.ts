@@ -98,7 +98,7 @@ t.test('nothing is told of what is not limited', async (t) => {
   })
   const { paths } = documentOf(app)
   t.strictSame(Object.entries(paths).filter(([, { get }]) => 'x-rate-limit' in get || '429' in get.responses).map(([path]) => path), ['/on'])
-  t.equal(paths['/hidden'], undefined)
+  for (const path of ['/hidden', '/metrics', '/health/rate-limit']) t.equal(paths[path], undefined, path)
   t.strictSame(paths['/off'].get, { responses: { 200: { description: 'Default Response' } } })
 })
 
