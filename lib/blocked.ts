@@ -44,14 +44,14 @@ export function blockedIn (editions: Editions): (query?: BlockedQuery) => Promis
   return async function blocked ({ cursor, limit: most = PAGE } = {}) {
     if (!Number.isInteger(most) || most < 1 || most > MOST_PER_PAGE) throw badOption('limit', `an integer from 1 to ${MOST_PER_PAGE}`, most)
     const after = cursor === undefined ? null : placeOf(cursor)
-    const { book, fixtures: { backend } } = editions.current
+    const { book: { buckets }, fixtures: { backend } } = editions.current
     // Blocks of scopes that a reload took away hold nobody up.
-    const limits = limitsByPenalty(book.limits())
+    const limits = limitsByPenalty(buckets.limits())
     const page = firstAfter(after, most, backend.blocks(), ({ penalty }) => limits.has(penalty))
     const standing = await Promise.all(page.map(async (block) => {
       const limit = limits.get(block.penalty)
       const leftUs = limit === undefined ? 0 : await leftOf(block, limit, backend.store)
-      return limit === undefined || leftUs === 0 ? [] : [{ partition: textOfPartition(block.partition), scope: book.scopeOf(limit), remainingMs: Math.ceil(leftUs / 1000) }]
+      return limit === undefined || leftUs === 0 ? [] : [{ partition: textOfPartition(block.partition), scope: buckets.scopeOf(limit), remainingMs: Math.ceil(leftUs / 1000) }]
     }))
     return { blocked: standing.flat(), cursor: page.length < most ? null : cursorOf(page[page.length - 1]) }
   }

@@ -136,15 +136,15 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
 
   async function peek (text: string): Promise<PartitionStanding[]> {
     const partition = partitionOf(text, addresses)
-    const { book } = editions.current
-    const standings = await backend.store.peek(book.limits().filter((limit) => charges(limit, partition)), partition)
-    return standings.map((standing) => ({ scope: book.scopeOf(standing.limit), tier: book.tierOf(standing.limit), ...standingOf(standing) }))
+    const { buckets } = editions.current.book
+    const standings = await backend.store.peek(buckets.limits().filter((limit) => charges(limit, partition)), partition)
+    return standings.map((standing) => ({ scope: buckets.scopeOf(standing.limit), tier: buckets.tierOf(standing.limit), ...standingOf(standing) }))
   }
 
   async function reset (text: string): Promise<number> {
     const partition = partitionOf(text, addresses)
     // What was counted here while the store was away must not outlive the reset, nor wait for the store to be back.
-    const limits = editions.current.book.limits()
+    const limits = editions.current.book.buckets.limits()
     if (backend.local !== backend.store) backend.local.reset(limits, partition)
     return await backend.store.reset(limits, partition)
   }

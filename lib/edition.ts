@@ -90,7 +90,7 @@ export class Edition {
       if (before !== null && before.book.base.hook !== this.book.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
       this.routes = new RouteTable(this.book, routes, before?.routes)
       for (const [guard, place] of fixtures.guards) this.policyFor(guard, place)
-      if (before !== null) this.book.inherit(before.book)
+      if (before !== null) this.book.buckets.inherit(before.book.buckets)
       this.path = {
         registration: name,
         identifier: this.identity.identifier,

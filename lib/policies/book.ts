@@ -1,13 +1,12 @@
 import { badOption, checkOptions } from '../config/check.js'
 import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../config/policy-schema.js'
 import type { RateLimitOptions } from '../config/schema.js'
-import { FST_SLUICE_CONTRADICTION, FST_SLUICE_TOO_MANY_GROUPS, FST_SLUICE_UNEQUAL_LIMITS } from '../errors.js'
-import type { Limit } from '../stores/store.js'
-import { compilePolicy, limitsInWords, penaltyInWords } from './compile.js'
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
+import { compilePolicy } from './compile.js'
 import { builtInDraft, layPolicy, type PolicyDraft } from './draft.js'
 import { exemptRoutes } from './exempt-routes.js'
+import { KnownBuckets } from './known-buckets.js'
 import { hasLimitFields } from './limit-draft.js'
-import type { LimitMaker } from './limit-maker.js'
 import type { Policy } from './policy.js'
 import type { RequestTarget, Routing } from './request-path.js'
 import { methodsOf, RouteNames, type Route } from './route-names.js'
@@ -32,15 +31,6 @@ interface OwnOptions {
   readonly place: string
 }
 
-/** A set of buckets, and what it is called to an operator. */
-interface Buckets {
-  readonly limit: Limit
-  /** Where a function makes the limits; `null` where there is the one. */
-  readonly maker: LimitMaker | null
-  readonly scope: string
-  readonly tier: string | null
-}
-
 /** What the sets of policies of one registration, which follow one another, have in common; and what is said of routes elsewhere. */
 export interface BookContext {
   /** How many came before. */
@@ -52,15 +42,13 @@ export interface BookContext {
   readonly onPolicy?: (policy: Policy) => void
 }
 
-/** More scopes than any application names; reached, somebody puts a client's id into `groupId`. */
-const MOST_GROUPS = 10_000
-
 /** The current set of policies of one registration. Routes look theirs up once, when they are declared. */
 export class PolicyBook {
   /** For routes without limits of their own; `null` where `global` is false. */
   readonly fallback: Policy | null
   /** The policy of the registration itself, whether or not it is global. */
   readonly base: Policy
+  readonly buckets = new KnownBuckets()
   /** The policies of the rules by their names, as they were written. */
   readonly rules: ReadonlyMap<string, Policy>
 
@@ -74,13 +62,7 @@ export class PolicyBook {
   readonly #routeNames: RouteNames
   readonly #onPolicy: NonNullable<BookContext['onPolicy']>
   readonly #withBase: NonNullable<BookContext['ownOptions']>
-  /** What was said of each scope, in words. */
-  readonly #said = new Map<string, string>()
-  readonly #buckets = new Map<string, Buckets>()
   readonly #exempted = new Set<string>()
-  /** Scopes that guards and checks have named. */
-  readonly #asked = new Set<string>()
-  #groups = 0
 
   /**
    * `onTier` hears of each tier that has limits of its own, also from routes that are declared later.
@@ -100,35 +82,6 @@ export class PolicyBook {
     this.rules = new Map(rules.map(({ name, policy }) => [name, policy]))
     this.#rules = new RuleSet(rules, routing)
     this.#isExempt = exemptRoutes(options.exempt?.routes, routing)
-  }
-
-  /** Every limit of every policy, each set of buckets once. */
-  limits (): Limit[] {
-    return [...this.#buckets.values()].flatMap(limitsOf)
-  }
-
-  /** Know the buckets that only requests have told of under the set of policies before this one: they are still there. */
-  inherit (before: PolicyBook): void {
-    for (const [bucket, { maker }] of this.#buckets) {
-      const known = before.#buckets.get(bucket)?.maker ?? null
-      if (maker !== null && known !== null) maker.remember(known)
-    }
-    // What only a check names is not known again before the next one, and must be found by a reset until then.
-    for (const [bucket, buckets] of before.#buckets) {
-      if (!before.#asked.has(buckets.scope) || this.#buckets.has(bucket)) continue
-      this.#asked.add(buckets.scope)
-      this.#buckets.set(bucket, buckets)
-    }
-  }
-
-  /** The scope that a limit of `limits()` belongs to. */
-  scopeOf (limit: Limit): string {
-    return this.#bucketsOf(limit)?.scope ?? ''
-  }
-
-  /** The tier that a limit of `limits()` belongs to; `null` for the limits of everybody else. */
-  tierOf (limit: Limit): string | null {
-    return this.#bucketsOf(limit)?.tier ?? null
   }
 
   /** Routes that were found exempt because of what they are, in words. */
@@ -183,7 +136,7 @@ export class PolicyBook {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
     const policy = this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
-    if (policy.scope.startsWith('group:')) this.#asked.add(policy.scope)
+    this.buckets.ask(policy.scope)
     return policy
   }
 
@@ -249,60 +202,26 @@ export class PolicyBook {
 
   #compile (draft: PolicyDraft, place: string): Policy {
     const policy = compilePolicy(this.#registration, draft, place, this.#edition)
-    this.#enterWithTrial(policy, null, place)
+    this.#enter(policy, null, place)
     for (const [name, tier] of policy.tiers ?? []) {
       this.#onTier(name)
-      if (tier !== null) this.#enterWithTrial(tier, name, place)
+      if (tier !== null) this.#enter(tier, name, place)
     }
-    // A tier of one route only would give its clients two budgets in the group.
-    if (policy.scope.startsWith('group:')) this.#agree(`${policy.scope} has the tiers`, tiersInWords(policy), place)
+    this.buckets.agreeOnTiers(policy, place)
     return policy
   }
 
-  #enterWithTrial (policy: Policy, tier: string | null, place: string): void {
-    this.#enter(policy, tier, place)
-    if (policy.rollout !== null) this.#enter(policy.rollout.trial, tier, place)
-  }
-
-  /** Those who share buckets must agree on their limits. */
   #enter (policy: Policy, tier: string | null, place: string): void {
-    this.#onPolicy(policy)
-    const scope = policy.scope + (tier === null ? '' : ` of tier ${tier}`)
-    const what = `${scope} has the limits`
-    if (scope.startsWith('group:') && !this.#said.has(what) && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
-    this.#agree(what, limitsInWords(policy), place)
-    const penalty = penaltyInWords(policy)
-    if (penalty !== null) this.#agree(`${policy.scope} has the penalty`, penalty, place)
-    policy.limits.forEach((limit, index) => {
-      // Routes that share buckets may be without their penalty: where one is, a reset must still lift the others'.
-      if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limit.penalty ?? null) !== null) return
-      this.#buckets.set(limit.bucket, { limit, maker: policy.makers?.[index] ?? null, scope: policy.scope, tier })
-    })
+    for (const one of policy.rollout === null ? [policy] : [policy, policy.rollout.trial]) {
+      this.#onPolicy(one)
+      this.buckets.enter(one, tier, place)
+    }
   }
-
-  #bucketsOf (limit: Limit): Buckets | undefined {
-    // Those by function have buckets that are not known beforehand.
-    return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find((buckets) => limitsOf(buckets).includes(limit))
-  }
-
-  #agree (what: string, words: string, place: string): void {
-    const known = this.#said.get(what)
-    if (known !== undefined && known !== words) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${what} ${known} already`, words)
-    this.#said.set(what, words)
-  }
-}
-
-function limitsOf ({ limit, maker }: Buckets): readonly Limit[] {
-  return maker === null ? [limit] : maker.limits()
 }
 
 /** Whether options say what the limits are, and not only what is done with them. */
 function hasLimits (options: RouteRateLimit): boolean {
   return hasLimitFields(options) || options.tiers !== undefined || options.groupId !== undefined
-}
-
-function tiersInWords ({ tiers }: Policy): string {
-  return Array.from(tiers ?? [], ([name, tier]) => tier === null ? `"${name}" (unlimited)` : `"${name}"`).sort().join(', ') || 'of nobody'
 }
 
 function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {

@@ -56,7 +56,7 @@ t.test('every limit is listed once, with its scope', async (t) => {
   policyOf(book, route('/a', { max: 3, groupId: 'g' }))
   policyOf(book, route('/b', { max: 3, groupId: 'g' }))
   policyOf(book, route('/c', { mode: 'shadow' }))
-  t.strictSame(book.limits().map((limit) => [book.scopeOf(limit), limit.max, limit.mode]), [
+  t.strictSame(book.buckets.limits().map((limit) => [book.buckets.scopeOf(limit), limit.max, limit.mode]), [
     ['default', 5, 'enforce'], ['group:g', 3, 'enforce'], ['default', 5, 'shadow']
   ])
 })
