@@ -1,6 +1,7 @@
 // A store of the application's own: one that asks a thread, and stores that fail in every way.
 import t, { type Test } from 'tap'
 import type { RateLimitOptions, Store } from '../../lib/index.js'
+import { storeContract } from '../../lib/store-contract/index.js'
 import { bareApp, limitedApp, remainders, statuses, type TestApp } from '../fixtures/app.js'
 import { BucketThread, ThreadStore } from '../fixtures/thread-store.js'
 
@@ -13,6 +14,16 @@ function threadStore (): ThreadStore {
 
 /** Far more time than a thread takes, and closed: a store that cannot answer must show. */
 const patient: RateLimitOptions = { deadline: 5000, failureMode: 'closed' }
+
+for (const { title, run } of storeContract()) {
+  t.test(`contract: ${title}`, async (t) => {
+    await run(() => {
+      const store = threadStore()
+      return { store, advance: (us) => store.advance(us) }
+    })
+    t.pass()
+  })
+}
 
 t.test('limits hold in it, for every registration that is given it', async (t) => {
   const store = threadStore()
