@@ -67,6 +67,11 @@ function guard (t: Test, store: Store, maxPending = 100): Guarded {
   return { guarded, heard, causes, clock, pass }
 }
 
+/** Once everybody has heard of every promise that is settled. */
+function drained (): Promise<void> {
+  return new Promise((resolve) => { process.nextTick(resolve) })
+}
+
 storeContract(t, 'guarded', (clock) => guard(t, createMemoryStore({ clock })).guarded)
 
 t.test('what is answered in the same turn stays so, without a promise', async (t) => {
@@ -158,8 +163,7 @@ t.test('a take that hangs ends at the deadline, and what comes later is dropped'
   t.strictSame(await Promise.all(answers), [{ unavailable: 'deadline' }, { unavailable: 'deadline' }])
   settle[0](receipt)
   settle[1](Promise.reject(boom))
-  await new Promise(process.nextTick)
-  await Promise.resolve().then(() => {}).then(() => {}).then(() => {}).then(() => {})
+  await drained()
   t.strictSame(heard, ['deadline DEADLINE', 'deadline DEADLINE', 'take 80000'], 'how long it took; the failure was told once')
 })
 
@@ -198,7 +202,7 @@ t.test('past maxPending a take is not made, until one has ended', async (t) => {
   pass(80)
   t.strictSame(await Promise.all([second, third]), [{ unavailable: 'deadline' }, { unavailable: 'deadline' }])
   settle[1](receipt)
-  await second
+  await drained()
   t.equal(settle.length, 3)
   guarded.take(charges)
   guarded.take(charges)
