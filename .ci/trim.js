@@ -32,7 +32,8 @@ function reachableFrom (path, reached = new Set()) {
 /** After a build. */
 export function trim () {
   for (const path of filesEndingIn('.js')) stripComments(path)
-  const needed = reachableFrom(join('dist', 'compat', 'types.d.ts'), reachableFrom(join('dist', 'index.d.ts')))
+  const needed = new Set()
+  for (const path of ['index.d.ts', 'compat/types.d.ts', 'store-contract/index.d.ts']) reachableFrom(join('dist', path), needed)
   for (const path of filesEndingIn('.d.ts')) {
     if (!needed.has(path)) rmSync(path)
   }

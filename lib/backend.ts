@@ -7,10 +7,12 @@ import type { FaultLog } from './observability/fault-log.js'
 import { tellBreakerChange } from './observability/log-changes.js'
 import type { HealthSource } from './observability/health.js'
 import type { Metrics } from './observability/metrics.js'
+import type { StoreOperation } from './observability/metrics-store.js'
 import { CallGuard } from './resilience/call-guard.js'
 import { DenyCache } from './resilience/deny-cache.js'
+import { GuardedStore } from './resilience/guarded-store.js'
 import { MemoryStore } from './stores/memory/store.js'
-import type { Charge, HeldBlock, Receipt, Store } from './stores/store.js'
+import type { Charge, FailureReason, HeldBlock, Receipt, Store } from './stores/store.js'
 
 /** The stores of a registration, and what is known of their health. */
 export interface Backend {
@@ -41,10 +43,12 @@ const MAX_PENDING = 10_000
 const CONNECTIONS = 1
 const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
 
-/** Build the stores that the options ask for. Nothing waits for a connection: losing Redis at start is no different from losing it later. */
+/** Build the stores that the options ask for. Nothing waits for a connection: losing a store at start is no different from losing it later. */
 export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, listeners: Listeners): Promise<Backend> {
   const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
-  return options.redis === undefined ? inMemory(local) : await inRedis(registration, options, options.redis, local, clock, listeners)
+  if (options.redis !== undefined) return await inRedis(options, options.redis, local, clock, watchOver('redis', registration, options, clock, listeners))
+  if (options.store !== undefined) return inCustom(options, options.store, local, clock, watchOver(options.store.kind, registration, options, clock, listeners))
+  return inMemory(local)
 }
 
 function inMemory (local: MemoryStore): Backend {
@@ -59,32 +63,58 @@ function inMemory (local: MemoryStore): Backend {
   }
 }
 
-async function inRedis (registration: string, options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, { log, faults, metrics }: Listeners): Promise<Backend> {
+async function inRedis (options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, watched: Watched): Promise<Backend> {
   // Loaded only where it is asked for: an application on the memory store pays nothing for ioredis.
   const { connect } = await import('./stores/redis/connect.js')
   const { RedisStore } = await import('./stores/redis/redis-store.js')
-  const deadlineMs = options.deadline ?? DEADLINE_MS
-  const meter = metrics?.store('redis')
-  let lastError: string | null = null
-
-  const watch = new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
-    tellBreakerChange(log, { registration, store: 'redis', state, lastError })
-  })
-  const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, deadlineMs)
+  const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, watched.deadlineMs)
   const redis = new RedisStore({
     link,
-    watch,
+    watch: watched.watch,
     keyPrefix: options.keyPrefix ?? KEY_PREFIX,
     maxPending: options.maxPending ?? MAX_PENDING,
     clock,
+    onAnswer: watched.onAnswer,
+    onFailure: watched.onFailure
+  })
+  return behindCache(redis, local, clock, watched)
+}
+
+function inCustom ({ maxPending = MAX_PENDING }: RateLimitOptions, store: Store, local: MemoryStore, clock: Clock, watched: Watched): Backend {
+  return behindCache(new GuardedStore({ ...watched, store, maxPending, clock }), local, clock, watched)
+}
+
+/** The watch over a store that can fail, and what is known of its failures. */
+interface Watched {
+  readonly watch: CallGuard
+  readonly deadlineMs: number
+  readonly onAnswer: (operation: StoreOperation, tookUs: number) => void
+  readonly onFailure: (reason: FailureReason, code: string, cause?: unknown) => void
+  readonly lastError: () => string | null
+}
+
+function watchOver (kind: string, registration: string, options: RateLimitOptions, clock: Clock, { log, faults, metrics }: Listeners): Watched {
+  const deadlineMs = options.deadline ?? DEADLINE_MS
+  const meter = metrics?.store(kind)
+  let lastError: string | null = null
+  return {
+    watch: new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
+      tellBreakerChange(log, { registration, store: kind, state, lastError })
+    }),
+    deadlineMs,
     onAnswer: (operation, tookUs) => { meter?.observe(operation, tookUs / 1_000_000) },
-    onFailure (reason, code) {
+    onFailure (reason, code, cause) {
       lastError = code
       meter?.countError(reason)
-      faults.reportMade('store', () => new FST_SLUICE_STORE(reason, code))
-    }
-  })
-  const store = new DenyCache(redis, clock)
+      faults.reportMade('store', () => new FST_SLUICE_STORE(reason, code, { cause }))
+    },
+    lastError: () => lastError
+  }
+}
+
+/** A store that can be away, behind a cache of its refusals, and the memory for that time. */
+function behindCache (asked: Store, local: MemoryStore, clock: Clock, { watch, deadlineMs, lastError }: Watched): Backend {
+  const store = new DenyCache(asked, clock)
   return {
     store,
     local,
@@ -95,7 +125,7 @@ async function inRedis (registration: string, options: RateLimitOptions, target:
       yield * local.blocks()
     },
     forgetRefusals: () => { store.forget() },
-    health: { kind: redis.kind, ping: () => redis.ping(), deadlineMs, breaker: watch.breaker, lastError: () => lastError },
+    health: { kind: asked.kind, ping: () => asked.ping(), deadlineMs, breaker: watch.breaker, lastError },
     async close () {
       local.close()
       await store.close()

@@ -15,7 +15,7 @@ import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from './errors.js
 
 /** What is built once: a connection, the names of keys, mounted routes, whose word for a user counts. */
 const FIXED = [
-  'name', 'redis', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'reloadOnSignal'
+  'name', 'redis', 'store', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
 /** The layers of one registration's options, and what they come to. */
@@ -92,7 +92,8 @@ export class Configuration {
 
 /** Throws FST_SLUICE_FIXED_OPTION for the first option that cannot be exchanged, and is another in the new options. */
 export function refuseFixed (before: Layered, after: Layered): void {
-  const changed = FIXED.find((option) => !isDeepStrictEqual(before.options[option], after.options[option]))
+  // Of two stores nobody can tell whether they are the same but by what they are.
+  const changed = FIXED.find((option) => option === 'store' ? before.options.store !== after.options.store : !isDeepStrictEqual(before.options[option], after.options[option]))
   if (changed !== undefined) throw new FST_SLUICE_FIXED_OPTION(after.placeOf([changed]))
 }
 

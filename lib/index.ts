@@ -25,6 +25,9 @@ export type { Phase } from './policies/policy.js'
 export type { MetricsRegistry, RegisteredMetric } from './config/metrics-schema.js'
 export type { BreakerState } from './resilience/breaker.js'
 export type { RedisTarget } from './stores/redis/connect.js'
+export type { Algorithm, Quota } from './algorithms/quota.js'
+export type { PenaltyRule } from './algorithms/penalty.js'
+export type { Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, Standing, Store, Unavailable } from './stores/store.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

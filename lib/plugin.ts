@@ -40,7 +40,8 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const layered = configuration.load()
 
     const name = layered.options.name ?? nameOf(fastify)
-    if (layered.options.redis !== undefined) claimName(fastify, name)
+    const isShared = layered.options.redis !== undefined || layered.options.store !== undefined
+    if (isShared) claimName(fastify, name)
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
     const identity = new IdentityParts(fastify, layered.options, addresses, clock, faults)
@@ -55,7 +56,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     }, layered))
     const reloads = new Reloads(configuration, editions, fastify.log)
     const decorator = buildDecorator(editions, reloads)
-    if (layered.options.redis === undefined) warnAboutCluster()
+    if (!isShared) warnAboutCluster()
 
     fastify.decorate('rateLimit', decorator)
     // A scope inside another registration's has it already.
@@ -168,13 +169,13 @@ function nameOf (fastify: FastifyInstance): string {
   return fastify.prefix === '' ? 'app' : fastify.prefix
 }
 
-/** Names of the registrations of each server that keep their limits in Redis. */
+/** Names of the registrations of each server that keep their limits outside this plugin's memory. */
 const claimed = new WeakMap<object, Set<string>>()
 
 /** Two registrations of one name would share their keys, and so their clients' budgets. */
 function claimName (fastify: FastifyInstance, name: string): void {
   const names = claimed.get(fastify.server) ?? new Set()
-  if (names.has(name)) throw new FST_SLUICE_CONTRADICTION('rateLimit.name', `"${name}" is another registration's name already, and both would use the same keys in Redis; give each a name`)
+  if (names.has(name)) throw new FST_SLUICE_CONTRADICTION('rateLimit.name', `"${name}" is another registration's name already, and both would use the same buckets; give each a name`)
   claimed.set(fastify.server, names.add(name))
 }
 

@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   errors: { values: [], types: ['policies'] }, // a refusal's error carries its decision
   config: { values: ['errors'], types: ['clients', 'policies', 'stores'] }, // callbacks in the options receive clients and decisions; redis is a store's target
   stores: { values: ['algorithms', 'errors'], types: ['clock'] },
+  'store-contract': { values: ['algorithms', 'stores'], types: [] }, // what a store must do, for whoever writes one. Nobody imports it.
   resilience: { values: ['errors', 'stores'], types: ['clock', 'observability'] }, // wraps the contract of stores
   clients: { values: ['config', 'errors'], types: PLAIN_TYPES },
   // Compiling validates, converts units, and words what every response of the policy will say.

@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { Static } from '@sinclair/typebox'
-import rateLimitPlugin, { RateLimitOptionsSchema, RouteRateLimitSchema, type Decision, type LimitOptions, type RateLimitDecorator, type RateLimitOptions, type RouteRateLimit, type RuleOptions, type TierOptions } from 'fastify-sluice'
+import rateLimitPlugin, { RateLimitOptionsSchema, RouteRateLimitSchema, type Decision, type LimitOptions, type RateLimitDecorator, type RateLimitOptions, type RouteRateLimit, type RuleOptions, type Store, type TierOptions } from 'fastify-sluice'
 import { describe, expect, test } from 'tstyche'
 
 declare const app: FastifyInstance
@@ -33,6 +33,9 @@ describe('a wrong value does not compile', () => {
     expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { headers: 'x-rate-limit' as const })
     expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { trustedProxies: 'loopback' })
     expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { identify: { jwt: { userClaim: 7 } } })
+    expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { store: 'redis' })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom<{ store: Omit<Store, 'reset'> }>()
+    expect<RateLimitOptions>().type.toBeAssignableFrom<{ store: Omit<Store, 'close'> }>()
   })
 
   test('in a limit, a tier or a rule', () => {

@@ -1,11 +1,13 @@
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import { tellIn, throwFirst, type Tell } from './mistakes.js'
 import { tellRedisMistakes } from './redis-target.js'
 import type { RateLimitOptions } from './schema.js'
 import { valueAt } from './schema-values.js'
+import { tellStoreMistakes } from './store-option.js'
 
-/** Check what the schema cannot express about where limits are kept. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
+/** Check what the schema cannot express about where limits are kept. Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION. */
 export function checkBackendOptions (options: RateLimitOptions): void {
   throwFirst('rateLimit', (tell) => tellBackendMistakes(options, tell))
 }
@@ -17,6 +19,9 @@ export function checkBackendOptions (options: RateLimitOptions): void {
 export function tellBackendMistakes (options: unknown, tell: Tell, redisExpected?: string): void {
   const redis = valueAt(options, ['redis'])
   if (redis !== undefined) tellRedisMistakes(redis, tellIn(['redis'], tell), redisExpected)
+  const store = valueAt(options, ['store'])
+  if (store !== undefined) tellStoreMistakes(store, tellIn(['store'], tell))
+  if (store !== undefined && redis !== undefined) tell(['store'], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts redis; limits are kept in one of them'))
   for (const field of ['within', 'openFor']) {
     const value = valueAt(options, ['breaker', field])
     if ((typeof value === 'string' || typeof value === 'number') && durationMs(value) === null) {

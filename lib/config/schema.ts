@@ -1,11 +1,13 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { RedisTarget } from '../stores/redis/connect.js'
+import type { Store } from '../stores/store.js'
 import { AdminSchema } from './admin-schema.js'
 import { ExemptSchema, IdentifySchema, TrustedProxiesSchema } from './identity-schema.js'
 import { LogSchema } from './log-schema.js'
 import { MetricsSchema } from './metrics-schema.js'
 import { Count, Duration, Flag, Name, OneOf } from './notation.js'
 import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
+import { STORE_EXPECTED } from './store-option.js'
 
 /** What `register` takes. */
 export const RateLimitOptionsSchema = Type.Object({
@@ -28,14 +30,17 @@ export const RateLimitOptionsSchema = Type.Object({
     expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client', description: 'Redis (6.2 or newer) or Valkey, for limits that hold across instances. A client of yours is used as it is, and never closed.'
   }))),
   keyPrefix: Type.Optional(Type.String({ pattern: '^[^{}\\s]{0,64}$', default: 'sluice:', expected: 'at most 64 characters without braces and spaces', description: 'What every key in Redis begins with.' })),
-  deadline: Type.Optional(Count(1, 5000, { default: 50, description: 'Milliseconds that a call to Redis may take, connecting and queueing included. Then the failure mode applies.' })),
+  store: Type.Optional(Type.Unsafe<Store>(Type.Any({
+    expected: STORE_EXPECTED, description: 'A store of yours in place of Redis, for limits that are kept elsewhere. It is watched as Redis is, and never closed.'
+  }))),
+  deadline: Type.Optional(Count(1, 5000, { default: 50, description: 'Milliseconds that a call to the store may take, connecting and queueing included. Then the failure mode applies.' })),
   breaker: Type.Optional(Type.Object({
     failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 5, expected: 'an integer of 1 or more', description: 'Failed calls, if they are at least half of the calls in `within`, after which none is made for `openFor`.' })),
     within: Type.Optional(Duration({ default: '10s', description: 'The time in which failed calls are counted.' })),
     openFor: Type.Optional(Duration({ default: '5s', description: 'How long no call is made; then a single probe decides.' }))
-  }, { additionalProperties: false, expected: 'an object: { failures?, within?, openFor? }', description: 'Keeps calls from a Redis that fails.' })),
+  }, { additionalProperties: false, expected: 'an object: { failures?, within?, openFor? }', description: 'Keeps calls from a store that fails.' })),
   connections: Type.Optional(Count(1, 16, { default: 1, description: 'Connections to Redis.' })),
-  maxPending: Type.Optional(Count(1, 1_000_000, { default: 10_000, description: 'Requests that may wait for Redis at once. Past it the failure mode applies.' })),
+  maxPending: Type.Optional(Count(1, 1_000_000, { default: 10_000, description: 'Requests that may wait for the store at once. Past it the failure mode applies.' })),
   configFile: Type.Optional(Type.String({
     minLength: 1, expected: 'the path of a TOML file', description: 'A file with options like these. It is laid over them, and read anew when it changes. The variable `RATE_LIMIT_CONFIG` may name another.'
   })),

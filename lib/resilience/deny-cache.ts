@@ -91,7 +91,7 @@ export class DenyCache implements Store {
   }
 
   close (): void | Promise<void> {
-    return this.#store.close()
+    return this.#store.close?.()
   }
 
   /** Of the same limits throughout: the first may stand beside one whose numbers a function makes for each request. */

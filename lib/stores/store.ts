@@ -48,8 +48,12 @@ export interface Charge {
   readonly strikes?: number
 }
 
-/** What one charge met: where its bucket stands after the request, whether or not the units were taken. */
+/**
+ * What one charge met: where its bucket stands after the request, whether or not the units were taken. All numbers are
+ * whole, 0 or more.
+ */
 export interface Standing {
+  /** The charge's own limit, the same object. */
   readonly limit: Limit
   readonly partition: string
   /** The units taken from this bucket: the cost, or 0 when it was not charged. */
@@ -58,6 +62,7 @@ export interface Standing {
   readonly atUs?: number
   /** Whether this limit, taken by itself, lets the request pass; not while its penalty blocks the partition. */
   readonly granted: boolean
+  /** Whole units that could still be taken. */
   readonly remaining: number
   /** Until nothing is used any more (bucket full, window over), microseconds. */
   readonly resetUs: number
@@ -101,7 +106,7 @@ export interface HeldBlock {
 export interface Receipt {
   /** Whether every enforced limit granted, so that all of them were charged. */
   readonly granted: boolean
-  /** The store's own time of the decision, microseconds. */
+  /** The store's own time of the decision, whole microseconds. */
   readonly atUs: number
   /** One for each charge, in the same order. */
   readonly standings: readonly Standing[]
@@ -115,7 +120,7 @@ export function delayOf ({ granted, standings }: Receipt): number {
   return standings.reduce((longest, { limit, delayUs }) => limit.mode === 'enforce' ? Math.max(longest, delayUs) : longest, 0)
 }
 
-/** Why a store could not answer. */
+/** Why a store could not answer: too late, not asked for its failures, not asked for want of room, not reached, or it failed. */
 export type FailureReason = 'deadline' | 'breaker' | 'overload' | 'connection' | 'error'
 
 /** No answer: the failure mode of the policy applies. */
@@ -146,18 +151,22 @@ export interface Adjustment {
 }
 
 /**
- * Where buckets live.
+ * Where buckets live: in this process, in Redis, or where an application's own store keeps them (the option `store`).
  *
  * `take` charges enforced limits all or none, and each shadow limit by itself, whatever the others say. A request that a
  * penalty blocks is charged nothing at all. A refusal by an enforced limit of the client's own is a strike, one a
  * request and partition, unless it asked for nothing (cost 0) or no wait would help.
  * It may answer in the same turn or with a promise. The store's own clock decides; callers pass no time.
+ *
+ * A custom store may throw and reject, answer nonsense or never: the failure mode then applies. The cases of
+ * `fastify-sluice/store-contract` tell whether one does all that is said here.
  */
 export interface Store {
-  /** Such as `memory`. */
+  /** Such as `memory`: its name in metrics, logs and health reports, at most 64 letters, digits, `.`, `_` and `-`. */
   readonly kind: string
+  /** Decide a request, and charge it where it is granted. A promise is waited for until the deadline. */
   take (charges: readonly Charge[]): Answer | Promise<Answer>
-  /** The standings that a charge of 0 units would meet. Changes nothing. */
+  /** The standings that a charge of 0 units would meet, one for each limit, in order. Changes nothing. */
   peek (limits: readonly Limit[], partition: string): readonly Standing[] | Promise<readonly Standing[]>
   /** Correct buckets after the fact. A refund counts only while its charge still does. */
   adjust (adjustments: readonly Adjustment[]): void | Promise<void>
@@ -165,7 +174,8 @@ export interface Store {
   reset (limits: readonly Limit[], partition: string): number | Promise<number>
   /** Whether the store answers at all; rejects where it does not. */
   ping (): void | Promise<void>
-  close (): void | Promise<void>
+  /** Let go of what it holds. Called by whoever made the store: the plugin never closes one that it was given. */
+  close? (): void | Promise<void>
 }
 
 /** A call under watch. */
