@@ -160,8 +160,9 @@ t.test('every dependency is used', async (t) => {
   // Some are run by name, or needed by another: the compiler's types, and the Fastify that is tested against.
   const commands = Object.values(scripts).join(' ').split(' ')
   const elsewhere = [...filesUnder('test', 'types', 'examples', 'bench', '.ci'), 'eslint.config.js']
+  const { plugin: plugins } = JSON.parse(readFileSync('typedoc.json', 'utf8')) as { plugin: readonly string[] }
   for (const name of Object.keys(devDependencies)) {
-    const isUsed = name === '@types/node' || commandsOf(name).some((command) => commands.includes(command)) || isImported(name, elsewhere)
+    const isUsed = name === '@types/node' || plugins.includes(name) || commandsOf(name).some((command) => commands.includes(command)) || isImported(name, elsewhere)
     t.ok(isUsed, `${name} is imported or run outside lib`)
   }
 })
