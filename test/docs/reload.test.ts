@@ -76,6 +76,7 @@ t.test('what is said to be fixed is refused by its name, and all else is not', a
   const others: Readonly<Record<string, unknown>> = {
     name: 'other',
     redis: 'redis://127.0.0.1:1',
+    store: Object.fromEntries(['take', 'peek', 'adjust', 'reset', 'ping'].map((name): [string, unknown] => [name, () => {}]).concat([['kind', 'other']])),
     keyPrefix: 'other:',
     connections: 2,
     deadline: 51,
@@ -85,6 +86,8 @@ t.test('what is said to be fixed is refused by its name, and all else is not', a
     ipv6Subnet: 64,
     identify: { defaultTier: 'other' },
     health: false,
+    metrics: false,
+    admin: {},
     log: false,
     configFile: 'other.toml',
     reloadOnSignal: true,
