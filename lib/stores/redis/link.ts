@@ -55,6 +55,7 @@ export class RedisLink {
       // Failures show in the calls; without a listener ioredis would print each.
       client.on('close', () => { this.#leaving.delete(client) })
       client.on('error', (error) => { this.#fault = failureCode(error) })
+      outliveErrors(client)
       // ioredis gives up for good when a failover is announced while it asks the sentinels for the primary.
       client.on('end', () => { this.#revive(client) })
     }
@@ -85,7 +86,7 @@ export class RedisLink {
 
   /** What is sent meanwhile leaves in one write per node: on a Cluster each partition's checks are a call of their own. */
   together (send: () => void): void {
-    const streams = this.#clients.flatMap((client) => 'nodes' in client ? client.nodes('master') : [client]).map(({ stream }) => stream)
+    const streams = this.#clients.flatMap((client) => connectionsOf(client, 'master')).map(({ stream }) => stream)
     for (const stream of streams) stream?.cork()
     try {
       send()
@@ -119,7 +120,10 @@ export class RedisLink {
     this.#silence?.close()
     for (const timer of this.#revivals.values()) clearTimeout(timer)
     // What was in flight has been answered or given up by now; a polite QUIT could wait on a server that hangs.
-    for (const client of this.#clients) client.disconnect()
+    for (const client of this.#clients) {
+      for (const connection of connectionsOf(client)) ignoreErrors(connection)
+      client.disconnect()
+    }
   }
 
   #revive (client: Client): void {
@@ -138,6 +142,20 @@ export class RedisLink {
     }
     return null
   }
+}
+
+function connectionsOf (client: Client, role: 'all' | 'master' = 'all'): Redis[] {
+  return 'nodes' in client ? client.nodes(role) : [client]
+}
+
+/** ioredis listens for one error of a socket. A second one, such as an alert of TLS on a socket that was given up, would end the process. */
+function outliveErrors (client: Client): void {
+  if ('nodes' in client) client.on('+node', (node: Redis) => { node.on('error', () => { ignoreErrors(node) }) })
+  else client.on('error', () => { ignoreErrors(client) })
+}
+
+function ignoreErrors ({ stream }: Redis): void {
+  stream?.on('error', () => {})
 }
 
 async function evalsha (client: Client, script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {

@@ -1,0 +1,33 @@
+// ioredis listens for one error of a socket, and TLS may tell of two.
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import { Redis } from 'ioredis'
+import { RedisLink } from '../../../lib/stores/redis/link.js'
+import { startRedis } from '../../fixtures/redis-server.js'
+
+const SILENCE_MS = 10_000
+
+async function connected (url: string): Promise<{ client: Redis, link: RedisLink }> {
+  const client = new Redis(url, { retryStrategy: () => null })
+  const link = new RedisLink([client], true, () => {}, SILENCE_MS)
+  await once(client, 'ready')
+  return { client, link }
+}
+
+t.test('a socket that tells of a second error ends no process', async (t) => {
+  const { url } = await startRedis(t)
+  const { client: { stream }, link } = await connected(url)
+  stream.emit('error', new Error('first'))
+  t.doesNotThrow(() => stream.emit('error', new Error('second')))
+  await link.close()
+
+  const leaving = await connected(url)
+  const socket = leaving.client.stream
+  await leaving.link.close()
+  t.doesNotThrow(() => {
+    socket.emit('error', new Error('first'))
+    socket.emit('error', new Error('second'))
+  }, 'also once the connection was given up')
+  await turn()
+})
