@@ -54,7 +54,7 @@ export const RateLimitOptionsSchema = Type.Object({
   ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
   metrics: Type.Optional(MetricsSchema),
   admin: Type.Optional(AdminSchema),
-  openapi: Type.Optional(Flag({ default: true, description: 'Whether the documents of @fastify/swagger (OpenAPI 3), where it is registered, tell of the limits.' })),
+  openapi: Type.Optional(Flag({ default: true, description: 'Whether the documents of `@fastify/swagger` (OpenAPI 3), where it is registered, tell of the limits.' })),
   log: Type.Optional(LogSchema),
   headers: Type.Optional(OneOf(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
