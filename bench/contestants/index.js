@@ -3,13 +3,14 @@ import { fastifyRateLimit } from './fastify-rate-limit.js'
 import { rateLimiterFlexible } from './rate-limiter-flexible.js'
 import { sluiceEverything } from './sluice-everything.js'
 import { sluice } from './sluice.js'
+import { threeHeadersLogged } from './three-headers-logged.js'
 import { threeHeaders } from './three-headers.js'
 
 /*
  * A contestant adds its limit to an application: at most `max` requests per day and client address, told in the
  * three X-RateLimit headers.
  */
-export const contestants = { bare, threeHeaders, fastifyRateLimit, rateLimiterFlexible, sluice, sluiceEverything }
+export const contestants = { bare, threeHeaders, threeHeadersLogged, fastifyRateLimit, rateLimiterFlexible, sluice, sluiceEverything }
 
 /** What the others are compared with: no limiter that tells clients where they stand can be faster. */
 export const CEILING = 'threeHeaders'

@@ -3,7 +3,7 @@ import { LogController } from 'fastify'
 import { rateLimitPlugin } from 'fastify-sluice'
 import { WINDOW_SECONDS } from './settings.js'
 
-/** With what costs something and can be left out: a logger at info level, and both dialects of headers. Metrics are on anyway. */
+/** With a logger at info level; metrics and headers are on anyway. */
 export const sluiceEverything = {
   title: 'fastify-sluice, everything on',
   server: () => ({
@@ -12,6 +12,6 @@ export const sluiceEverything = {
     logController: new LogController({ disableRequestLogging: true })
   }),
   async add (app, max) {
-    await app.register(rateLimitPlugin, { max, timeWindow: WINDOW_SECONDS * 1000, headers: 'both' })
+    await app.register(rateLimitPlugin, { max, timeWindow: WINDOW_SECONDS * 1000 })
   }
 }
