@@ -27,26 +27,31 @@ export async function measureBytes (redis) {
   return rows
 }
 
-/** Nothing fails here. */
-const watch = { begin: () => ({ settle () {} }), close () {} }
+/** Nothing fails here, and nothing is timed. */
+const unwatched = {
+  watch: { begin: () => ({ settle () {} }), close () {} },
+  clock: { nowUs: () => 0 },
+  onFailure () {},
+  onAnswer () {}
+}
 
 /** Steady use over one window and a half, on a time of its own. */
 async function fill ({ client }, limit, windowMs, steps) {
   const startUs = Date.now() * 1000
   for (let step = 0; step < steps; step++) {
     const nowUs = startUs + Math.round(step * windowMs * 1000 * WINDOWS / steps)
-    const store = new RedisStore({ link: linkAt(client, nowUs), watch, keyPrefix: 'sluice:', maxPending: KEYS, onFailure () {} })
+    const store = new RedisStore({ ...unwatched, link: linkTo(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS })
     const answers = await Promise.all(Array.from({ length: KEYS }, (_, key) =>
       store.take([{ limit, partition: `key:${String(key).padStart(36, 'k')}`, cost: COST }])))
     if (answers.some((answer) => answer.granted !== true)) throw new Error(`a bucket was not filled: ${JSON.stringify(answers[0])}`)
   }
 }
 
-function linkAt (client, nowUs) {
+function linkTo (client) {
   return {
     isCluster: false,
     isReady: true,
-    run: (script, keys, args) => client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args, String(nowUs)])
+    run: (script, keys, args) => client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
   }
 }
 
