@@ -22,6 +22,12 @@ const MOST_WEIGHT = 96
 export class Batch {
   /** The watch over the call. */
   call: WatchedCall | null = null
+  /**
+   * The keys and arguments of `take.lua`, once packed. Emptied with the answer: V8 comes to allocate arrays of busy places
+   * among its old objects, where they would keep what they hold alive until the next full collection.
+   */
+  readonly keys: string[] = []
+  readonly args: Buffer[] = []
   readonly #checks: Check[] = []
   #bytes = 0
   #weight = 0
@@ -46,11 +52,10 @@ export class Batch {
     return this.#checks.length >= MOST_CHECKS || this.#weight >= MOST_WEIGHT
   }
 
-  /** The keys and arguments of `take.lua`. */
-  pack (keyWriter: KeyWriter): { keys: string[], args: Buffer[] } {
+  /** Write the keys and arguments. */
+  pack (keyWriter: KeyWriter): void {
     const limitNumbers = new Map<Limit, number>()
     const limits: Buffer[] = []
-    const keys: string[] = []
     // Every byte is written below.
     const checks = Buffer.allocUnsafe(this.#bytes)
     let at = 0
@@ -62,15 +67,15 @@ export class Batch {
           limitNumber = limits.push(packedLimit(limit))
           limitNumbers.set(limit, limitNumber)
         }
-        keys.push(keyWriter.keyOf(limit, partition))
+        this.keys.push(keyWriter.keyOf(limit, partition))
         at = writeCharge(checks, limitNumber, cost, at)
         const penalty = penaltyOf(limit)
         if (penalty === null) continue
-        keys.push(keyWriter.conductKeyOf(penalty, partition))
+        this.keys.push(keyWriter.conductKeyOf(penalty, partition))
         at = writeStrikes(checks, strikes, at)
       }
     }
-    return { keys, args: [limits.length === 1 ? limits[0] : Buffer.concat(limits), checks] }
+    this.args.push(limits.length === 1 ? limits[0] : Buffer.concat(limits), checks)
   }
 
   /** Hand each check its part of the reply. One whose bucket could not be read or written fails alone. */
@@ -92,6 +97,8 @@ export class Batch {
       resolve(standings.length === charges.length ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
     }
     this.#checks.length = 0
+    this.keys.length = 0
+    this.args.length = 0
   }
 
   /** Every check of the batch goes without an answer. */

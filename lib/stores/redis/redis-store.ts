@@ -157,8 +157,8 @@ export class RedisStore implements Store {
       this.#held.add(batch)
       return
     }
-    const { keys, args } = batch.pack(this.#keys)
-    this.#calls.run(takeScript, keys, args).then((reply) => this.#arrive(batch, reply), (error) => this.#refused(batch, error))
+    batch.pack(this.#keys)
+    this.#calls.run(takeScript, batch.keys, batch.args).then((reply) => this.#arrive(batch, reply), (error) => this.#refused(batch, error))
   }
 
   #arrive (batch: Batch, reply: unknown): void {

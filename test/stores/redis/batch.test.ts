@@ -42,7 +42,8 @@ t.test('a batch sends each distinct limit once, a key for each charge, and the c
   batch.add([{ limit: a, partition: 'user:1', cost: 3 }, { limit: b, partition: 'user:1', cost: 4 }])
   batch.add([{ limit: a, partition: 'user:2', cost: 2 ** 53 - 1 }])
   batch.add([])
-  const { keys: names, args: [limits, checks] } = batch.pack(keys)
+  batch.pack(keys)
+  const { keys: names, args: [limits, checks] } = batch
   t.strictSame(names, [keys.keyOf(a, 'user:1'), keys.keyOf(b, 'user:1'), keys.keyOf(a, 'user:2')])
   t.strictSame(limits, Buffer.concat([packLimit(a), packLimit(b)]))
   t.strictSame([checks[0], checks.readUInt16BE(1), readNumber(checks, 3), checks.readUInt16BE(10), readNumber(checks, 12)], [2, 1, 3, 2, 4])
@@ -62,6 +63,16 @@ t.test('each check finds its own part of the reply, and one with a broken bucket
   t.strictSame(second, { unavailable: 'error' })
   t.match(third, { granted: false, standings: [{ partition: 'user:3', charged: 0, remaining: 7 }] })
   t.equal(batch.size, 0)
+})
+
+t.test('a batch that was answered keeps nothing alive of what it sent', async (t) => {
+  const batch = new Batch()
+  const answer = batch.add([{ limit: a, partition: 'user:1', cost: 1 }])
+  batch.pack(keys)
+  t.strictSame([batch.keys.length, batch.args.length], [1, 2])
+  batch.answer(reply(1, [{ state: 3, remaining: 9 }]))
+  await answer
+  t.strictSame([batch.size, batch.keys.length, batch.args.length], [0, 0, 0])
 })
 
 t.test('a shadow limit that refuses leaves its check granted', async (t) => {
@@ -84,7 +95,8 @@ t.test('a charge whose limit has a penalty brings its strikes, and the key of it
   const batch = new Batch()
   batch.add([{ limit: penal, partition: 'user:1', cost: 3, strikes: 5 }, { limit: a, partition: 'user:1', cost: 1, strikes: 9 }])
   batch.add([{ limit: penal, partition: 'user:2', cost: 1 }, { limit: { ...penal, by: 'global' }, partition: 'global', cost: 1, strikes: 9 }])
-  const { keys: names, args: [, checks] } = batch.pack(keys)
+  batch.pack(keys)
+  const { keys: names, args: [, checks] } = batch
   t.strictSame(names, [
     keys.keyOf(penal, 'user:1'), keys.conductKeyOf(penalty, 'user:1'), keys.keyOf(a, 'user:1'),
     keys.keyOf(penal, 'user:2'), keys.conductKeyOf(penalty, 'user:2'), keys.keyOf(penal, 'global')
