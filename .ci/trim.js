@@ -1,6 +1,7 @@
-// Takes from dist what nobody needs who installs the package: the comments of the code, a quarter of it, and the
-// declarations that no public one refers to. The comments of declarations stay, since editors show them.
-// Names stay as they are, so that a stack trace can be read without a source map; maps would weigh more than the code.
+// Takes from dist what nobody needs who installs the package: the comments of code and scripts, a quarter of them, the
+// declarations that no public one refers to, and what else weighs much and says nothing. The comments of declarations
+// stay, since editors show them. Names and lines stay, so that a stack trace can be read without a source map; maps would
+// weigh more than the code.
 /* c8 ignore start */ // the build runs this, and tap would report it as untested
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,7 +16,40 @@ function stripComments (path) {
     fileName: path,
     compilerOptions: { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, removeComments: true }
   })
-  writeFileSync(path, outputText)
+  writeFileSync(path, indentByTabs(path, outputText))
+}
+
+/** Four spaces as a tab, but within texts. */
+function indentByTabs (path, text) {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext)
+  const inText = []
+  const visit = (node) => {
+    if (ts.isTemplateLiteralToken(node)) inText.push([node.getStart(source), node.end])
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return text.replace(/^(?: {4})+/gm, (spaces, at) =>
+    inText.some(([start, end]) => start < at && at < end) ? spaces : '\t'.repeat(spaces.length / 4))
+}
+
+/** Comments of whole lines, which is all that the scripts have. */
+function stripLuaComments (path) {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^ *--.*\n/gm, ''))
+}
+
+/** What tsc writes out at each place, once at the top. */
+function importOnce (path) {
+  const text = readFileSync(path, 'utf8')
+  const names = new Set()
+  const shortened = text.replace(/import\("@sinclair\/typebox"\)\.(\w+)/g, (_, name) => {
+    names.add(name)
+    return name
+  })
+  if (names.size > 0) {
+    const declared = [...names].filter((name) => new RegExp(`^(export )?(declare )?(type|interface|class|const|function) ${name}\\b`, 'm').test(text))
+    if (declared.length > 0) throw new Error(`${path} has a ${declared[0]} of its own`)
+  }
+  writeFileSync(path, indentByTabs(path, names.size === 0 ? shortened : `import type { ${[...names].join(', ')} } from '@sinclair/typebox';\n${shortened}`))
 }
 
 /** The declarations that a public one refers to, itself included. */
@@ -35,6 +69,8 @@ export function trim () {
   const needed = new Set()
   for (const path of ['index.d.ts', 'compat/types.d.ts', 'store-contract/index.d.ts']) reachableFrom(join('dist', path), needed)
   for (const path of filesEndingIn('.d.ts')) {
-    if (!needed.has(path)) rmSync(path)
+    if (needed.has(path)) importOnce(path)
+    else rmSync(path)
   }
+  for (const path of filesEndingIn('.lua')) stripLuaComments(path)
 }

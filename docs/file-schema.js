@@ -133,10 +133,13 @@ function mapped (options, change) {
 // JSON leaves out what TypeBox keeps under symbols.
 const schema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
+  ...editorSchema(JSON.parse(JSON.stringify(ConfigFileSchema))),
   title: 'fastify-sluice',
-  description: 'Limits that a config file of fastify-sluice sets.',
-  ...editorSchema(JSON.parse(JSON.stringify(ConfigFileSchema)))
+  description: 'Limits that a config file of fastify-sluice sets.'
 }
 if (unused.size > 0) throw new Error(`no option ${[...unused].join(', ')}`)
 
-keep('rate-limit.schema.json', `${JSON.stringify(schema, null, 2)}\n`)
+// Every option on a line of its own: with all its indentation the file would weigh twice as much.
+const { properties, ...rest } = schema
+const lines = Object.entries(properties).map(([key, option]) => `${JSON.stringify(key)}:${JSON.stringify(option)}`).join(',\n')
+keep('rate-limit.schema.json', `${JSON.stringify({ ...rest, properties: 0 }).slice(0, -2)}{\n${lines}\n}}\n`)

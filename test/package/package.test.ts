@@ -99,7 +99,7 @@ function compile (application: string): { readonly status: number | null, readon
 }
 
 /** Unpacked. A limit to notice by when something is packed that nobody needs; raise it for what somebody does. */
-const MOST_BYTES = 980_000
+const MOST_BYTES = 850_000
 
 t.test('the packed package', async (t) => {
   // Not a folder in here: below our own package.json the name would mean this checkout.
@@ -121,7 +121,8 @@ t.test('the packed package', async (t) => {
 
   t.test('its code has no comments, its declarations keep theirs', async (t) => {
     const folder = join(application, 'node_modules/fastify-sluice/dist')
-    t.notMatch(readFileSync(join(folder, 'plugin.js'), 'utf8'), /\/\*\*|^ *\/\//m)
+    t.notMatch(readFileSync(join(folder, 'plugin.js'), 'utf8'), /\/\*\*|^\s*\/\//m)
+    t.notMatch(readFileSync(join(folder, 'stores/redis/scripts/take.lua'), 'utf8'), /^\s*--/m)
     t.match(readFileSync(join(folder, 'decorator.d.ts'), 'utf8'), '/**')
   })
 
