@@ -5,9 +5,9 @@ import { quotaOf } from '../../dist/algorithms/quota.js'
 /** Windows in milliseconds: the longer one is, the more digits a log's times have. */
 const WINDOWS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 const KEYS = 100
-/** More grants than a log keeps apart, so that it is as long as it gets. */
-const STEPS = 300
+/** A grant just when the one before may take no more in: the log is as long as it gets. Closer grants would share entries. */
 const WINDOWS = 1.5
+const STEPS = 128 * WINDOWS
 const MAX = 100_000
 /** So much at each step that the window is all but full: a log holds grants for 1/128 of it too long. */
 const COST = Math.floor(MAX * 0.98 / (STEPS / WINDOWS))
