@@ -23,7 +23,7 @@ async function bytesAfter (prefix: string, limit: Limit, grants: number, cost: n
 }
 
 for (const [name, windowUs] of WINDOWS) {
-  for (const [load, max, cost] of [['of one unit', 1000, 1], ['of a hundred units', 100_000, 100]] as const) {
+  for (const [load, max, cost] of [['of one unit', 1000, 1], ['of a hundred units', 100_000, 100], ['of a million units', 129_000_000, 1_000_000]] as const) {
     t.test(`a sliding window of ${name} with all its entries, ${load} each, takes at most 1 kB`, async (t) => {
       const limit = limitOf({ algorithm: 'sliding-window', max, windowUs })
       const bytes = await bytesAfter(`sluice:${name.replace(' ', '')}${cost}:`, limit, 129, cost)

@@ -1,6 +1,7 @@
 -- Sliding window as a log of grants. Twin: lib/algorithms/sliding-window.ts, which explains it; same names, same results.
 -- A log keeps its newest entry apart, and the older ones as they are stored: packed, oldest first, each as the time
--- since the one before and its units, in 7-bit groups. A check reads only the entries that leave the window.
+-- since the one before (doubled: whole milliseconds, or microseconds and 1) and its units, in 7-bit groups. A check
+-- reads only the entries that leave the window.
 --   firstUs, newestUs, newestUnits: first and last grant and units of the newest entry; total: units in all entries;
 --   body: the older entries; baseUs: what the first of them counts from; lastUs: time of the last of them.
 
@@ -27,12 +28,26 @@ local function packNumber (number)
   return text .. char(number)
 end
 
+local function packDelta (us)
+  return packNumber(us % 1000 == 0 and us / 500 or 2 * us + 1)
+end
+
+local function unpackDelta (text, position)
+  local number, after = unpackNumber(text, position)
+  return number % 2 == 0 and number * 500 or (number - 1) / 2, after
+end
+
+-- The time that an entry is kept with once another follows it.
+local function endOfEntry (quota, lastGrantUs)
+  return quota.windowUs < 3600000000 and lastGrantUs or ceil(lastGrantUs / 1000) * 1000
+end
+
 -- The flat array of the twin, for what is rare: the clock stepped back, a refund, other numbers.
 local function unfoldLog (log)
   local entries, position, us = {}, 1, log.baseUs
   while position <= #log.body do
     local delta, units
-    delta, position = unpackNumber(log.body, position)
+    delta, position = unpackDelta(log.body, position)
     units, position = unpackNumber(log.body, position)
     us = us + delta
     entries[#entries + 1] = { us = us, units = units }
@@ -47,7 +62,7 @@ local function foldLog (entries, firstUs)
   local log = { firstUs = firstUs, newestUs = newest.us, newestUnits = newest.units, total = newest.units, baseUs = entries[1].us, lastUs = entries[1].us }
   local parts = {}
   for i = 1, #entries - 1 do
-    parts[#parts + 1] = packNumber(entries[i].us - log.lastUs) .. packNumber(entries[i].units)
+    parts[#parts + 1] = packDelta(entries[i].us - log.lastUs) .. packNumber(entries[i].units)
     log.lastUs = entries[i].us
     log.total = log.total + entries[i].units
   end
@@ -70,7 +85,7 @@ local function dropExpired (quota, log, nowUs)
   if log == nil or nowUs - log.newestUs >= quota.windowUs then return nil end
   local position, baseUs = 1, log.baseUs
   while position <= #log.body do
-    local delta, afterDelta = unpackNumber(log.body, position)
+    local delta, afterDelta = unpackDelta(log.body, position)
     if nowUs - (baseUs + delta) < quota.windowUs then break end
     local units, afterUnits = unpackNumber(log.body, afterDelta)
     baseUs = baseUs + delta
@@ -88,7 +103,7 @@ local function waitFor (quota, log, excess, nowUs)
   local position, us, freed = 1, log.baseUs, 0
   while position <= #log.body do
     local delta, units
-    delta, position = unpackNumber(log.body, position)
+    delta, position = unpackDelta(log.body, position)
     units, position = unpackNumber(log.body, position)
     us = us + delta
     freed = freed + units
@@ -129,12 +144,13 @@ local function appendGrant (quota, stored, units, nowUs)
   if log == nil then
     return { firstUs = nowUs, newestUs = nowUs, newestUnits = units, total = units, body = '', baseUs = nowUs, lastUs = nowUs }
   end
-  if nowUs - log.firstUs < quota.mergeUs then
+  local endUs = endOfEntry(quota, log.newestUs)
+  if nowUs - log.firstUs < quota.mergeUs or nowUs <= endUs then
     log.newestUnits = log.newestUnits + units
   else
-    if log.body == '' then log.baseUs, log.lastUs = log.newestUs, log.newestUs end
-    log.body = log.body .. packNumber(log.newestUs - log.lastUs) .. packNumber(log.newestUnits)
-    log.lastUs = log.newestUs
+    if log.body == '' then log.baseUs, log.lastUs = endUs, endUs end
+    log.body = log.body .. packDelta(endUs - log.lastUs) .. packNumber(log.newestUnits)
+    log.lastUs = endUs
     log.newestUnits = units
     log.firstUs = nowUs
   end
