@@ -1,5 +1,5 @@
 // Refuses one client at full speed for so many minutes on each store: the log must stay short and the heap flat.
-//   npm run soak -- [MINUTES]    10 if not said
+//   npm run soak -- [MINUTES] [memory|redis]    10 on each if not said
 // Exits with 1 where a bound does not hold.
 import { endChildren, startChild } from '../children.js'
 import { startRedisServer } from '../redis/redis-server.js'
@@ -15,6 +15,8 @@ const MOST_GROWTH_BYTES = 500_000
 
 const minutes = Number(process.argv[2] ?? 10)
 if (!(minutes > 0)) throw new Error(`expected a number of minutes, got ${process.argv[2]}`)
+const asked = process.argv[3] ?? 'both'
+if (!['both', 'memory', 'redis'].includes(asked)) throw new Error(`expected memory or redis, got ${asked}`)
 
 function print (cells) {
   console.log(cells.map((cell) => String(cell).padStart(12)).join(''))
@@ -52,6 +54,7 @@ const server = await startRedisServer()
 const failed = []
 try {
   for (const [name, target] of [['memory', null], ['redis', server.target]]) {
+    if (asked !== 'both' && asked !== name) continue
     console.log(`\n${name}`)
     if (!await soak(target)) failed.push(name)
   }
