@@ -15,7 +15,7 @@ async function start ({ redis }) {
     logger: { level: 'info', stream: { write () { lines++ } } },
     logController: new LogController({ disableRequestLogging: true })
   })
-  await app.register(rateLimitPlugin, { max: 10, timeWindow: '1 hour', deadline: 5000, failureMode: 'closed', ...(redis === null ? {} : { redis }) })
+  await app.register(rateLimitPlugin, { max: 10, timeWindow: '1 day', deadline: 5000, failureMode: 'closed', ...(redis === null ? {} : { redis }) })
   app.get('/items/:id', async () => 'item')
   await app.ready()
 }
