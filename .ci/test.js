@@ -1,5 +1,6 @@
-// `npm test`: everything that must hold, cheapest first, ending with one line of counts.
-import { spawnSync } from 'node:child_process'
+// `npm test`: everything that must hold, ending with one line of counts.
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { failuresIn } from './failures.js'
@@ -9,13 +10,41 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const results = '.tap/results.tap'
 const mostFailureLines = 200
 
+// What comes before the tests: stages one after the other, each of two rows that take about as long beside each other.
+// Everything of the second stage looks into dist, which the first writes.
+const stages = [
+  [['lint'], ['build']],
+  [['types'], ['test:types', 'lint:package']]
+]
+
 // Into a file or a log, tap's reporters repaint their whole report for every change unless CI is set.
 const env = process.stdout.isTTY ? process.env : { ...process.env, CI: '1' }
 
-function runScript (name, ...args) {
-  console.log(`\n> ${name}`)
-  const { status } = spawnSync('npm', ['run', '--silent', name, '--', ...args], { env, stdio: 'inherit' })
-  return status === 0
+/** Runs scripts one after the other until one fails. What each says is shown once it has ended, so that rows do not mix. */
+async function runRow (names, failed) {
+  for (const name of names) {
+    if (failed.length > 0) return
+    const script = spawn('npm', ['run', '--silent', name], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const said = []
+    for (const stream of [script.stdout, script.stderr]) stream.on('data', (chunk) => said.push(chunk))
+    const [status] = await once(script, 'close')
+    console.log(`\n> ${name}`)
+    process.stdout.write(Buffer.concat(said))
+    if (status !== 0) failed.push(name)
+  }
+}
+
+/** The scripts that failed. After one of them, no other begins. */
+async function runStages () {
+  const failed = []
+  for (const rows of stages) await Promise.all(rows.map((names) => runRow(names, failed)))
+  return failed
+}
+
+function runTap () {
+  console.log('\n> test:unit')
+  const args = ['run', '--silent', 'test:unit', '--', '--reporter=terse', `--output-file=${results}`]
+  return spawnSync('npm', args, { env, stdio: 'inherit' }).status === 0
 }
 
 // tap closes its report with a line such as `# { total: 7, pass: 4, fail: 1, todo: 1, skip: 1 }`.
@@ -42,14 +71,14 @@ function printFailures () {
   }
 }
 
-function test () {
-  const stopped = ['lint', 'types', 'build', 'test:types', 'lint:package'].find((name) => !runScript(name))
-  if (stopped !== undefined) {
-    console.log(`\nStopped: npm run ${stopped} failed.`)
-    return { passed: 0, failed: 1, skipped: 0 }
+async function test () {
+  const stoppedBy = await runStages()
+  if (stoppedBy.length > 0) {
+    console.log(`\nStopped: ${stoppedBy.map((name) => `npm run ${name}`).join(' and ')} failed.`)
+    return { passed: 0, failed: stoppedBy.length, skipped: 0 }
   }
   rmSync(results, { force: true })
-  const hasPassed = runScript('test:unit', '--reporter=terse', `--output-file=${results}`)
+  const hasPassed = runTap()
   const counts = readCounts()
   // A file that exits badly, or a run without a single assertion, must not read as a success.
   const isSound = hasPassed && counts.passed > 0
@@ -57,6 +86,6 @@ function test () {
   return isSound || counts.failed > 0 ? counts : { ...counts, failed: 1 }
 }
 
-const { passed, failed, skipped } = test()
+const { passed, failed, skipped } = await test()
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0
