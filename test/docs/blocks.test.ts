@@ -10,7 +10,7 @@ import { toldOf } from './config-files.js'
 import { pageAt, root, snippetsIn } from './snippets.js'
 
 const pages = ['README.md', ...readdirSync(new URL('docs', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
-const manifest: { name: string, scripts: Record<string, string> } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+const manifest: { name: string, scripts: Record<string, string>, peerDependencies: Record<string, string> } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
 interface Block {
   readonly page: string
