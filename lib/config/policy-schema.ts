@@ -145,8 +145,6 @@ export const RuleSchema = Type.Object({
 export type LimitOptions = Static<typeof LimitSchema>
 /** Limits of one tier. */
 export type TierOptions = Static<typeof TierSchema>
-export type ThrottleOptions = Static<typeof ThrottleSchema>
-export type PenaltyOptions = Static<typeof PenaltySchema>
 /** Options of a route: `config.rateLimit`. */
 export type RouteRateLimit = Static<typeof RouteRateLimitSchema>
 /** A named policy for the routes that its pattern matches. */
