@@ -30,7 +30,7 @@ const cases: Readonly<Record<Code, readonly Case[]>> = {
     { why: 'rules that the code has made, with matches that nobody knows', content: '[[rules]]\nname = "a"\n[[rules]]\nname = "b"\n' + rule('root', '/'), told: [] }
   ],
   tierOfNobody: [
-    { why: 'a tier where nobody is identified', content: 'tiers.gold = { max = 5 }', told: ['1:7: tiers.gold: nobody has the tier "gold" unless the code says who its users are (identify.custom); identify.jwt is not set here'] },
+    { why: 'a tier where nobody is identified', content: 'tiers.gold = { max = 5 }', told: ['1:7: tiers.gold: nobody has the tier "gold" unless the code says who its users are (identify.custom or identify.jwt); neither is here'] },
     { why: 'tiers of rules, each told once', content: rule('a', '/a', 'tiers.gold = false') + rule('b', '/b', 'tiers = { gold = false, silver = false }'), told: ['4:7: rules[0].tiers.gold', '8:25: rules[1].tiers.silver'] },
     { why: 'tokens that are not read', content: 'tiers.gold = { max = 5 }\nidentify.jwt = false', told: ['1:7: tiers.gold: nobody has the tier "gold" unless the code says who its users are (identify.custom); identify.jwt is not on here'] },
     { why: 'tokens that are read', content: 'tiers.gold = { max = 5 }\nidentify.jwt = true', told: [] },
