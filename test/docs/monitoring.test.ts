@@ -13,7 +13,7 @@ import { appOn, eachStore } from '../fixtures/each-store.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { withoutPrometheus } from '../fixtures/prometheus.js'
 import { metricsIn, samplesIn, seriesOf, sources, standing } from '../observability/metrics-samples.js'
-import { appBy, pageAt, run, snippetsIn } from './snippets.js'
+import { appBy, pageAt, root, run, snippetsIn } from './snippets.js'
 
 const page = pageAt('docs/monitoring.md')
 
@@ -84,7 +84,8 @@ t.test('Prometheus understands every expression, and each metric in them is one'
 
 t.test('Prometheus takes what is to be put into its configuration', { skip: withoutPrometheus }, async (t) => {
   const [, config] = /^```yaml\n([^]*?)^```$/m.exec(page) ?? []
-  const file = join(t.testdir({ 'prometheus.yml': config }), 'prometheus.yml')
+  const alerts = readFileSync(new URL('examples/monitoring/alerts.yml', root), 'utf8')
+  const file = join(t.testdir({ 'prometheus.yml': config, 'alerts.yml': alerts }), 'prometheus.yml')
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', file], { encoding: 'utf8' })
   t.equal(status, 0, stdout + stderr)
 })
