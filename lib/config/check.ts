@@ -5,6 +5,7 @@ import type { ConfigPath } from './layer.js'
 import { throwFirst, type Tell } from './mistakes.js'
 import { nearest } from './nearest.js'
 import { NAME_EXPECTED } from './notation.js'
+import { meantBy } from './other-words.js'
 
 /** Mistakes that are told at once. */
 const MOST_TOLD = 100
@@ -45,8 +46,9 @@ function tellProblem (problem: ValueError, path: ConfigPath, schema: TSchema, te
   const key = String(path[path.length - 1])
   // The keys of a record are names of the application's own, and this one is none.
   if (problem.schema.properties === undefined) return tell(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
-  const known = nearest(key, Object.keys(problem.schema.properties))
-  tell(path, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, known === null ? '' : `, did you mean "${known}"?`))
+  const known = Object.keys(problem.schema.properties)
+  const meant = meantBy(key, known) ?? nearest(key, known)
+  tell(path, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, meant === null ? '' : `, did you mean "${meant}"?`))
 }
 
 /** The mistakes in the fields, where a value is an object that one of the alternatives describes; else the one of the value. */

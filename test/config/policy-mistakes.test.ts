@@ -39,6 +39,12 @@ const wrong: ReadonlyArray<readonly [options: object, code: string, message: str
   [{ penalty: { strike: 3 } }, 'UNKNOWN_OPTION', '.penalty.strike: unknown option, did you mean "strikes"?'],
   [{ throttle: { maxQueued: 0 } }, 'BAD_OPTION', '.throttle.maxQueued: expected an integer from 1 to 1000000, got 0'],
   [{ tiers: { premium: { maxx: 5 } } }, 'UNKNOWN_OPTION', '.tiers.premium.maxx: unknown option, did you mean "max"?'],
+  // By its letters it would be "limits".
+  [{ limit: 5 }, 'UNKNOWN_OPTION', '.limit: unknown option, did you mean "max"?'],
+  [{ windowMs: 60_000 }, 'UNKNOWN_OPTION', '.windowMs: unknown option, did you mean "timeWindow"?'],
+  [{ limits: [{ ...limit, duration: 1 }] }, 'UNKNOWN_OPTION', '.limits[0].duration: unknown option, did you mean "timeWindow"?'],
+  // Nothing of that name can stand there.
+  [{ penalty: { ttl: '1m' } }, 'UNKNOWN_OPTION', '.penalty.ttl: unknown option'],
   [{ refundOn: [{}] }, 'BAD_OPTION', '.refundOn[0]: expected a status from 100 to 599 or a class of them such as "2xx", got an object'],
   [{ onBlocked: true }, 'BAD_OPTION', '.onBlocked: expected a function, got true']
 ]
