@@ -26,6 +26,7 @@ export function tellRedisMistakes (target: unknown, tell: Tell, expected = EXPEC
   if (typeof target === 'string') return tellUrlMistakes(target, expected, tell)
   if (!isOptions(target)) return tell([], (place) => badOption(place, expected, target))
   if (isClient(target)) return
+  if (isOtherClient(target)) return tell([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, 'a client that is not of ioredis'))
   tellFields(target, 'cluster' in target ? CLUSTER_TARGET : CONNECTION_OPTIONS, tell)
   if ('cluster' in target || !('sentinels' in target)) return
   if (!('name' in target) || target.name === '' || target.name === undefined) {
@@ -37,6 +38,11 @@ export function tellRedisMistakes (target: unknown, tell: Tell, expected = EXPEC
 /** A client that the application made, of ioredis or of a version of it of its own. */
 function isClient (target: object): boolean {
   return 'callBuffer' in target && typeof target.callBuffer === 'function' && 'isCluster' in target
+}
+
+/** Such as one of node-redis, or of GLIDE. */
+function isOtherClient (target: object): boolean {
+  return ['sendCommand', 'customCommand'].some((name) => name in target && typeof Reflect.get(target, name) === 'function')
 }
 
 function tellFields (options: object, known: RedisOptionKinds, tell: Tell): void {
@@ -64,6 +70,7 @@ function tellNode (node: unknown, tell: Tell): void {
 function tellUnknown (key: string, known: RedisOptionKinds, tell: Tell): void {
   // What is no word was meant for no option, and may be a URL.
   if (!/^\w{1,40}$/.test(key)) return tell([], (place) => new FST_SLUICE_UNKNOWN_OPTION(place, ' in it, whose name is not shown, for it may hold a password'))
+  if (key === 'url') return tell([key], (place) => new FST_SLUICE_UNKNOWN_OPTION(place, '; give the URL itself in place of the object, or its host and port'))
   const near = nearest(key, [...known.keys()])
   tell([key], (place) => new FST_SLUICE_UNKNOWN_OPTION(place, near === null ? '' : `, did you mean "${near}"?`))
 }

@@ -16,6 +16,8 @@ const wrongValues: readonly Refusal[] = [
   [{ redis: true }, `.redis: expected ${aTarget}, got true`],
   [{ redis: 6379 }, `.redis: expected ${aTarget}, got 6379`],
   [{ redis: [] }, `.redis: expected ${aTarget}, got an array of 0`],
+  [{ redis: { isOpen: false, sendCommand () {} } }, `.redis: expected ${aTarget}, got a client that is not of ioredis`],
+  [{ redis: Object.create({ customCommand () {} }) }, `.redis: expected ${aTarget}, got a client that is not of ioredis`],
   [{ redis: () => {} }, `.redis: expected ${aTarget}, got a function`],
   [{ redis: '' }, `.redis: expected ${aTarget}, got ""`],
   [{ redis: 'localhost' }, `.redis: expected ${aTarget}, got ${noScheme}`],
@@ -78,7 +80,7 @@ const wrongValues: readonly Refusal[] = [
 const unknownKeys: readonly Refusal[] = [
   [{ redis: { hosts: 'a' } }, '.redis.hosts: unknown option, did you mean "host"?'],
   [{ redis: { pasword: 'secret' } }, '.redis.pasword: unknown option, did you mean "password"?'],
-  [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option'],
+  [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option; give the URL itself in place of the object, or its host and port'],
   // These would resend a call that was counted already, or count it long after its request was answered.
   [{ redis: { maxRetriesPerRequest: 5 } }, '.redis.maxRetriesPerRequest: unknown option'],
   [{ redis: { enableOfflineQueue: true } }, '.redis.enableOfflineQueue: unknown option'],
