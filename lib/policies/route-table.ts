@@ -6,6 +6,7 @@ import type { Phase, Policy } from './policy.js'
 import type { RequestTarget } from './request-path.js'
 import type { RouteConfig } from './route-config.js'
 import type { Route } from './route-names.js'
+import { checkSpelling } from './route-spelling.js'
 
 /** A route that the registration has met. */
 export interface KnownRoute {
@@ -49,6 +50,7 @@ export class RouteTable {
 
   /** Compile what a route does that is being declared. Throws what wrong options throw. */
   declare (options: RouteOptions): DeclaredRoute {
+    checkSpelling(options)
     const { method, url, constraints, config } = options
     const route = { method, url, constraints, rateLimit: config?.rateLimit }
     const policy = pickingOnce(this.#book.policyOf(route))

@@ -29,6 +29,19 @@ for (const [rateLimit, code, message] of wrong) {
   })
 }
 
+t.test('limits under a name that nobody reads are an error that tells where they belong', async (t) => {
+  const { app } = await limitedApp(t, { max: 10, timeWindow: '1 minute' })
+  const rateLimit = { max: 5 }
+  const rows: ReadonlyArray<readonly [options: object, message: string]> = [
+    [{ config: { ratelimit: rateLimit } }, 'GET /x config.ratelimit: unknown option, did you mean "rateLimit"?'],
+    [{ config: { rate_limit: false } }, 'GET /x config.rate_limit: unknown option, did you mean "rateLimit"?'],
+    [{ rateLimit }, 'GET /x rateLimit: unknown option, did you mean "config.rateLimit"?']
+  ]
+  for (const [options, message] of rows) t.match(thrownBy(() => app.get('/x', options, async () => 'x')), { code: 'FST_SLUICE_UNKNOWN_OPTION', message })
+  t.doesNotThrow(() => app.get('/read', { config: { rateLimit, ratelimit: 'of the application' }, rateLimit } as object, async () => 'read'), 'whoever knows the place may use the others')
+  t.doesNotThrow(() => app.get('/other', { config: { rateLimitNote: 'none' } } as object, async () => 'other'))
+})
+
 t.test('unequal limits under one groupId are an error that names both', async (t) => {
   const { app } = await limitedApp(t, { max: 10, timeWindow: '1 minute' })
   app.get('/one', { config: { rateLimit: { max: 5, groupId: 'search' } } }, async () => 'one')
