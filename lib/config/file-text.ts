@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { FST_SLUICE_UNREADABLE_FILE } from '../errors.js'
 
 /** 1 MiB: a thousand rules fit in a quarter of it. */
@@ -36,8 +37,13 @@ function readBytes (path: string): Buffer {
   } catch (cause) {
     if (cause instanceof FST_SLUICE_UNREADABLE_FILE) throw cause
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
-    throw new FST_SLUICE_UNREADABLE_FILE(path, WORDS[code] ?? `cannot be read (${code})`, { cause })
+    throw new FST_SLUICE_UNREADABLE_FILE(path, (WORDS[code] ?? `cannot be read (${code})`) + whereMissing(code, path), { cause })
   }
+}
+
+/** A service may run in another folder than the one it lies in. */
+function whereMissing (code: string, path: string): string {
+  return code === 'ENOENT' && !isAbsolute(path) ? ` in ${process.cwd()}` : ''
 }
 
 function bytesOf (path: string, file: number): Buffer {

@@ -15,10 +15,10 @@ t.test('a broken file is refused, with each mistake in a line of its own', async
 })
 
 t.test('a file that cannot be read is refused in a sentence', async (t) => {
-  t.strictSame(await run(['check', 'missing.toml']), { status: 1, stdout: '', stderr: 'missing.toml: does not exist\n' })
+  t.strictSame(await run(['check', 'missing.toml']), { status: 1, stdout: '', stderr: `missing.toml: does not exist in ${process.cwd()}\n` })
   t.strictSame(await run(['check', 'test']), { status: 1, stdout: '', stderr: 'test: is a directory, not a file\n' })
   t.strictSame(JSON.parse((await run(['check', 'missing.toml', '--json'])).stdout).mistakes, [
-    { place: 'missing.toml', message: 'does not exist', code: 'FST_SLUICE_UNREADABLE_FILE' }
+    { place: 'missing.toml', message: `does not exist in ${process.cwd()}`, code: 'FST_SLUICE_UNREADABLE_FILE' }
   ])
 })
 

@@ -55,7 +55,7 @@ t.test('the program does with its own surroundings what the command does', async
 })
 
 t.test('two dashes make a file of what looks like a flag', async (t) => {
-  t.strictSame(await run(['check', '--', '--json']), { status: 1, stdout: '', stderr: '--json: does not exist\n' })
+  t.strictSame(await run(['check', '--', '--json']), { status: 1, stdout: '', stderr: `--json: does not exist in ${process.cwd()}\n` })
 })
 
 t.test('a symlink, as in .bin, runs the command', async (t) => {
