@@ -14,6 +14,7 @@ import { buildDecorator } from './decorator.js'
 import { Edition } from './edition.js'
 import { Editions } from './editions.js'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
+import { KnownGuards } from './guards.js'
 import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next } from './hook.js'
 import { IdentityParts } from './identity.js'
@@ -52,7 +53,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const logSettings = logSettingsOf(layered.options.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const editions = new Editions(new Edition({
-      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new Map()
+      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new KnownGuards()
     }, layered))
     const reloads = new Reloads(configuration, editions, fastify.log)
     const decorator = buildDecorator(editions, reloads)
