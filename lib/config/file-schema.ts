@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { codeOnlyPaths } from './layer-checks.js'
-import type { ConfigPath, LayerOptions } from './layer.js'
+import type { LayerOptions } from './layer.js'
 import { layerForm } from './layer-schema.js'
 
 /** What a config file may hold, and the words for it. */
@@ -15,8 +14,3 @@ export const configFileForm = layerForm({
  * layer may have made it. As JSON it is a JSON schema, but for the keyword `expected`, which is ours.
  */
 export const ConfigFileSchema = Type.Unsafe<LayerOptions>(configFileForm.schema)
-
-/** Where a file gives something that only code can give. */
-export function codeOnlyIn (options: unknown): ConfigPath[] {
-  return codeOnlyPaths(configFileForm, options)
-}

@@ -30,7 +30,7 @@ function isWritten (value: unknown): boolean {
 }
 
 /** Where options have something that only code can give. */
-export function codeOnlyPaths ({ known }: LayerForm, options: unknown): ConfigPath[] {
+function codeOnlyPaths ({ known }: LayerForm, options: unknown): ConfigPath[] {
   return [...valuesIn(known, options)].filter(({ schema, value }) => isCodeOnly(schema) && value !== undefined).map(({ path }) => path)
 }
 

@@ -11,7 +11,7 @@ import { Callback, Count, Duration, NAME_PATTERN, Name, OneOf } from './notation
  */
 
 /** Counts are stored in four bytes. */
-const MOST_UNITS = 4_294_967_295
+export const MOST_UNITS = 4_294_967_295
 
 /** A number that the application works out for each request; it must answer at once. */
 type PerRequest<T> = (request: FastifyRequest, client: Client) => T
@@ -38,7 +38,7 @@ const Mode = OneOf(['enforce', 'shadow'], {
   default: 'enforce', description: '`shadow` counts and decides but never refuses, and shows in no header.'
 })
 
-export const LimitSchema = Type.Object({
+const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
   timeWindow: TimeWindow(),
@@ -145,8 +145,6 @@ export const RuleSchema = Type.Object({
 export type LimitOptions = Static<typeof LimitSchema>
 /** Limits of one tier. */
 export type TierOptions = Static<typeof TierSchema>
-export type ThrottleOptions = Static<typeof ThrottleSchema>
-export type PenaltyOptions = Static<typeof PenaltySchema>
 /** Options of a route: `config.rateLimit`. */
 export type RouteRateLimit = Static<typeof RouteRateLimitSchema>
 /** A named policy for the routes that its pattern matches. */
