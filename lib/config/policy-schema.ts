@@ -104,7 +104,7 @@ export const policyOptions = {
     default: 'onRequest', description: 'When a request is counted.'
   })),
   failureMode: Type.Optional(OneOf(['local', 'open', 'closed'], {
-    default: 'local', description: 'What holds while Redis cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
+    default: 'local', description: 'What holds while the store cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
   })),
   keyGenerator: Type.Optional(Callback<(request: FastifyRequest) => string | Promise<string>>({
     expected: 'a function', description: 'Names the client, in place of its address. An empty key, or a failure, counts the address and is logged.'
