@@ -124,6 +124,13 @@ t.test('every import in lib points the way that the tables say', async (t) => {
   t.strictSame(paths.flatMap((path) => breaches(path, readFileSync(`lib/${path}`, 'utf8'))), [])
 })
 
+t.test('only the clock reads the time, and only the plugin and the command the environment', async (t) => {
+  const mayRead = ['clock.ts', 'plugin.ts', 'cli/index.ts']
+  const paths = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !mayRead.includes(path))
+  const code = (path: string) => readFileSync(`lib/${path}`, 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '')
+  t.strictSame(paths.filter((path) => /\b(?:performance\.now|Date\.now|process\.hrtime|process\.env)\b|new Date\(\)/.test(code(path))), [])
+})
+
 t.test('every folder of lib has a row', async (t) => {
   const folders = readdirSync('lib', { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)
   t.strictSame(folders.filter((name) => ROOMS[name] === undefined), [])
