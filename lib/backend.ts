@@ -48,17 +48,17 @@ export async function buildBackend (registration: string, options: RateLimitOpti
   const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
   if (options.redis !== undefined) return await inRedis(options, options.redis, local, clock, watchOver('redis', registration, options, clock, listeners))
   if (options.store !== undefined) return inCustom(options, options.store, local, clock, watchOver(options.store.kind, registration, options, clock, listeners))
-  return inMemory(local)
+  return inMemory(local, clock)
 }
 
-function inMemory (local: MemoryStore): Backend {
+function inMemory (local: MemoryStore, clock: Clock): Backend {
   return {
     store: local,
     local,
     knownBlock: () => null,
     blocks: () => local.blocks(),
     forgetRefusals () {},
-    health: { kind: local.kind, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
+    health: { kind: local.kind, clock, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
     close: async () => { local.close() }
   }
 }
@@ -125,7 +125,7 @@ function behindCache (asked: Store, local: MemoryStore, clock: Clock, { watch, d
       yield * local.blocks()
     },
     forgetRefusals: () => { store.forget() },
-    health: { kind: asked.kind, ping: () => asked.ping(), deadlineMs, breaker: watch.breaker, lastError },
+    health: { kind: asked.kind, clock, ping: () => asked.ping(), deadlineMs, breaker: watch.breaker, lastError },
     async close () {
       local.close()
       await store.close()

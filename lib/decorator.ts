@@ -5,6 +5,7 @@ import type { LayerOptions } from './config/layer.js'
 import type { MetricsRegistry } from './config/metrics-schema.js'
 import type { RouteRateLimit } from './config/policy-schema.js'
 import { decide } from './decide.js'
+import { GUARD_PLACE } from './edition.js'
 import type { Editions } from './editions.js'
 import { explainIn } from './explain.js'
 import type { Explain } from './explanation.js'
@@ -54,7 +55,7 @@ export interface RateLimitDecorator {
    * Rejects with FST_SLUICE_BAD_OPTION when it is none of these.
    */
   peek (partition: string): Promise<PartitionStanding[]>
-  /** Forget what a partition used, in all scopes. Answers how many buckets there were. Rejects as `peek`. */
+  /** Forget what a partition used, in all scopes, and lift its blocks. Answers how many buckets and penalties there were. Rejects as `peek`. */
   reset (partition: string): Promise<number>
   /**
    * Who is blocked by a penalty now, a page at a time. With Redis, of the blocks that this process began or met: another
@@ -105,12 +106,11 @@ export function buildDecorator (editions: Editions, reloads: Reloads): RateLimit
   const { addresses, backend, guards, metrics } = editions.current.fixtures
 
   function guard (options?: RouteRateLimit): Guard {
-    const place = 'rateLimit.guard'
-    editions.current.policyFor(options, place)
-    if (options !== undefined) guards.set(options, place)
+    editions.current.policyFor(options, GUARD_PLACE)
+    if (options !== undefined) guards.add(options)
     function limit (request: FastifyRequest, reply: FastifyReply, next: Next): void {
       const edition = editions.of(request)
-      if (edition.isEnabled) limitOnce(edition.path, edition.policyFor(options, place), request, reply, next)
+      if (edition.isEnabled) limitOnce(edition.path, edition.policyFor(options, GUARD_PLACE), request, reply, next)
       else next()
     }
     function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void

@@ -1,12 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { retryUnavailableSeconds, type Backend } from './backend.js'
 import type { AddressReader } from './clients/address.js'
+import { DEFAULT_TIER } from './clients/client.js'
 import { Exemptions } from './clients/exemptions.js'
 import { TierNames } from './clients/tiers.js'
 import { checkIdentityOptions } from './config/identity-schema.js'
 import { located, type Layered } from './config/layers.js'
 import type { RouteRateLimit } from './config/policy-schema.js'
 import { FST_SLUICE_FIXED_OPTION } from './errors.js'
+import type { KnownGuards } from './guards.js'
 import type { RequestPath } from './hook.js'
 import type { Identity, IdentityParts } from './identity.js'
 import type { FaultLog } from './observability/fault-log.js'
@@ -34,14 +36,14 @@ export interface Fixtures {
   readonly refusals: RefusalLog | null
   readonly metrics: Metrics | null
   readonly faults: FaultLog
-  /** Options of guards, and where they were written; they are known as long as the application. */
-  readonly guards: Map<RouteRateLimit, string>
+  readonly guards: KnownGuards
 }
 
 /** By policy; a request that was decided under one stays in its edition. */
 const editionOf = new WeakMap<Policy, Edition>()
 
-const DEFAULT_TIER = 'standard'
+/** What messages call a guard: where it was made nobody can tell. */
+export const GUARD_PLACE = 'rateLimit.guard'
 
 /** Different options of checks that are remembered by their words; more are compiled anew. */
 const MOST_BY_WORDS = 1000
@@ -89,7 +91,7 @@ export class Edition {
       // The hooks of undeclared routes are attached once.
       if (before !== null && before.book.base.hook !== this.book.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
       this.routes = new RouteTable(this.book, routes, before?.routes)
-      for (const [guard, place] of fixtures.guards) this.policyFor(guard, place)
+      for (const guard of fixtures.guards.all) this.policyFor(guard, GUARD_PLACE)
       if (before !== null) this.book.buckets.inherit(before.book.buckets)
       this.path = {
         registration: name,

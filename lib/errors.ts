@@ -67,7 +67,7 @@ export const FST_SLUICE_TOO_MANY_GROUPS = createError('FST_SLUICE_TOO_MANY_GROUP
 
 /** place, the URL */
 export const FST_SLUICE_ROUTE_TAKEN = createPlaced('FST_SLUICE_ROUTE_TAKEN', 'the application has a route %s already; give another path, or false')
-/** why, and Redis's own word for it */
+/** why, and the store's own word for it */
 export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
 /** cause: what the store said */
 export const FST_SLUICE_UNAVAILABLE = createError('FST_SLUICE_UNAVAILABLE', 'Rate limits cannot be checked at present', 503)

@@ -19,7 +19,7 @@ import type { MemoryStore } from './stores/memory/store.js'
 import type { Charge, Receipt, Store } from './stores/store.js'
 import type { WaitingRoom } from './throttle/waiting-room.js'
 
-/** What the path of a request needs; built once per registration. */
+/** What the path of a request needs; built once per edition. */
 export interface RequestPath {
   /** The registration's name. */
   readonly registration: string
@@ -51,7 +51,7 @@ export type Next = (error?: Error) => void
  * error when the application's error handler is to answer, and not at all when the refusal was sent.
  * With a store that answers in the same turn, and a client known by its address, all of it happens in this turn.
  */
-export function limitRequest (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
+function limitRequest (path: RequestPath, policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
   const decision = decide(path, policy, request, true)
   if (decision instanceof Promise) answerLater(path, request, reply, decision, next)
   else answer(path, policyOf(decision), request, reply, decision, next)

@@ -14,6 +14,7 @@ import { buildDecorator } from './decorator.js'
 import { Edition } from './edition.js'
 import { Editions } from './editions.js'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, FST_SLUICE_INVALID_ROUTE, warnings } from './errors.js'
+import { KnownGuards } from './guards.js'
 import { mountHealthRoute } from './health-route.js'
 import { limitOnce, type Next } from './hook.js'
 import { IdentityParts } from './identity.js'
@@ -52,7 +53,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const logSettings = logSettingsOf(layered.options.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const editions = new Editions(new Edition({
-      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new Map()
+      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new KnownGuards()
     }, layered))
     const reloads = new Reloads(configuration, editions, fastify.log)
     const decorator = buildDecorator(editions, reloads)
@@ -131,8 +132,10 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
 /**
  * Limit the rate of requests, by the options given here and by `config.rateLimit` of a route.
  *
- * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for wrong options, also from the
- * declaration of a route, and FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope.
+ * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION, FST_SLUICE_CONTRADICTION and FST_SLUICE_UNEQUAL_LIMITS for wrong
+ * options, also from the declaration of a route; FST_SLUICE_UNREADABLE_FILE and FST_SLUICE_BAD_SYNTAX for a config file that
+ * cannot be read; FST_SLUICE_ROUTE_TAKEN where the application has a route that is to be mounted; and
+ * FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope. FST_SLUICE_NO_JWT comes when the application gets ready.
  */
 export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 

@@ -102,7 +102,7 @@ const KINDS = {
  * @param {string} field
  * @returns {Array<[name: string, parameters: Record<string, string | number | boolean>]> | null}
  */
-export function parseStringList (field) {
+function parseStringList (field) {
   let at = 0
   /** @param {RegExp} pattern Sticky: it matches right here or not at all. */
   const read = (pattern) => {

@@ -2,7 +2,7 @@
 export const limit = /** @type {const} */ ({ max: 50, timeWindow: '1s', burst: 100 })
 
 /** Units that the bucket gains, per second. */
-export const unitsPerSecond = limit.max
+const unitsPerSecond = limit.max
 
 /**
  * The most that may be granted within so many seconds, by all processes together: burst + t * max / timeWindow.

@@ -44,14 +44,17 @@ export async function primaryOf ({ name, sentinels }) {
  * @returns {Promise<Group>}
  */
 async function startGroup (name) {
-  const primary = await startRedis(['--repl-diskless-sync-delay', '0'])
-  const replicas = await Promise.all([1, 2].map(() => startRedis(['--replicaof', `127.0.0.1 ${primary.port}`])))
+  const folder = temporaryFolder()
+  // A replica writes what it is sent first into a file, which else would be left in the folder that the demo was started in.
+  const primary = await startRedis(['--repl-diskless-sync-delay', '0', '--dir', folder, '--dbfilename', 'primary.rdb'])
+  const replicas = await Promise.all([1, 2].map((number) => {
+    return startRedis(['--replicaof', `127.0.0.1 ${primary.port}`, '--dir', folder, '--dbfilename', `replica-${number}.rdb`])
+  }))
   await until('two replicas in step', 15_000, async () => {
     const state = String(await askRedis({ host: '127.0.0.1', port: primary.port }, 'INFO', 'replication'))
     return state.match(/state=online/g)?.length === 2
   })
   // Sentinels write what they learn into their files.
-  const folder = temporaryFolder()
   const sentinels = await Promise.all([1, 2, 3].map(async (number) => {
     const file = join(folder, `sentinel-${number}.conf`)
     await writeFile(file, [

@@ -75,7 +75,7 @@ async function statusOf (origin, client) {
  * @param {readonly FastifyInstance[]} apps
  * @param {readonly string[]} clients
  */
-export async function decidedByRedis (apps, clients) {
+async function decidedByRedis (apps, clients) {
   await until('Redis decides', 30_000, async () => {
     for (const { rateLimit } of apps) {
       if ((await rateLimit.health()).breaker !== 'closed') return false

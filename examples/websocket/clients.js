@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { counted } from '../shared/counted.js'
 
 /** @import { FastifyInstance } from 'fastify' */
 /** @import { EventEmitter } from 'node:events' */
@@ -56,18 +57,6 @@ async function say (socket) {
  * @property {string} promise In words, such as `'3 said'`.
  * @property {string} seen
  */
-
-/** Equal words in a row are told once. @param {readonly string[]} words */
-function counted (words) {
-  /** @type {Array<{ word: string, times: number }>} */
-  const runs = []
-  for (const word of words) {
-    const last = runs.at(-1)
-    if (last?.word === word) last.times++
-    else runs.push({ word, times: 1 })
-  }
-  return runs.map(({ word, times }) => `${times} ${word}`).join(', ')
-}
 
 /** @param {FastifyInstance} app @returns {Promise<Row[]>} */
 export async function chat (app) {

@@ -14,6 +14,11 @@ export type WrittenUnder = Pick<Quota, 'max' | 'windowUs' | 'capacity' | 'interv
 /** Errors of the doubles' last bits must not make a whole number of units look like one more, just begun. */
 const ROUNDING_US = 1 / 1024
 
+/** Whether a bucket of the same algorithm can be read as it stands. */
+export function isWrittenUnder (written: WrittenUnder, quota: Quota): boolean {
+  return written.max === quota.max && written.windowUs === quota.windowUs && written.capacity === quota.capacity
+}
+
 /** A TAT under other numbers. Writes it into `verdict`. */
 export function carryTokenBucket (written: WrittenUnder, quota: Quota, tatUs: number, tatNum: number, nowUs: number, verdict: Verdict): void {
   const backlogUs = Math.max(0, tatUs - nowUs + tatNum / written.intervalDen)

@@ -1,3 +1,4 @@
+import { ANONYMOUS } from '../clients/client.js'
 import type { RuleOptions } from '../config/policy-schema.js'
 import { ROUTING } from './compile-mistakes.js'
 import { Reach } from './reach.js'
@@ -22,8 +23,6 @@ export function ruleNeverApplies ({ options, policies, placeOf }: Subject): stri
     return [`${placeOf(['rules', index, 'match'])}: never applies, since every request that it matches is under ${winners.map((name) => `"${name}"`).join(' or ')} first`]
   })
 }
-
-const ANONYMOUS = 'anonymous'
 
 /** Only users have another tier than `anonymous`, and where nobody says who they are there are none. */
 export function tierOfNobody ({ options: { identify, tiers = {}, rules = [] }, placeOf }: Subject): string[] {

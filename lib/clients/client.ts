@@ -12,3 +12,6 @@ export interface Client {
 
 /** Everybody who has not said who he is. */
 export const ANONYMOUS = 'anonymous'
+
+/** Users whose tier nobody tells: what `identify.defaultTier` is where it is not given. */
+export const DEFAULT_TIER = 'standard'

@@ -111,7 +111,9 @@ export class Identifier {
 
   #clientOf (request: FastifyRequest, key: unknown): Client {
     if (typeof key === 'string' && key !== '') return clientOfKey(key)
-    return this.#refused(request, new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
+    // A request without the header that the key is made of is no rarity, and the stack of an error costs more than it.
+    this.#faults.reportMade('keyGenerator', () => new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
+    return this.byAddress(request)
   }
 
   #refused (request: FastifyRequest, error: unknown): Client {

@@ -2,14 +2,12 @@ import type { FastifyRequest } from 'fastify'
 import type { CustomIdentify, IdentifyOptions } from '../config/identity-schema.js'
 import type { Phase } from '../policies/policy.js'
 import { tierOf, userIdOf } from './claims.js'
-import type { Client } from './client.js'
+import { DEFAULT_TIER, type Client } from './client.js'
 import type { Faults } from './faults.js'
 import { clientOfUser } from './named.js'
 import type { Patience } from './patience.js'
 import { isThenable } from './thenable.js'
 import { TokenReader, tokenOptionsOf, type FailureLimiter } from './token.js'
-
-const DEFAULT_TIER = 'standard'
 
 /** A user, or nobody. A promise of it never rejects. */
 export type Found = Client | null | Promise<Client | null>

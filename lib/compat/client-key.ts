@@ -5,7 +5,7 @@ import { networksOf } from '../clients/cidr.js'
 import type { RateLimitOptions } from './options.js'
 
 /** How long the beginning of an IPv6 address is that tells clients apart. */
-const IPV6_SUBNET = 64
+export const IPV6_SUBNET = 64
 
 /**
  * The key of an address: IPv4 as it is, IPv4-mapped IPv6 as IPv4, other IPv6 as the first address of its subnet. What is

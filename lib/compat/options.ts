@@ -41,7 +41,7 @@ const MAX_EXPECTED = 'a number of 0 or more, or a function'
 const manual = {
   max: Type.Optional(Type.Union([Type.Number({ minimum: 0 }), Callback<OfRequest<number>>({ expected: MAX_EXPECTED })], { expected: MAX_EXPECTED })),
   timeWindow: Type.Optional(Type.Union([Type.Number(), Type.String(), Callback<OfRequest<number>>({ expected: 'a function' })], { expected: DURATION_EXPECTED })),
-  allowList: Type.Optional(Type.Union([Type.Array(Type.String()), Callback<OfRequest<unknown>>({ expected: 'a function' })], { expected: 'an array of addresses, CIDRs and keys, or a function' })),
+  allowList: Type.Optional(Type.Union([Type.Array(Type.String({ expected: 'an address, a CIDR or a key' })), Callback<OfRequest<unknown>>({ expected: 'a function' })], { expected: 'an array of addresses, CIDRs and keys, or a function' })),
   keyGenerator: Type.Optional(Callback<(req: FastifyRequest) => string | number | Promise<string | number>>({ expected: 'a function' })),
   ipv6Subnet: Type.Optional(Count(0, 128)),
   ban: Type.Optional(Type.Integer({ minimum: -1, maximum: 999_999, expected: 'an integer from 0 to 999999, or -1 for none' })),

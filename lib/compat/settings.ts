@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { badOption, checkOptions } from '../config/check.js'
 import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
-import { allowListOf, type AllowList } from './client-key.js'
+import { allowListOf, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
 import { headersOf, type Headers } from './headers.js'
 import { PluginSchema, RouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
@@ -74,7 +74,7 @@ export function settingsOf (options: Inherited & RateLimitOptions, place: string
     hook: options.hook ?? 'onRequest',
     allowList: allowListOf(options, `${place}.allowList`),
     keyGenerator: options.keyGenerator ?? null,
-    ipv6Subnet: options.ipv6Subnet ?? 64,
+    ipv6Subnet: options.ipv6Subnet ?? IPV6_SUBNET,
     ban: ban < 0 ? null : ban,
     skipOnError: options.skipOnError ?? null,
     continueExceeding: options.continueExceeding ?? false,

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { badOption } from './check.js'
-import { cidrsOf } from './network-list.js'
+import { cidrsOf, NetworkList } from './network-list.js'
 
 const HOOKS_EXPECTED = 'an onRequest hook, or an array of them'
 
@@ -14,7 +14,7 @@ export const AdminSchema = Type.Union([
   Type.Object({
     prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)+$', expected: 'a path such as "/admin/rate-limit"' })),
     onRequest: Type.Optional(Type.Unsafe<AdminHook | readonly AdminHook[]>(Type.Any({ expected: HOOKS_EXPECTED }))),
-    allow: Type.Optional(Type.Array(Type.String(), { expected: 'an array of addresses, CIDRs, "loopback" and "private"' }))
+    allow: Type.Optional(NetworkList())
   }, { additionalProperties: false })
 ], {
   default: false,

@@ -28,7 +28,7 @@ export function tellSchemaMistakes (schema: TSchema, value: unknown, tell: Tell)
       // One value may offend in several ways; the first is the plainest.
       if (told.has(problem.path)) continue
       told.add(problem.path)
-      tellProblem(problem, pathOf(problem, value), schema, tell)
+      tellProblem(problem, pathOf(problem, value), tell)
       if (told.size === MOST_TOLD) return
     }
   }
@@ -39,9 +39,9 @@ export function badOption (place: string, expected: string, value: unknown): Err
   return new FST_SLUICE_BAD_OPTION(place, expected, printed(value))
 }
 
-function tellProblem (problem: ValueError, path: ConfigPath, schema: TSchema, tell: Tell): void {
+function tellProblem (problem: ValueError, path: ConfigPath, tell: Tell): void {
   if (problem.type !== ValueErrorType.ObjectAdditionalProperties) {
-    return tell(path, (place) => badOption(place, problem.schema.expected ?? schema.expected ?? problem.message, problem.value))
+    return tell(path, (place) => badOption(place, problem.schema.expected ?? problem.message, problem.value))
   }
   const key = String(path[path.length - 1])
   // The keys of a record are names of the application's own, and this one is none.

@@ -1,4 +1,5 @@
 import { KindGuard, Type, type TObject, type TSchema } from '@sinclair/typebox'
+import { alternativesOf } from './schema-values.js'
 
 /*
  * How the places in the options are spelled in the names of variables.
@@ -29,16 +30,6 @@ export function levelOf (schema: TSchema): Level | null {
 /** What stands in an array by its name has it in the variable's own. */
 function withoutName ({ properties: { name: _, ...options }, ...notes }: TObject): TSchema {
   return Type.Object(options, { expected: notes.expected, additionalProperties: false })
-}
-
-/** The forms that a value may have. */
-export function alternativesOf (schema: TSchema): readonly TSchema[] {
-  return KindGuard.IsUnion(schema) ? schema.anyOf.flatMap(alternativesOf) : [schema]
-}
-
-/** Whether only code can give a value: a function, or an object that the schema knows nothing of. */
-export function isCodeOnly (schema: TSchema): boolean {
-  return alternativesOf(schema).every((one) => KindGuard.IsFunction(one) || KindGuard.IsAny(one))
 }
 
 /** An option as documented: `timeWindow` is `TIME_WINDOW`. */

@@ -1,6 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
-import { isCodeOnly, LEVEL, levelOf, PREFIX, spelledOption } from './environment-names.js'
+import { LEVEL, levelOf, PREFIX, spelledOption } from './environment-names.js'
 import { layerForm, type LayerForm } from './layer-schema.js'
+import { isCodeOnly } from './schema-values.js'
 
 /** The variable that holds the path of the config file; it is no option of the layer. */
 export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`

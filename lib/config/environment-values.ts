@@ -1,5 +1,6 @@
 import { KindGuard, type TSchema } from '@sinclair/typebox'
-import { alternativesOf, isCodeOnly, levelOf } from './environment-names.js'
+import { levelOf } from './environment-names.js'
+import { alternativesOf, isCodeOnly } from './schema-values.js'
 
 /** What a variable's text means to its option. */
 export type Reading =

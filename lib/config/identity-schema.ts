@@ -3,13 +3,16 @@ import type { FastifyRequest } from 'fastify'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import { tellIn, tellThrown, throwFirst, type Tell } from './mistakes.js'
-import { cidrsOf } from './network-list.js'
+import { cidrsOf, NetworkList } from './network-list.js'
 import { Callback, Count, Duration, Name } from './notation.js'
 import { valueAt } from './schema-values.js'
 
 /*
  * The options that say who is asking, who is believed about it, and who is not limited at all.
  */
+
+/** The entry of `trustedProxies` for a peer without an address. */
+export const UNIX = 'unix'
 
 /** Who a request comes from, as the application knows it. */
 export interface Identity {
@@ -51,15 +54,15 @@ export const IdentifySchema = Type.Object({
 }, { additionalProperties: false, expected: 'an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }', description: 'Who is asking: the user that `custom` or a verified token names, else the generated key, else the address.' })
 
 /** `trustedProxies`: whose X-Forwarded-For is believed. */
-export const TrustedProxiesSchema = Type.Array(Type.String(), {
-  expected: 'an array of addresses, CIDRs, "loopback", "private" and "unix"', description: 'Proxies whose `X-Forwarded-For` is believed; the client is the rightmost address that is none of them. `unix` is the peer of a Unix socket. Decides in place of Fastify\'s `trustProxy`, which is used without it.'
-})
+export const TrustedProxiesSchema = NetworkList({
+  description: 'Proxies whose `X-Forwarded-For` is believed; the client is the rightmost address that is none of them. `unix` is the peer of a Unix socket. Decides in place of Fastify\'s `trustProxy`, which is used without it.'
+}, [UNIX])
 
 /** `exempt`: who is not limited. */
 export const ExemptSchema = Type.Object({
-  ips: Type.Optional(Type.Array(Type.String(), { expected: 'an array of addresses, CIDRs, "loopback" and "private"', description: 'Clients by their full address.' })),
-  users: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { expected: 'an array of user ids', description: 'Users by their id, as it was identified.' })),
-  routes: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { expected: 'an array of route patterns', description: 'Routes that are not limited, in place of health checks, metrics and documentation.' })),
+  ips: Type.Optional(NetworkList({ description: 'Clients by their full address.' })),
+  users: Type.Optional(Type.Array(Type.String({ minLength: 1, expected: 'the id of a user, as text' }), { expected: 'an array of user ids', description: 'Users by their id, as it was identified.' })),
+  routes: Type.Optional(Type.Array(Type.String({ minLength: 1, expected: 'a pattern such as "/api/*/reports"' }), { expected: 'an array of route patterns', description: 'Routes that are not limited, in place of health checks, metrics and documentation.' })),
   when: Type.Optional(Callback<(request: FastifyRequest) => boolean>({
     expected: 'a function', description: 'Whether a request is exempt: `true` in the same turn. Anything else, or a failure, is not, and is logged unless it is `false`.'
   }))
@@ -77,9 +80,6 @@ export interface IdentityOptions {
   readonly trustedProxies?: readonly string[]
   readonly exempt?: ExemptOptions
 }
-
-/** The entry of `trustedProxies` for a peer without an address. */
-export const UNIX = 'unix'
 
 const LONGEST_DEADLINE_MS = 60_000
 

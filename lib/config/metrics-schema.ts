@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { badOption } from './check.js'
-import { cidrsOf } from './network-list.js'
+import { cidrsOf, NetworkList } from './network-list.js'
+import { RoutePath } from './notation.js'
 
 const REGISTRY_EXPECTED = 'a Registry of prom-client'
 
@@ -22,9 +23,9 @@ export interface MetricsRegistry {
 export const MetricsSchema = Type.Union([
   Type.Literal(false),
   Type.Object({
-    path: Type.Optional(Type.String({ pattern: '^/', expected: 'a path that begins with "/"' })),
+    path: Type.Optional(RoutePath()),
     registry: Type.Optional(Type.Unsafe<MetricsRegistry>(Type.Any({ expected: REGISTRY_EXPECTED }))),
-    allow: Type.Optional(Type.Array(Type.String(), { expected: 'an array of addresses, CIDRs, "loopback" and "private"' }))
+    allow: Type.Optional(NetworkList())
   }, { additionalProperties: false })
 ], { expected: 'false, or an object: { path?, allow?, registry? }', description: 'A route with metrics for Prometheus, by default `/metrics` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks. `registry` is the Registry of prom-client to publish in, where the application has one.' })
 

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { Type, type SchemaOptions } from '@sinclair/typebox'
 import { badOption } from './check.js'
 
 /*
@@ -16,6 +17,12 @@ export interface Cidr {
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
+}
+
+/** A list of networks as an option. `words`: see `cidrsOf`. */
+export function NetworkList (notes: SchemaOptions = {}, words: readonly string[] = []) {
+  const [last, ...others] = namesWith(words).reverse()
+  return Type.Array(Type.String({ expected: expected(words) }), { ...notes, expected: `an array of addresses, CIDRs, ${others.reverse().join(', ')} and ${last}` })
 }
 
 /**
@@ -46,6 +53,10 @@ function cidrOf (text: string): Cidr | null {
 }
 
 function expected (words: readonly string[]): string {
-  const names = [...Object.keys(NAMED), ...words].map((name) => `"${name}"`)
-  return `an address or a CIDR such as "10.0.0.0/8", ${names.slice(0, -1).join(', ')} or ${names[names.length - 1]}`
+  const [last, ...others] = namesWith(words).reverse()
+  return `an address or a CIDR such as "10.0.0.0/8", ${others.reverse().join(', ')} or ${last}`
+}
+
+function namesWith (words: readonly string[]): string[] {
+  return [...Object.keys(NAMED), ...words].map((name) => `"${name}"`)
 }

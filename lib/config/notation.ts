@@ -36,6 +36,11 @@ export function Flag (notes: SchemaOptions) {
   return Type.Boolean({ ...notes, expected: 'true or false' })
 }
 
+/** Where one of our routes is mounted, below the prefix. */
+export function RoutePath () {
+  return Type.String({ pattern: '^/', expected: 'a path that begins with "/"' })
+}
+
 /** A name in keys, metrics and messages. */
 export function Name (notes: SchemaOptions = {}) {
   return Type.String({ ...notes, pattern: NAME_PATTERN, expected: NAME_EXPECTED })

@@ -11,7 +11,7 @@ import { Callback, Count, Duration, NAME_PATTERN, Name, OneOf } from './notation
  */
 
 /** Counts are stored in four bytes. */
-const MOST_UNITS = 4_294_967_295
+export const MOST_UNITS = 4_294_967_295
 
 /** A number that the application works out for each request; it must answer at once. */
 type PerRequest<T> = (request: FastifyRequest, client: Client) => T
@@ -38,7 +38,7 @@ const Mode = OneOf(['enforce', 'shadow'], {
   default: 'enforce', description: '`shadow` counts and decides but never refuses, and shows in no header.'
 })
 
-export const LimitSchema = Type.Object({
+const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
   timeWindow: TimeWindow(),
@@ -104,7 +104,7 @@ export const policyOptions = {
     default: 'onRequest', description: 'When a request is counted.'
   })),
   failureMode: Type.Optional(OneOf(['local', 'open', 'closed'], {
-    default: 'local', description: 'What holds while Redis cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
+    default: 'local', description: 'What holds while the store cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
   })),
   keyGenerator: Type.Optional(Callback<(request: FastifyRequest) => string | Promise<string>>({
     expected: 'a function', description: 'Names the client, in place of its address. An empty key, or a failure, counts the address and is logged.'

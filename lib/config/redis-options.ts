@@ -4,14 +4,14 @@
 
 /** What an option must be, in words: of these kinds the words are the only trace. */
 export const PORT = 'a port from 1 to 65535'
-export const TEXT = 'a string'
+const TEXT = 'a string'
 export const WHOLE = 'a whole number of 0 or more'
-export const FUNCTION = 'a function'
-export const SWITCH = 'true or false'
+const FUNCTION = 'a function'
+const SWITCH = 'true or false'
 export const NODES = 'an array of at least one { host, port }'
 export const CONNECTION = 'an object of ioredis options'
 export const CLUSTER = 'an object of ioredis cluster options'
-export const ANYTHING = 'anything'
+const ANYTHING = 'anything'
 
 /** What each option must be, by its name. */
 export type RedisOptionKinds = ReadonlyMap<string, string>

@@ -1,4 +1,4 @@
-import { Kind, type TSchema } from '@sinclair/typebox'
+import { KindGuard, type TSchema } from '@sinclair/typebox'
 import type { ConfigPath } from './layer.js'
 
 export interface DescribedValue {
@@ -32,12 +32,12 @@ function schemaOfKey (schema: TSchema, key: string | number): TSchema | null {
 
 /** The schemas of which a value may fit any. */
 export function alternativesOf (schema: TSchema): TSchema[] {
-  return schema.anyOf ?? [schema]
+  return KindGuard.IsUnion(schema) ? schema.anyOf.flatMap(alternativesOf) : [schema]
 }
 
 /** Whether only code can give a value: a function, or an object that TypeBox knows nothing about. */
 export function isCodeOnly (schema: TSchema): boolean {
-  return schema[Kind] === 'Function' || schema[Kind] === 'Any'
+  return alternativesOf(schema).every((one) => KindGuard.IsFunction(one) || KindGuard.IsAny(one))
 }
 
 /** What is at a path in a value, if anything is. */

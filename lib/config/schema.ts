@@ -5,7 +5,8 @@ import { AdminSchema } from './admin-schema.js'
 import { ExemptSchema, IdentifySchema, TrustedProxiesSchema } from './identity-schema.js'
 import { LogSchema } from './log-schema.js'
 import { MetricsSchema } from './metrics-schema.js'
-import { Count, Duration, Flag, Name, OneOf } from './notation.js'
+import { NetworkList } from './network-list.js'
+import { Count, Duration, Flag, Name, OneOf, RoutePath } from './notation.js'
 import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
 import { STORE_EXPECTED } from './store-option.js'
 
@@ -48,8 +49,8 @@ export const RateLimitOptionsSchema = Type.Object({
   health: Type.Optional(Type.Union([
     Type.Literal(false),
     Type.Object({
-      path: Type.Optional(Type.String({ pattern: '^/' })),
-      allow: Type.Optional(Type.Array(Type.String()))
+      path: Type.Optional(RoutePath()),
+      allow: Type.Optional(NetworkList())
     }, { additionalProperties: false })
   ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
   metrics: Type.Optional(MetricsSchema),

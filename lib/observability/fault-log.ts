@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../clock.js'
+import { writeLine } from './log-line.js'
 
 /** What of the application's own can fail while a request is limited. */
 export type FaultSource = 'address' | 'identify' | 'exempt' | 'keyGenerator' | 'cost' | 'limit' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store'
@@ -12,8 +13,8 @@ interface Quiet {
 }
 
 /**
- * Logs faults of the application's callbacks, each source once a minute at most: a hostile client that provokes one
- * must not be able to fill a disk.
+ * Logs faults of the application's callbacks and of the store, each source once a minute at most: a hostile client that
+ * provokes one must not be able to fill a disk. Throws nothing, whatever the logger does.
  */
 export class FaultLog<Source extends string = FaultSource> {
   readonly #logger: FastifyBaseLogger
@@ -38,6 +39,6 @@ export class FaultLog<Source extends string = FaultSource> {
       return
     }
     this.#quiet.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
-    this.#logger.error({ err: make(), source, suppressed: quiet?.suppressed ?? 0 }, `rate limit: ${source} failed`)
+    writeLine(this.#logger, 'error', { err: make(), source, suppressed: quiet?.suppressed ?? 0 }, `rate limit: ${source} failed`)
   }
 }

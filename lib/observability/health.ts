@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js'
 import type { BreakerState } from '../resilience/breaker.js'
 
 /** How the store of a registration is. */
@@ -21,6 +22,7 @@ export interface Health {
 /** What is asked for a report. */
 export interface HealthSource {
   readonly kind: string
+  readonly clock: Clock
   ping (): void | Promise<void>
   readonly deadlineMs: number
   readonly breaker: { readonly state: BreakerState, readonly isAdmitting: boolean, readonly sinceMs: number } | null
@@ -43,13 +45,14 @@ export async function healthOf (source: HealthSource): Promise<Health> {
 }
 
 async function pingOf (source: HealthSource): Promise<number | null> {
-  const began = performance.now()
+  const { clock } = source
+  const beganUs = clock.nowUs()
   let timer: NodeJS.Timeout | undefined
   // In the check phase, after the replies that had arrived were read: a blocked loop is not a slow store.
   const tooLate = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
   try {
     const hasAnswered = await Promise.race([Promise.resolve(source.ping()).then(() => true), tooLate])
-    return hasAnswered ? Math.round((performance.now() - began) * 1000) / 1000 : null
+    return hasAnswered ? (clock.nowUs() - beganUs) / 1000 : null
   } catch {
     return null
   } finally {

@@ -1,7 +1,7 @@
 import type { ANONYMOUS } from '../clients/client.js'
 
 /** What stands for all names past a bound. Nothing that is configured can have this name. */
-export const OTHER = '(other)'
+const OTHER = '(other)'
 
 const anonymous: typeof ANONYMOUS = 'anonymous'
 

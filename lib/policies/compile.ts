@@ -174,22 +174,3 @@ function durationOf (value: number | string, place: string): number {
   if (ms === null) throw badOption(place, DURATION_EXPECTED, value)
   return ms
 }
-
-/** What two policies with the same scope must agree on too, where both have one: they share the strikes. */
-export function penaltyInWords ({ limits }: Policy): string | null {
-  const { penalty } = limits[0]
-  if (penalty === null) return null
-  return `${penalty.strikes} strikes within ${penalty.withinUs / 1000} ms, ${penalty.cooldownUs / 1000} to ${penalty.maxCooldownUs / 1000} ms by ${penalty.factor}`
-}
-
-/** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */
-export function limitsInWords ({ limits, makers }: Policy): string {
-  return limits.map((limit, index) => {
-    const numbers = makers?.[index]?.numbersInWords ?? `${limit.max} per ${limit.windowUs / 1000} ms`
-    const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
-    const by = limit.by === 'client' ? '' : ` by ${limit.by}`
-    // A line that is longer than a window must not be cut by those who do not wait in it.
-    const line = limit.ceilingUs === quotaOf(limit.algorithm, limit.max, limit.windowUs, limit.capacity).ceilingUs ? '' : ' with a throttle beyond its timeWindow'
-    return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${line}`
-  }).join(', ')
-}

@@ -15,7 +15,7 @@ function computedCost (request: FastifyRequest, compute: (request: FastifyReques
     const cost = compute(request)
     if (typeof cost === 'number' && cost >= 0) return Math.min(Math.ceil(cost), Number.MAX_SAFE_INTEGER)
     if (cost instanceof Promise) cost.catch(() => {})
-    faults.report('cost', new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
+    faults.reportMade('cost', () => new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
   } catch (error) {
     faults.report('cost', error)
   }

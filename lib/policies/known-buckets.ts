@@ -1,6 +1,6 @@
+import { quotaOf } from '../algorithms/quota.js'
 import { FST_SLUICE_TOO_MANY_GROUPS, FST_SLUICE_UNEQUAL_LIMITS } from '../errors.js'
 import type { Limit } from '../stores/store.js'
-import { limitsInWords, penaltyInWords } from './compile.js'
 import type { LimitMaker } from './limit-maker.js'
 import type { Policy } from './policy.js'
 
@@ -96,6 +96,25 @@ export class KnownBuckets {
 
 function limitsOf ({ limit, maker }: Buckets): readonly Limit[] {
   return maker === null ? [limit] : maker.limits()
+}
+
+/** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */
+function limitsInWords ({ limits, makers }: Policy): string {
+  return limits.map((limit, index) => {
+    const numbers = makers?.[index]?.numbersInWords ?? `${limit.max} per ${limit.windowUs / 1000} ms`
+    const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
+    const by = limit.by === 'client' ? '' : ` by ${limit.by}`
+    // A line that is longer than a window must not be cut by those who do not wait in it.
+    const line = limit.ceilingUs === quotaOf(limit.algorithm, limit.max, limit.windowUs, limit.capacity).ceilingUs ? '' : ' with a throttle beyond its timeWindow'
+    return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${line}`
+  }).join(', ')
+}
+
+/** What two policies with the same scope must agree on too, where both have one: they share the strikes. */
+function penaltyInWords ({ limits }: Policy): string | null {
+  const { penalty } = limits[0]
+  if (penalty === null) return null
+  return `${penalty.strikes} strikes within ${penalty.withinUs / 1000} ms, ${penalty.cooldownUs / 1000} to ${penalty.maxCooldownUs / 1000} ms by ${penalty.factor}`
 }
 
 function tiersInWords ({ tiers }: Policy): string {

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Client } from '../clients/client.js'
 import { durationMs } from '../config/durations.js'
+import { MOST_UNITS } from '../config/policy-schema.js'
 import type { FaultLog } from '../observability/fault-log.js'
 import type { Limit } from '../stores/store.js'
 import type { LimitDraft, PerRequest } from './limit-draft.js'
@@ -16,9 +17,6 @@ export type CompileNumbers = (max: number, windowMs: number) => LimitPair | null
 
 /** Pairs of numbers remembered; a plan has a few, and more are made anew. */
 const MOST_REMEMBERED = 1000
-
-/** Counts are stored in four bytes. */
-const MOST_UNITS = 2 ** 32 - 1
 
 /**
  * A limit whose numbers a function works out for each request. Each pair of numbers has buckets of its own, as tiers

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../lib/algorithms/carry-over.js'
+import { carryFixedWindow, carryGrantLog, carryTokenBucket, isWrittenUnder } from '../../lib/algorithms/carry-over.js'
 import { quotaOf, type Algorithm, type Quota } from '../../lib/algorithms/quota.js'
 import { emptyVerdict } from '../../lib/algorithms/verdict.js'
 import { algorithms, bucketOf, type Bucket, type State } from '../fixtures/bucket.js'
@@ -23,6 +23,14 @@ function carried (old: Quota, young: Quota, state: State, nowUs: number): Bucket
 function usedOf (quota: Quota, bucket: Bucket, nowUs = NOW_US): number {
   return quota.capacity - bucket.take(0, nowUs).remaining
 }
+
+t.test('only the same max, window and capacity are read as they stand', async (t) => {
+  const quota = quotaOf('token-bucket', 10, SECOND_US, 20)
+  t.equal(isWrittenUnder(quotaOf('token-bucket', 10, SECOND_US, 20), quota), true)
+  t.equal(isWrittenUnder(quotaOf('token-bucket', 11, SECOND_US, 20), quota), false)
+  t.equal(isWrittenUnder(quotaOf('token-bucket', 10, 2 * SECOND_US, 20), quota), false)
+  t.equal(isWrittenUnder(quotaOf('token-bucket', 10, SECOND_US, 21), quota), false)
+})
 
 interface Row { title: string, old: [max: number, windowUs: number, burst?: number], used: number, young: [max: number, windowUs: number, burst?: number], is: number }
 

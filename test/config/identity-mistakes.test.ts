@@ -27,6 +27,8 @@ const wrong: ReadonlyArray<readonly [options: unknown, message: string]> = [
   [{ exempt: { ips: '127.0.0.1' } }, '.exempt.ips: expected an array of addresses, CIDRs, "loopback" and "private", got "127.0.0.1"'],
   [{ exempt: { ips: ['10.0.0.1', '10.0.0'] } }, `.exempt.ips[1]: expected ${networks} or "private", got "10.0.0"`],
   [{ exempt: { ips: ['2001:db8::/129'] } }, `.exempt.ips[0]: expected ${networks} or "private", got "2001:db8::/129"`],
+  [{ exempt: { ips: [10] } }, `.exempt.ips[0]: expected ${networks} or "private", got 10`],
+  [{ exempt: { users: [42] } }, '.exempt.users[0]: expected the id of a user, as text, got 42'],
   [{ exempt: { users: 'me' } }, '.exempt.users: expected an array of user ids, got "me"'],
   [{ exempt: { routes: '/health' } }, '.exempt.routes: expected an array of route patterns, got "/health"'],
   [{ exempt: { when: true } }, '.exempt.when: expected a function, got true'],

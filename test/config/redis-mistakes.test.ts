@@ -74,6 +74,8 @@ const wrongValues: readonly Refusal[] = [
   [{ keyPrefix: 5 }, '.keyPrefix: expected at most 64 characters without braces and spaces, got 5'],
   [{ failureMode: 'fail' }, '.failureMode: expected "local" or "open" or "closed", got "fail"'],
   [{ health: true }, '.health: expected false, or an object: { path?, allow? }, got true'],
+  [{ health: { path: 'health' } }, '.health.path: expected a path that begins with "/", got "health"'],
+  [{ health: { allow: 'private' } }, '.health.allow: expected an array of addresses, CIDRs, "loopback" and "private", got "private"'],
   [{ health: { allow: ['10.0.0.0/33'] } }, '.health.allow[0]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "10.0.0.0/33"']
 ]
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
@@ -9,4 +10,5 @@ t.test('a primary that is killed costs no request, and its replica goes on with 
   const [, granted] = cellsOf('before').map(Number)
   t.ok(granted >= 60, 'six clients of ten each')
   t.not(text.match(/The primary on (\S+)/)?.[1], text.match(/Now the primary is (\S+)\. /)?.[1])
+  t.notOk(existsSync('dump.rdb'), 'no server left its data here')
 })

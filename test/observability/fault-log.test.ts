@@ -35,3 +35,9 @@ t.test('each source has a minute of its own', async (t) => {
   for (const source of ['cost', 'keyGenerator', 'onExceeded', 'cost'] as const) faults.report(source, null)
   t.equal(lines.length, 3)
 })
+
+t.test('a logger that throws does not fail who reports', async (t) => {
+  const logger = { error: () => { throw new Error('no room on the disk') } } as unknown as FastifyBaseLogger
+  const faults = new FaultLog(logger, new ManualClock())
+  t.doesNotThrow(() => { faults.report('store', new Error('broken')) })
+})

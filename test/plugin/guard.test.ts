@@ -104,3 +104,15 @@ for (const [options, code, message] of wrong) {
     await app.inject('/check')
   })
 }
+
+t.test('guards that are made anew with the same options are known once', async (t) => {
+  const { app } = await limitedApp(t, { max: 9, timeWindow: '1 minute' })
+  let isReloading = false
+  let read = 0
+  for (let i = 0; i < 100; i++) {
+    app.rateLimit({ groupId: 'g', timeWindow: '1 minute', get max () { if (isReloading) read++; return 3 } })
+  }
+  isReloading = true
+  await app.rateLimit.reload({ headers: 'off' })
+  t.ok(read > 0 && read < 100, `read ${read} times`)
+})

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
+import { systemClock } from '../../lib/clock.js'
 import { healthOf, type HealthSource } from '../../lib/observability/health.js'
 import { bareApp, limitedApp } from '../fixtures/app.js'
 
@@ -116,7 +117,7 @@ t.test('two applications in one process do not share', async (t) => {
   }
 })
 
-const well: HealthSource = { kind: 'redis', ping: async () => {}, deadlineMs: 30, breaker: { state: 'closed', isAdmitting: true, sinceMs: 5 }, lastError: () => null }
+const well: HealthSource = { kind: 'redis', clock: systemClock, ping: async () => {}, deadlineMs: 30, breaker: { state: 'closed', isAdmitting: true, sinceMs: 5 }, lastError: () => null }
 
 const reports: ReadonlyArray<readonly [why: string, source: Partial<HealthSource>, status: string, pingMs: boolean]> = [
   ['a store that answers', {}, 'ok', true],

@@ -1,3 +1,4 @@
+import { isWrittenUnder } from '../../algorithms/carry-over.js'
 import { quotaOf, type Quota } from '../../algorithms/quota.js'
 import type { Limit } from '../store.js'
 
@@ -124,5 +125,5 @@ export class LimitRegistry {
 
 /** Whether a bucket means the same under both. */
 export function hasSameNumbers (a: Quota, b: Quota): boolean {
-  return a === b || (a.algorithm === b.algorithm && a.max === b.max && a.windowUs === b.windowUs && a.capacity === b.capacity)
+  return a === b || (a.algorithm === b.algorithm && isWrittenUnder(a, b))
 }
