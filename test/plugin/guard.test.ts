@@ -92,7 +92,7 @@ const wrong: ReadonlyArray<readonly [options: unknown, code: string, message: st
   [{ max: 5 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard.groupId: expected a name for the buckets of these limits, got nothing'],
   [{ max: -1, groupId: 'g' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard.max: expected an integer from 0 to 4294967295, got -1'],
   [null, 'FST_SLUICE_BAD_OPTION', 'rateLimit.guard: expected an object of rate-limit options, or false, got null'],
-  [{ limit: [] }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.guard.limit: unknown option, did you mean "limits"?']
+  [{ limit: 5 }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.guard.limit: unknown option, did you mean "max"?']
 ]
 for (const [options, code, message] of wrong) {
   t.test(`a guard refuses ${message}`, async (t) => {
