@@ -6,8 +6,7 @@ import { register } from 'node:module'
 register('./typescript-hooks.js', import.meta.url)
 
 // For coverage, tap makes each process that a test starts load @tapjs/processinfo, which takes longer than the plugin and
-// sends each module through a second thread. It does so when a process is started, and by NODE_OPTIONS; the latter it
-// leaves alone where @tapjs/processinfo is among the arguments, for which package.json names it once more.
+// sends each module through a second thread.
 /* c8 ignore next 4 */ // never where coverage is measured
 if (process.env._TAPJS_PROCESSINFO_COVERAGE_ === '0') {
   const { default: processOnSpawn } = await import('process-on-spawn')
