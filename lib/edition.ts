@@ -19,6 +19,7 @@ import { lastDecisionOf, policyOf } from './policies/decision.js'
 import type { DeclaredRoutes } from './policies/declared-routes.js'
 import { optionWords } from './policies/option-words.js'
 import type { Policy } from './policies/policy.js'
+import { remember } from './policies/remember.js'
 import { routingOf } from './policies/request-path.js'
 import { RouteTable } from './policies/route-table.js'
 import { headerWriter } from './response/headers.js'
@@ -138,11 +139,7 @@ export class Edition {
     const known = words === null ? undefined : this.#policiesByWords.get(words)
     if (known !== undefined) return known
     const policy = this.book.policyFor(options, place)
-    for (const oldest of this.#policiesByWords.keys()) {
-      if (this.#policiesByWords.size < MOST_BY_WORDS) break
-      this.#policiesByWords.delete(oldest)
-    }
-    if (words !== null) this.#policiesByWords.set(words, policy)
+    if (words !== null) remember(this.#policiesByWords, words, policy, MOST_BY_WORDS)
     return policy
   }
 }

@@ -1,5 +1,6 @@
 import type { RouteRateLimit } from './config/policy-schema.js'
 import { optionWords } from './policies/option-words.js'
+import { remember } from './policies/remember.js'
 
 /** Different options that are kept. Who makes guards of ever new functions has more, and the oldest are forgotten. */
 const MOST_GUARDS = 10_000
@@ -20,10 +21,6 @@ export class KnownGuards {
   add (options: RouteRateLimit): void {
     const words = this.#wordsOf(options)
     if (words === null || this.#byWords.has(words)) return
-    for (const oldest of this.#byWords.keys()) {
-      if (this.#byWords.size < MOST_GUARDS) break
-      this.#byWords.delete(oldest)
-    }
-    this.#byWords.set(words, options)
+    remember(this.#byWords, words, options, MOST_GUARDS)
   }
 }

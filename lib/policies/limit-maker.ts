@@ -5,6 +5,7 @@ import { MOST_UNITS } from '../config/policy-schema.js'
 import type { FaultLog } from '../observability/fault-log.js'
 import type { Limit } from '../stores/store.js'
 import type { LimitDraft, PerRequest } from './limit-draft.js'
+import { remember } from './remember.js'
 
 /** A limit for charges at once, and for those that may be held until they are due. */
 export interface LimitPair {
@@ -89,11 +90,7 @@ export class LimitMaker {
   }
 
   #keep (numbers: string, pair: LimitPair): LimitPair {
-    for (const oldest of this.#made.keys()) {
-      if (this.#made.size < MOST_REMEMBERED) break
-      this.#made.delete(oldest)
-    }
-    this.#made.set(numbers, pair)
+    remember(this.#made, numbers, pair, MOST_REMEMBERED)
     // Maintenance is no fallback: a failure would switch the route off.
     if (pair.prompt.max > 0 && (this.#strictest === null || isStricter(pair.prompt, this.#strictest.prompt))) this.#strictest = pair
     return pair
