@@ -5,7 +5,7 @@ import { findRoute, readRouteQuery } from './explain-route.js'
 import type { Explain, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 import type { Phase, Policy } from './policies/policy.js'
 import { routingOf } from './policies/request-path.js'
-import { methodsOf, type Route } from './policies/route-names.js'
+import { methodsOf, routeInWords, type Route } from './policies/route-names.js'
 import { relate, routeShape } from './policies/route-shape.js'
 import { policiesOf, type KnownRoute } from './policies/route-table.js'
 import { patternOf, type Rule } from './policies/rule-set.js'
@@ -117,7 +117,7 @@ function explainPolicyOf ({ layered, book }: Edition, policy: Policy, hook: Phas
 
 function nameOf (rule: string | null, route: Route | null): string {
   if (rule !== null) return `rule:${rule}`
-  return route === null ? 'default' : `route:${methodsOf(route).join(',')} ${route.url}`
+  return route === null ? 'default' : `route:${routeInWords(route)}`
 }
 
 function ownConfigOf (route: Route): OwnConfig | null {
@@ -131,5 +131,5 @@ function isOptions (rateLimit: unknown): rateLimit is OwnConfig['options'] {
 }
 
 function placeOfConfig (route: Route): string {
-  return `${methodsOf(route).join(',')} ${route.url} config.rateLimit`
+  return `${routeInWords(route)} config.rateLimit`
 }

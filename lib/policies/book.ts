@@ -9,7 +9,7 @@ import { KnownBuckets } from './known-buckets.js'
 import { hasLimitFields } from './limit-draft.js'
 import type { Policy } from './policy.js'
 import type { RequestTarget, Routing } from './request-path.js'
-import { methodsOf, RouteNames, type Route } from './route-names.js'
+import { methodsOf, routeInWords, RouteNames, type Route } from './route-names.js'
 import { RuleSet, type Resolution, type Rule } from './rule-set.js'
 
 /** What a route does: a policy or nothing, or a matter of each request, whose path may be a rule's. */
@@ -148,7 +148,7 @@ export class PolicyBook {
   #ownOptions (route: Route): OwnOptions | null {
     const { rateLimit } = route
     if (rateLimit === undefined || rateLimit === false) return null
-    const place = `${methodsOf(route).join(',')} ${route.url} config.rateLimit`
+    const place = `${routeInWords(route)} config.rateLimit`
     if (typeof rateLimit !== 'object' || rateLimit === null || Array.isArray(rateLimit)) {
       throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
     }

@@ -29,7 +29,7 @@ export class RouteNames {
     const where = placeOf(route.url, route)
     const method = route.namedAs ?? route.method
     if (method !== 'HEAD') {
-      const methods = methodsOf({ ...route, method })
+      const methods = methodsOf({ method })
       if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
       return `${methods.join(',')} ${where}`
     }
@@ -39,9 +39,14 @@ export class RouteNames {
   }
 }
 
+/** A route as messages name it. */
+export function routeInWords (route: Pick<Route, 'method' | 'url'>): string {
+  return `${methodsOf(route).join(',')} ${route.url}`
+}
+
 /** HEAD counts as GET: the two share one bucket. */
-export function methodsOf (route: Route): string[] {
-  const methods = typeof route.method === 'string' ? [route.method] : route.method
+export function methodsOf ({ method }: Pick<Route, 'method'>): string[] {
+  const methods = typeof method === 'string' ? [method] : method
   return [...new Set(methods.map((method) => method === 'HEAD' ? 'GET' : method))].sort()
 }
 

@@ -1,6 +1,6 @@
 import type { RouteOptions } from 'fastify'
 import { FST_SLUICE_UNKNOWN_OPTION } from '../errors.js'
-import { methodsOf } from './route-names.js'
+import { routeInWords } from './route-names.js'
 
 /**
  * Hold a route to the one place where its limits are read. Fastify takes whatever a route and its config hold, so limits under
@@ -10,16 +10,12 @@ export function checkSpelling (options: RouteOptions): void {
   const { config = {} } = options
   if (config.rateLimit !== undefined) return
   const misspelt = likeIn(config)
-  if (misspelt !== undefined) throw new FST_SLUICE_UNKNOWN_OPTION(`${nameOf(options)} config.${misspelt}`, ', did you mean "rateLimit"?')
+  if (misspelt !== undefined) throw new FST_SLUICE_UNKNOWN_OPTION(`${routeInWords(options)} config.${misspelt}`, ', did you mean "rateLimit"?')
   const misplaced = likeIn(options)
-  if (misplaced !== undefined) throw new FST_SLUICE_UNKNOWN_OPTION(`${nameOf(options)} ${misplaced}`, ', did you mean "config.rateLimit"?')
+  if (misplaced !== undefined) throw new FST_SLUICE_UNKNOWN_OPTION(`${routeInWords(options)} ${misplaced}`, ', did you mean "config.rateLimit"?')
 }
 
 /** The name of what is set there as `rateLimit` but for case, hyphens and underscores. */
 function likeIn (holder: object): string | undefined {
   return Object.entries(holder).find(([name, value]) => value !== undefined && name.replaceAll(/[-_]/g, '').toLowerCase() === 'ratelimit')?.[0]
-}
-
-function nameOf ({ method, url, constraints }: RouteOptions): string {
-  return `${methodsOf({ method, url, constraints, rateLimit: undefined }).join(',')} ${url}`
 }
