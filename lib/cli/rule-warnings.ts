@@ -31,8 +31,8 @@ export function tierOfNobody ({ options: { identify, tiers = {}, rules = [] }, p
   const named = [...Object.keys(tiers).map((name) => ({ name, path: ['tiers', name] })), ...ofRules].filter(({ name }) => name !== ANONYMOUS)
   const first = new Map(named.toReversed().map(({ name, path }) => [name, path]))
   // An identify.jwt that is off here is off, whatever the code says.
-  const ways = identify === undefined ? 'identify.custom or identify.jwt); neither is here' : 'identify.custom); identify.jwt is not on here'
-  return Array.from(first, ([name, path]) => `${placeOf(path)}: nobody has the tier "${name}" unless the code says who its users are (${ways}`)
+  const ways = identify === undefined ? '(identify.custom or identify.jwt); neither is here' : '(identify.custom); identify.jwt is not on here'
+  return Array.from(first, ([name, path]) => `${placeOf(path)}: nobody has the tier "${name}" unless the code says who its users are ${ways}`)
 }
 
 /** Words of names and patterns where somebody proves who he is: long ones as a part of any word, short ones by themselves. */

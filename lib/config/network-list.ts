@@ -21,8 +21,7 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
 
 /** A list of networks as an option. `words`: see `cidrsOf`. */
 export function NetworkList (notes: SchemaOptions = {}, words: readonly string[] = []) {
-  const [last, ...others] = namesWith(words).reverse()
-  return Type.Array(Type.String({ expected: expected(words) }), { ...notes, expected: `an array of addresses, CIDRs, ${others.reverse().join(', ')} and ${last}` })
+  return Type.Array(Type.String({ expected: expected(words) }), { ...notes, expected: `an array of addresses, CIDRs, ${names(words, 'and')}` })
 }
 
 /**
@@ -53,10 +52,10 @@ function cidrOf (text: string): Cidr | null {
 }
 
 function expected (words: readonly string[]): string {
-  const [last, ...others] = namesWith(words).reverse()
-  return `an address or a CIDR such as "10.0.0.0/8", ${others.reverse().join(', ')} or ${last}`
+  return `an address or a CIDR such as "10.0.0.0/8", ${names(words, 'or')}`
 }
 
-function namesWith (words: readonly string[]): string[] {
-  return [...Object.keys(NAMED), ...words].map((name) => `"${name}"`)
+function names (words: readonly string[], conjunction: 'and' | 'or'): string {
+  const quoted = [...Object.keys(NAMED), ...words].map((name) => `"${name}"`)
+  return `${quoted.slice(0, -1).join(', ')} ${conjunction} ${quoted[quoted.length - 1]}`
 }
