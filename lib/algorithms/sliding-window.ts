@@ -46,16 +46,18 @@ export function appendGrant (quota: Quota, log: GrantLog, units: number, nowUs: 
   dropExpired(quota, log, nowUs)
   if (units === 0) return
   const newest = log.length - 2
-  const endUs = newest >= HEADER ? endOfEntry(quota, log[newest]) : 0
-  if (newest >= HEADER && (nowUs - log[FIRST_GRANT] < quota.mergeUs || nowUs <= endUs)) {
-    log[newest] = nowUs
-    log[newest + 1] += units
-  } else {
-    if (newest >= HEADER) log[newest] = endUs
-    log.push(nowUs, units)
-    log[FIRST_GRANT] = nowUs
-  }
   log[TOTAL] += units
+  if (newest >= HEADER) {
+    const endUs = endOfEntry(quota, log[newest])
+    if (nowUs - log[FIRST_GRANT] < quota.mergeUs || nowUs <= endUs) {
+      log[newest] = nowUs
+      log[newest + 1] += units
+      return
+    }
+    log[newest] = endUs
+  }
+  log.push(nowUs, units)
+  log[FIRST_GRANT] = nowUs
 }
 
 /** The time that an entry is kept with once another follows it. */
