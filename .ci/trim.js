@@ -11,16 +11,19 @@ function filesEndingIn (ending) {
   return readdirSync('dist', { recursive: true }).filter((path) => path.endsWith(ending)).map((path) => join('dist', path))
 }
 
-function stripComments (path) {
-  const { outputText } = ts.transpileModule(readFileSync(path, 'utf8'), {
+function rewrite (path, change) {
+  writeFileSync(path, change(readFileSync(path, 'utf8')))
+}
+
+function withoutComments (text, path) {
+  return ts.transpileModule(text, {
     fileName: path,
     compilerOptions: { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, removeComments: true }
-  })
-  writeFileSync(path, indentByTabs(path, outputText))
+  }).outputText
 }
 
 /** Four spaces as a tab, but within texts. */
-function indentByTabs (path, text) {
+function indentedByTabs (text, path) {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext)
   const inText = []
   const visit = (node) => {
@@ -33,23 +36,21 @@ function indentByTabs (path, text) {
 }
 
 /** Comments of whole lines, which is all that the scripts have. */
-function stripLuaComments (path) {
-  writeFileSync(path, readFileSync(path, 'utf8').replace(/^ *--.*\n/gm, ''))
+function withoutLuaComments (text) {
+  return text.replace(/^ *--.*\n/gm, '')
 }
 
-/** What tsc writes out at each place, once at the top. */
-function importOnce (path) {
-  const text = readFileSync(path, 'utf8')
+/** What tsc imports anew at each place, once at the top. */
+function importedOnce (text, path) {
   const names = new Set()
   const shortened = text.replace(/import\("@sinclair\/typebox"\)\.(\w+)/g, (_, name) => {
     names.add(name)
     return name
   })
-  if (names.size > 0) {
-    const declared = [...names].filter((name) => new RegExp(`^(export )?(declare )?(type|interface|class|const|function) ${name}\\b`, 'm').test(text))
-    if (declared.length > 0) throw new Error(`${path} has a ${declared[0]} of its own`)
-  }
-  writeFileSync(path, indentByTabs(path, names.size === 0 ? shortened : `import type { ${[...names].join(', ')} } from '@sinclair/typebox';\n${shortened}`))
+  if (names.size === 0) return text
+  const declared = [...names].find((name) => new RegExp(`^(export )?(declare )?(type|interface|class|const|function) ${name}\\b`, 'm').test(text))
+  if (declared !== undefined) throw new Error(`${path} has a ${declared} of its own`)
+  return `import type { ${[...names].join(', ')} } from '@sinclair/typebox';\n${shortened}`
 }
 
 /** The declarations that a public one refers to, itself included. */
@@ -65,12 +66,12 @@ function reachableFrom (path, reached = new Set()) {
 
 /** After a build. */
 export function trim () {
-  for (const path of filesEndingIn('.js')) stripComments(path)
+  for (const path of filesEndingIn('.js')) rewrite(path, (text) => indentedByTabs(withoutComments(text, path), path))
   const needed = new Set()
   for (const path of ['index.d.ts', 'compat/types.d.ts', 'store-contract/index.d.ts']) reachableFrom(join('dist', path), needed)
   for (const path of filesEndingIn('.d.ts')) {
-    if (needed.has(path)) importOnce(path)
+    if (needed.has(path)) rewrite(path, (text) => indentedByTabs(importedOnce(text, path), path))
     else rmSync(path)
   }
-  for (const path of filesEndingIn('.lua')) stripLuaComments(path)
+  for (const path of filesEndingIn('.lua')) rewrite(path, withoutLuaComments)
 }

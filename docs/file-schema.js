@@ -142,4 +142,4 @@ if (unused.size > 0) throw new Error(`no option ${[...unused].join(', ')}`)
 // Every option on a line of its own: with all its indentation the file would weigh twice as much.
 const { properties, ...rest } = schema
 const lines = Object.entries(properties).map(([key, option]) => `${JSON.stringify(key)}:${JSON.stringify(option)}`).join(',\n')
-keep('rate-limit.schema.json', `${JSON.stringify({ ...rest, properties: 0 }).slice(0, -2)}{\n${lines}\n}}\n`)
+keep('rate-limit.schema.json', `${JSON.stringify(rest).slice(0, -1)},"properties":{\n${lines}\n}}\n`)
