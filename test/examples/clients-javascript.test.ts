@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { politeFetch } from '../../examples/clients/polite-fetch.js'
 import { pauseMs, startPoliteServer, statusesOf } from '../fixtures/polite-server.js'
+import { until } from '../fixtures/until.js'
 
 t.test('a client that fetches politely', async (t) => {
   const { origin, seen } = await startPoliteServer(t)
@@ -79,7 +79,7 @@ t.test('a client that fetches politely', async (t) => {
     const controller = new AbortController()
     const asked = politeFetch({ slowBelow: 0 })(`${origin}/one?abort`, { signal: controller.signal })
     const reason = new Error('enough')
-    while (!statusesOf(seen('/one?abort')).includes(429)) await delay(5)
+    await until('a refusal', 10_000, () => statusesOf(seen('/one?abort')).includes(429))
     controller.abort(reason)
     await t.rejects(asked, reason)
     await t.rejects(swift(`${origin}/five`, { signal: AbortSignal.abort(reason) }), reason)
