@@ -13,7 +13,7 @@ const adjustScript = loadScript('adjust')
 const resetScript = loadScript('reset')
 
 /** On a Cluster, batches that leave in one write: with more, the nodes would idle while the next are filled. */
-const MOST_BATCHES = 8
+const MOST_BATCHES = 16
 
 const NOTHING = Buffer.alloc(0)
 
@@ -27,7 +27,7 @@ export interface RedisStoreOptions extends CallOptions {
 }
 
 /**
- * Buckets in Redis, decided by scripts there, on its clock. Checks of one turn of the event loop travel together, up to
+ * Buckets in Redis, decided by scripts there, on its clock. Checks of two turns of the event loop travel together, up to
  * a size that does not hold Redis; on a Cluster, those of one partition.
  */
 export class RedisStore implements Store {
@@ -46,6 +46,10 @@ export class RedisStore implements Store {
 
   #pending = 0
   #isFlushDue = false
+  readonly #flushDue = () => {
+    this.#isFlushDue = false
+    this.#flush()
+  }
 
   constructor (options: RedisStoreOptions) {
     this.#options = options
@@ -129,10 +133,9 @@ export class RedisStore implements Store {
     this.#filling.set(tag, batch)
     if (!this.#isFlushDue) {
       this.#isFlushDue = true
-      setImmediate(() => {
-        this.#isFlushDue = false
-        this.#flush()
-      })
+      // Not at the end of this turn: what arrived while it ran is read in the next one. Where nothing did, that one is over
+      // within microseconds; where much did, a third of all calls, each with a wake-up of Redis and of Node, is saved.
+      setImmediate(() => { setImmediate(this.#flushDue) })
     }
     return batch
   }

@@ -28,9 +28,19 @@ t.test('checks of one turn travel together, 16 a call', async (t) => {
   await store.take(chargeOf('user:0'))
   const before = await scriptCalls()
   const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => store.take(chargeOf(`user:${i % 8}`))))
-  t.equal((await scriptCalls()).bySha - before.bySha, 3, '16, 16, and the rest as the turn ends')
+  t.equal((await scriptCalls()).bySha - before.bySha, 3, '16, 16, and the rest')
   const perUser = [0, 1, 2, 3, 4, 5, 6, 7].map((user) => answers.filter((answer, i) => i % 8 === user && isGranted(answer)).length)
   t.strictSame(perUser, [2, 3, 3, 3, 3, 3, 3, 3], 'in their order, on what those before left')
+})
+
+t.test('a check of the next turn travels with those of this one', async (t) => {
+  const store = bench.store({ keyPrefix: 'turns:' })
+  await store.take(chargeOf('user:0'))
+  const before = await scriptCalls()
+  const first = store.take(chargeOf('user:1'))
+  await new Promise(setImmediate)
+  await Promise.all([first, store.take(chargeOf('user:2'))])
+  t.equal((await scriptCalls()).bySha - before.bySha, 1)
 })
 
 t.test('a call that would hold Redis leaves with fewer checks', async (t) => {
