@@ -73,7 +73,7 @@ async function race ({ load, redis, title, names, rounds, settings, reference = 
     const samples = Object.fromEntries(names.map((name) => [name, []]))
     for (let round = 0; round < rounds; round++) {
       progress(`Redis, ${title}: round ${round + 1} of ${rounds}`)
-      const one = (name, perSecond = null) => loadOne({ load, redis, server: servers.get(name), asked: { ...asked, seconds: settings.seconds, perSecond }, isRefusing })
+      const one = (name, perSecond = null) => loadOne({ load, redis, server: servers.get(name), asked: { ...asked, seconds: settings.seconds, perSecond, leadInSeconds: settings.leadInSeconds }, isRefusing })
       const perSecond = halfOf === null ? null : (await one(halfOf)).perSecond / 2
       for (const name of rotated(names, round)) {
         samples[name].push(await one(name, perSecond))

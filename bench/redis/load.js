@@ -7,18 +7,20 @@ import { CLIENT_HEADER } from './contestants.js'
 /*
  * Sends the load, each request for another client than the one before. It writes requests made beforehand and reads no
  * more of an answer than its length and status: three processes share the machine, and this one is not the subject.
+ * `leadInSeconds`: how long latencies are not counted, since fifty connections have just been made.
  */
-answer(async ({ port, connections, seconds, clients, perSecond = null }) => {
+answer(async ({ port, connections, seconds, clients, perSecond = null, leadInSeconds = 0 }) => {
   const requests = Array.from({ length: clients }, (_, index) =>
     Buffer.from(`GET / HTTP/1.1\r\nHost: bench\r\n${CLIENT_HEADER}: client-${String(index).padStart(8, '0')}\r\n\r\n`))
-  const run = { requests, sent: 0, latencies: [], statuses: {}, idle: [], onIdle: () => {} }
+  const run = { requests, sent: 0, answered: 0, countedFromMs: 0, latencies: [], statuses: {}, idle: [], onIdle: () => {} }
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(port, run)))
   const startMs = performance.now()
+  run.countedFromMs = startMs + leadInSeconds * 1000
   await (perSecond === null ? saturate(run, sockets, seconds) : arrive(run, sockets, seconds, perSecond))
   const taken = (performance.now() - startMs) / 1000
   for (const socket of sockets) socket.destroy()
   const [p50Ms, p95Ms, p99Ms] = [0.5, 0.95, 0.99].map((share) => quantile(run.latencies, share))
-  return { requests: run.latencies.length, seconds: taken, statuses: run.statuses, p50Ms, p95Ms, p99Ms }
+  return { requests: run.answered, seconds: taken, statuses: run.statuses, p50Ms, p95Ms, p99Ms }
 })
 
 /** Every connection sends its next request as soon as it has its answer. */
@@ -45,7 +47,7 @@ async function arrive (run, sockets, seconds, perSecond) {
   const total = Math.floor(seconds * perSecond)
   run.idle = [...sockets]
   run.onIdle = (socket) => { run.idle.push(socket) }
-  while (run.latencies.length < total) {
+  while (run.answered < total) {
     while (run.sent < total && run.idle.length > 0) {
       const dueMs = startMs + run.sent / perSecond * 1000
       if (dueMs > performance.now()) break
@@ -84,7 +86,8 @@ async function open (port, run) {
     pending = pending.subarray(0, 0)
     const status = 100 * (answer[9] - DIGIT) + 10 * (answer[10] - DIGIT) + answer[11] - DIGIT
     run.statuses[status] = (run.statuses[status] ?? 0) + 1
-    run.latencies.push(performance.now() - socket.sinceMs)
+    run.answered++
+    if (socket.sinceMs >= run.countedFromMs) run.latencies.push(performance.now() - socket.sinceMs)
     run.onIdle(socket)
     return true
   }
