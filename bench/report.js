@@ -107,7 +107,7 @@ function redis ({ settings, version, passing, latency, refusing, connections, cl
     `Redis ${version} on the same machine, without persistence; ${settings.connections} keep-alive connections, ${settings.clients} clients by a header, ` +
     `${settings.rounds} rounds of ${settings.seconds} s. The incumbent is @fastify/rate-limit; ratios are medians of the rounds' own ratios, times are per request.`,
     throughput('nothing refused', passing),
-    `Requests that arrive at ${countWithSpread(latency.find(({ name }) => name === 'sluice').perSecond)} a second, half of what fastify-sluice could answer just before; milliseconds, and above the one that asks no Redis.`,
+    `Requests that arrive at ${countWithSpread(latency.find(({ name }) => name === 'sluice').perSecond)} a second, half of what fastify-sluice could answer just before, without each round's first ${settings.leadInSeconds} s; milliseconds, and above the one that asks no Redis.`,
     table(
       ['', 'p50', 'p95', 'p99', 'p50 above', 'p95 above', 'p99 above'],
       latency.map((row) => [
