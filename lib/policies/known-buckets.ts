@@ -23,17 +23,17 @@ export class KnownBuckets {
   readonly #buckets = new Map<string, Buckets>()
   /** Scopes that guards and checks have named. */
   readonly #asked = new Set<string>()
-  #groups = 0
+  /** Scopes of groups, each tier's apart. */
+  readonly #groups = new Set<string>()
 
   /**
    * Know the buckets of a policy, or of one of its tiers. Throws FST_SLUICE_UNEQUAL_LIMITS where others have said otherwise
    * of them, and FST_SLUICE_TOO_MANY_GROUPS.
    */
   enter (policy: Policy, tier: string | null, place: string): void {
-    const scope = policy.scope + (tier === null ? '' : ` of tier ${tier}`)
-    const what = `${scope} has the limits`
-    if (scope.startsWith('group:') && !this.#said.has(what) && ++this.#groups > MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
-    this.#agree(what, limitsInWords(policy), place)
+    const scope = scopeInWords(policy.scope, tier)
+    this.#enterGroup(scope)
+    this.#agree(`${scope} has the limits`, limitsInWords(policy), place)
     const penalty = penaltyInWords(policy)
     if (penalty !== null) this.#agree(`${policy.scope} has the penalty`, penalty, place)
     policy.limits.forEach((limit, index) => {
@@ -78,8 +78,15 @@ export class KnownBuckets {
     for (const [bucket, buckets] of before.#buckets) {
       if (!before.#asked.has(buckets.scope) || this.#buckets.has(bucket)) continue
       this.#asked.add(buckets.scope)
+      this.#groups.add(scopeInWords(buckets.scope, buckets.tier))
       this.#buckets.set(bucket, buckets)
     }
+  }
+
+  #enterGroup (scope: string): void {
+    if (!scope.startsWith('group:') || this.#groups.has(scope)) return
+    if (this.#groups.size >= MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
+    this.#groups.add(scope)
   }
 
   #bucketsOf (limit: Limit): Buckets | undefined {
@@ -92,6 +99,10 @@ export class KnownBuckets {
     if (known !== undefined && known !== words) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${what} ${known} already`, words)
     this.#said.set(what, words)
   }
+}
+
+function scopeInWords (scope: string, tier: string | null): string {
+  return scope + (tier === null ? '' : ` of tier ${tier}`)
 }
 
 function limitsOf ({ limit, maker }: Buckets): readonly Limit[] {

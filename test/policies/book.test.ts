@@ -82,3 +82,14 @@ t.test('a groupId made of clients is refused before it fills the memory', async 
   t.throws(() => check(10_000), { code: 'FST_SLUICE_TOO_MANY_GROUPS' })
   t.doesNotThrow(() => check(1), 'a known group is still known')
 })
+
+t.test('and reloads do not give it room for more', async (t) => {
+  const checked = (book: ReturnType<typeof bookOf>, id: number) => book.policyFor({ max: 5, groupId: `user ${id}` }, 'rateLimit.check')
+  const before = bookOf({ max: 5 })
+  for (let id = 0; id < 6_000; id++) checked(before, id)
+  const after = bookOf({ max: 6 })
+  after.buckets.inherit(before.buckets)
+  for (let id = 2_000; id < 10_000; id++) checked(after, id)
+  t.throws(() => checked(after, 10_000), { code: 'FST_SLUICE_TOO_MANY_GROUPS' })
+  t.equal(after.buckets.limits().length, 10_001, 'those of all groups, and the default')
+})
