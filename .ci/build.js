@@ -33,7 +33,7 @@ async function build () {
   const [{ describeOptions }, { trim }] = await Promise.all([import('./describe-options.js'), import('./trim.js')])
   try {
     await describeOptions()
-    trim()
+    await trim()
   } catch (error) {
     // Half of it must not be taken for fresh.
     rmSync('dist', { recursive: true, force: true })
