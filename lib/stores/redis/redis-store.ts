@@ -15,6 +15,9 @@ const resetScript = loadScript('reset')
 /** On a Cluster, batches that leave in one write: with more, the nodes would idle while the next are filled. */
 const MOST_BATCHES = 16
 
+/** A turn of the event loop after which a batch waits for no other. */
+const LONG_TURN_US = 1000
+
 const NOTHING = Buffer.alloc(0)
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
@@ -131,13 +134,23 @@ export class RedisStore implements Store {
     })
     if (batch.call === null) return null
     this.#filling.set(tag, batch)
-    if (!this.#isFlushDue) {
-      this.#isFlushDue = true
-      // Not at the end of this turn: what arrived while it ran is read in the next one. Where nothing did, that one is over
-      // within microseconds; where much did, a third of all calls, each with a wake-up of Redis and of Node, is saved.
-      setImmediate(() => { setImmediate(this.#flushDue) })
-    }
+    if (!this.#isFlushDue) this.#flushNextTurn()
     return batch
+  }
+
+  /**
+   * What arrived during this turn is read in the next one. Where nothing did, that one is over within microseconds; where
+   * much did, a third of all calls is saved, each a wake-up of Redis and of Node. But after a long turn much has piled up,
+   * handlers that take long among it, and the batch leaves before them.
+   */
+  #flushNextTurn (): void {
+    this.#isFlushDue = true
+    const { clock } = this.#options
+    const beganUs = clock.nowUs()
+    setImmediate(() => {
+      if (clock.nowUs() - beganUs > LONG_TURN_US) this.#flushDue()
+      else setImmediate(this.#flushDue)
+    })
   }
 
   #flush (): void {

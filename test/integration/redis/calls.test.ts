@@ -43,6 +43,18 @@ t.test('a check of the next turn travels with those of this one', async (t) => {
   t.equal((await scriptCalls()).bySha - before.bySha, 1)
 })
 
+t.test('but after a long turn they leave at once: the next may be as long', async (t) => {
+  const store = bench.store({ keyPrefix: 'long-turn:' })
+  await store.take(chargeOf('user:0'))
+  const before = await scriptCalls()
+  const first = store.take(chargeOf('user:1'))
+  const endMs = performance.now() + 3
+  while (performance.now() < endMs);
+  await new Promise(setImmediate)
+  await Promise.all([first, store.take(chargeOf('user:2'))])
+  t.equal((await scriptCalls()).bySha - before.bySha, 2)
+})
+
 t.test('a call that would hold Redis leaves with fewer checks', async (t) => {
   const store = bench.store({ keyPrefix: 'weight:' })
   const sliding = ALGORITHMS.flatMap(() => [0, 1, 2, 3, 4, 5, 6, 7]).map((_, i) => limitOf({ algorithm: 'sliding-window', bucket: `app/${i}` }))
