@@ -105,7 +105,7 @@ function redis ({ settings, version, passing, latency, refusing, connections, cl
   return [
     '#### On Redis',
     `Redis ${version} on the same machine, without persistence; ${settings.connections} keep-alive connections, ${settings.clients} clients by a header, ` +
-    `${settings.rounds} rounds of ${settings.seconds} s. The incumbent is @fastify/rate-limit; ratios are medians of the rounds' own ratios, times are per request.`,
+    `${settings.rounds} rounds of ${settings.seconds} s, in new processes after every ${settings.roundsPerProcess}. The incumbent is @fastify/rate-limit; ratios are medians of the rounds' own ratios, times are per request.`,
     throughput('nothing refused', passing),
     `Requests that arrive at ${countWithSpread(latency.find(({ name }) => name === 'sluice').perSecond)} a second, half of what fastify-sluice could answer just before, without each round's first ${settings.leadInSeconds} s; milliseconds, and above the one that asks no Redis.`,
     table(
