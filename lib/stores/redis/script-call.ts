@@ -12,11 +12,15 @@ export class ScriptCall extends Command {
 
   /** `keys`: 1 or more, on a Cluster of one slot. */
   constructor (script: Script, keys: readonly string[], args: readonly Buffer[]) {
-    // What ioredis itself looks at: on a Cluster the first key leads to the node.
     super('evalsha', [script.sha, '1', keys[0]], { replyEncoding: null })
     this.#script = script
     this.#keys = keys
     this.#args = args
+  }
+
+  /** On a Cluster the first leads to the node. ioredis would look for them among the arguments of every call. */
+  override getKeys (): string[] {
+    return [...this.#keys]
   }
 
   /** The call in Redis's protocol. On a Cluster it may be asked for again, by the next node. */
