@@ -12,6 +12,7 @@ export class ScriptCall extends Command {
 
   /** `keys`: 1 or more, on a Cluster of one slot. */
   constructor (script: Script, keys: readonly string[], args: readonly Buffer[]) {
+    // What ioredis shows of the call in errors and traces.
     super('evalsha', [script.sha, '1', keys[0]], { replyEncoding: null })
     this.#script = script
     this.#keys = keys
