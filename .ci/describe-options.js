@@ -7,8 +7,8 @@ import ts from 'typescript'
 
 /** Where the schemas are that users write by: a module, without its ending, and the names of its schemas. */
 const described = [
-  ['dist/config/schema', ['RateLimitOptionsSchema']],
-  ['dist/config/policy-schema', ['RouteRateLimitSchema']]
+  ['dist/config/schema/options-schema', ['RateLimitOptionsSchema']],
+  ['dist/config/schema/policy-schema', ['RouteRateLimitSchema']]
 ]
 
 function comment (schema, indent) {

@@ -1,5 +1,5 @@
 import createError from '@fastify/error'
-import type { Decision } from './policies/decision.js'
+import type { Decision } from './model/decision.js'
 
 const FST_SLUICE_QUOTA_EXCEEDED = createError('FST_SLUICE_QUOTA_EXCEEDED', '%s', 429)
 

@@ -8,48 +8,83 @@ import ts from 'typescript'
 interface Row {
   /** Rooms whose code this room may run. */
   readonly values: readonly string[]
-  /** Further rooms of which it may know the types. */
+  /** Further rooms whose types it may use. */
   readonly types: readonly string[]
 }
 
-const PLAIN_TYPES = ['algorithms', 'clients', 'clock', 'config', 'observability', 'policies', 'response', 'stores']
-
-// Files at the top of lib that have no row here are the frame: it puts the parts together and may import all of them.
+// From the bottom up: a room may import rooms above its row here, never rooms below it.
 const ROOMS: Readonly<Record<string, Row>> = {
   algorithms: { values: [], types: [] }, // pure functions: not even a clock
-  clock: { values: [], types: [] },
-  errors: { values: [], types: ['policies'] }, // a refusal's error carries its decision
-  config: { values: ['errors'], types: ['clients', 'policies', 'stores'] }, // callbacks in the options receive clients and decisions; redis is a store's target
-  stores: { values: ['algorithms', 'errors'], types: ['clock'] },
-  'store-contract': { values: ['algorithms', 'stores'], types: [] }, // what a store must do, for whoever writes one. Nobody imports it.
-  resilience: { values: ['errors', 'stores'], types: ['clock'] }, // wraps the contract of stores
-  clients: { values: ['config', 'errors'], types: PLAIN_TYPES },
-  // Compiling validates, converts units, and words what every response of the policy will say.
-  policies: { values: ['algorithms', 'config', 'errors', 'response'], types: PLAIN_TYPES },
-  admin: { values: ['config'], types: [] }, // how the operator routes are described
-  openapi: { values: [], types: ['policies'] }, // documents, as plain JSON
-  throttle: { values: [], types: ['clock'] }, // holds requests; knows neither policies nor Fastify
-  response: { values: [], types: PLAIN_TYPES },
-  observability: { values: ['errors'], types: [...PLAIN_TYPES, 'resilience'] },
-  // Drives the plugin by its public surface, as an application would; of the rooms it takes tools only. Nobody imports it.
-  compat: { values: ['clients', 'clock', 'config', 'errors', 'index', 'observability', 'policies'], types: [] },
-  cli: { values: ['clients', 'config', 'errors', 'policies', 'response'], types: PLAIN_TYPES } // a program of its own: nobody imports it
+  common: { values: [], types: [] },
+  model: { values: [], types: [] }, // plain public types
+  errors: { values: [], types: ['model'] }, // the error of a refusal holds its decision
+  throttle: { values: [], types: ['common'] }, // holds requests; knows neither policies nor Fastify
+  stores: { values: [], types: ['algorithms'] }, // the contract
+  'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
+  'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
+  'store-contract': { values: ['algorithms', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
+  resilience: { values: ['common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
+  'config/schema': { values: ['errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
+  'config/backend': { values: ['config/schema', 'errors'], types: ['stores', 'stores/redis'] },
+  'config/layers': { values: ['config/schema', 'config/backend', 'errors'], types: [] },
+  'config/environment': { values: ['config/schema', 'config/layers', 'errors'], types: [] },
+  'config/file': { values: ['config/schema', 'config/layers', 'errors'], types: [] },
+  config: { values: ['config/schema', 'config/backend', 'config/layers', 'config/environment', 'config/file', 'errors'], types: [] },
+  routing: { values: ['config/schema', 'errors'], types: [] },
+  'clients/address': { values: ['common', 'config/schema', 'errors', 'model'], types: [] },
+  clients: { values: ['algorithms', 'clients/address', 'common', 'config/schema', 'errors', 'model', 'stores/memory'], types: ['stores'] }, // failed tokens are limited too
+  observability: { values: ['common'], types: ['model', 'resilience'] },
+  'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores'] },
+  'observability/refusal-log': { values: ['common'], types: ['config/schema', 'model'] },
+  response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
+  policies: { values: ['algorithms', 'common', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
+  request: {
+    values: ['clients', 'common', 'errors', 'observability', 'response', 'stores'],
+    types: ['model', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
+  },
+  runtime: {
+    values: [
+      'clients', 'common', 'config', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability', 'policies', 'request',
+      'resilience', 'response', 'routing', 'stores/memory', 'stores/redis'
+    ],
+    types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
+  },
+  decorator: { values: ['clients', 'config/layers', 'config/schema', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: ['model'] },
+  openapi: { values: ['common', 'policies'], types: ['runtime'] },
+  routes: { values: ['clients/address', 'config', 'config/schema', 'errors', 'observability', 'response'], types: ['clients', 'decorator', 'runtime'] },
+  plugin: {
+    values: [
+      'clients', 'clients/address', 'common', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability/metrics',
+      'observability/refusal-log', 'openapi', 'policies', 'routes', 'runtime', 'throttle'
+    ],
+    types: ['config/environment', 'model', 'request']
+  },
+  index: {
+    values: ['config/schema', 'errors', 'observability', 'plugin'],
+    types: ['algorithms', 'config/layers', 'decorator', 'model', 'resilience', 'stores', 'stores/redis']
+  },
+  // Programs of their own on top of the plugin. No room imports them.
+  compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'routing'], types: [] },
+  cli: {
+    values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'policies', 'routing'],
+    types: ['stores']
+  }
 }
 
 // Where a package may be imported: the beginning of a path in lib. Types count too.
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/error': ['errors.ts'],
-  '@lukeed/ms': ['compat/hook', 'config/durations'],
-  '@sinclair/typebox': ['admin/', 'compat/options', 'config/'],
-  'fastify-plugin': ['compat/build', 'plugin.ts'],
+  '@lukeed/ms': ['compat/hook', 'config/schema/durations'],
+  '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas'],
+  'fastify-plugin': ['compat/build', 'plugin/plugin.ts'],
   ioredis: ['stores/redis/'],
-  'ipaddr.js': ['clients/'],
-  'prom-client': ['observability/metrics'],
-  'smol-toml': ['config/']
+  'ipaddr.js': ['clients/address/'],
+  'prom-client': ['observability/metrics/'],
+  'smol-toml': ['config/file/']
 }
 
 // fastify is a peer: its types are free for all but these, its code is nobody's.
-const KNOW_NO_FASTIFY = ['algorithms', 'stores', 'throttle', 'clock']
+const WITHOUT_FASTIFY = ['algorithms', 'stores', 'stores/memory', 'stores/redis', 'throttle', 'model']
 
 interface Import {
   readonly from: string
@@ -85,20 +120,17 @@ function importsOf (path: string, source: string): Import[] {
   return found
 }
 
-/** `stores/memory/table.ts` is in the room `stores`; a file at the top is a room of its own. */
+/** A room is a folder: `stores/memory/table.ts` is in `stores/memory`. A file at the top is a room of its own. */
 function roomOf (path: string): string {
-  return path.split('/')[0]!.replace(/\.[jt]s$/, '')
-}
-
-function isFrame (path: string): boolean {
-  return !path.includes('/') && ROOMS[roomOf(path)] === undefined
+  const folder = posix.dirname(path)
+  return folder === '.' ? path.replace(/\.[jt]s$/, '') : folder
 }
 
 function isAllowedPackage (path: string, { from, isType }: Import): boolean {
   const room = roomOf(path)
   if (isBuiltin(from)) return room !== 'algorithms'
   const name = from.split('/').slice(0, from.startsWith('@') ? 2 : 1).join('/')
-  if (name === 'fastify') return isType && !KNOW_NO_FASTIFY.includes(room)
+  if (name === 'fastify') return isType && !WITHOUT_FASTIFY.includes(room)
   return PACKAGES[name]?.some((place) => path.startsWith(place)) ?? false
 }
 
@@ -106,7 +138,7 @@ function isAllowed (path: string, one: Import): boolean {
   if (!one.from.startsWith('.')) return isAllowedPackage(path, one)
   const from = roomOf(path)
   const to = roomOf(posix.join(posix.dirname(path), one.from))
-  if (from === to || isFrame(path)) return true
+  if (from === to) return true
   const row = ROOMS[from]
   return row !== undefined && (row.values.includes(to) || (one.isType && row.types.includes(to)))
 }
@@ -118,49 +150,88 @@ function breaches (path: string, source: string): string[] {
     .map(({ from, isType }) => `lib/${path} imports ${isType ? 'the types of ' : ''}${from}`)
 }
 
+function sourcePaths (): string[] {
+  return readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+}
+
+/** Files of lib that a file imports, types included. */
+function localImports (path: string): string[] {
+  return importsOf(path, readFileSync(`lib/${path}`, 'utf8'))
+    .filter(({ from }) => from.startsWith('.'))
+    .map(({ from }) => posix.join(posix.dirname(path), from).replace(/\.js$/, '.ts'))
+}
+
+/** The first circle of imports, from a file back to itself; empty without one. */
+function findCircle (imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const finished = new Set<string>()
+  const follow = (path: string, trail: readonly string[]): string[] => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path]
+    if (finished.has(path)) return []
+    const circle = (imports.get(path) ?? []).map((next) => follow(next, [...trail, path])).find(({ length }) => length > 0) ?? []
+    finished.add(path)
+    return circle
+  }
+  return [...imports.keys()].map((path) => follow(path, [])).find(({ length }) => length > 0) ?? []
+}
+
 t.test('every import in lib points the way that the tables say', async (t) => {
-  const paths = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+  const paths = sourcePaths()
   t.ok(paths.length > 0)
   t.strictSame(paths.flatMap((path) => breaches(path, readFileSync(`lib/${path}`, 'utf8'))), [])
 })
 
 t.test('only the clock reads the time, and only the plugin and the command the environment', async (t) => {
-  const mayRead = ['clock.ts', 'plugin.ts', 'cli/index.ts']
-  const paths = readdirSync('lib', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts') && !mayRead.includes(path))
+  const mayRead = ['common/clock.ts', 'plugin/plugin.ts', 'cli/index.ts']
+  const paths = sourcePaths().filter((path) => !mayRead.includes(path))
   const code = (path: string) => readFileSync(`lib/${path}`, 'utf8').replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '')
   t.strictSame(paths.filter((path) => /\b(?:performance\.now|Date\.now|process\.hrtime|process\.env)\b|new Date\(\)/.test(code(path))), [])
 })
 
-t.test('every folder of lib has a row', async (t) => {
-  const folders = readdirSync('lib', { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name)
-  t.strictSame(folders.filter((name) => ROOMS[name] === undefined), [])
+t.test('every room of lib has a row, and only index.ts and errors.ts stand at the top', async (t) => {
+  const paths = sourcePaths()
+  t.strictSame([...new Set(paths.map(roomOf))].filter((room) => ROOMS[room] === undefined), [])
+  t.strictSame(paths.filter((path) => !path.includes('/')).sort(), ['errors.ts', 'index.ts'])
+})
+
+t.test('no row of the table names a room below it', async (t) => {
+  const order = Object.keys(ROOMS)
+  for (const [room, { values, types }] of Object.entries(ROOMS)) {
+    t.strictSame([...values, ...types].filter((other) => order.indexOf(other) >= order.indexOf(room)), [], room)
+  }
+})
+
+t.test('no files of lib import each other in a circle', async (t) => {
+  const imports = new Map(sourcePaths().map((path) => [path, localImports(path)]))
+  t.strictSame(findCircle(imports), [])
+  t.strictSame(findCircle(new Map([['a.ts', ['b.ts']], ['b.ts', ['c.ts']], ['c.ts', ['b.ts']]])), ['b.ts', 'c.ts', 'b.ts'])
 })
 
 t.test('an import against the tables is found', async (t) => {
   const wrong: ReadonlyArray<readonly [path: string, source: string, why: string]> = [
-    ['algorithms/a.ts', "import { systemClock } from '../clock.js'", 'an algorithm is told the time'],
+    ['algorithms/a.ts', "import { systemClock } from '../common/clock.js'", 'an algorithm is given the time'],
     ['algorithms/a.ts', "import type { Limit } from '../stores/store.js'", 'a type is an import too'],
     ['algorithms/a.ts', "import { hash } from 'node:crypto'", 'an algorithm needs nothing of Node'],
     ['stores/store.ts', "import { compilePolicy } from '../policies/compile.js'", 'stores know no policies'],
-    ['response/a.ts', "import { createMemoryStore } from '../stores/memory/store.js'", 'only its types'],
+    ['stores/store.ts', "import { MemoryStore } from './memory/store.js'", 'a folder within is a room of its own'],
+    ['response/a.ts', "import { createMemoryStore } from '../stores/memory/store.js'", 'no store at all'],
     ['response/a.ts', "import { type Charge } from '../stores/store.js'", 'this form still runs the module'],
-    ['clients/a.ts', "export * from '../policies/book.js'", 'exporting imports'],
-    ['clients/a.ts', "const plugin = await import('../plugin.js')", 'a dynamic import is one too'],
-    ['policies/a.ts', "type Hook = import('../hook.js').Next", 'nobody knows the frame'],
-    ['plugin.ts', "import { Redis } from 'ioredis'", 'not even the frame knows Redis'],
+    ['clients/a.ts', "export * from '../policies/policy-set.js'", 'exporting imports'],
+    ['clients/a.ts', "const plugin = await import('../plugin/plugin.js')", 'a dynamic import is one too'],
+    ['policies/a.ts', "type Hook = import('../request/limiter-context.js').Next", 'policies do not know the path of a request'],
+    ['plugin/plugin.ts', "import { Redis } from 'ioredis'", 'not even the plugin knows Redis'],
     ['stores/memory/a.ts', "import { Redis } from 'ioredis'", 'only the Redis store does'],
-    ['hook.ts', "import type { Counter } from 'prom-client'", 'only the metrics do'],
+    ['request/limit.ts', "import type { Counter } from 'prom-client'", 'only the metrics do'],
     ['policies/a.ts', "import ipaddr from 'ipaddr.js'", 'only clients read addresses'],
-    ['plugin.ts', "import fastify from 'fastify'", 'a peer lends its types only'],
+    ['plugin/plugin.ts', "import fastify from 'fastify'", 'a peer lends its types only'],
     ['clients/a.ts', "import type { FastifyJWT } from '@fastify/jwt'", 'a peer that need not be there'],
-    ['plugin.ts', "import lodash from 'lodash'", 'a package without a row']
+    ['plugin/plugin.ts', "import lodash from 'lodash'", 'a package without a row']
   ]
   for (const [path, source, why] of wrong) t.equal(breaches(path, source).length, 1, why)
 })
 
 t.test('an import by the tables is let through', async (t) => {
   const right: ReadonlyArray<readonly [path: string, source: string, why: string]> = [
-    ['plugin.ts', "import { refuse } from './response/refuse.js'", 'the frame may use every room'],
+    ['plugin/plugin.ts', "import { WaitingRoom } from '../throttle/waiting-room.js'", 'the plugin puts the rooms together'],
     ['stores/memory/store.ts', "import { charge } from '../../algorithms/token-bucket.js'", 'stores run algorithms'],
     ['response/a.ts', "import type { Receipt } from '../stores/store.js'", 'plain types'],
     ['stores/redis/connect.ts', "import { Redis } from 'ioredis'", 'the one place for it'],

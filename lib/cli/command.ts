@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { styleText } from 'node:util'
-import { configFileOf, type Environment } from '../config/environment.js'
+import { configFileOf, type Environment } from '../config/environment/environment.js'
 import { readCommandLine, type CommandLine } from './command-line.js'
-import { HELP } from './help.js'
-import { jsonOf } from './json.js'
-import { explanation, mistakeLine, policyTable, warningLine } from './text.js'
-import { verdictOn } from './verdict.js'
+import { HELP } from './command-line.js'
+import { jsonOf } from './format-json.js'
+import { explanation, mistakeLine, policyTable, warningLine } from './format-text.js'
+import { verdictOn } from './check.js'
 
 export const BAD = 1
 const GOOD = 0

@@ -1,8 +1,8 @@
-import type { ConfigPath } from '../config/layer.js'
+import type { ConfigPath } from '../config/schema/option-path.js'
 import type { Policy } from '../policies/policy.js'
-import { durationWords } from '../response/duration-words.js'
+import { durationWords } from '../common/format-duration.js'
 import type { Limit } from '../stores/store.js'
-import type { Subject } from './warnings.js'
+import type { Subject } from './warning-input.js'
 
 const SECOND_US = 1_000_000
 const MINUTE_US = 60 * SECOND_US
@@ -10,6 +10,7 @@ const HOUR_US = 60 * MINUTE_US
 
 /** So many requests at one moment are no flood: five log-ins an hour need no limit beside them. */
 const FEW_AT_ONCE = 10
+
 /** A burst of so many windows was meant for another `max` or another `timeWindow`. */
 const MANY_WINDOWS = 100
 

@@ -1,5 +1,5 @@
-import { cidrsOf } from '../config/network-list.js'
-import type { Subject } from './warnings.js'
+import { cidrsOf } from '../config/schema/network-list.js'
+import type { Subject } from './warning-input.js'
 
 /** A network of all addresses among the proxies: whatever a client writes into X-Forwarded-For is then its address. */
 export function trustsEverybody ({ options: { trustedProxies = [] }, placeOf }: Subject): string[] {

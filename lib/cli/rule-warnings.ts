@@ -1,8 +1,8 @@
-import { ANONYMOUS } from '../clients/client.js'
-import type { RuleOptions } from '../config/policy-schema.js'
-import { ROUTING } from './compile-mistakes.js'
-import { Reach } from './reach.js'
-import type { Subject } from './warnings.js'
+import { ANONYMOUS } from '../model/client.js'
+import type { RuleOptions } from '../config/schema/policy-schema.js'
+import { ROUTING } from './compile-errors.js'
+import { Reach } from './unreachable-rules.js'
+import type { Subject } from './warning-input.js'
 
 /** A rule that only changes another one. */
 export function ruleWithoutMatch ({ options, policies, placeOf }: Subject): string[] {

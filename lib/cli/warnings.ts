@@ -1,18 +1,8 @@
-import type { ConfigPath } from '../config/layer.js'
-import type { RateLimitOptions } from '../config/schema.js'
 import { warnings } from '../errors.js'
-import type { EffectivePolicy } from './effective.js'
 import { burstAboveMax, longWindowAlone, shortCooldown, shortWindow } from './limit-warnings.js'
 import { exemptsEverybody, trustsEverybody } from './network-warnings.js'
 import { openLogin, ruleNeverApplies, ruleWithoutMatch, tierOfNobody } from './rule-warnings.js'
-
-/** What warnings are about: options that nothing is wrong with. */
-export interface Subject {
-  readonly options: RateLimitOptions
-  /** Where the value at a path of the options was written, as a message begins. */
-  readonly placeOf: (path: ConfigPath) => string
-  readonly policies: readonly EffectivePolicy[]
-}
+import type { Subject } from './warning-input.js'
 
 export interface Warning {
   /** Beginning with its place. */

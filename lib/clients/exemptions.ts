@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import type { ExemptOptions } from '../config/identity-schema.js'
-import { networksOf, type Networks } from './cidr.js'
-import type { Faults } from './faults.js'
+import type { ExemptOptions } from '../config/schema/identity-schema.js'
+import { networksOf, type Networks } from './address/networks.js'
+import type { Faults } from '../common/log.js'
 
 /** Who is not limited: clients by their full address, users by their id, and requests that the application picks. */
 export class Exemptions {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { TokenOptions } from '../config/identity-schema.js'
+import type { TokenOptions } from '../config/schema/identity-schema.js'
 
 /*
  * What is known of @fastify/jwt (version 10), an optional peer: neither its code nor its types are needed here.

@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify'
-import type { CustomIdentify, IdentifyOptions } from '../config/identity-schema.js'
-import type { Phase } from '../policies/policy.js'
+import type { CustomIdentify, IdentifyOptions } from '../config/schema/identity-schema.js'
+import type { Phase } from '../config/schema/policy-schema.js'
 import { tierOf, userIdOf } from './claims.js'
-import { DEFAULT_TIER, type Client } from './client.js'
-import type { Faults } from './faults.js'
-import { clientOfUser } from './named.js'
-import type { Patience } from './patience.js'
-import { isThenable } from './thenable.js'
-import { TokenReader, tokenOptionsOf, type FailureLimiter } from './token.js'
+import { DEFAULT_TIER, type Client } from '../model/client.js'
+import type { Faults } from '../common/log.js'
+import { clientOfUser } from './partition.js'
+import type { Patience } from './time-budget.js'
+import { isThenable } from '../common/type-guards.js'
+import { TokenReader, tokenOptionsOf, type FailureLimiter } from './token-reader.js'
 
 /** A user, or nobody. A promise of it never rejects. */
 export type Found = Client | null | Promise<Client | null>

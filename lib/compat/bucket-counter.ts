@@ -2,11 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { FST_SLUICE_CONTRADICTION, FST_SLUICE_UNAVAILABLE, isPlaced } from '../errors.js'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
 import { Cooldown } from './cooldown.js'
-import type { Asked, Count, Counter } from './counter.js'
+import type { Asked, Count, Counter, Sharing } from './counter.js'
 import type { Settings } from './settings.js'
-
-/** Options that say whose bucket a request charges, and what holds while the store is away. */
-export type Sharing = Required<Pick<RouteRateLimit, 'keyGenerator' | 'failureMode'>>
 
 /**
  * Counts in the plugin's buckets: a fixed window, a penalty where there is a ban. The functions of the original may

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import { canonicalAddress } from '../clients/address.js'
-import { networksOf } from '../clients/cidr.js'
+import { canonicalAddress } from '../clients/address/address-reader.js'
+import { networksOf } from '../clients/address/networks.js'
 import type { RateLimitOptions } from './options.js'
 
 /** How long the beginning of an IPv6 address is that tells clients apart. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
-import type { Sharing } from './bucket-counter.js'
+import type { Sharing } from './counter.js'
 
 /** Waits that follow one another, each twice as long as the one before. */
 const MOST_WAITS = 10

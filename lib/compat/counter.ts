@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 
 /** What is asked of a counter: whose request, and the numbers that hold for it. */
 export interface Asked {
@@ -30,3 +31,6 @@ export interface Counter {
    */
   count (request: FastifyRequest, asked: Asked, isPeek: boolean): Promise<Count | null>
 }
+
+/** Options that say whose bucket a request charges, and what holds while the store is away. */
+export type Sharing = Required<Pick<RouteRateLimit, 'keyGenerator' | 'failureMode'>>

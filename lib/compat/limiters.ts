@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RouteOptions } from 'fastify'
 import type { RateLimitDecorator } from '../index.js'
-import { RouteNames } from '../policies/route-names.js'
+import { RouteNames } from '../routing/route-names.js'
 import { BucketCounter } from './bucket-counter.js'
 import type { Counter } from './counter.js'
 import { CustomCounter, type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from './custom-store.js'

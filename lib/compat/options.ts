@@ -1,7 +1,7 @@
 import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
-import { DURATION_EXPECTED } from '../config/durations.js'
-import { Callback, Count, Flag, OneOf } from '../config/notation.js'
+import { DURATION_EXPECTED } from '../config/schema/durations.js'
+import { Callback, Count, Flag, OneOf } from '../config/schema/option-types.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
 
 /*

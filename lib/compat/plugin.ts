@@ -1,5 +1,5 @@
 import type { FastifyPluginCallback } from 'fastify'
-import { systemClock } from '../clock.js'
+import { systemClock } from '../common/clock.js'
 import { rateLimitPlugin } from '../index.js'
 import { buildFastifyRateLimit } from './build.js'
 import type { RateLimitPluginOptions } from './options.js'

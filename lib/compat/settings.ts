@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { badOption, checkOptions } from '../config/check.js'
-import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
+import { badOption, checkOptions } from '../config/schema/check.js'
+import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { allowListOf, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'

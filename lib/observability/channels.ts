@@ -1,7 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import type { FastifyRequest } from 'fastify'
-import type { Decision } from '../policies/decision.js'
-import type { Policy } from '../policies/policy.js'
+import type { Decision } from '../model/decision.js'
 import type { BreakerState } from '../resilience/breaker.js'
 
 /*
@@ -53,7 +52,7 @@ const breakers = channel(BREAKER_CHANNEL)
 const reloads = channel(RELOAD_CHANNEL)
 
 /** Tell subscribers of a decision. Where there are none it makes nothing. */
-export function publishDecision (registration: string, request: FastifyRequest, policy: Pick<Policy, 'scope' | 'isEnforced'>, decision: Decision): void {
+export function publishDecision (registration: string, request: FastifyRequest, policy: { readonly scope: string, readonly isEnforced: boolean }, decision: Decision): void {
   if (!decisions.hasSubscribers) return
   const message: DecisionMessage = { registration, request, decision, scope: policy.scope, mode: policy.isEnforced ? 'enforce' : 'shadow' }
   decisions.publish(message)

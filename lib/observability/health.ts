@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../common/clock.js'
 import type { BreakerState } from '../resilience/breaker.js'
 
 /** How the store of a registration is. */

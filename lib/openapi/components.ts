@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isRecord, type JsonRecord } from './record.js'
+import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
 export type Dialect = 'x-ratelimit' | 'ratelimit' | 'both' | 'off'
 

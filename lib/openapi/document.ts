@@ -1,6 +1,6 @@
 import { Components, type Dialect } from './components.js'
 import type { LimitsExtension } from './limits-extension.js'
-import { isRecord, type JsonRecord } from './record.js'
+import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
 /** What there is to tell of an operation. */
 export interface LimitedOperation {

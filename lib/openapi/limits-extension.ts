@@ -1,5 +1,5 @@
 import type { Policy } from '../policies/policy.js'
-import type { RoutePolicy } from '../policies/book.js'
+import type { RoutePolicy } from '../policies/policy-set.js'
 
 /** A limit as clients are told of it. */
 export interface DocumentedLimit {

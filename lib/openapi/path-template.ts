@@ -1,4 +1,4 @@
-import { isRecord } from './record.js'
+import { isRecord } from '../common/type-guards.js'
 
 /** A route's pattern as OpenAPI writes it, as @fastify/swagger does: `/users/:id(\\d+)` is `/users/{id}`. */
 export function templateOf (pattern: string): string {

@@ -1,13 +1,13 @@
 import { isExactPenalty } from '../algorithms/penalty.js'
 import { isExact, quotaOf, withPatience } from '../algorithms/quota.js'
-import { badOption } from '../config/check.js'
-import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
+import { badOption } from '../config/schema/check.js'
+import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../errors.js'
-import { policyField } from '../response/policy-field.js'
+import { formatPolicyField } from '../response/ratelimit-draft.js'
 import type { Limit, Penalty } from '../stores/store.js'
 import type { PolicyDraft, TierDraft } from './draft.js'
 import { builtInLimit, type LimitDraft } from './limit-draft.js'
-import { LimitMaker, type CompileNumbers, type LimitPair } from './limit-maker.js'
+import { LimitMaker, type CompileNumbers, type LimitPair } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
 import { parseStatuses, type StatusSet } from './status-set.js'
 
@@ -24,7 +24,7 @@ const MAX_COOLDOWN = '1 hour'
 interface Frame {
   readonly registration: string
   readonly place: string
-  readonly edition: number
+  readonly generation: number
   readonly penalty: Penalty | null
   /** Whether requests may be held. */
   readonly isPatient: boolean
@@ -38,13 +38,13 @@ interface Frame {
  * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53 and where the static cost could never be
  * granted, and FST_SLUICE_CONTRADICTION where a limit that is no token bucket would be throttled.
  */
-export function compilePolicy (registration: string, draft: PolicyDraft, place: string, edition = 0): Policy {
+export function compilePolicy (registration: string, draft: PolicyDraft, place: string, generation = 0): Policy {
   const { cost, hook, failureMode, refundOn, enforce, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
   const { line = false } = draft
   const frame: Frame = {
     registration,
     place,
-    edition,
+    generation,
     penalty: compilePenalty(registration, draft, place),
     isPatient: throttle !== false,
     lineUs: line === false ? 0 : 1000 * durationOf(line.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
@@ -98,7 +98,7 @@ function compileLimits (frame: Frame, { scope, limits: drafts }: TierDraft, tier
     makers: isMade ? compiled.map(({ maker }) => maker) : null,
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
     hasTrial: limits.some((limit) => limit.mode === 'shadow'),
-    policyField: isMade ? null : policyField(limits)
+    policyField: isMade ? null : formatPolicyField(limits)
   }
 }
 
@@ -118,7 +118,7 @@ function compileLimit (frame: Frame, scope: string, tier: string | null, draft: 
   const compile: CompileNumbers = (units, ms) => {
     const quota = quotaOf(algorithm, units, ms * 1000, draft.burst ?? units, frame.lineUs)
     if (!isExact(quota)) return null
-    const limit = { ...quota, name: draft.name, bucket: bucketOf(units, ms), by: draft.by, mode, penalty: frame.penalty, edition: frame.edition }
+    const limit = { ...quota, name: draft.name, bucket: bucketOf(units, ms), by: draft.by, mode, penalty: frame.penalty, generation: frame.generation }
     const prompt = withPatience<Limit>(limit, 0)
     return { prompt, patient: frame.isPatient && mode === 'enforce' ? limit : prompt }
   }

@@ -1,7 +1,7 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
-import type { Phase } from './policy.js'
-import { routeConfigReader, type RouteConfig } from './route-config.js'
-import { RouteNames, type Route } from './route-names.js'
+import type { Phase } from '../config/schema/policy-schema.js'
+import { routeConfigReader, type RouteConfig } from '../routing/route-config.js'
+import { RouteNames, type Route } from '../routing/route-names.js'
 
 /** Where a route's config keeps which registration knows it, and under which number. */
 export const kRoute = Symbol('fastify-sluice.route')

@@ -1,4 +1,4 @@
-import type { RouteRateLimit } from '../config/policy-schema.js'
+import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { builtInLimit, hasLimitFields, layLimits, type LimitDraft } from './limit-draft.js'
 

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { Algorithm } from '../algorithms/quota.js'
-import type { Client } from '../clients/client.js'
-import { badOption } from '../config/check.js'
-import { DURATION_EXPECTED, durationMs } from '../config/durations.js'
-import type { LimitOptions, TierOptions } from '../config/policy-schema.js'
+import type { Client } from '../model/client.js'
+import { badOption } from '../config/schema/check.js'
+import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
+import type { LimitOptions, TierOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import type { PartitionBy } from '../stores/store.js'
 

@@ -1,13 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import type { RouteRateLimit } from '../config/policy-schema.js'
+import type { Phase, RouteRateLimit } from '../config/schema/policy-schema.js'
 import type { Limit } from '../stores/store.js'
-import type { Decision } from './decision.js'
-import type { LimitMaker } from './limit-maker.js'
-import type { Rollout } from './rollout.js'
+import type { Decision } from '../model/decision.js'
+import type { LimitMaker } from './dynamic-limit.js'
 import type { StatusSet } from './status-set.js'
-
-/** When a request is counted: the option `hook`. */
-export type Phase = NonNullable<RouteRateLimit['hook']>
 
 export type Observer = (request: FastifyRequest, decision: Decision) => void
 
@@ -15,6 +11,14 @@ export type Observer = (request: FastifyRequest, decision: Decision) => void
 export interface Throttle {
   readonly maxQueued: number
   readonly maxQueuedPerClient: number
+}
+
+/** A policy whose limits are enforced for some clients, and only tried for the others. */
+export interface Rollout {
+  /** The share of partitions for which they are enforced, from 0 to 1. */
+  readonly share: number
+  /** The same policy with every limit in shadow mode, in buckets of its own. */
+  readonly trial: Policy
 }
 
 /** What a route does, compiled: nothing of it is worked out again per request. */

@@ -1,12 +1,13 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { FST_SLUICE_FIXED_OPTION, warnings } from '../errors.js'
-import type { PolicyBook, RoutePolicy } from './book.js'
+import type { PolicyBook, RoutePolicy } from './policy-set.js'
 import { kRoute, type DeclaredRoute, type DeclaredRoutes } from './declared-routes.js'
-import type { Phase, Policy } from './policy.js'
-import type { RequestTarget } from './request-path.js'
-import type { RouteConfig } from './route-config.js'
-import type { Route } from './route-names.js'
-import { checkSpelling } from './route-spelling.js'
+import type { Policy } from './policy.js'
+import type { Phase } from '../config/schema/policy-schema.js'
+import type { RequestTarget } from '../routing/request-path.js'
+import type { RouteConfig } from '../routing/route-config.js'
+import type { Route } from '../routing/route-names.js'
+import { checkSpelling } from '../routing/check-route.js'
 
 /** A route that the registration has met. */
 export interface KnownRoute {

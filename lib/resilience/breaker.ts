@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../common/clock.js'
 
 /** `closed`: calls go through. `open`: none does. `half-open`: one, the probe, is on its way. */
 export type BreakerState = 'closed' | 'open' | 'half-open'

@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.js'
-import type { CallWatch, WatchedCall } from '../stores/store.js'
+import type { Clock } from '../common/clock.js'
+import type { CallWatch, WatchedCall } from '../stores/call-watch.js'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { Deadline } from './deadline.js'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../common/clock.js'
 
 /** A call that is waited for. */
 interface Waiting {

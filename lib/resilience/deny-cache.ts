@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../common/clock.js'
 import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type HeldBlock, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
-import { Generations } from './generations.js'
+import { PartitionCache } from './partition-cache.js'
 import { KnownBlocks } from './known-blocks.js'
 
 /** Longest time for which a refusal is believed without asking: another instance's reset or refund takes hold then. */
@@ -32,7 +32,7 @@ export class DenyCache implements Store {
   readonly kind: string
   readonly #store: Store
   readonly #clock: Clock
-  readonly #denials = new Generations<Limit, Denial>()
+  readonly #denials = new PartitionCache<Limit, Denial>()
   readonly #blocks = new KnownBlocks()
 
   constructor (store: Store, clock: Clock) {

@@ -1,7 +1,8 @@
-import type { Clock } from '../clock.js'
+import type { Clock } from '../common/clock.js'
 import { FST_SLUICE_STORE } from '../errors.js'
-import { isUnavailable, type Adjustment, type Answer, type CallWatch, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable } from '../stores/store.js'
-import { faultInAnswer, faultInCount, faultInStandings } from './answer-faults.js'
+import { isUnavailable, type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable } from '../stores/store.js'
+import { type CallWatch } from '../stores/call-watch.js'
+import { faultInAnswer, faultInCount, faultInStandings } from './check-answer.js'
 import { Deadline } from './deadline.js'
 
 /** What a call is for. */

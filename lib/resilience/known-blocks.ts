@@ -1,5 +1,5 @@
 import { penaltyOf, type Block, type Charge, type HeldBlock, type Receipt, type Standing } from '../stores/store.js'
-import { Generations } from './generations.js'
+import { PartitionCache } from './partition-cache.js'
 
 /**
  * The blocks that a store's answers told of, each until its end, so that they hold while the store is away. A block is
@@ -7,7 +7,7 @@ import { Generations } from './generations.js'
  */
 export class KnownBlocks {
   /** The end of each, by the text of its penalty. */
-  readonly #ends = new Generations<string, number>()
+  readonly #ends = new PartitionCache<string, number>()
 
   /** Hear what a store answered: a block that it does not tell of is over, or was lifted. */
   learn ({ standings }: Receipt, nowUs: number): void {

@@ -1,6 +1,6 @@
-import type { Decision } from '../policies/decision.js'
-import type { LimitStanding } from '../policies/standing.js'
-import { durationWords } from './duration-words.js'
+import type { Decision } from '../model/decision.js'
+import type { LimitStanding } from '../model/decision.js'
+import { durationWords } from '../common/format-duration.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'

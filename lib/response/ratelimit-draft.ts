@@ -1,12 +1,10 @@
 import type { FastifyReply } from 'fastify'
-import type { Decision } from '../policies/decision.js'
-import type { Policy } from '../policies/policy.js'
-import type { LimitStanding } from '../policies/standing.js'
-import { policyField, type QuotaPolicy } from './policy-field.js'
+import type { Decision, LimitStanding } from '../model/decision.js'
+import type { Limit } from '../stores/store.js'
 
 /** `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11, every enforced limit listed. */
-export function writeRateLimitDraft (reply: FastifyReply, policy: Policy, decision: Decision): void {
-  reply.header('ratelimit-policy', policy.policyField ?? policyField(decision.standings.map(quotaOf)))
+export function writeRateLimitDraft (reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Decision): void {
+  reply.header('ratelimit-policy', policyField ?? formatPolicyField(decision.standings.map(quotaOf)))
   reply.header('ratelimit', decision.standings
     .filter((standing) => standing.mode === 'enforce')
     .map(serviceLimit)
@@ -22,4 +20,23 @@ function serviceLimit ({ name, isExceeded, remaining, resetAfterMs, retryAfterMs
   const waitMs = isExceeded ? retryAfterMs : resetAfterMs
   const time = waitMs === 'never' ? '' : `;t=${Math.ceil(waitMs / 1000)}`
   return `"${name}";r=${remaining}${time}`
+}
+
+/** What the field tells of a limit. */
+export type QuotaPolicy = Pick<Limit, 'name' | 'max' | 'windowUs' | 'mode'>
+
+/**
+ * The value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11, section 3): a structured-field list
+ * of the enforced limits, `"burst";q=20;w=1, "hourly";q=5000;w=3600`.
+ */
+export function formatPolicyField (limits: readonly QuotaPolicy[]): string {
+  return limits
+    .filter((limit) => limit.mode === 'enforce')
+    .map((limit) => `"${limit.name}";q=${limit.max}${windowParameter(limit)}`)
+    .join(', ')
+}
+
+/** `w` is whole seconds and optional; a window that is not must not be rounded into another rate. */
+function windowParameter (limit: QuotaPolicy): string {
+  return limit.windowUs % 1_000_000 === 0 ? `;w=${limit.windowUs / 1_000_000}` : ''
 }

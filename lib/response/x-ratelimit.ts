@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Decision } from '../policies/decision.js'
+import type { Decision } from '../model/decision.js'
 
 /** The customary headers; reset is in seconds from now, rounded up. */
 export function writeXRateLimit (reply: FastifyReply, decision: Decision): void {

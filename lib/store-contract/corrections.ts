@@ -1,4 +1,4 @@
-import { PARTITION, chargeOf, remainingOf, same, taken, type Fact } from './facts.js'
+import { PARTITION, chargeOf, remainingOf, same, taken, type Fact } from './assertions.js'
 import { limitOf } from './limits.js'
 
 /** What every store does with corrections. */

@@ -1,5 +1,5 @@
 import type { Charge, Limit, Receipt, Store } from '../stores/store.js'
-import { PARTITION, chargeOf, matches, remainingOf, same, taken, type Fact } from './facts.js'
+import { PARTITION, chargeOf, matches, remainingOf, same, taken, type Fact } from './assertions.js'
 import { limitOf, penaltyWith, SECOND_US } from './limits.js'
 
 const MINUTE_US = 60 * SECOND_US

@@ -1,4 +1,4 @@
-import { PARTITION, chargeOf, matches, remainingOf, same, summary, taken, type Fact } from './facts.js'
+import { PARTITION, chargeOf, matches, remainingOf, same, summary, taken, type Fact } from './assertions.js'
 import { SECOND_US, limitOf } from './limits.js'
 
 /** What every store does with the limits of one request. */

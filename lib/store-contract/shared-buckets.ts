@@ -1,5 +1,5 @@
 import type { Limit } from '../stores/store.js'
-import { PARTITION, chargeOf, remainingOf, same, summary, taken, type Fact } from './facts.js'
+import { PARTITION, chargeOf, remainingOf, same, summary, taken, type Fact } from './assertions.js'
 import { ALGORITHMS, limitOf } from './limits.js'
 
 /** What every store does with limits of one bucket. */

@@ -1,5 +1,5 @@
 import type { Limit } from '../stores/store.js'
-import { PARTITION, chargeOf, holds, matches, remainingOf, same, summary, taken, type Fact } from './facts.js'
+import { PARTITION, chargeOf, holds, matches, remainingOf, same, summary, taken, type Fact } from './assertions.js'
 import { SECOND_US, limitOf } from './limits.js'
 
 /** What every store does with one limit. */

@@ -23,10 +23,10 @@ export interface Limit extends Quota {
   /** What refusals by this limit earn; the limits of one policy share it. See `penaltyOf`. */
   readonly penalty: Penalty | null
   /**
-   * How many reloads came before. Where limits of two editions meet in one bucket of a process, a request that is still
+   * How many reloads came before. Where limits of two generations meet in one bucket of a process, a request that is still
    * under the earlier one leaves the later one's numbers as they are. Default 0.
    */
-  readonly edition?: number
+  readonly generation?: number
 }
 
 /** The penalty under which a limit's refusals are strikes; `null` also for what no client can be blamed for. */
@@ -176,17 +176,4 @@ export interface Store {
   ping (): void | Promise<void>
   /** Let go of what it holds. Called by whoever made the store: the plugin never closes one that it was given. */
   close? (): void | Promise<void>
-}
-
-/** A call under watch. */
-export interface WatchedCall {
-  /** Say how it ended. Only the first word counts, and none after it expired. */
-  settle (isSuccess: boolean): void
-}
-
-/** Says whether a store may make a call now, and gives up one that takes too long. */
-export interface CallWatch {
-  /** `null` when no call may be made. Otherwise `onExpire` is called once, unless the call is settled in time. */
-  begin (onExpire: () => void): WatchedCall | null
-  close (): void
 }

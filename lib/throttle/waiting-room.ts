@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
-import type { Clock } from '../clock.js'
-import { DueHeap, type Due } from './due-heap.js'
-import { Lines, type InLine } from './lines.js'
-import { Slots, type RoomLimits } from './slots.js'
+import type { Clock } from '../common/clock.js'
+import { DueHeap, type Due } from './indexed-heap.js'
+import { Lines, type InLine } from './fifo-order.js'
+import { Slots, type RoomLimits } from './capacity.js'
 
 /** A request that waits. Exactly one of its callbacks is called, once, never within `hold`; none after `leave`. */
 export interface Entry {

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Reach } from '../../lib/cli/reach.js'
-import { routingOf } from '../../lib/policies/request-path.js'
-import { RuleSet, type Rule } from '../../lib/policies/rule-set.js'
+import { Reach } from '../../lib/cli/unreachable-rules.js'
+import { routingOf } from '../../lib/routing/router-options.js'
+import { RuleSet, type Rule } from '../../lib/routing/rule-set.js'
 import { holds } from '../fixtures/property.js'
 
 const routing = routingOf({ initialConfig: {} })

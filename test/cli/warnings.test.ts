@@ -1,5 +1,5 @@
 import t from 'tap'
-import { verdictOn } from '../../lib/cli/verdict.js'
+import { verdictOn } from '../../lib/cli/check.js'
 import { warnings } from '../../lib/errors.js'
 import { checkContent } from './command.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { AddressReader, canonicalAddress } from '../../lib/clients/address.js'
+import { AddressReader, canonicalAddress } from '../../lib/clients/address/address-reader.js'
 import { limitedApp, remainders, statuses } from '../fixtures/app.js'
 
 const from = (remoteAddress: string) => ({ url: '/', remoteAddress })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { networksOf } from '../../lib/clients/cidr.js'
+import { networksOf } from '../../lib/clients/address/networks.js'
 
 const rows: ReadonlyArray<readonly [list: string[], inside: string[], outside: string[]]> = [
   [['10.0.0.0/8'], ['10.0.0.0', '10.255.255.255', '::ffff:10.1.2.3', '::ffff:a01:203'], ['9.255.255.255', '11.0.0.0', '::10.1.2.3', 'fd00::1']],

@@ -2,7 +2,7 @@ import fastifyJwt from '@fastify/jwt'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { appWithIdentifier, bearing, identifyingApp, PLAIN, SECRET, token, whoSent } from '../fixtures/tokens.js'
-import type { CustomIdentify } from '../../lib/config/identity-schema.js'
+import type { CustomIdentify } from '../../lib/config/schema/identity-schema.js'
 
 const ADDRESS = { kind: 'ip', id: '203.0.113.9', tier: 'anonymous', partition: '203.0.113.9' }
 const KEY = { kind: 'key', id: 'k', tier: 'anonymous', partition: 'key:k' }

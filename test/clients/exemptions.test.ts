@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { Exemptions } from '../../lib/clients/exemptions.js'
-import type { ExemptOptions } from '../../lib/config/identity-schema.js'
-import { FaultLog } from '../../lib/observability/fault-log.js'
+import type { ExemptOptions } from '../../lib/config/schema/identity-schema.js'
+import { FaultLog } from '../../lib/common/log.js'
 import { bareApp } from '../fixtures/app.js'
 
 const request = {} as unknown as FastifyRequest

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { TrustedProxies } from '../../lib/clients/forwarded.js'
+import { TrustedProxies } from '../../lib/clients/address/trusted-proxies.js'
 import { identifyingApp, whoSent } from '../fixtures/tokens.js'
 
 const CLIENT = '203.0.113.9'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Type } from '@sinclair/typebox'
-import { checkOptions } from '../../lib/config/check.js'
-import { checkIdentityOptions, ExemptSchema, IdentifySchema, TrustedProxiesSchema, type IdentityOptions } from '../../lib/config/identity-schema.js'
+import { checkOptions } from '../../lib/config/schema/check.js'
+import { checkIdentityOptions, ExemptSchema, IdentifySchema, TrustedProxiesSchema, type IdentityOptions } from '../../lib/config/schema/identity-schema.js'
 
 // As the options of the plugin will hold them.
 const Schema = Type.Object({

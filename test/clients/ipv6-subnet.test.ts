@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
 import t from 'tap'
 import fc from 'fast-check'
-import { canonicalAddress } from '../../lib/clients/address.js'
-import { plainSubnet } from '../../lib/clients/ipv6-subnet.js'
+import { canonicalAddress } from '../../lib/clients/address/address-reader.js'
+import { plainSubnet } from '../../lib/clients/address/ipv6.js'
 
 /** Texts of addresses in every spelling, and texts that are nearly one. */
 const group = fc.oneof(fc.constant('0'), fc.constant('0000'), fc.stringMatching(/^[0-9a-fA-F]{1,4}$/))

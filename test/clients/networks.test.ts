@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { networksOf } from '../../lib/clients/cidr.js'
+import { networksOf } from '../../lib/clients/address/networks.js'
 import { holds } from '../fixtures/property.js'
 
 /** The bits of an address from its groups, and a text for it. */

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { AddressReader } from '../../lib/clients/address.js'
-import { clientOfKey, clientOfUser } from '../../lib/clients/named.js'
+import { AddressReader } from '../../lib/clients/address/address-reader.js'
+import { clientOfKey, clientOfUser } from '../../lib/clients/partition.js'
 import { partitionOf } from '../../lib/clients/partition.js'
 
 const addresses = new AddressReader(56)

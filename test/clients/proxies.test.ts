@@ -1,6 +1,6 @@
 import type { FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
-import { warnAboutProxies } from '../../lib/clients/proxy-warnings.js'
+import { warnAboutProxies } from '../../lib/clients/address/proxy-warnings.js'
 import { bareApp, limitedApp, remainders } from '../fixtures/app.js'
 
 const forwarded = (address: string) => ({ url: '/', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': address } })

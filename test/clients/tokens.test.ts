@@ -1,8 +1,8 @@
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
 import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import type { IdentifyOptions } from '../../lib/config/identity-schema.js'
-import { checkTokenSupport } from '../../lib/clients/token.js'
+import type { IdentifyOptions } from '../../lib/config/schema/identity-schema.js'
+import { checkTokenSupport } from '../../lib/clients/token-reader.js'
 import { MS, SECOND } from '../fixtures/app.js'
 import { appWithIdentifier, bearing, identifyingApp, PLAIN, SECRET, token, whoSent, type IdentifyingApp } from '../fixtures/tokens.js'
 

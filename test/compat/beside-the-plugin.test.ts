@@ -1,7 +1,7 @@
 // An application that moves in steps has both registrations, in scopes of their own.
 import t from 'tap'
 import { buildFastifyRateLimit } from '../../lib/compat/build.js'
-import { buildRateLimitPlugin } from '../../lib/plugin.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { bareApp, remainders, statuses } from '../fixtures/app.js'
 import { limited, limitedBy } from './side-by-side.js'
 

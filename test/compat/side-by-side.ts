@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import fastify, { type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest, type FastifyServerOptions, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
 import { buildFastifyRateLimit } from '../../lib/compat/build.js'
-import { buildRateLimitPlugin } from '../../lib/plugin.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
 /** Options of either plugin: the types of one would say of Fastify what those of the other say otherwise. */

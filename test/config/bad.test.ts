@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { readConfigFile } from '../../lib/config/config-file.js'
+import { readConfigFile } from '../../lib/config/file/config-file.js'
 
 // One small file per mistake. What is said of it stands at its beginning: "# => line:column: message".
 const FOLDER = 'test/config/bad'

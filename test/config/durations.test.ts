@@ -1,6 +1,6 @@
 import t from 'tap'
-import { durationMs } from '../../lib/config/durations.js'
-import { durationWords } from '../../lib/response/duration-words.js'
+import { durationMs } from '../../lib/config/schema/durations.js'
+import { durationWords } from '../../lib/common/format-duration.js'
 
 const durations: ReadonlyArray<readonly [value: unknown, ms: number | null, why: string]> = [
   [1, 1, 'the shortest'],

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import t from 'tap'
-import { durationMs } from '../../lib/config/durations.js'
-import { configFileOf, readEnvironment } from '../../lib/config/environment.js'
-import { knownVariables, type KnownVariable } from '../../lib/config/environment-schema.js'
-import { valueBelow } from '../../lib/config/environment-below.js'
+import { durationMs } from '../../lib/config/schema/durations.js'
+import { configFileOf, readEnvironment } from '../../lib/config/environment/environment.js'
+import { knownVariables, type KnownVariable } from '../../lib/config/environment/environment-schema.js'
+import { valueBelow } from '../../lib/config/environment/known-names.js'
 
 const text = readFileSync('.env.example', 'utf8')
 const shown = parseEnv(text.replace(/^#(?=RATE_LIMIT_)/gm, ''))

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { readEnvironment, type Environment } from '../../lib/config/environment.js'
-import type { LayerOptions } from '../../lib/config/layer.js'
+import { readEnvironment, type Environment } from '../../lib/config/environment/environment.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
 
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
 const anInteger = 'an integer from 0 to 4294967295'

@@ -2,8 +2,8 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { readEnvironment } from '../../lib/config/environment.js'
-import type { LayerOptions } from '../../lib/config/layer.js'
+import { readEnvironment } from '../../lib/config/environment/environment.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
 import { holds } from '../fixtures/property.js'
 
 /** An option, and how its value is written. */

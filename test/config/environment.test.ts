@@ -1,9 +1,9 @@
 import t from 'tap'
-import { configFileOf, readEnvironment, type Environment } from '../../lib/config/environment.js'
-import { knownVariables } from '../../lib/config/environment-schema.js'
-import { isServiceLink } from '../../lib/config/environment-kubernetes.js'
-import type { LayerOptions } from '../../lib/config/layer.js'
-import { layOptions, registerLayer } from '../../lib/config/layers.js'
+import { configFileOf, readEnvironment, type Environment } from '../../lib/config/environment/environment.js'
+import { knownVariables } from '../../lib/config/environment/environment-schema.js'
+import { isServiceLink } from '../../lib/config/environment/environment.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
+import { layOptions, registerLayer } from '../../lib/config/layers/merge.js'
 
 function optionsOf (env: Environment, lower?: LayerOptions): unknown {
   const { layer, mistakes } = readEnvironment(env, lower)

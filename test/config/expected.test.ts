@@ -2,11 +2,11 @@
 import type { TSchema } from '@sinclair/typebox'
 import t from 'tap'
 import { PluginSchema, RouteSchema } from '../../lib/compat/options.js'
-import { configFileForm } from '../../lib/config/file-schema.js'
-import { RouteRateLimitSchema } from '../../lib/config/policy-schema.js'
-import { ReloadOptionsSchema } from '../../lib/config/reload-schema.js'
-import { alternativesOf } from '../../lib/config/schema-values.js'
-import { RateLimitOptionsSchema } from '../../lib/config/schema.js'
+import { configFileForm } from '../../lib/config/file/check-file.js'
+import { RouteRateLimitSchema } from '../../lib/config/schema/policy-schema.js'
+import { ReloadOptionsSchema } from '../../lib/config/schema/options-schema.js'
+import { alternativesOf } from '../../lib/config/schema/schema-values.js'
+import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.js'
 
 function innerOf (schema: TSchema): Array<readonly [step: string, schema: TSchema]> {
   return alternativesOf(schema).flatMap(({ properties = {}, patternProperties = {}, items }) => [

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { onHangUp } from '../../lib/config/hang-up.js'
+import { onHangUp } from '../../lib/runtime/sighup.js'
 import { until } from '../fixtures/until.js'
 
 const WITHIN_MS = 20_000
@@ -73,7 +73,7 @@ t.test('a callback may leave, and take another with it, while the signal is told
 t.test('SIGHUP spares a process as long as someone is registered, ends it afterwards, and no registration keeps it alive', options, async (t) => {
   const child = (body: string) => {
     const code = `
-      import { onHangUp } from ${JSON.stringify(pathToFileURL('lib/config/hang-up.ts').href)}
+      import { onHangUp } from ${JSON.stringify(pathToFileURL('lib/runtime/sighup.ts').href)}
       let timer = setInterval(() => {}, 1000)
       ${body}
       process.stdout.write('ready')`

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { explainPlugin, explainPolicy, policiesOf, type ExplainedOption, type OwnConfig, type PolicyName } from '../../lib/config/layer-explain.js'
-import type { LayerOptions } from '../../lib/config/layer.js'
-import { layOptions } from '../../lib/config/layers.js'
-import type { RateLimitOptions } from '../../lib/config/schema.js'
+import { explainPlugin, explainPolicy, policiesOf, type ExplainedOption, type OwnConfig, type PolicyName } from '../../lib/config/layers/explain.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
+import { layOptions } from '../../lib/config/layers/merge.js'
+import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
 import { builtInDraft } from '../../lib/policies/draft.js'
 import { layersOf } from '../fixtures/layers.js'
 

@@ -1,9 +1,9 @@
 // Raising the default never loosens a route's, a rule's or a tier's own limit, also where that one takes a field from it.
 import t from 'tap'
-import type { LayerOptions } from '../../lib/config/layer.js'
-import { layOptions } from '../../lib/config/layers.js'
-import type { RouteRateLimit } from '../../lib/config/policy-schema.js'
-import type { RateLimitOptions } from '../../lib/config/schema.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
+import { layOptions } from '../../lib/config/layers/merge.js'
+import type { RouteRateLimit } from '../../lib/config/schema/policy-schema.js'
+import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
 import { layersOf } from '../fixtures/layers.js'
 
 const builtIn = { algorithm: 'token-bucket', by: 'client' } as const

@@ -1,9 +1,10 @@
 import t from 'tap'
-import type { ConfigPath, LayerOptions } from '../../lib/config/layer.js'
-import { layOptions, located, type Layered } from '../../lib/config/layers.js'
-import type { RateLimitOptions } from '../../lib/config/schema.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
+import type { ConfigPath } from '../../lib/config/schema/option-path.js'
+import { layOptions, located, type Layered } from '../../lib/config/layers/merge.js'
+import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
 import { FST_SLUICE_STORE, isPlaced } from '../../lib/errors.js'
-import { PolicyBook } from '../../lib/policies/book.js'
+import { PolicyBook } from '../../lib/policies/policy-set.js'
 import { layersOf, RULE } from '../fixtures/layers.js'
 
 type Layers = readonly [RateLimitOptions, ...LayerOptions[]]

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { LayerOptions } from '../../lib/config/layer.js'
-import { layOptions } from '../../lib/config/layers.js'
-import type { TierOptions } from '../../lib/config/policy-schema.js'
-import type { RateLimitOptions } from '../../lib/config/schema.js'
+import type { LayerOptions } from '../../lib/config/layers/layer.js'
+import { layOptions } from '../../lib/config/layers/merge.js'
+import type { TierOptions } from '../../lib/config/schema/policy-schema.js'
+import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
 import { environmentLayer, fileLayer, layersOf, RULE } from '../fixtures/layers.js'
 
 type Row = readonly [why: string, layers: readonly [RateLimitOptions, ...LayerOptions[]], expected: RateLimitOptions]

@@ -1,10 +1,10 @@
 // Whatever is wrong with where Redis is, and wherever a password got to: no message shows any of it.
 import t from 'tap'
 import fc from 'fast-check'
-import { readConfigText } from '../../lib/config/config-file.js'
-import { readEnvironment } from '../../lib/config/environment.js'
-import { CLUSTER_OPTIONS, CONNECTION_OPTIONS, NODE_OPTIONS } from '../../lib/config/redis-options.js'
-import { checkRedisTarget } from '../../lib/config/redis-target.js'
+import { readConfigText } from '../../lib/config/file/config-file.js'
+import { readEnvironment } from '../../lib/config/environment/environment.js'
+import { CLUSTER_OPTIONS, CONNECTION_OPTIONS, NODE_OPTIONS } from '../../lib/config/backend/redis-options.js'
+import { checkRedisTarget } from '../../lib/config/backend/redis-target.js'
 import { holds } from '../fixtures/property.js'
 
 const node = { host: 'a', port: 1 }

@@ -1,7 +1,7 @@
 // Where Redis is, said rightly. Nothing is connected.
 import t from 'tap'
 import { Cluster, Redis } from 'ioredis'
-import { checkRedisTarget } from '../../lib/config/redis-target.js'
+import { checkRedisTarget } from '../../lib/config/backend/redis-target.js'
 
 const node = { host: '127.0.0.1', port: 1 }
 

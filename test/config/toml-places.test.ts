@@ -1,8 +1,8 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { parse } from 'smol-toml'
-import type { ConfigPath } from '../../lib/config/layer.js'
-import { placesOf } from '../../lib/config/toml-places.js'
+import type { ConfigPath } from '../../lib/config/schema/option-path.js'
+import { placesOf } from '../../lib/config/file/toml-positions.js'
 import { holds } from '../fixtures/property.js'
 import { written } from '../fixtures/toml-writer.js'
 

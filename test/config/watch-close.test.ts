@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { openWatcher, type OpenWatcher } from '../../lib/config/watch-events.js'
-import { watchFile } from '../../lib/config/watch.js'
+import { openWatcher, type OpenWatcher } from '../../lib/config/file/watch-events.js'
+import { watchFile } from '../../lib/config/file/watch.js'
 import { atRest, watched, WITHIN_MS } from '../fixtures/watched-file.js'
 import { until } from '../fixtures/until.js'
 
@@ -126,7 +126,7 @@ for (const [when, body, toldAtEnd] of ALIVE) {
     const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
     const code = `
       import { setTimeout } from 'node:timers/promises'
-      import { watchFile } from ${JSON.stringify(pathToFileURL('lib/config/watch.ts').href)}
+      import { watchFile } from ${JSON.stringify(pathToFileURL('lib/config/file/watch.ts').href)}
       let told = 0
       watchFile(${JSON.stringify(path)}, { seen: 'max = 0', onChange () { told++ } })
       process.on('exit', () => { process.stdout.write('told: ' + told) })

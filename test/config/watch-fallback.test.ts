@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { openWatcher, type OpenWatcher } from '../../lib/config/watch-events.js'
+import { openWatcher, type OpenWatcher } from '../../lib/config/file/watch-events.js'
 import { atRest, NEVER_MS, replace, swapLink, watched, WITHIN_MS } from '../fixtures/watched-file.js'
 import { until } from '../fixtures/until.js'
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { systemClock, type Clock } from '../../lib/clock.js'
+import { systemClock, type Clock } from '../../lib/common/clock.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { statuses } from '../fixtures/app.js'
 import { appBy, pageAt, root, snippetsIn } from './snippets.js'

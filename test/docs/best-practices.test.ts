@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import t, { type Test } from 'tap'
 import Fastify, { type InjectOptions } from 'fastify'
-import { buildRateLimitPlugin } from '../../lib/plugin.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { appBy, pageAt, root, snippetsIn } from './snippets.js'

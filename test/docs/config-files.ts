@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
-import { readConfigText } from '../../lib/config/config-file.js'
-import { ConfigFileSchema } from '../../lib/config/file-schema.js'
-import { alternativesOf } from '../../lib/config/schema-values.js'
+import { readConfigText } from '../../lib/config/file/config-file.js'
+import { ConfigFileSchema } from '../../lib/config/file/check-file.js'
+import { alternativesOf } from '../../lib/config/schema/schema-values.js'
 
 /** An option of a config file, and its place. */
 export interface FileOption {

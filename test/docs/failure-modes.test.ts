@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { InjectOptions } from 'fastify'
 import { freePort } from '../fixtures/redis-server.js'
-import { systemClock } from '../../lib/clock.js'
+import { systemClock } from '../../lib/common/clock.js'
 import { appBy, pageAt, snippetsIn } from './snippets.js'
 
 const page = pageAt('docs/failure-modes.md')

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import Fastify from 'fastify'
-import { rateLimitPlugin } from '../../lib/plugin.js'
+import { rateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { statuses } from '../fixtures/app.js'
 import { appBy, pageAt, snippetsIn } from './snippets.js'
 

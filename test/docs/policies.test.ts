@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { FastifyInstance, FastifyRequest, InjectOptions } from 'fastify'
-import { systemClock } from '../../lib/clock.js'
+import { systemClock } from '../../lib/common/clock.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { appBy, pageAt, snippetsIn } from './snippets.js'

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance, FastifyRequest, InjectOptions } from 'fastify'
-import { systemClock, type Clock } from '../../lib/clock.js'
+import { systemClock, type Clock } from '../../lib/common/clock.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { readConfigText } from '../../lib/config/config-file.js'
+import { readConfigText } from '../../lib/config/file/config-file.js'
 import { toldOf } from './config-files.js'
 import { appBy, pageAt, snippetsIn } from './snippets.js'
 

@@ -1,7 +1,7 @@
 // What docs/configuration.md says of a server that runs.
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
-import { RateLimitOptionsSchema } from '../../lib/config/schema.js'
+import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.js'
 import { statuses } from '../fixtures/app.js'
 import { appBy, pageAt } from './snippets.js'
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import t, { type Test } from 'tap'
 import Fastify from 'fastify'
-import { rateLimitPlugin } from '../../lib/plugin.js'
+import { rateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { appBy, pageAt, snippetsIn } from './snippets.js'
 
 const page = pageAt('docs/security.md')

@@ -4,8 +4,8 @@ import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { RateLimitError } from '../../lib/index.js'
-import { buildRateLimitPlugin } from '../../lib/plugin.js'
-import type { Clock } from '../../lib/clock.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
+import type { Clock } from '../../lib/common/clock.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
 export const root = new URL('../../', import.meta.url)

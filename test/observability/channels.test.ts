@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { BREAKER_CHANNEL, DECISION_CHANNEL, publishDecision, RELOAD_CHANNEL, type DecisionMessage } from '../../lib/observability/channels.js'
-import { tellBreakerChange, tellReload } from '../../lib/observability/log-changes.js'
+import { tellBreakerChange, tellReload } from '../../lib/observability/lifecycle-events.js'
 import { ipClient, loggerOf, refusalLog, refusalOf, type Written } from '../fixtures/refusal-log.js'
 
 const client = ipClient('203.0.113.9')

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { FastifyBaseLogger } from 'fastify'
-import { FaultLog } from '../../lib/observability/fault-log.js'
+import { FaultLog } from '../../lib/common/log.js'
 import { SECOND } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 

@@ -3,7 +3,7 @@ import { deepEqual } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { Registry } from 'prom-client'
-import type { Metrics } from '../../lib/observability/metrics.js'
+import type { Metrics } from '../../lib/observability/metrics/metrics.js'
 import { metricsIn, samplesIn, standing } from './metrics-samples.js'
 
 /** Something that is counted, and the samples that it adds to. */

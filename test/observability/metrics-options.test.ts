@@ -2,8 +2,8 @@
 import { Type } from '@sinclair/typebox'
 import { register, Registry } from 'prom-client'
 import t from 'tap'
-import { checkOptions } from '../../lib/config/check.js'
-import { checkMetricsOptions, MetricsSchema } from '../../lib/config/metrics-schema.js'
+import { checkOptions } from '../../lib/config/schema/check.js'
+import { checkMetricsOptions, MetricsSchema } from '../../lib/config/schema/metrics-schema.js'
 
 const schema = Type.Object({ metrics: Type.Optional(MetricsSchema) }, { additionalProperties: false })
 

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Registry } from 'prom-client'
 import t from 'tap'
-import { createMetrics } from '../../lib/observability/metrics.js'
+import { createMetrics } from '../../lib/observability/metrics/metrics.js'
 import { metricsIn, samplesIn, seriesOf, sources } from './metrics-samples.js'
 
 setFlagsFromString('--expose-gc')

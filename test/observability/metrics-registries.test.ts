@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { AggregatorRegistry, Counter, Registry, type OpenMetricsContentType } from 'prom-client'
 import t from 'tap'
-import type { MetricsRegistry, RegisteredMetric } from '../../lib/config/metrics-schema.js'
+import type { MetricsRegistry, RegisteredMetric } from '../../lib/config/schema/metrics-schema.js'
 import { metricsIn, samplesIn, seriesOf, sources } from './metrics-samples.js'
 
 const name = 'rate_limit_requests_total'

@@ -1,6 +1,6 @@
-import type { MetricsRegistry } from '../../lib/config/metrics-schema.js'
-import type { MetricSources } from '../../lib/observability/metrics-gauges.js'
-import { createMetrics, type Metrics } from '../../lib/observability/metrics.js'
+import type { MetricsRegistry } from '../../lib/config/schema/metrics-schema.js'
+import type { MetricSources } from '../../lib/observability/metrics/gauges.js'
+import { createMetrics, type Metrics } from '../../lib/observability/metrics/metrics.js'
 import type { Limit, Standing } from '../../lib/stores/store.js'
 import { limitOf } from '../fixtures/limits.js'
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
-import type { RefusalLog } from '../../lib/observability/refusal-log.js'
+import type { RefusalLog } from '../../lib/observability/refusal-log/refusal-log.js'
 import { SECOND } from '../fixtures/app.js'
 import { holds } from '../fixtures/property.js'
 import { decisionOf, ipClient, refusalLog, refusalOf, type Written } from '../fixtures/refusal-log.js'

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
-import type { Client } from '../../lib/clients/client.js'
-import { clientOfKey, clientOfUser } from '../../lib/clients/named.js'
-import { clientNamer } from '../../lib/observability/log-client.js'
-import { DistinctCount } from '../../lib/observability/log-distinct.js'
+import type { Client } from '../../lib/model/client.js'
+import { clientOfKey, clientOfUser } from '../../lib/clients/partition.js'
+import { clientNamer } from '../../lib/observability/refusal-log/client-label.js'
+import { DistinctCount } from '../../lib/observability/refusal-log/hyperloglog.js'
 import { ipClient } from '../fixtures/refusal-log.js'
 
 const secret = 'a secret of the whole fleet'

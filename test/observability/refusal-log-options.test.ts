@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkOptions } from '../../lib/config/check.js'
-import { checkLogOptions, LogSchema, logSettingsOf, type LogOptions } from '../../lib/config/log-schema.js'
+import { checkOptions } from '../../lib/config/schema/check.js'
+import { checkLogOptions, LogSchema, logSettingsOf, type LogOptions } from '../../lib/config/schema/log-schema.js'
 
 const anInterval = 'a duration such as "10s" or a number of milliseconds, a second to an hour'
 const aSecret = 'a text of 16 or more characters'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import t from 'tap'
 import type { BlockedPartition } from '../../lib/index.js'
-import { Generations } from '../../lib/resilience/generations.js'
+import { PartitionCache } from '../../lib/resilience/partition-cache.js'
 import { limitedApp, MS, statuses } from '../fixtures/app.js'
 import { appOn, as, byHeaders, eachStore } from '../fixtures/each-store.js'
 import { startRedis } from '../fixtures/redis-server.js'
@@ -114,7 +114,7 @@ t.test('a flood of blocked clients makes no list of its own', async (t) => {
   await block(app, ...Array.from({ length: 100 }, (_, i) => from(`203.0.113.${i}`)))
   t.ok((await listed(app)).length <= 20)
 
-  const kept = new Generations<string, number>()
+  const kept = new PartitionCache<string, number>()
   for (let i = 0; i < 50_000; i++) kept.set(String(i), 'penalty', i)
   kept.set('49999', 'penalty', 7)
   const entries = [...kept.entries()]

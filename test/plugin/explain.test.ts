@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { ExplainedPolicy, RateLimitOptions, RouteExplanation } from '../../lib/index.js'
-import { buildRateLimitPlugin } from '../../lib/plugin.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { bareApp, limitedApp } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 

@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
-import { systemClock } from '../../lib/clock.js'
+import { systemClock } from '../../lib/common/clock.js'
 import { healthOf, type HealthSource } from '../../lib/observability/health.js'
 import { bareApp, limitedApp } from '../fixtures/app.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildRateLimitPlugin } from '../../lib/plugin.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { bareApp, limitedApp, remainders, SECOND, statuses } from '../fixtures/app.js'
 import { gate } from '../fixtures/reload-gate.js'
 import { throttledApp } from '../throttle/throttled-app.js'

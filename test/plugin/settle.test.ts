@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type RouteHandlerMethod } from 'fastify'
 import t, { type Test } from 'tap'
-import { onSettled, type Settlement } from '../../lib/settle.js'
+import { onFinished, type ResponseEnd } from '../../lib/request/on-finished.js'
 import { until } from '../fixtures/until.js'
 
 const LARGE = 30_000_000
@@ -23,7 +23,7 @@ interface Ending {
   readonly method?: 'GET' | 'HEAD' | 'POST'
   readonly leaves?: Leaves
   readonly ways?: readonly Way[]
-  readonly told: Settlement
+  readonly told: ResponseEnd
 }
 
 const turn = () => new Promise((resolve) => { setImmediate(resolve) })
@@ -36,8 +36,8 @@ async function * parts (failsAfter: number): AsyncGenerator<string> {
   }
 }
 
-const complete = (status: number): Settlement => ({ isComplete: true, status })
-const broken = (status: number | null): Settlement => ({ isComplete: false, status })
+const complete = (status: number): ResponseEnd => ({ isComplete: true, status })
+const broken = (status: number | null): ResponseEnd => ({ isComplete: false, status })
 
 const endings: readonly Ending[] = [
   { title: 'a text', handler: async () => 'hello', told: complete(200) },
@@ -126,7 +126,7 @@ const endings: readonly Ending[] = [
 interface Watched {
   readonly app: FastifyInstance
   /** What was told so far, of all requests. */
-  readonly told: readonly Settlement[]
+  readonly told: readonly ResponseEnd[]
   /** Resolved when a handler is at work. */
   readonly isHandling: Promise<void>
 }
@@ -135,10 +135,10 @@ function watchedApp (t: Test, { handler, failsOnSend = false }: Pick<Ending, 'ha
   // Both kinds of server have the same methods for all that is done with them here.
   const app: FastifyInstance = isHttp2 ? fastify({ http2: true }) as unknown as FastifyInstance : fastify()
   t.teardown(() => app.close())
-  const told: Settlement[] = []
+  const told: ResponseEnd[] = []
   let begin = () => {}
   const isHandling = new Promise<void>((resolve) => { begin = resolve })
-  app.addHook('onRequest', async (_, reply) => { onSettled(reply, (settlement) => { told.push(settlement) }) })
+  app.addHook('onRequest', async (_, reply) => { onFinished(reply, (settlement) => { told.push(settlement) }) })
   app.addHook('preHandler', async () => { setImmediate(begin) })
   app.route({
     method: ['GET', 'HEAD', 'POST'],
@@ -197,7 +197,7 @@ async function byInjection ({ app, isHandling }: Watched, { method = 'GET', leav
   await answer.catch(() => {})
 }
 
-async function tellsOnce (t: Test, { app, told }: Watched, expected: Settlement): Promise<void> {
+async function tellsOnce (t: Test, { app, told }: Watched, expected: ResponseEnd): Promise<void> {
   await until('the response is over', SOON_MS, () => told.length > 0)
   await app.close()
   await turn()
@@ -322,7 +322,7 @@ t.test('many who ask about one response share its listeners, and each is told on
   const counts: number[] = []
   app.addHook('preHandler', async (_, reply) => {
     for (let i = 0; i < 50; i++) {
-      onSettled(reply, ({ status }) => { told.push(`${i}: ${status}`) })
+      onFinished(reply, ({ status }) => { told.push(`${i}: ${status}`) })
       counts.push(reply.raw.listenerCount('close') + reply.raw.listenerCount('finish'))
     }
   })
@@ -335,10 +335,10 @@ t.test('many who ask about one response share its listeners, and each is told on
 
 t.test('one who asks when the response was told already is told too', async (t) => {
   const { app } = watchedApp(t, { handler: async () => 'hello' })
-  const told: Settlement[] = []
+  const told: ResponseEnd[] = []
   app.addHook('onRequest', async (_, reply) => {
-    onSettled(reply, () => {
-      onSettled(reply, (settlement) => { told.push(settlement) })
+    onFinished(reply, () => {
+      onFinished(reply, (settlement) => { told.push(settlement) })
       t.strictSame(told, [], 'but not from within the call')
     })
   })
@@ -351,14 +351,14 @@ for (const isHttp2 of [false, true]) {
   t.test(`one who first asks when the client has left is told, over HTTP${isHttp2 ? '/2' : ''}`, async (t) => {
     const app: FastifyInstance = isHttp2 ? fastify({ http2: true }) as unknown as FastifyInstance : fastify()
     t.teardown(() => app.close())
-    const told: Settlement[] = []
+    const told: ResponseEnd[] = []
     let begin = () => {}
     const isHandling = new Promise<void>((resolve) => { begin = resolve })
     app.get('/', (request, reply) => {
       begin()
       request.raw.once('close', () => {
         // The store took its time, say.
-        setImmediate(() => setImmediate(() => { onSettled(reply, (settlement) => { told.push(settlement) }) }))
+        setImmediate(() => setImmediate(() => { onFinished(reply, (settlement) => { told.push(settlement) }) }))
       })
     })
     const watched: Watched = { app, told, isHandling }
@@ -372,10 +372,10 @@ for (const isHttp2 of [false, true]) {
 t.test('one who first asks between the end and the news of it is told once', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
-  const told: Settlement[] = []
+  const told: ResponseEnd[] = []
   app.get('/', (_, reply) => {
     reply.raw.destroy()
-    onSettled(reply, (settlement) => { told.push(settlement) })
+    onFinished(reply, (settlement) => { told.push(settlement) })
   })
   client(t, await listen(app)).write(requestText())
   await tellsOnce(t, { app, told, isHandling: Promise.resolve() }, broken(null))
@@ -384,10 +384,10 @@ t.test('one who first asks between the end and the news of it is told once', asy
 t.test('one who first asks when a queued request has lost its connection is told', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
-  const told: Settlement[] = []
+  const told: ResponseEnd[] = []
   app.get('/first', () => {})
   app.get('/second', (request, reply) => {
-    request.raw.socket.once('close', () => { setImmediate(() => { onSettled(reply, (settlement) => { told.push(settlement) }) }) })
+    request.raw.socket.once('close', () => { setImmediate(() => { onFinished(reply, (settlement) => { told.push(settlement) }) }) })
     request.raw.socket.destroy()
   })
   client(t, await listen(app)).write(requestText('GET', '/first') + requestText('GET', '/second'))
@@ -397,8 +397,8 @@ t.test('one who first asks when a queued request has lost its connection is told
 t.test('one who first asks when the answer was written is told that it was', async (t) => {
   const app = fastify()
   t.teardown(() => app.close())
-  const told: Settlement[] = []
-  app.addHook('onResponse', async (_, reply) => { setImmediate(() => { onSettled(reply, (settlement) => { told.push(settlement) }) }) })
+  const told: ResponseEnd[] = []
+  app.addHook('onResponse', async (_, reply) => { setImmediate(() => { onFinished(reply, (settlement) => { told.push(settlement) }) }) })
   app.get('/', async (_, reply) => reply.code(201).send('hello'))
   client(t, await listen(app)).resume().write(requestText())
   await tellsOnce(t, { app, told, isHandling: Promise.resolve() }, complete(201))

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { RateLimitOptions } from '../../lib/config/schema.js'
-import { PolicyBook } from '../../lib/policies/book.js'
+import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
+import { PolicyBook } from '../../lib/policies/policy-set.js'
 import type { Policy } from '../../lib/policies/policy.js'
-import type { Route } from '../../lib/policies/route-names.js'
+import type { Route } from '../../lib/routing/route-names.js'
 
 const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
 

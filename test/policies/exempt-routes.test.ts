@@ -1,6 +1,6 @@
 import t from 'tap'
-import { exemptRoutes } from '../../lib/policies/exempt-routes.js'
-import { routingOf } from '../../lib/policies/request-path.js'
+import { exemptRoutes } from '../../lib/routing/exempt-routes.js'
+import { routingOf } from '../../lib/routing/router-options.js'
 
 const routing = routingOf({ initialConfig: {} })
 

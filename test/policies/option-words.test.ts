@@ -1,5 +1,5 @@
 import t from 'tap'
-import { optionWords } from '../../lib/policies/option-words.js'
+import { optionWords } from '../../lib/policies/options-key.js'
 
 const wordsOf = optionWords()
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import fastify from 'fastify'
 import t from 'tap'
-import { inLowerCase, matchesPath, parsePattern, type Pattern } from '../../lib/policies/pattern.js'
-import { routedReadings, routingOf } from '../../lib/policies/request-path.js'
-import { relate, routeShape, type Relation } from '../../lib/policies/route-shape.js'
+import { inLowerCase, matchesPath, parsePattern, type Pattern } from '../../lib/routing/pattern.js'
+import { routedReadings } from '../../lib/routing/request-path.js'
+import { routingOf } from '../../lib/routing/router-options.js'
+import { relate, routeShape, type Relation } from '../../lib/routing/route-shape.js'
 import { holds } from '../fixtures/property.js'
 
 const exact = routingOf({ initialConfig: {} })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compareSpecificity, inLowerCase, matchesPath, parsePattern, type Pattern } from '../../lib/policies/pattern.js'
+import { compareSpecificity, inLowerCase, matchesPath, parsePattern, type Pattern } from '../../lib/routing/pattern.js'
 
 function patternOf (text: string): Pattern {
   const pattern = parsePattern(text)

@@ -1,8 +1,10 @@
 import fastify, { type FastifyServerOptions } from 'fastify'
 import t from 'tap'
-import type { PathSegments } from '../../lib/policies/pattern.js'
-import { routedReadings, routingOf, unknownReadings, type Routing } from '../../lib/policies/request-path.js'
-import { routeShape } from '../../lib/policies/route-shape.js'
+import type { PathSegments } from '../../lib/routing/pattern.js'
+import { routedReadings, unknownReadings } from '../../lib/routing/request-path.js'
+import { routingOf } from '../../lib/routing/router-options.js'
+import { type Routing } from '../../lib/routing/router-options.js'
+import { routeShape } from '../../lib/routing/route-shape.js'
 import { mute } from '../fixtures/muted.js'
 
 const exact: Routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }

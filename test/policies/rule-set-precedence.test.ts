@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RuleSet, type Resolution, type Rule } from '../../lib/policies/rule-set.js'
+import { RuleSet, type Resolution, type Rule } from '../../lib/routing/rule-set.js'
 
 const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
 

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { routingOf, type RequestTarget } from '../../lib/policies/request-path.js'
-import { RuleSet, type Resolution, type Rule } from '../../lib/policies/rule-set.js'
+import { type RequestTarget } from '../../lib/routing/request-path.js'
+import { routingOf } from '../../lib/routing/router-options.js'
+import { RuleSet, type Resolution, type Rule } from '../../lib/routing/rule-set.js'
 
 const routing = routingOf({ initialConfig: {} })
 

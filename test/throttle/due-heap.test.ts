@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { DueHeap, type Due } from '../../lib/throttle/due-heap.js'
+import { DueHeap, type Due } from '../../lib/throttle/indexed-heap.js'
 import { holds } from '../fixtures/property.js'
 
 interface Step {

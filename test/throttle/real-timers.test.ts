@@ -1,6 +1,6 @@
 // The room over the process's own clock, timers and turns: bounds are facts of order and count, never of time.
 import t from 'tap'
-import { systemClock } from '../../lib/clock.js'
+import { systemClock } from '../../lib/common/clock.js'
 import { WaitingRoom } from '../../lib/throttle/waiting-room.js'
 
 const LIMITS = { maxQueued: 3000, maxQueuedPerClient: 3000 }

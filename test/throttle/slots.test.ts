@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Slots } from '../../lib/throttle/slots.js'
+import { Slots } from '../../lib/throttle/capacity.js'
 
 const LIMITS = { maxQueued: 5, maxQueuedPerClient: 2 }
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
-import type { RoomLimits } from '../../lib/throttle/slots.js'
+import type { RoomLimits } from '../../lib/throttle/capacity.js'
 import { WaitingRoom, type Entry } from '../../lib/throttle/waiting-room.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 

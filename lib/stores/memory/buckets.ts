@@ -1,6 +1,6 @@
 import { withPatience } from '../../algorithms/quota.js'
 import { appendGrant, emptyGrantLog } from '../../algorithms/sliding-window.js'
-import type { Clock } from '../../clock.js'
+import type { Clock } from '../../common/clock.js'
 import type { Limit } from '../store.js'
 import { clearBucket, convertBucket, hasExpired } from './bucket.js'
 import { TextHasher } from './hash.js'
@@ -8,7 +8,7 @@ import { Random, secretWords } from './random.js'
 import { hasSameNumbers, LimitRegistry } from './registry.js'
 import { Shards } from './shards.js'
 import { ABSENT } from './table.js'
-import type { Trial } from './trial.js'
+import type { Trial } from './pending-charge.js'
 
 /** Odd, so that families of one partition differ in every bit pattern: 2^32 divided by the golden ratio. */
 const FAMILY_STEP = 0x9e3779b1 | 0
@@ -40,7 +40,7 @@ export class Buckets {
   }
 
   /**
-   * Read the found bucket for the numbers of a limit; where a later edition has it already, for those. Carried over to the
+   * Read the found bucket for the numbers of a limit; where a later generation has it already, for those. Carried over to the
    * earlier numbers and back, it would lose what exceeds them, and give the client as much again with each such request.
    */
   read (trial: Trial, limit: Limit, nowUs: number): void {

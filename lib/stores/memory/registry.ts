@@ -11,7 +11,7 @@ const NO_LIMIT: Limit = { ...quotaOf('fixed-window', 0, 1), name: '', bucket: ''
 interface Family {
   readonly id: number
   /** The latest that has used it. */
-  edition: number
+  generation: number
   /** Indexes of the versions that its buckets were written under. */
   versions: number[]
 }
@@ -44,17 +44,17 @@ export class LimitRegistry {
   familyId (limit: Limit): number {
     if (limit === this.#latest) return this.#latestId
     const family = this.#families.get(limit.bucket) ?? this.#addFamily(limit)
-    const { edition = 0 } = limit
-    if (edition > family.edition) family.edition = edition
+    const { generation = 0 } = limit
+    if (generation > family.generation) family.generation = generation
     this.#latest = limit
     this.#latestId = family.id
     return family.id
   }
 
-  /** Whether a limit of a later edition has used the family. */
-  isSuperseded ({ bucket, edition = 0 }: Limit): boolean {
+  /** Whether a limit of a later generation has used the family. */
+  isSuperseded ({ bucket, generation = 0 }: Limit): boolean {
     const family = this.#families.get(bucket)
-    return family !== undefined && family.edition > edition
+    return family !== undefined && family.generation > generation
   }
 
   /** The family of a limit, or 0: then it has no bucket anywhere. */
@@ -117,7 +117,7 @@ export class LimitRegistry {
   }
 
   #addFamily (limit: Limit): Family {
-    const family = { id: this.#nextFamilyId++, edition: limit.edition ?? 0, versions: [] }
+    const family = { id: this.#nextFamilyId++, generation: limit.generation ?? 0, versions: [] }
     this.#families.set(limit.bucket, family)
     return family
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js'
+import type { Clock } from '../../common/clock.js'
 import { hasExpired, usedShare } from './bucket.js'
 import type { Random } from './random.js'
 import type { LimitRegistry } from './registry.js'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.js'
+import type { Clock } from '../../common/clock.js'
 import { carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
@@ -9,7 +9,7 @@ import { Buckets } from './buckets.js'
 import { Penalties } from './penalties.js'
 import { takeAll } from './take-all.js'
 import { takeUnderPenalty, underBlock } from './take-under-penalty.js'
-import { standingOf, Trial } from './trial.js'
+import { standingOf, Trial } from './pending-charge.js'
 
 const SWEEP_EVERY_MS = 1000
 

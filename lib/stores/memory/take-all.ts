@@ -1,7 +1,7 @@
 import { NO_BLOCKS, type Charge, type Limit, type Receipt, type Standing } from '../store.js'
 import { assess } from './bucket.js'
 import type { Buckets } from './buckets.js'
-import { standingOf, Trial } from './trial.js'
+import { standingOf, Trial } from './pending-charge.js'
 
 /*
  * Several charges at once. All are assessed before the first is written. Charges that meet in one bucket are assessed

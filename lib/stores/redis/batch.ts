@@ -1,6 +1,7 @@
-import { NO_BLOCKS, penaltyOf, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing, type WatchedCall } from '../store.js'
+import { NO_BLOCKS, penaltyOf, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing } from '../store.js'
+import { type WatchedCall } from '../call-watch.js'
 import type { KeyWriter } from './keys.js'
-import { answerBytes, CHARGE_BYTES, hasBegun, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES, writeCharge, writeStrikes } from './packing.js'
+import { answerBytes, CHARGE_BYTES, hasBegun, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES, writeCharge, writeStrikes } from './wire-format.js'
 
 interface Check {
   readonly charges: readonly Charge[]
@@ -15,6 +16,7 @@ const PENALTY_WEIGHT = 1
 
 /** A batch leaves once so many checks wait: more would make all connections move in lockstep. */
 const MOST_CHECKS = 16
+
 /** A batch leaves before it holds Redis for a millisecond. */
 const MOST_WEIGHT = 96
 

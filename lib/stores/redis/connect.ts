@@ -1,7 +1,6 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
-import { RedisLink } from './link.js'
-import { NodeQueue } from './node-queue.js'
-import { refreshSlots } from './slot-refresh.js'
+import { RedisLink } from './connections.js'
+import { NodeQueue } from './cluster-queue.js'
 
 /** Where Redis is, as the `redis` option says it. */
 export type RedisTarget = string | RedisOptions | ClusterTarget | Redis | Cluster
@@ -100,4 +99,20 @@ function isClient (target: RedisTarget): target is Redis | Cluster {
 
 function isClusterTarget (target: RedisOptions | ClusterTarget): target is ClusterTarget {
   return 'cluster' in target
+}
+
+/**
+ * Ask the nodes of a Cluster every so often which slots are theirs, while it is ready. Milliseconds; 0 for never.
+ * ioredis's own timer starts anew when the client was closed in the midst of asking, and keeps the process for good.
+ */
+export function refreshSlots (client: Cluster, intervalMs: number): void {
+  if (intervalMs === 0) return
+  let timer: NodeJS.Timeout | null = null
+  client.on('ready', () => {
+    timer ??= setInterval(() => { if (client.status === 'ready') client.refreshSlotsCache() }, intervalMs).unref()
+  })
+  client.on('disconnecting', () => {
+    if (timer !== null) clearInterval(timer)
+    timer = null
+  })
 }

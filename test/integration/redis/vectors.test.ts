@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { composeScript } from '../../../lib/stores/redis/scripts.js'
-import { packLimit } from '../../../lib/stores/redis/packing.js'
+import { packLimit } from '../../../lib/stores/redis/wire-format.js'
 import { algorithms, type State } from '../../fixtures/bucket.js'
 import { limitOf } from '../../fixtures/limits.js'
 import { penaltyVectors, vectorsOf, type Expectation, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
-import type { Phase } from '../../../lib/policies/policy.js'
+import type { Phase } from '../../../lib/config/schema/policy-schema.js'
 import { eachStore } from '../../fixtures/each-store.js'
 import { ask, booked, Ledger, questions, setOf, setOptions, setsApp } from '../../fixtures/reload-sets.js'
 

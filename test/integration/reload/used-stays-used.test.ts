@@ -1,7 +1,7 @@
 // What was used stays used, in units, whatever a reload changes; on memory and on Redis.
 import t from 'tap'
 import type { FastifyInstance, InjectOptions } from 'fastify'
-import type { LayerOptions } from '../../../lib/config/layer.js'
+import type { LayerOptions } from '../../../lib/config/layers/layer.js'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import { limitedApp, remainders, SECOND, statuses } from '../../fixtures/app.js'
 import { appOn, as, byHeaders, eachStore } from '../../fixtures/each-store.js'

@@ -1,7 +1,7 @@
 // A check of several partitions, taken piece by piece as on a Cluster.
 import t from 'tap'
 import { MemoryStore } from '../../../lib/stores/memory/store.js'
-import { takeApart } from '../../../lib/stores/redis/apart.js'
+import { takeApart } from '../../../lib/stores/redis/multi-slot-take.js'
 import { isUnavailable, type Charge, type Receipt } from '../../../lib/stores/store.js'
 import { limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Batch } from '../../../lib/stores/redis/batch.js'
 import { KeyWriter } from '../../../lib/stores/redis/keys.js'
-import { ANSWER_BYTES, TIME_BYTES, packLimit, readNumber, writeNumber } from '../../../lib/stores/redis/packing.js'
+import { ANSWER_BYTES, TIME_BYTES, packLimit, readNumber, writeNumber } from '../../../lib/stores/redis/wire-format.js'
 import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 
 const a = limitOf({ bucket: 'app/a' })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ANSWER_BYTES, answerBytes, hasBegun, packAdjustments, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/packing.js'
+import { ANSWER_BYTES, answerBytes, hasBegun, packAdjustments, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/wire-format.js'
 import type { Standing } from '../../../lib/stores/store.js'
 import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { Seeded } from '../../fixtures/seeded.js'

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { Redis } from 'ioredis'
-import { RedisLink } from '../../../lib/stores/redis/link.js'
+import { RedisLink } from '../../../lib/stores/redis/connections.js'
 import { startRedis } from '../../fixtures/redis-server.js'
 
 const SILENCE_MS = 10_000

@@ -1,0 +1,49 @@
+import { explainPolicy, policiesOf, type ExplainedOption } from '../config/layers/explain.js'
+import type { RuleOptions } from '../config/schema/policy-schema.js'
+import { compilePolicy } from '../policies/compile.js'
+import { builtInDraft, layPolicy } from '../policies/draft.js'
+import type { Policy } from '../policies/policy.js'
+import { REGISTRATION, ROOT } from './compile-errors.js'
+import type { Sources } from './read-sources.js'
+
+/** A policy, or the limits of one of its tiers, as they hold. */
+export interface EffectivePolicy {
+  /** `null` is the default policy. */
+  readonly rule: RuleOptions | null
+  /** `null` is whoever has no tier with limits of its own. */
+  readonly tier: string | null
+  /** Whether other tiers have limits of their own. */
+  readonly hasTiers: boolean
+  /** `null` for a tier without limits, and for a rule that the code has made: only some of it is known. */
+  readonly policy: Policy | null
+  readonly isMadeInCode: boolean
+  /** Each value with where it is from; of a rule that the code has made, what is known. */
+  readonly options: readonly ExplainedOption[]
+}
+
+/** Every policy that the sources make, once nothing is wrong with them: the default one first. */
+export function effectivePolicies ({ layered, rulesAlone, madeInCode }: Sources): EffectivePolicy[] {
+  const rules = layered.options.rules ?? []
+  const draft = layPolicy(builtInDraft, layered.options, 'default', ROOT)
+  const compiled = new Map<string | null, Policy>([[null, compilePolicy(REGISTRATION, draft, ROOT)]])
+  for (const rule of rules) {
+    if (madeInCode.has(rule.name)) continue
+    const place = `${ROOT}.rules`
+    compiled.set(rule.name, compilePolicy(REGISTRATION, layPolicy(draft, rule, `rule:${rule.name}`, place), place))
+  }
+  const known = policiesOf(layered).filter(({ rule }) => rule === null || !madeInCode.has(rule))
+  const partly = policiesOf(rulesAlone).filter(({ rule }) => rule !== null && madeInCode.has(rule))
+  return [...known, ...partly].map((name) => {
+    const isMadeInCode = name.rule !== null && madeInCode.has(name.rule)
+    const policy = compiled.get(name.rule) ?? null
+    const explained = explainPolicy(isMadeInCode ? rulesAlone : layered, name) ?? []
+    return {
+      rule: rules.find((rule) => rule.name === name.rule) ?? null,
+      tier: name.tier,
+      hasTiers: [...known, ...partly].some(({ rule, tier }) => rule === name.rule && tier !== null),
+      policy: name.tier === null ? policy : policy?.tiers?.get(name.tier) ?? null,
+      isMadeInCode,
+      options: isMadeInCode ? explained.filter(({ from }) => from === 'file' || from === 'environment') : explained
+    }
+  })
+}

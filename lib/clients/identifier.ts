@@ -1,0 +1,126 @@
+import type { FastifyRequest } from 'fastify'
+import { durationMs } from '../config/schema/durations.js'
+import type { IdentifyOptions } from '../config/schema/identity-schema.js'
+import type { Phase } from '../config/schema/policy-schema.js'
+import { UNKNOWN, isAddress, type AddressReader } from './address/address-reader.js'
+import type { Client } from '../model/client.js'
+import type { Faults } from '../common/log.js'
+import type { TrustedProxies } from './address/trusted-proxies.js'
+import { clientOfKey } from './partition.js'
+import { Patience } from './time-budget.js'
+import { warnAboutForwarding } from './address/proxy-warnings.js'
+import { isThenable } from '../common/type-guards.js'
+import type { FailureLimiter } from './token-reader.js'
+import { Users } from './users.js'
+
+/** How long it may take to find out who is asking, milliseconds. */
+const DEADLINE_MS = 1000
+
+/** A proxy forwards every request, so one that has not shown in so many is not there, and need not be looked for. */
+const SUSPICIONS = 1000
+
+/** What of a policy says how its clients are told apart. */
+interface Asking {
+  readonly hook: Phase
+  readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
+}
+
+/** Where an identity may come from, beside keys and the address that Fastify derives. */
+export interface IdentitySources {
+  /** The option, checked. Without it there are no users. */
+  readonly identify?: IdentifyOptions
+  /** Limits tokens that fail. Needed with `identify.jwt`. */
+  readonly failures?: FailureLimiter | null
+  /** Without them, `request.ip` is the client's address. */
+  readonly proxies?: TrustedProxies | null
+}
+
+/**
+ * Finds out who is asking: the user, else the policy's key, else the address. What cannot be had in time never makes a
+ * request free: in the end its address is charged.
+ */
+export class Identifier {
+  readonly #addresses: AddressReader
+  readonly #faults: Faults
+  readonly #users: Users | null
+  readonly #proxies: TrustedProxies | null
+  readonly #deadlineMs: number
+  /** Requests in which a forwarding header would still be a surprise worth a warning. */
+  #suspicions: number
+
+  constructor (addresses: AddressReader, faults: Faults, isForwardingUnexpected: boolean, sources: IdentitySources = {}) {
+    const { identify, failures = null, proxies = null } = sources
+    const hasUsers = identify !== undefined && (identify.custom !== undefined || (identify.jwt ?? false) !== false)
+    this.#addresses = addresses
+    this.#faults = faults
+    this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.byAddress(request).partition) : null
+    this.#proxies = proxies
+    this.#deadlineMs = durationMs(identify?.deadline) ?? DEADLINE_MS
+    this.#suspicions = isForwardingUnexpected ? SUSPICIONS : 0
+  }
+
+  /** The client behind the request's address. */
+  byAddress (request: FastifyRequest): Client {
+    if (this.#suspicions > 0) this.#suspectForwarding(request)
+    return this.#addresses.clientAt(this.#textOf(request))
+  }
+
+  /** The client's full address as it was received; `unknown` where it has none. */
+  addressOf (request: FastifyRequest): string {
+    const text = this.#textOf(request)
+    return text !== undefined && isAddress(text) ? text : UNKNOWN
+  }
+
+  /** The client as the policy sees it. A promise never rejects, and takes no longer than the deadline. */
+  identify (request: FastifyRequest, policy: Asking): Client | Promise<Client> {
+    if (this.#users === null && policy.keyGenerator === null) return this.byAddress(request)
+    const patience = new Patience(this.#deadlineMs)
+    const user = this.#users === null ? null : this.#users.userOf(request, policy.hook, patience)
+    const client = user instanceof Promise
+      ? user.then((found) => found ?? this.#withoutUser(request, policy, patience))
+      : user ?? this.#withoutUser(request, policy, patience)
+    return client instanceof Promise ? client.finally(() => patience.stop()) : client
+  }
+
+  #textOf (request: FastifyRequest): string | undefined {
+    if (this.#proxies !== null) return this.#proxies.addressOf(request)
+    try {
+      return request.ip
+    } catch (error) {
+      // A trustProxy function of the application's own may throw.
+      this.#faults.report('address', error)
+      return undefined
+    }
+  }
+
+  #suspectForwarding (request: FastifyRequest): void {
+    this.#suspicions--
+    if (request.headers['x-forwarded-for'] === undefined) return
+    this.#suspicions = 0
+    warnAboutForwarding()
+  }
+
+  #withoutUser (request: FastifyRequest, { keyGenerator }: Asking, patience: Patience): Client | Promise<Client> {
+    if (keyGenerator === null) return this.byAddress(request)
+    try {
+      const key: unknown = keyGenerator(request)
+      return isThenable(key)
+        ? patience.wait(key, 'key').then((settled) => this.#clientOf(request, settled), (error) => this.#refused(request, error))
+        : this.#clientOf(request, key)
+    } catch (error) {
+      return this.#refused(request, error)
+    }
+  }
+
+  #clientOf (request: FastifyRequest, key: unknown): Client {
+    if (typeof key === 'string' && key !== '') return clientOfKey(key)
+    // A request without the header that the key is made of is no rarity, and the stack of an error costs more than it.
+    this.#faults.reportMade('keyGenerator', () => new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
+    return this.byAddress(request)
+  }
+
+  #refused (request: FastifyRequest, error: unknown): Client {
+    this.#faults.report('keyGenerator', error)
+    return this.byAddress(request)
+  }
+}

@@ -1,4 +1,0 @@
-/** Whether a function of the application's answered with a promise, of whatever make. */
-export function isThenable (value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
-}

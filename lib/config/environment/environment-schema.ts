@@ -1,0 +1,44 @@
+import type { TSchema } from '@sinclair/typebox'
+import { LEVEL, levelOf, PREFIX, spelledOption } from './variable-names.js'
+import { layerForm, type LayerForm } from '../layers/layer-schema.js'
+import { isCodeOnly } from '../schema/schema-values.js'
+
+/** The variable that holds the path of the config file; it is no option of the layer. */
+export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`
+
+const form = layerForm({
+  redis: 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }',
+  rules: 'an array of rules',
+  needsCode: 'belongs in the code that registers the plugin; a variable cannot hold it'
+})
+
+/** Every option that a variable may be about, and a rule that a lower layer has made without its `match`. */
+export const EnvironmentSchema = form.known
+
+/** What the environment may say. The limits below, of which a variable changes one, are repeated whole, functions and all. */
+export const environmentForm: LayerForm = { ...form, schema: EnvironmentSchema }
+
+/** A variable that may be set. */
+export interface KnownVariable {
+  /** `RATE_LIMIT_RULES__<RULE>__TIME_WINDOW` */
+  readonly variable: string
+  /** The option, with `<RULE>` and the like for names: `rules.<RULE>.timeWindow`. */
+  readonly option: string
+  readonly schema: TSchema
+}
+
+/** Every variable that is an option, in the schema's order, for documentation. Functions are not among them. */
+export function knownVariables (schema: TSchema = EnvironmentSchema, variable = PREFIX.slice(0, -1), option = ''): KnownVariable[] {
+  const level = levelOf(schema)
+  if (level === null) return []
+  if (level.kind === 'names') {
+    const name = `<${variable.split('_').pop()?.replace(/S$/, '')}>`
+    const one = { variable: `${variable}${LEVEL}${name}`, option: `${option}.${name}`, schema: level.schema }
+    return [one, ...knownVariables(one.schema, one.variable, one.option)]
+  }
+  return [...level.schemas].filter(([, schema]) => !isCodeOnly(schema)).flatMap(([key, schema]) => {
+    const separator = option === '' ? '_' : LEVEL
+    const one = { variable: `${variable}${separator}${spelledOption(key)}`, option: option === '' ? key : `${option}.${key}`, schema }
+    return [one, ...knownVariables(schema, one.variable, one.option)]
+  })
+}

@@ -1,0 +1,69 @@
+import type { TSchema } from '@sinclair/typebox'
+import { namesBelow, tiersBelow } from './known-names.js'
+import { isSpellingOf, LEVEL, levelOf, PREFIX, spelledName } from './variable-names.js'
+import { EnvironmentSchema } from './environment-schema.js'
+import type { LayerOptions } from '../layers/layer.js'
+import { NAME_PATTERN } from '../schema/option-types.js'
+
+/** What the name of a variable says. */
+export type Meaning =
+  /** `path`: options, and names of rules, tiers and limits as they were first written. */
+  | { readonly kind: 'option', readonly path: readonly string[], readonly schema: TSchema }
+  /** It means each of these rules, tiers or limits. */
+  | { readonly kind: 'ambiguous', readonly names: readonly string[] }
+  | { readonly kind: 'unknown' }
+
+/** One step from a level to the next. */
+interface Step {
+  readonly name: string
+  /** Characters of the variable that say so. */
+  readonly length: number
+  readonly schema: TSchema
+}
+
+const UNKNOWN: Meaning = { kind: 'unknown' }
+
+/** The place in the options that a variable sets. */
+export function meaningOf (variable: string, lower: LayerOptions): Meaning {
+  let rest = variable.slice(PREFIX.length)
+  let schema: TSchema = EnvironmentSchema
+  const path: string[] = []
+  for (;;) {
+    const [step, ...others] = stepsOf(schema, rest, path, lower)
+    if (step === undefined) return UNKNOWN
+    if (others.length > 0) return { kind: 'ambiguous', names: [step, ...others].map(({ name }) => name) }
+    path.push(step.name)
+    schema = step.schema
+    if (step.length === rest.length) return { kind: 'option', path, schema }
+    rest = rest.slice(step.length + LEVEL.length)
+  }
+}
+
+/** The first level of what a variable says, in each way that it can be read. */
+export function stepsOf (schema: TSchema, rest: string, path: readonly string[], lower: LayerOptions): readonly Step[] {
+  const level = levelOf(schema)
+  const head = rest.split(LEVEL, 1)[0]
+  if (level === null || head === '') return []
+  if (level.kind === 'options') {
+    return [...level.schemas].filter(([name]) => isSpellingOf(head, name)).map(([name, schema]) => ({ name, length: head.length, schema }))
+  }
+  return namedBy(rest, head, path, lower).map((name) => ({ name, length: spelledName(name).length, schema: level.schema }))
+}
+
+/** Names that a lower layer knows, else a new one. */
+function namedBy (rest: string, head: string, path: readonly string[], lower: LayerOptions): readonly string[] {
+  const known = meant(rest, namesBelow(lower, path))
+  if (known.length > 0) return known
+  const elsewhere = path[path.length - 1] === 'tiers' ? meant(rest, tiersBelow(lower)) : []
+  if (elsewhere.length > 0) return elsewhere
+  const made = head.toLowerCase()
+  return new RegExp(NAME_PATTERN).test(made) ? [made] : []
+}
+
+/** The longest of the names that a text begins with: `a--b` is no part of `a`. */
+function meant (rest: string, names: readonly string[]): readonly string[] {
+  const text = spelledName(rest)
+  const found = [...new Set(names)].filter((name) => text === spelledName(name) || text.startsWith(spelledName(name) + LEVEL))
+  const longest = Math.max(...found.map(({ length }) => length))
+  return found.filter(({ length }) => length === longest)
+}

@@ -1,0 +1,69 @@
+import type { TomlTable } from 'smol-toml'
+import { FST_SLUICE_BAD_SYNTAX, FST_SLUICE_UNREADABLE_FILE } from '../../errors.js'
+import { checkFileOptions } from './check-file.js'
+import { readText } from './read-text.js'
+import { type Layer, type LayerOptions } from '../layers/layer.js'
+import { textOfPath } from '../schema/option-path.js'
+import { type ConfigPath } from '../schema/option-path.js'
+import { Mistakes } from '../schema/error-collector.js'
+import { placesOf, type Place } from './toml-positions.js'
+import { parseToml, plainTable } from './toml.js'
+
+/** A config file that was read: its layer, or everything that is wrong with it, in the order of its lines. */
+export type ConfigFile =
+  | { readonly layer: Layer }
+  | { readonly mistakes: readonly [Error, ...Error[]] }
+
+/**
+ * Read and check a TOML config file by itself, at once and without waiting for anything. `path` is told in messages as it
+ * is given here.
+ *
+ * Mistakes are FST_SLUICE_UNREADABLE_FILE (its `cause` is the system's error; `ENOENT` for a missing file),
+ * FST_SLUICE_BAD_SYNTAX, and of wrong options FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and
+ * FST_SLUICE_CONTRADICTION.
+ */
+export function readConfigFile (path: string): ConfigFile {
+  try {
+    return readConfigText(readText(path), path)
+  } catch (error) {
+    if (error instanceof FST_SLUICE_UNREADABLE_FILE) return { mistakes: [error] }
+    throw error
+  }
+}
+
+/** Check the text of a config file by itself, like `readConfigFile`. */
+export function readConfigText (text: string, path: string): ConfigFile {
+  try {
+    return checked(parseToml(text, path), text, path)
+  } catch (error) {
+    if (error instanceof FST_SLUICE_BAD_SYNTAX) return { mistakes: [error] }
+    throw error
+  }
+}
+
+function checked (table: TomlTable, text: string, path: string): ConfigFile {
+  // Most files have nothing to tell, so nobody looks for their places.
+  let places: ((path: ConfigPath) => Place) | null = null
+  const find = (at: ConfigPath): Place => (places ??= placesOf(text))(at)
+  const placeOf = (at: ConfigPath): string => {
+    const { line, column } = find(at)
+    return [`${path}:${line}:${column}`, ...(at.length === 0 ? [] : [textOfPath('', at.map(printable))])].join(': ')
+  }
+  const mistakes = new Mistakes(placeOf)
+  const options = plainTable(table, mistakes)
+  checkFileOptions(options, mistakes)
+  const [first, ...others] = mistakes.sorted((a, b) => order(find(a), find(b)))
+  return first === undefined ? { layer: { name: 'file', options: options as LayerOptions, placeOf } } : { mistakes: [first, ...others] }
+}
+
+const LONGEST_PRINTED = 64
+
+/** A key as a message may show it: in one line, however it was written. */
+function printable (step: string | number): string | number {
+  if (typeof step === 'number' || (/^[\w.-]+$/.test(step) && step.length <= LONGEST_PRINTED)) return step
+  return JSON.stringify(step.length > LONGEST_PRINTED ? `${step.slice(0, LONGEST_PRINTED)}...` : step)
+}
+
+function order (a: Place, b: Place): number {
+  return a.line - b.line || a.column - b.column
+}

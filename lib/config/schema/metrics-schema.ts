@@ -1,0 +1,47 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { badOption } from './check.js'
+import { cidrsOf, NetworkList } from './network-list.js'
+import { RoutePath } from './option-types.js'
+
+const REGISTRY_EXPECTED = 'a Registry of prom-client'
+
+/** What a registry keeps, as far as it must be known. */
+export interface RegisteredMetric {
+  get (): unknown
+  reset (): void
+}
+
+/** What is needed of a prom-client Registry, so that one of another version, or of another copy, will do. */
+export interface MetricsRegistry {
+  registerMetric (metric: RegisteredMetric): void
+  getSingleMetric (name: string): unknown
+  metrics (): Promise<string>
+  readonly contentType: string
+}
+
+/** `metrics`: what is counted, for Prometheus. */
+export const MetricsSchema = Type.Union([
+  Type.Literal(false),
+  Type.Object({
+    path: Type.Optional(RoutePath()),
+    registry: Type.Optional(Type.Unsafe<MetricsRegistry>(Type.Any({ expected: REGISTRY_EXPECTED }))),
+    allow: Type.Optional(NetworkList())
+  }, { additionalProperties: false })
+], { expected: 'false, or an object: { path?, allow?, registry? }', description: 'A route with metrics for Prometheus, by default `/metrics` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks. `registry` is the Registry of prom-client to publish in, where the application has one.' })
+
+/** Options of `metrics`. */
+export type MetricsOptions = Static<typeof MetricsSchema>
+
+/** Check what the schema cannot express. Throws FST_SLUICE_BAD_OPTION with the place, such as `rateLimit.metrics.allow[1]`. */
+export function checkMetricsOptions ({ metrics }: { readonly metrics?: MetricsOptions }, place: string): void {
+  if (metrics === undefined || metrics === false) return
+  if (metrics.registry !== undefined && !isRegistry(metrics.registry)) throw badOption(`${place}.metrics.registry`, REGISTRY_EXPECTED, metrics.registry)
+  cidrsOf(metrics.allow ?? [], `${place}.metrics.allow`)
+}
+
+function isRegistry (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const registry: Partial<Record<keyof MetricsRegistry, unknown>> = value
+  const methods = [registry.registerMetric, registry.getSingleMetric, registry.metrics]
+  return methods.every((method) => typeof method === 'function') && typeof registry.contentType === 'string'
+}

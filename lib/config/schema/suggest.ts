@@ -1,0 +1,60 @@
+/** The known word that is closest to a mistyped one, or `null` when none is near. */
+export function nearest (word: string, known: readonly string[]): string | null {
+  let best: string | null = null
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase().slice(0, 64), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+/** Levenshtein distance, row by row. */
+function editDistance (a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]
+}
+
+/** Words of other rate limiters, or of the way people speak, that no spelling leads from to the option. */
+const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+  ['limit', 'max'],
+  ['points', 'max'],
+  ['requests', 'max'],
+  ['window', 'timeWindow'],
+  ['windowMs', 'timeWindow'],
+  ['duration', 'timeWindow'],
+  ['interval', 'timeWindow'],
+  ['period', 'timeWindow'],
+  ['ttl', 'timeWindow'],
+  ['allowList', 'exempt'],
+  ['skip', 'exempt'],
+  ['ban', 'penalty'],
+  ['blockDuration', 'penalty'],
+  ['continueExceeding', 'penalty'],
+  ['exponentialBackoff', 'penalty'],
+  ['onBanReach', 'onBlocked'],
+  ['skipOnError', 'failureMode'],
+  ['passOnStoreError', 'failureMode'],
+  ['cache', 'memory'],
+  ['nameSpace', 'keyPrefix'],
+  ['storeClient', 'redis'],
+  ['addHeaders', 'headers'],
+  ['enableDraftSpec', 'headers'],
+  ['standardHeaders', 'headers']
+])
+
+/** The known word that another word stands for elsewhere, or `null`. */
+export function meantBy (word: string, known: readonly string[]): string | null {
+  const meant = OTHER_WORDS.get(word)
+  return meant !== undefined && known.includes(meant) ? meant : null
+}

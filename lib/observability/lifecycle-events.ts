@@ -1,0 +1,35 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { publishBreaker, publishReload, type BreakerMessage, type ReloadMessage } from './channels.js'
+import { writeLine } from '../common/log.js'
+
+/*
+ * Changes that an operator must hear of, whatever the option `log` says: each is logged and told to subscribers.
+ */
+
+/** The breaker of a store changed. A warning in both directions: who hears of an outage must hear of its end. */
+export function tellBreakerChange (logger: FastifyBaseLogger, message: BreakerMessage): void {
+  const { registration, store, state, lastError } = message
+  writeLine(logger, 'warn', { registration, store, breaker: state, lastError }, `rate limit: the breaker of the store is ${state}`)
+  publishBreaker(message)
+}
+
+/** An operator switched limits on or off. A warning in both directions, as the breaker's; to subscribers it is a reload. */
+export function tellSwitch (logger: FastifyBaseLogger, registration: string, enabled: boolean): void {
+  writeLine(logger, 'warn', { registration, enabled }, `rate limit: an operator switched the limits ${enabled ? 'on' : 'off'}`)
+  publishReload({ registration, source: 'operator', result: 'success' })
+}
+
+/** A new configuration is in force, or was refused. */
+export function tellReload (logger: FastifyBaseLogger, message: ReloadMessage): void {
+  const { registration, source } = message
+  switch (message.result) {
+    case 'success':
+      writeLine(logger, 'info', { registration, source }, 'rate limit: configuration reloaded')
+      break
+    case 'failure':
+      writeLine(logger, 'error', { err: message.error, registration, source }, 'rate limit: the new configuration is refused, the old one stays')
+      break
+    default: message satisfies never
+  }
+  publishReload(message)
+}

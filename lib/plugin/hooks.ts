@@ -1,0 +1,94 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FaultLog } from '../common/log.js'
+import type { Phase } from '../config/schema/policy-schema.js'
+import { FST_SLUICE_INVALID_ROUTE } from '../errors.js'
+import type { Next } from '../request/limiter-context.js'
+import type { SnapshotHolder } from '../runtime/snapshot.js'
+
+/** What the hooks of one registration share. */
+export interface Limiting {
+  readonly snapshots: SnapshotHolder
+  readonly faults: FaultLog
+  /** Whether this registration is the innermost one around a scope: that one decides. */
+  readonly isOurs: (scope: FastifyInstance) => boolean
+}
+
+/** Compile the policy of each route when it is declared, and attach a hook where it limits in a later phase. */
+export function compileRoutes (fastify: FastifyInstance, { snapshots, isOurs }: Limiting): void {
+  fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
+    if (!isOurs(this)) return
+    const { index, phases } = snapshots.current.routes.declare(route)
+    for (const phase of phases) {
+      if (phase === 'onRequest') continue
+      appendRouteHook(route, phase, function rateLimit (request, reply, next) {
+        const snapshot = snapshots.of(request)
+        // The route's scope may have got a registration of its own since.
+        const policy = snapshot.isEnabled && isOurs(request.server) ? snapshot.routes.policyIn(phase, index, request) : null
+        if (policy === null) next()
+        else snapshot.limiter.limit(policy, request, reply, next)
+      })
+    }
+  })
+}
+
+/** Limit every request of a scope, also those to unknown URLs and to routes declared before the plugin was loaded. */
+export function limitRequests (fastify: FastifyInstance, limiting: Limiting): void {
+  addScopeHook(fastify, 'onRequest', limitAt('onRequest', limiting))
+  const { hook } = limiting.snapshots.current.book.base
+  if (hook !== 'onRequest') addScopeHook(fastify, hook, limitAt(hook, limiting))
+}
+
+function limitAt (phase: Phase, { snapshots, faults, isOurs }: Limiting): PhaseHook {
+  return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
+    const snapshot = phase === 'onRequest' ? snapshots.current : snapshots.of(request)
+    const policy = snapshot.isEnabled && isOurs(request.server) ? snapshot.routes.policyAt(phase, request) : null
+    if (policy === null) {
+      next()
+    } else if (policy === 'later') {
+      snapshots.pinRequest(request, snapshot)
+      next()
+    } else if (policy instanceof Error) {
+      faults.report('config', policy)
+      // Set here too: an error handler of the application need not read the error's own.
+      reply.code(503)
+      next(new FST_SLUICE_INVALID_ROUTE({ cause: policy }))
+    } else {
+      snapshot.limiter.limit(policy, request, reply, next)
+    }
+  }
+}
+
+type PhaseHook = (request: FastifyRequest, reply: FastifyReply, next: Next) => void
+
+/** Add a hook for every route and unknown URL of a scope. */
+function addScopeHook (fastify: FastifyInstance, phase: Phase, hook: PhaseHook): void {
+  switch (phase) {
+    case 'onRequest': fastify.addHook('onRequest', hook); return
+    case 'preParsing': fastify.addHook('preParsing', afterPayload(hook)); return
+    case 'preValidation': fastify.addHook('preValidation', hook); return
+    case 'preHandler': fastify.addHook('preHandler', hook); return
+    default: phase satisfies never
+  }
+}
+
+/**
+ * Let one route's hooks of a phase end in ours. The array is replaced, never pushed into: it is the user's own, and
+ * the HEAD route that Fastify derives from a GET route shares it.
+ */
+function appendRouteHook (route: RouteOptions, phase: Phase, hook: PhaseHook): void {
+  switch (phase) {
+    case 'onRequest': route.onRequest = [...listed(route.onRequest), hook]; return
+    case 'preParsing': route.preParsing = [...listed(route.preParsing), afterPayload(hook)]; return
+    case 'preValidation': route.preValidation = [...listed(route.preValidation), hook]; return
+    case 'preHandler': route.preHandler = [...listed(route.preHandler), hook]; return
+    default: phase satisfies never
+  }
+}
+
+function afterPayload (hook: PhaseHook) {
+  return (request: FastifyRequest, reply: FastifyReply, _payload: unknown, next: Next) => hook(request, reply, next)
+}
+
+function listed<T> (hooks: T | T[] | undefined): T[] {
+  return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
+}

@@ -1,0 +1,126 @@
+import type { FastifyInstance, RegisterOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { AddressReader } from '../clients/address/address-reader.js'
+import { IdentityParts } from '../clients/identity.js'
+import { systemClock, type Clock } from '../common/clock.js'
+import { FaultLog } from '../common/log.js'
+import { Configuration } from '../config/configuration.js'
+import type { Environment } from '../config/environment/environment.js'
+import { located, type Layered } from '../config/layers/merge.js'
+import { logSettingsOf } from '../config/schema/log-schema.js'
+import type { RateLimitOptions } from '../config/schema/options-schema.js'
+import { buildDecorator } from '../decorator/decorator.js'
+import type { Decision } from '../model/decision.js'
+import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
+import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
+import { documentLimits } from '../openapi/swagger.js'
+import { DeclaredRoutes } from '../policies/declared-routes.js'
+import { mountAdminRoutes } from '../routes/admin.js'
+import { mountHealthRoute } from '../routes/health.js'
+import { mountMetricsRoute } from '../routes/metrics.js'
+import { buildBackend } from '../runtime/backend.js'
+import { KnownGuards } from '../runtime/guard-options.js'
+import { Reloader } from '../runtime/reloader.js'
+import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
+import { WaitingRoom } from '../throttle/waiting-room.js'
+import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
+import { claimName, defaultName, refuseSecondRegistration, warnAboutCluster } from './registration-name.js'
+
+/** Build the plugin over a clock and an environment; tests bring their own. */
+export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
+  return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
+    // Fastify's own words to register come along with ours.
+    const { prefix, logLevel, logSerializers, ...options } = given
+    refuseSecondRegistration(fastify)
+    // What the environment says of the whole application is not meant for a registration inside another.
+    const configuration = new Configuration(options, fastify.hasDecorator('rateLimit') ? {} : env)
+    const layered = configuration.load()
+
+    const name = layered.options.name ?? defaultName(fastify)
+    const isShared = layered.options.redis !== undefined || layered.options.store !== undefined
+    if (isShared) claimName(fastify, name)
+    const faults = new FaultLog(fastify.log, clock)
+    const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
+    const identity = new IdentityParts(fastify, layered.options, addresses, clock, faults)
+    const metrics = await metricsOf(fastify, layered.options)
+    const backend = await buildBackend(name, layered.options, clock, { log: fastify.log, faults, metrics })
+    metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
+    const room = new WaitingRoom(clock)
+    const logSettings = logSettingsOf(layered.options.log)
+    const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
+    const snapshots = new SnapshotHolder(new ConfigSnapshot({
+      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new KnownGuards()
+    }, layered))
+    const reloader = new Reloader(configuration, snapshots, fastify.log)
+    const decorator = buildDecorator(snapshots, reloader)
+    if (!isShared) warnAboutCluster()
+
+    fastify.decorate('rateLimit', decorator)
+    // A scope inside another registration's has it already.
+    if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
+    fastify.addHook('onReady', async () => {
+      checkIdentity(identity, layered)
+      const { exempted } = snapshots.current.book
+      if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
+      reloader.watch(layered.options.reloadOnSignal ?? false)
+    })
+    // Before the server waits for its connections: those of requests that are held would keep it.
+    fastify.addHook('preClose', async () => { room.close() })
+    fastify.addHook('onClose', async () => {
+      reloader.close()
+      identity.close()
+      refusals?.close()
+      metrics?.close()
+      await backend.close()
+    })
+
+    const limiting: Limiting = { snapshots, faults, isOurs: (scope) => scope.rateLimit === decorator }
+    compileRoutes(fastify, limiting)
+    const currentIdentity = () => snapshots.current.identity
+    mountHealthRoute(fastify, layered.options.health, backend.health, currentIdentity)
+    if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, currentIdentity)
+    mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
+    documentLimits(fastify, snapshots)
+    limitRequests(fastify, limiting)
+  }, { fastify: '5.x', name: 'fastify-sluice' })
+}
+
+/**
+ * Limit the rate of requests, by the options given here and by `config.rateLimit` of a route.
+ *
+ * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION, FST_SLUICE_CONTRADICTION and FST_SLUICE_UNEQUAL_LIMITS for wrong
+ * options, also from the declaration of a route; FST_SLUICE_UNREADABLE_FILE and FST_SLUICE_BAD_SYNTAX for a config file that
+ * cannot be read; FST_SLUICE_ROUTE_TAKEN where the application has a route that is to be mounted; and
+ * FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope. FST_SLUICE_NO_JWT comes when the application gets ready.
+ */
+export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
+
+/** `null` where nothing is counted, and then prom-client is not loaded either. */
+async function metricsOf ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
+  return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry })
+}
+
+/** Throws FST_SLUICE_NO_JWT. */
+function checkIdentity (identity: IdentityParts, layered: Layered): void {
+  try {
+    identity.check()
+  } catch (error) {
+    throw located(error, layered)
+  }
+}
+
+const kDecision = Symbol('fastify-sluice.decision')
+
+/** By an accessor on the prototype: a plain value would miss the scopes that were made before the plugin was loaded. */
+function decorateRequests (fastify: FastifyInstance): void {
+  fastify.decorateRequest('rateLimit', {
+    getter () { return this[kDecision] ?? null },
+    setter (decision) { this[kDecision] = decision }
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kDecision]?: Decision | null
+  }
+}

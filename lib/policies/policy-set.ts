@@ -1,0 +1,233 @@
+import { badOption, checkOptions } from '../config/schema/check.js'
+import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../config/schema/policy-schema.js'
+import type { RateLimitOptions } from '../config/schema/options-schema.js'
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
+import { compilePolicy } from './compile.js'
+import { builtInDraft, layPolicy, type PolicyDraft } from './draft.js'
+import { exemptRoutes } from '../routing/exempt-routes.js'
+import { KnownBuckets } from './bucket-registry.js'
+import { hasLimitFields } from './limit-draft.js'
+import type { Policy } from './policy.js'
+import type { RequestTarget } from '../routing/request-path.js'
+import type { Routing } from '../routing/router-options.js'
+import { methodsOf, routeInWords, RouteNames, type Route } from '../routing/route-names.js'
+import { RuleSet, type Resolution, type Rule } from '../routing/rule-set.js'
+
+/** What a route does: a policy or nothing, or a matter of each request, whose path may be a rule's. */
+export type RoutePolicy =
+  | { readonly kind: 'fixed', readonly policy: Policy | null }
+  | { readonly kind: 'by-request', readonly policies: readonly Policy[], readonly pick: (request: RequestTarget) => Policy | null }
+
+interface PolicyRule extends Rule {
+  readonly policy: Policy
+  readonly draft: PolicyDraft
+  readonly options: RouteRateLimit
+  readonly place: string
+}
+
+/** What a route's config says, and what its buckets are called if it has limits. */
+interface OwnOptions {
+  readonly options: RouteRateLimit
+  readonly scope: string
+  readonly place: string
+}
+
+/** What the sets of policies of one registration, which follow one another, have in common; and what is said of routes elsewhere. */
+export interface BookContext {
+  /** How many came before. */
+  readonly generation?: number
+  readonly names?: RouteNames
+  /** A route's options, with what they take from the default policy of the code; see `Layered`. */
+  readonly ownOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
+  /** Hears of each policy, also of a tier's. */
+  readonly onPolicy?: (policy: Policy) => void
+}
+
+/** The current set of policies of one registration. Routes look theirs up once, when they are declared. */
+export class PolicyBook {
+  /** For routes without limits of their own; `null` where `global` is false. */
+  readonly fallback: Policy | null
+  /** The policy of the registration itself, whether or not it is global. */
+  readonly base: Policy
+  readonly buckets = new KnownBuckets()
+  /** The policies of the rules by their names, as they were written. */
+  readonly rules: ReadonlyMap<string, Policy>
+
+  readonly #registration: string
+  readonly #generation: number
+  readonly #onTier: (name: string) => void
+  readonly #draft: PolicyDraft
+  readonly #rules: RuleSet<PolicyRule>
+  readonly #ruleOf = new WeakMap<Policy, string>()
+  readonly #isExempt: (methods: readonly string[], url: string) => boolean
+  readonly #routeNames: RouteNames
+  readonly #onPolicy: NonNullable<BookContext['onPolicy']>
+  readonly #withBase: NonNullable<BookContext['ownOptions']>
+  readonly #exempted = new Set<string>()
+
+  /**
+   * `onTier` hears of each tier that has limits of its own, also from routes that are declared later.
+   * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION.
+   */
+  constructor (registration: string, options: RateLimitOptions, routing: Routing, onTier: (name: string) => void, context: BookContext = {}) {
+    this.#registration = registration
+    this.#generation = context.generation ?? 0
+    this.#onTier = onTier
+    this.#routeNames = context.names ?? new RouteNames()
+    this.#onPolicy = context.onPolicy ?? (() => {})
+    this.#withBase = context.ownOptions ?? ((own) => own)
+    this.#draft = layPolicy(builtInDraft, policyOptionsOf(options), 'default', 'rateLimit')
+    this.base = this.#compile(this.#draft, 'rateLimit')
+    this.fallback = options.global === false ? null : this.base
+    const rules = this.#compileRules(options.rules ?? [])
+    this.rules = new Map(rules.map(({ name, policy }) => [name, policy]))
+    this.#rules = new RuleSet(rules, routing)
+    this.#isExempt = exemptRoutes(options.exempt?.routes, routing)
+  }
+
+  /** Routes that were found exempt because of what they are, in words. */
+  get exempted (): readonly string[] {
+    return [...this.#exempted]
+  }
+
+  /** What a route does. Throws what wrong options throw. */
+  policyOf (route: Route): RoutePolicy {
+    const methods = methodsOf(route)
+    const own = this.#ownOptions(route)
+    const resolution = this.#resolve(methods, route, own)
+    // Under an overriding rule they wait for the day on which it goes: that must not be when their mistakes show.
+    if (own !== null && hasLimits(own.options)) this.#compileOwn(own)
+    if (resolution.kind === 'fixed') {
+      return { kind: 'fixed', policy: resolution.rule === null ? this.#withoutRule(route, methods, own) : this.#policyUnder(resolution.rule, own) }
+    }
+    const ruled = new Map(resolution.rules.map((rule) => [rule, this.#policyUnder(rule, own)]))
+    const unruled = this.#withoutRule(route, methods, own)
+    return {
+      kind: 'by-request',
+      policies: unruled === null ? [...ruled.values()] : [...ruled.values(), unruled],
+      pick: (request) => {
+        const rule = resolution.pick(request)
+        return (rule === null ? null : ruled.get(rule)) ?? unruled
+      }
+    }
+  }
+
+  /** Which rules there may be for a route's requests of one method. */
+  rulesOf (route: Route, method: string): Resolution<Rule> {
+    return this.#resolve([method], route, this.#ownOptions(route))
+  }
+
+  /** The rule that a policy of a route is made of; `null` where there is none. */
+  ruleOf (policy: Policy): string | null {
+    return this.#ruleOf.get(policy) ?? null
+  }
+
+  /** What a request to an unknown URL is counted under. */
+  policyOfUnknown (request: RequestTarget): Policy | null {
+    return this.#rules.forUnknown(request)?.policy ?? this.fallback
+  }
+
+  /**
+   * The policy of a guard or a check. Limits of its own need a `groupId`, for there is no route to name their buckets.
+   * Throws what wrong options throw.
+   */
+  policyFor (options: RouteRateLimit, place: string): Policy {
+    checkOptions(RouteRateLimitSchema, options, place)
+    if (hasLimits(options) && options.groupId === undefined) {
+      throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
+    }
+    const policy = this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
+    this.buckets.ask(policy.scope)
+    return policy
+  }
+
+  #resolve (methods: readonly string[], { url, rateLimit }: Route, own: OwnOptions | null): Resolution<PolicyRule> {
+    return this.#rules.forRoute(methods, url, rateLimit === false || (own !== null && hasLimits(own.options)))
+  }
+
+  /** The options of a route's config, checked; `null` where it has none. */
+  #ownOptions (route: Route): OwnOptions | null {
+    const { rateLimit } = route
+    if (rateLimit === undefined || rateLimit === false) return null
+    const place = `${routeInWords(route)} config.rateLimit`
+    if (typeof rateLimit !== 'object' || rateLimit === null || Array.isArray(rateLimit)) {
+      throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
+    }
+    checkOptions(RouteRateLimitSchema, rateLimit, place)
+    return { options: this.#withBase(rateLimit, place), scope: `route:${this.#routeNames.nameOf(route)}`, place }
+  }
+
+  /**
+   * The policy of a route under a rule. The limits are the rule's; what else the route says (a cost, a callback) holds
+   * too, unless the rule overrides routes and says otherwise.
+   */
+  #policyUnder (rule: PolicyRule, own: OwnOptions | null): Policy {
+    if (own === null) return rule.policy
+    const { max, timeWindow, limits, algorithm, burst, by, tiers, groupId, ...rest } = own.options
+    const draft = rule.override === true
+      ? layPolicy(layPolicy(this.#draft, rest, own.scope, own.place), rule.options, `rule:${rule.name}`, rule.place)
+      : layPolicy(rule.draft, rest, own.scope, own.place)
+    return this.#compileUnder(rule.name, draft, own.place)
+  }
+
+  /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
+  #withoutRule (route: Route, methods: readonly string[], own: OwnOptions | null): Policy | null {
+    if (own !== null) return this.#compileOwn(own)
+    if (route.rateLimit !== undefined) return null
+    if (this.fallback === null || !this.#isExempt(methods, route.url)) return this.fallback
+    this.#exempted.add(`${methods.join(',')} ${route.url}`)
+    return null
+  }
+
+  #compileOwn (own: OwnOptions): Policy {
+    return this.#compile(layPolicy(this.#draft, own.options, own.scope, own.place), own.place)
+  }
+
+  #compileRules (rules: readonly RuleOptions[]): PolicyRule[] {
+    const places = new Map<string, string>()
+    return rules.map(({ name, match, methods, override, ...options }, index) => {
+      const place = `rateLimit.rules[${index}]`
+      const twin = places.get(name)
+      if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.name`, `${twin} has the name "${name}" already`)
+      places.set(name, place)
+      const draft = layPolicy(this.#draft, options, `rule:${name}`, place)
+      return { name, match, methods, override, options, place, draft, policy: this.#compileUnder(name, draft, place) }
+    })
+  }
+
+  #compileUnder (rule: string, draft: PolicyDraft, place: string): Policy {
+    const policy = this.#compile(draft, place)
+    this.#ruleOf.set(policy, rule)
+    return policy
+  }
+
+  #compile (draft: PolicyDraft, place: string): Policy {
+    const policy = compilePolicy(this.#registration, draft, place, this.#generation)
+    this.#enter(policy, null, place)
+    for (const [name, tier] of policy.tiers ?? []) {
+      this.#onTier(name)
+      if (tier !== null) this.#enter(tier, name, place)
+    }
+    this.buckets.agreeOnTiers(policy, place)
+    return policy
+  }
+
+  #enter (policy: Policy, tier: string | null, place: string): void {
+    for (const one of policy.rollout === null ? [policy] : [policy, policy.rollout.trial]) {
+      this.#onPolicy(one)
+      this.buckets.enter(one, tier, place)
+    }
+  }
+}
+
+/** Whether options say what the limits are, and not only what is done with them. */
+function hasLimits (options: RouteRateLimit): boolean {
+  return hasLimitFields(options) || options.tiers !== undefined || options.groupId !== undefined
+}
+
+function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {
+  const {
+    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, metrics, admin, openapi, headers, log, configFile, reloadOnSignal, ...policy
+  } = options
+  return policy
+}

@@ -1,0 +1,117 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isThenable } from '../common/type-guards.js'
+import type { Outcome } from '../model/decision.js'
+import { publishDecision } from '../observability/channels.js'
+import type { Observer, Policy } from '../policies/policy.js'
+import { RefusalWriter } from '../response/refuse.js'
+import type { RequestDecision } from './decision.js'
+import { hold } from './hold.js'
+import type { LimiterContext, Next } from './limiter-context.js'
+import { onFinished } from './on-finished.js'
+
+/** Acts on decisions: headers and onwards, a refusal, or a delay. */
+export class Responder {
+  readonly #context: LimiterContext
+  readonly #refusalWriter: RefusalWriter
+
+  constructor (context: LimiterContext) {
+    this.#context = context
+    this.#refusalWriter = new RefusalWriter(context.faults, context.retryUnavailableSeconds)
+  }
+
+  answer (decision: RequestDecision, reply: FastifyReply, next: Next): void {
+    const { request } = reply
+    request.rateLimit = decision
+    this.record(decision, request)
+    if (decision.policy.hasTrial) this.#logShadowRefusals(decision, request)
+    if (decision.outcome === 'allowed') this.#allow(decision, reply, next)
+    else this.#handleOutcome(decision.outcome, decision, reply, next)
+  }
+
+  /** Count a decision and publish it on the diagnostics channel. */
+  record (decision: RequestDecision, request: FastifyRequest): void {
+    const { metrics, configOf, registration } = this.#context
+    if (metrics !== null) metrics.countDecision(configOf(request), decision, decision.storeStandings)
+    publishDecision(registration, request, decision.policy, decision)
+  }
+
+  #handleOutcome (outcome: Exclude<Outcome, 'allowed'>, decision: RequestDecision, reply: FastifyReply, next: Next): void {
+    switch (outcome) {
+      case 'delayed':
+        this.#allowAfterDelay(decision, reply, next)
+        return
+      case 'rejected':
+      case 'blocked':
+        this.#refuse(decision, reply, next)
+        return
+      case 'unavailable':
+        if (decision.isRefused) this.#refuseUnavailable(decision, reply, next)
+        else next()
+        return
+      case 'exempt':
+        next()
+        return
+      default: outcome satisfies never
+    }
+  }
+
+  #allow (decision: RequestDecision, reply: FastifyReply, next: Next): void {
+    const { policy } = decision
+    this.#context.writeHeaders(reply, policy, decision)
+    if (policy.onExceeding !== null) this.#runCallback('onExceeding', policy.onExceeding, decision, reply.request)
+    if (policy.refundOn !== null) refundOnFinish(policy.refundOn, decision, reply)
+    next()
+  }
+
+  #allowAfterDelay (decision: RequestDecision, reply: FastifyReply, next: Next): void {
+    hold(decision, reply,
+      () => {
+        this.#context.metrics?.observeDelay(decision.delayUs / 1_000_000)
+        this.#allow(decision, reply, next)
+      },
+      () => { this.#refuseUnavailable(decision, reply, next) })
+  }
+
+  #refuse (decision: RequestDecision, reply: FastifyReply, next: Next): void {
+    const { policy } = decision
+    const { request } = reply
+    this.#context.writeHeaders(reply, policy, decision)
+    this.#context.refusals?.refused(request, policy, decision)
+    if (policy.onExceeded !== null) this.#runCallback('onExceeded', policy.onExceeded, decision, request)
+    if (policy.onBlocked !== null && decision.beganBlock) this.#runCallback('onBlocked', policy.onBlocked, decision, request)
+    this.#refusalWriter.refuse(reply, policy, decision, next)
+  }
+
+  #refuseUnavailable (decision: RequestDecision, reply: FastifyReply, next: Next): void {
+    const { policy } = decision
+    this.#context.refusals?.refused(reply.request, policy, decision, this.#context.retryUnavailableSeconds * 1000)
+    this.#refusalWriter.refuseUnavailable(reply, policy, decision, next)
+  }
+
+  /** Log what limits in shadow mode would have refused. */
+  #logShadowRefusals (decision: RequestDecision, request: FastifyRequest): void {
+    const { refusals } = this.#context
+    if (refusals === null) return
+    for (const standing of decision.standings) {
+      if (standing.mode === 'shadow' && standing.isExceeded) refusals.wouldBeRefused(request, decision.policy, decision, standing)
+    }
+  }
+
+  /** A callback that throws, or whose promise rejects, is logged and never fatal. */
+  #runCallback (source: 'onExceeding' | 'onExceeded' | 'onBlocked', callback: Observer, decision: RequestDecision, request: FastifyRequest): void {
+    const { faults } = this.#context
+    try {
+      const result: unknown = callback(request, decision)
+      if (isThenable(result)) result.then(undefined, (error) => faults.report(source, error))
+    } catch (error) {
+      faults.report(source, error)
+    }
+  }
+}
+
+/** Refund only responses that were sent completely: a client could abort to get the work for free. */
+function refundOnFinish (statuses: NonNullable<Policy['refundOn']>, decision: RequestDecision, reply: FastifyReply): void {
+  onFinished(reply, ({ isComplete, status }) => {
+    if (isComplete && status !== null && statuses.has(status)) decision.refundAll()
+  })
+}

@@ -1,0 +1,92 @@
+import type { FastifyRequest } from 'fastify'
+import type { Identifier } from '../clients/identifier.js'
+import { GLOBAL_PARTITION } from '../clients/partition.js'
+import type { FaultLog } from '../common/log.js'
+import type { Client } from '../model/client.js'
+import type { Policy } from '../policies/policy.js'
+import type { Charge, Limit, PartitionBy } from '../stores/store.js'
+
+/** Charged where a cost function fails: a mistake in it must never make requests free. */
+const FALLBACK_COST = 1
+
+/** Builds what a request takes from which buckets. */
+export class ChargeBuilder {
+  readonly #identifier: Identifier
+  readonly #faults: FaultLog
+
+  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultLog }) {
+    this.#identifier = identifier
+    this.#faults = faults
+  }
+
+  /**
+   * `mayDelay`: whether the request may be held until its tokens are due. Limits of users do not apply to clients that
+   * are no users; where that would let a request pass unlimited, its address is charged.
+   */
+  build (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean): Charge[] {
+    const cost = this.#resolveCost(policy, request)
+    return policy.single !== null && !mayDelay
+      ? [{ limit: policy.single, partition: client.partition, cost }]
+      : this.#buildAll(policy, request, client, mayDelay, cost)
+  }
+
+  #buildAll (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
+    const { limits, patientLimits } = policy
+    const prepared = mayDelay && patientLimits !== null ? patientLimits : limits
+    const charges: Charge[] = []
+    let isEnforced = false
+    for (let i = 0; i < prepared.length; i++) {
+      const partition = this.#findPartition(prepared[i].by, request, client)
+      if (partition === null) continue
+      if (prepared[i].mode === 'enforce') isEnforced = true
+      charges.push({ limit: this.#resolveLimit(policy, i, request, client, mayDelay), partition, cost })
+    }
+    if (isEnforced || charges.length === limits.length) return charges
+    return [...charges, ...this.#chargeAddress(policy, request, client, mayDelay, cost)]
+  }
+
+  /** Charge the limits of users to the address. */
+  #chargeAddress (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
+    const { partition } = this.#identifier.byAddress(request)
+    return policy.limits
+      .map((limit, i) => ({ limit, i }))
+      .filter(({ limit }) => limit.by === 'user')
+      .map(({ i }) => ({ limit: this.#resolveLimit(policy, i, request, client, mayDelay), partition, cost }))
+  }
+
+  /** One limit of a policy with the numbers for this request. */
+  #resolveLimit ({ limits, patientLimits, makers }: Policy, index: number, request: FastifyRequest, client: Client, mayDelay: boolean): Limit {
+    const maker = makers === null ? null : makers[index]
+    if (maker === null) return mayDelay && patientLimits !== null ? patientLimits[index] : limits[index]
+    const { prompt, patient } = maker.limitFor(request, client, this.#faults)
+    return mayDelay ? patient : prompt
+  }
+
+  /** `null` where a limit does not apply to the client. */
+  #findPartition (by: PartitionBy, request: FastifyRequest, client: Client): string | null {
+    switch (by) {
+      case 'client': return client.partition
+      case 'ip': return client.kind === 'ip' ? client.partition : this.#identifier.byAddress(request).partition
+      case 'user': return client.kind === 'user' ? client.partition : null
+      case 'global': return GLOBAL_PARTITION
+      default: return by satisfies never
+    }
+  }
+
+  /** The units that a request takes. Fractions are rounded up; more than any bucket holds is refused by every limit. */
+  #resolveCost ({ cost }: Policy, request: FastifyRequest): number {
+    return typeof cost === 'number' ? cost : this.#computeCost(cost, request)
+  }
+
+  #computeCost (compute: (request: FastifyRequest) => unknown, request: FastifyRequest): number {
+    try {
+      const cost = compute(request)
+      if (typeof cost === 'number' && cost >= 0) return Math.min(Math.ceil(cost), Number.MAX_SAFE_INTEGER)
+      if (cost instanceof Promise) cost.catch(() => {})
+      this.#faults.reportMade('cost', () => new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
+    } catch (error) {
+      this.#faults.report('cost', error)
+    }
+    return FALLBACK_COST
+  }
+}

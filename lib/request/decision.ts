@@ -1,0 +1,161 @@
+import type { FastifyRequest } from 'fastify'
+import { FST_SLUICE_BAD_UNITS } from '../errors.js'
+import type { Client } from '../model/client.js'
+import type { Decision, LimitStanding, Outcome } from '../model/decision.js'
+import type { Policy } from '../policies/policy.js'
+import type { Receipt, Standing, Store } from '../stores/store.js'
+import { findBinding, retryMs, toLimitStanding } from './standing.js'
+
+/** The last decision of a request; `null` where none was made, or the request belongs to another copy of this plugin. */
+export function findDecision (request: FastifyRequest): RequestDecision | null {
+  const { rateLimit } = request
+  return rateLimit instanceof RequestDecision ? rateLimit : null
+}
+
+/** A decision with what only the plugin may know of it: the policy, and what the store answered. */
+export class RequestDecision implements Decision {
+  outcome: Outcome
+  readonly client: Client
+  readonly limitName: string
+  readonly limit: number
+  readonly remaining: number
+  resetAfterMs: number
+  delayUs = 0
+  readonly retryAfterMs: number | 'never'
+
+  /** The policy that was applied: that of the client's tier, where the tier has limits of its own. */
+  readonly #policy: Policy
+  readonly #receipt: Receipt | null
+  readonly #store: Store
+  readonly #earlier: RequestDecision | null
+  #refunded = 0
+
+  /**
+   * `ruling`: the store's receipt, or why there is none; the numbers are then all 0.
+   * `earlier`: the decision made before this one for the same request.
+   */
+  constructor (policy: Policy, client: Client, ruling: Receipt | 'exempt' | 'unavailable', store: Store, earlier: RequestDecision | null) {
+    this.client = client
+    this.#policy = policy
+    this.#store = store
+    this.#earlier = earlier
+    if (typeof ruling === 'string') {
+      this.#receipt = null
+      this.outcome = ruling
+      this.limitName = ''
+      this.limit = 0
+      this.remaining = 0
+      this.resetAfterMs = 0
+      this.retryAfterMs = 0
+    } else {
+      const binding = findBinding(ruling)
+      this.#receipt = ruling
+      this.outcome = ruling.granted ? 'allowed' : ruling.blocks.length > 0 ? 'blocked' : 'rejected'
+      this.limitName = binding.limit.name
+      this.limit = binding.limit.capacity
+      this.remaining = binding.remaining
+      this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
+      this.retryAfterMs = ruling.granted ? 0 : waitMs(ruling, binding)
+    }
+  }
+
+  get policy (): Policy {
+    return this.#policy
+  }
+
+  /** The standing of each charge, as the store answered it; empty without a receipt. */
+  get storeStandings (): readonly Standing[] {
+    return this.#receipt === null ? NO_STANDINGS : this.#receipt.standings
+  }
+
+  get isRefused (): boolean {
+    switch (this.outcome) {
+      case 'rejected':
+      case 'blocked': return true
+      // A policy with shadow limits only never refuses.
+      case 'unavailable': return this.#policy.failureMode === 'closed' && this.#policy.isEnforced
+      case 'allowed':
+      case 'delayed':
+      case 'exempt': return false
+      default: return this.outcome satisfies never
+    }
+  }
+
+  get beganBlock (): boolean {
+    return this.#receipt !== null && this.#receipt.blocks.some(({ began }) => began)
+  }
+
+  get standings (): readonly LimitStanding[] {
+    return this.storeStandings.map((standing) => toLimitStanding(standing, this.delayUs))
+  }
+
+  /** Turn a granted decision into a delayed one. `delayUs`: 1 or more. */
+  delayBy (delayUs: number): void {
+    if (this.#receipt === null) return
+    this.outcome = 'delayed'
+    this.delayUs = delayUs
+    this.resetAfterMs = Math.ceil((findBinding(this.#receipt).resetUs - delayUs) / 1000)
+  }
+
+  charge (units: number): void | Promise<void> {
+    checkUnits('charge', units)
+    // An exempt decision, which took nothing, may follow one that did.
+    return this.#receipt === null && this.#earlier !== null ? this.#earlier.charge(units) : this.#adjust(units)
+  }
+
+  refund (units: number): void | Promise<void> {
+    checkUnits('refund', units)
+    const returned = Math.min(units, this.#charged - this.#refunded)
+    if (returned === 0) return
+    this.#refunded += returned
+    return this.#adjust(-returned)
+  }
+
+  refundAll (): void | Promise<void> {
+    const units = this.#charged - this.#refunded
+    if (units > 0) return this.refund(units)
+  }
+
+  /**
+   * Give back the units of a request that left before it was due, where no request waits behind it: otherwise a new
+   * request would be served beside the next one.
+   */
+  leaveQueue (): void | Promise<void> {
+    const units = this.#charged - this.#refunded
+    if (units <= 0 || this.#receipt === null) return
+    this.#refunded += units
+    const { atUs, standings } = this.#receipt
+    return this.#store.adjust(standings
+      .filter((standing) => standing.charged > 0)
+      .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units: -units, onlyIfLast: true })))
+  }
+
+  /** Whether this decision, or one before it on the same request, was made under a policy. */
+  wasMadeUnder (policy: Policy): boolean {
+    return this.#policy === policy || this.#policy.parent === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
+  }
+
+  get #charged (): number {
+    return this.storeStandings.reduce((most, standing) => Math.max(most, standing.charged), 0)
+  }
+
+  #adjust (units: number): void | Promise<void> {
+    if (this.#receipt === null) return
+    const { atUs, standings } = this.#receipt
+    return this.#store.adjust(standings
+      .filter((standing) => units > 0 || standing.charged > 0)
+      .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units })))
+  }
+}
+
+const NO_STANDINGS: readonly Standing[] = []
+
+/** The wait of the limit that binds, or the longest block where that is longer. */
+function waitMs ({ blocks }: Receipt, binding: Standing): number | 'never' {
+  const ms = retryMs(binding)
+  return ms === 'never' ? ms : blocks.reduce((longest, { blockedUs }) => Math.max(longest, Math.ceil(blockedUs / 1000)), ms)
+}
+
+function checkUnits (call: string, units: number): void {
+  if (!Number.isSafeInteger(units) || units < 1) throw new FST_SLUICE_BAD_UNITS(`request.rateLimit.${call}`, String(units))
+}

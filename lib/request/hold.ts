@@ -1,0 +1,38 @@
+import type { FastifyReply } from 'fastify'
+import type { Reservation } from '../throttle/waiting-room.js'
+import type { RequestDecision } from './decision.js'
+import { onFinished } from './on-finished.js'
+
+/** Places reserved for requests that will be held. */
+const reservations = new WeakMap<RequestDecision, Reservation>()
+
+/** Save the place where a delayed request may wait. */
+export function saveReservation (decision: RequestDecision, reservation: Reservation): void {
+  reservations.set(decision, reservation)
+}
+
+/**
+ * Hold a delayed request until it is due. Calls `onClose` instead of `onDue` where the queue closes first, and neither
+ * where the client leaves: its units then return if no request waits behind it.
+ */
+export function hold (decision: RequestDecision, reply: FastifyReply, onDue: () => void, onClose: () => void): void {
+  const { policy, client, delayUs } = decision
+  const ticket = reservations.get(decision)?.hold({
+    dueInUs: delayUs,
+    // The buckets of one scope and client share a queue; other routes of the same client have their own.
+    line: `${policy.scope} ${client.partition}`,
+    onDue,
+    onClose: () => {
+      decision.leaveQueue()
+      onClose()
+    }
+  }) ?? null
+  if (ticket === null) {
+    decision.leaveQueue()
+    onClose()
+    return
+  }
+  onFinished(reply, () => {
+    if (ticket.leave()) decision.leaveQueue()
+  })
+}

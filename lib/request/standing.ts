@@ -1,0 +1,47 @@
+import type { LimitStanding } from '../model/decision.js'
+import type { Receipt, Standing } from '../stores/store.js'
+
+/** The limit that the headers speak of: see `Decision.limitName`. Shadow limits speak only where nothing is enforced. */
+export function findBinding (receipt: Receipt): Standing {
+  const { standings } = receipt
+  let binding = standings[0]
+  for (let i = 1; i < standings.length; i++) {
+    if (bindsBefore(standings[i], binding)) binding = standings[i]
+  }
+  return binding
+}
+
+function bindsBefore (a: Standing, b: Standing): boolean {
+  if (a.limit.mode !== b.limit.mode) return a.limit.mode === 'enforce'
+  if (a.granted !== b.granted) return !a.granted
+  if (!a.granted) return waitOf(a) > waitOf(b)
+  const lead = a.remaining * b.limit.capacity - b.remaining * a.limit.capacity
+  // Of those that have nothing left, the one that is waited for.
+  return lead < 0 || (lead === 0 && a.delayUs > b.delayUs)
+}
+
+function waitOf (standing: Standing): number {
+  return standing.retryUs === 'never' ? Infinity : standing.retryUs
+}
+
+/** Milliseconds, rounded up. */
+export function retryMs (standing: Standing): number | 'never' {
+  return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
+}
+
+/** A standing as users see it; of a request that is held for `delayUs`, at its release. */
+export function toLimitStanding (standing: Standing, delayUs = 0): LimitStanding {
+  const { limit } = standing
+  return {
+    name: limit.name,
+    limit: limit.capacity,
+    max: limit.max,
+    windowMs: limit.windowUs / 1000,
+    remaining: standing.remaining,
+    resetAfterMs: Math.ceil(Math.max(0, standing.resetUs - delayUs) / 1000),
+    retryAfterMs: retryMs(standing),
+    blockedMs: Math.ceil(standing.blockedUs / 1000),
+    mode: limit.mode,
+    isExceeded: !standing.granted
+  }
+}

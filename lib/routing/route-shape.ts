@@ -1,0 +1,136 @@
+import type { Pattern } from './pattern.js'
+import type { Routing } from './router-options.js'
+
+interface Parameter {
+  readonly name: string
+  /** Its expression has groups in it, which the router takes for parameters of their own. */
+  readonly hasGroups: boolean
+  /** Whether `request.params` has what the path had in this place. */
+  isReadable: boolean
+}
+
+interface RouteSegment {
+  /** Texts, and the parameters between them. */
+  readonly parts: ReadonlyArray<string | Readonly<Parameter>>
+  /** What it lets in: its own text, any segment, or some, as `:from-:to` does. */
+  readonly accepts: 'text' | 'any' | 'some'
+}
+
+/** The pattern of a route, taken apart as Fastify's router does. */
+export interface RouteShape {
+  readonly segments: readonly RouteSegment[]
+  /** Whether the last segment may be missing, as in `/:id?`. */
+  readonly hasOptionalEnd: boolean
+  /** Of a wildcard route, what stands before the `*` in its segment; else `null`. */
+  readonly beforeRest: string | null
+  /** Whether the `*` takes the first slash of the path too, as in a route `*`. */
+  readonly isWhole: boolean
+}
+
+/** Which of a route's paths a pattern matches: all, some or none of them. */
+export type Relation = 'always' | 'sometimes' | 'never'
+
+/** Take the pattern of a route apart: one that the router has taken. Its slash at the end means nothing. */
+export function routeShape (url: string, routing: Routing): RouteShape {
+  const full = url.replace(/(\/:[^/()]*)\?\/?$/, '$1')
+  const path = (routing.ignoresDuplicateSlashes ? full.replace(/\/{2,}/g, '/') : full).replace(/^\//, '').replace(/\/$/, '')
+  const segments = path === '' ? [] : splitSegments(path).map((text) => routeSegment(text, routing))
+  markUnreadable(segments.flatMap(({ parts }) => parts).filter((part) => typeof part !== 'string'))
+  const last = segments.at(-1)?.parts.at(-1)
+  const isWildcard = segments.at(-1)?.accepts === 'text' && typeof last === 'string' && last.endsWith('*')
+  if (isWildcard) segments.pop()
+  return { segments, hasOptionalEnd: full !== url, beforeRest: isWildcard ? last.slice(0, -1) : null, isWhole: url === '*' }
+}
+
+/** At the slashes that are not in an expression. */
+function splitSegments (path: string): string[] {
+  const segments: string[] = []
+  let start = 0
+  for (let i = 0; i <= path.length; i++) {
+    if (i === path.length || path[i] === '/') {
+      segments.push(path.slice(start, i))
+      start = i + 1
+    } else if (path[i] === ':') {
+      i = path[i + 1] === ':' ? i + 1 : readParameter(path, i).end - 1
+    }
+  }
+  return segments
+}
+
+function routeSegment (segment: string, { isCaseSensitive }: Routing): RouteSegment {
+  const parts: Array<string | Parameter> = []
+  let text = ''
+  const endText = (): void => {
+    if (text !== '') parts.push(isCaseSensitive ? text : text.toLowerCase())
+    text = ''
+  }
+  for (let i = 0; i < segment.length; i++) {
+    if (segment[i] !== ':') {
+      text += segment[i]
+    } else if (segment[i + 1] === ':') {
+      text += ':'
+      i++
+    } else {
+      endText()
+      const { parameter, end } = readParameter(segment, i)
+      parts.push(parameter)
+      i = end - 1
+    }
+  }
+  endText()
+  if (parts.every((part) => typeof part === 'string')) return { parts, accepts: 'text' }
+  return { parts, accepts: /^:[^-(./]*$/.test(segment) ? 'any' : 'some' }
+}
+
+/** A name, and an expression in parentheses if there is one. */
+function readParameter (text: string, start: number): { parameter: Parameter, end: number } {
+  let end = start + 1
+  while (end < text.length && !'-(./'.includes(text[end])) end++
+  const parameter = { name: text.slice(start + 1, end), hasGroups: false, isReadable: true }
+  if (text[end] !== '(') return { parameter, end }
+  const expression = text.slice(end, closingParenthesis(text, end))
+  return { parameter: { ...parameter, hasGroups: /.\((?!\?[:=!])/.test(expression) }, end: end + expression.length }
+}
+
+/** Where the text goes on after the parenthesis that opens here. */
+function closingParenthesis (text: string, start: number): number {
+  let depth = 0
+  for (let i = start; i < text.length; i++) {
+    if (text[i] === '\\') i++
+    else if (text[i] === '(') depth++
+    else if (text[i] === ')' && --depth === 0) return i + 1
+  }
+  return text.length
+}
+
+/** Of two parameters with one name the router keeps the last, and groups shift the values of all that follow. */
+function markUnreadable (parameters: readonly Parameter[]): void {
+  parameters.forEach((parameter, index) => {
+    parameter.isReadable = !parameters.slice(0, index).some(({ hasGroups }) => hasGroups) &&
+      !parameters.slice(index + 1).some(({ name }) => name === parameter.name)
+  })
+}
+
+/** How the paths of a pattern and those of a route lie to each other. `sometimes` is also the answer where it is not known. */
+export function relate (pattern: Pattern, route: RouteShape): Relation {
+  const relation = relateSegments(pattern, route, route.segments.length)
+  if (!route.hasOptionalEnd) return relation
+  return relation === relateSegments(pattern, route, route.segments.length - 1) ? relation : 'sometimes'
+}
+
+function relateSegments (pattern: Pattern, route: RouteShape, count: number): Relation {
+  let relation: Relation = 'always'
+  for (let i = 0; i < count; i++) {
+    const wanted = pattern.segments[i]
+    if (wanted === undefined) return 'never'
+    if (wanted.kind === 'rest') return relation
+    if (wanted.kind === 'one') continue
+    const { accepts, parts } = route.segments[i]
+    if (accepts !== 'text') relation = 'sometimes'
+    else if (wanted.text !== parts.join('')) return 'never'
+  }
+  const next = pattern.segments[count]
+  if (next?.kind === 'rest') return relation
+  if (route.beforeRest !== null) return next === undefined && route.beforeRest !== '' ? 'never' : 'sometimes'
+  return next === undefined ? relation : 'never'
+}

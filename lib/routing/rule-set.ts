@@ -1,0 +1,142 @@
+import { badOption } from '../config/schema/check.js'
+import { compareSpecificity, inLowerCase, matchesPath, parsePattern, type PathSegments, type Pattern } from './pattern.js'
+import { routedReadings, unknownReadings, type RequestTarget } from './request-path.js'
+import { type Routing } from './router-options.js'
+import { relate, routeShape } from './route-shape.js'
+
+/** What decides where a rule applies. */
+export interface Rule {
+  readonly name: string
+  /** See `parsePattern`. */
+  readonly match: string
+  /** Default: every method. HEAD counts as GET. */
+  readonly methods?: readonly string[]
+  /** Whether it applies to routes with limits of their own too. Default false. */
+  readonly override?: boolean
+}
+
+/** Which rule a route has: known when it is declared, or a matter of each request. */
+export type Resolution<R> =
+  | { readonly kind: 'fixed', readonly rule: R | null }
+  | {
+    readonly kind: 'by-request'
+    /** Every rule that may come out. */
+    readonly rules: readonly R[]
+    readonly pick: (request: RequestTarget) => R | null
+  }
+
+interface Entry<R> {
+  readonly rule: R
+  readonly pattern: Pattern
+  readonly methods: ReadonlySet<string> | null
+  /** Equal where only the order of writing decides; lower goes first. */
+  tier: number
+}
+
+/** A rule that may apply to a route. */
+interface Candidate<R> extends Entry<R> {
+  /** It has every path of the route, so none needs to be looked at. */
+  readonly hasEveryPath: boolean
+}
+
+/**
+ * Finds the most specific rule for a route or an unknown URL.
+ *
+ * The order is total: by pattern (`compareSpecificity`), then rules that name methods before those for any method, then as
+ * written. A path that can be read in several ways has the most specific rule of all its readings; among equally
+ * specific ones that of the reading with `..` resolved. So no spelling of a path gets around its rule.
+ */
+export class RuleSet<R extends Rule> {
+  readonly #entries: ReadonlyArray<Entry<R>>
+  readonly #routing: Routing
+
+  /** `place`: where the rules are written, for errors. Throws FST_SLUICE_BAD_OPTION where a `match` is no pattern. */
+  constructor (rules: readonly R[], routing: Routing, place = 'rateLimit.rules') {
+    this.#routing = routing
+    this.#entries = inOrder(rules.map((rule, index) => {
+      const pattern = patternOf(rule.match, routing, `${place}[${index}].match`)
+      return { rule, pattern, methods: rule.methods === undefined ? null : new Set(rule.methods.map(countedAs)), tier: 0 }
+    }))
+  }
+
+  /**
+   * The rule of a route by its full URL, prefixes included.
+   *
+   * `hasOwnLimits`: whether its config has limits or is `false`; only rules with `override` apply then, also one that is
+   * less specific than a rule without.
+   */
+  forRoute (methods: readonly string[], url: string, hasOwnLimits = false): Resolution<R> {
+    const shape = routeShape(url, this.#routing)
+    const asked = [...new Set(methods.map(countedAs))]
+    const candidates: Array<Candidate<R>> = []
+    for (const entry of this.#entries) {
+      if (hasOwnLimits && entry.rule.override !== true) continue
+      const named = asked.filter((method) => acceptsMethod(entry, method))
+      const relation = relate(entry.pattern, shape)
+      if (named.length === 0 || relation === 'never') continue
+      candidates.push({ ...entry, hasEveryPath: relation === 'always' })
+      // Whoever comes after a rule that has every request gets none.
+      if (relation === 'always' && named.length === asked.length) break
+    }
+    const [first] = candidates
+    if (first === undefined) return { kind: 'fixed', rule: null }
+    if (first.hasEveryPath && asked.every((method) => acceptsMethod(first, method))) return { kind: 'fixed', rule: first.rule }
+    const readings = candidates.every(({ hasEveryPath }) => hasEveryPath)
+      ? () => ANY_PATH
+      : (request: RequestTarget) => routedReadings(shape, request, this.#routing)
+    return {
+      kind: 'by-request',
+      rules: candidates.map(({ rule }) => rule),
+      pick: (request) => pick(candidates, countedAs(request.method), readings(request))
+    }
+  }
+
+  /** The rule of a request to an unknown URL. */
+  forUnknown ({ method, url }: Omit<RequestTarget, 'params'>): R | null {
+    if (this.#entries.length === 0) return null
+    return pick(this.#entries, countedAs(method), unknownReadings(url, this.#routing))
+  }
+}
+
+/** One reading, where nobody will look at it. */
+const ANY_PATH: readonly PathSegments[] = [[]]
+
+/** A pattern for the paths of this router. Throws FST_SLUICE_BAD_OPTION. */
+export function patternOf (text: string, { isCaseSensitive }: Routing, place: string): Pattern {
+  const pattern = parsePattern(text)
+  if ('mistake' in pattern) throw badOption(place, `a pattern such as "/api/*/reports" (${pattern.mistake})`, text)
+  return isCaseSensitive ? pattern : inLowerCase(pattern)
+}
+
+function inOrder<R> (entries: Array<Entry<R>>): Array<Entry<R>> {
+  // Sorting is stable, so what is equally specific stays as written.
+  entries.sort(compare)
+  entries.forEach((entry, index) => {
+    const before = entries[index - 1]
+    if (before !== undefined) entry.tier = before.tier + (compare(before, entry) === 0 ? 0 : 1)
+  })
+  return entries
+}
+
+function compare<R> (a: Entry<R>, b: Entry<R>): number {
+  return compareSpecificity(a.pattern, b.pattern) || Number(a.methods === null) - Number(b.methods === null)
+}
+
+function pick<R> (entries: ReadonlyArray<Entry<R> | Candidate<R>>, method: string, readings: readonly PathSegments[]): R | null {
+  let best: Entry<R> | null = null
+  for (const path of readings) {
+    const found = entries.find((entry) => acceptsMethod(entry, method) &&
+      (('hasEveryPath' in entry && entry.hasEveryPath) || matchesPath(entry.pattern, path)))
+    if (found !== undefined && (best === null || found.tier < best.tier)) best = found
+  }
+  return best === null ? null : best.rule
+}
+
+function acceptsMethod<R> ({ methods }: Entry<R>, method: string): boolean {
+  return methods === null || methods.has(method)
+}
+
+function countedAs (method: string): string {
+  const name = method.toUpperCase()
+  return name === 'HEAD' ? 'GET' : name
+}
