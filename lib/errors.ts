@@ -18,47 +18,47 @@ export class RateLimitError extends FST_SLUICE_QUOTA_EXCEEDED {
 }
 
 /** A mistake in the options, and where it was made. */
-export interface PlacedError extends Error {
+export interface LocatedError extends Error {
   readonly code: string
   /** What the message begins with: `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`. */
   readonly place: string
   /** The same mistake, told of another place. */
-  readonly at: (place: string) => PlacedError
+  readonly relocated: (place: string) => LocatedError
 }
 
 /** Whether an error tells of a mistake in the options by its place. */
-export function isPlaced (error: unknown): error is PlacedError {
-  return error instanceof Error && 'place' in error && 'at' in error && typeof error.at === 'function'
+export function isLocated (error: unknown): error is LocatedError {
+  return error instanceof Error && 'place' in error && 'relocated' in error && typeof error.relocated === 'function'
 }
 
-type PlacedErrorConstructor<C extends string> = new (place: string, ...words: string[]) => PlacedError & { readonly code: C }
+type LocatedErrorConstructor<C extends string> = new (place: string, ...details: string[]) => LocatedError & { readonly code: C }
 
 /** An error whose message begins with its place; `message` is the rest. */
-function createPlaced<C extends string> (code: C, message: string): PlacedErrorConstructor<C> {
-  return class OptionError extends createError<C, string[]>(code, `%s: ${message}`) implements PlacedError {
+function createLocatedError<C extends string> (code: C, message: string): LocatedErrorConstructor<C> {
+  return class OptionError extends createError<C, string[]>(code, `%s: ${message}`) implements LocatedError {
     readonly place: string
-    readonly #words: readonly string[]
+    readonly #details: readonly string[]
 
-    constructor (place: string, ...words: string[]) {
-      super(place, ...words)
+    constructor (place: string, ...details: string[]) {
+      super(place, ...details)
       this.place = place
-      this.#words = words
+      this.#details = details
     }
 
-    at (place: string): PlacedError {
-      return new OptionError(place, ...this.#words)
+    relocated (place: string): LocatedError {
+      return new OptionError(place, ...this.#details)
     }
   }
 }
 
 /** place, what was expected, what was found */
-export const FST_SLUICE_BAD_OPTION = createPlaced('FST_SLUICE_BAD_OPTION', 'expected %s, got %s')
+export const FST_SLUICE_BAD_OPTION = createLocatedError('FST_SLUICE_BAD_OPTION', 'expected %s, got %s')
 /** place of the key, hint with the nearest known key */
-export const FST_SLUICE_UNKNOWN_OPTION = createPlaced('FST_SLUICE_UNKNOWN_OPTION', 'unknown option%s')
+export const FST_SLUICE_UNKNOWN_OPTION = createLocatedError('FST_SLUICE_UNKNOWN_OPTION', 'unknown option%s')
 /** place, what contradicts what */
-export const FST_SLUICE_CONTRADICTION = createPlaced('FST_SLUICE_CONTRADICTION', '%s')
+export const FST_SLUICE_CONTRADICTION = createLocatedError('FST_SLUICE_CONTRADICTION', '%s')
 /** place, the scope that both use with its limits, the limits given here */
-export const FST_SLUICE_UNEQUAL_LIMITS = createPlaced('FST_SLUICE_UNEQUAL_LIMITS', '%s, so it cannot have %s here')
+export const FST_SLUICE_UNEQUAL_LIMITS = createLocatedError('FST_SLUICE_UNEQUAL_LIMITS', '%s, so it cannot have %s here')
 export const FST_SLUICE_ALREADY_REGISTERED = createError('FST_SLUICE_ALREADY_REGISTERED', 'rateLimit: this scope has a decorator of this name already; register the plugin once per scope, and not beside another rate limiter')
 /** place, what was found */
 export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
@@ -66,7 +66,7 @@ export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: exp
 export const FST_SLUICE_TOO_MANY_GROUPS = createError('FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients')
 
 /** place, the URL */
-export const FST_SLUICE_ROUTE_TAKEN = createPlaced('FST_SLUICE_ROUTE_TAKEN', 'the application has a route %s already; give another path, or false')
+export const FST_SLUICE_ROUTE_TAKEN = createLocatedError('FST_SLUICE_ROUTE_TAKEN', 'the application has a route %s already; give another path, or false')
 /** why, and the store's own word for it */
 export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
 /** cause: what the store said */
@@ -74,10 +74,10 @@ export const FST_SLUICE_UNAVAILABLE = createError('FST_SLUICE_UNAVAILABLE', 'Rat
 /** cause: what is wrong */
 export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 'The rate limit of this route is misconfigured', 503)
 /** place, the namespace if any, the name of the request's method */
-export const FST_SLUICE_NO_JWT = createPlaced('FST_SLUICE_NO_JWT', 'found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
+export const FST_SLUICE_NO_JWT = createLocatedError('FST_SLUICE_NO_JWT', 'found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
 
 /** place of an option that is another than at the start */
-export const FST_SLUICE_FIXED_OPTION = createPlaced('FST_SLUICE_FIXED_OPTION', 'cannot change while the server runs; restart it to have it so')
+export const FST_SLUICE_FIXED_OPTION = createLocatedError('FST_SLUICE_FIXED_OPTION', 'cannot change while the server runs; restart it to have it so')
 
 /** the config file as it was named, what keeps it from being read; cause: what the system says */
 export const FST_SLUICE_UNREADABLE_FILE = createError('FST_SLUICE_UNREADABLE_FILE', '%s: %s')

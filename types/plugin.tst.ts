@@ -127,7 +127,7 @@ describe('fastify.rateLimit', () => {
     expect(app.rateLimit.explain({ method: 'GET', url: '/', constraints: { version: '1.0.0' } })).type.toBe<RouteExplanation>()
     expect(app.rateLimit.explain()).type.toBe<RegistrationExplanation>()
     expect(app.rateLimit.explain).type.not.toBeCallableWith({ url: '/' })
-    expect(app.rateLimit.explain('GET /').holds).type.toBe<'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'>()
+    expect(app.rateLimit.explain('GET /').state).type.toBe<'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'>()
     expect(app.rateLimit.explain('GET /').policies[0].options).type.toBe<readonly ExplainedOption[]>()
     expect<ExplainedOption['from']>().type.toBe<'built-in' | 'register' | 'file' | 'environment' | 'operator' | 'route'>()
   })

@@ -1,6 +1,6 @@
 import { quantile } from '../statistics.js'
 import { RedisStore } from '../../dist/stores/redis/redis-store.js'
-import { quotaOf } from '../../dist/algorithms/quota.js'
+import { createQuota } from '../../dist/algorithms/quota.js'
 
 /** Windows in milliseconds: the longer one is, the more digits a log's times have. */
 const WINDOWS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }
@@ -29,7 +29,7 @@ export async function measureBytes (redis) {
 
 /** Nothing fails here, and nothing is timed. */
 const unwatched = {
-  watch: { begin: () => ({ settle () {} }), close () {} },
+  callGuard: { begin: () => ({ settle () {} }), close () {} },
   clock: { nowUs: () => 0 },
   onFailure () {},
   onAnswer () {}
@@ -40,21 +40,21 @@ async function fill ({ client }, limit, windowMs, steps) {
   const startUs = Date.now() * 1000
   for (let step = 0; step < steps; step++) {
     const nowUs = startUs + Math.round(step * windowMs * 1000 * WINDOWS / steps)
-    const store = new RedisStore({ ...unwatched, link: linkTo(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS })
+    const store = new RedisStore({ ...unwatched, pool: poolOf(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS })
     const answers = await Promise.all(Array.from({ length: KEYS }, (_, key) =>
       store.take([{ limit, partition: `key:${String(key).padStart(36, 'k')}`, cost: COST }])))
     if (answers.some((answer) => answer.granted !== true)) throw new Error(`a bucket was not filled: ${JSON.stringify(answers[0])}`)
   }
 }
 
-function linkTo (client) {
+function poolOf (client) {
   return {
     isCluster: false,
     isReady: true,
-    run: (script, keys, args) => client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
+    evalScript: (script, keys, args) => client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
   }
 }
 
 function limitOf (algorithm, windowMs) {
-  return { ...quotaOf(algorithm, MAX, windowMs * 1000), name: 'default', bucket: 'app:default', by: 'client', mode: 'enforce', penalty: null }
+  return { ...createQuota(algorithm, MAX, windowMs * 1000), name: 'default', bucket: 'app:default', by: 'client', mode: 'enforce', penalty: null }
 }

@@ -1,7 +1,7 @@
 /**
  * Sends traffic through a limit, in the store that the plugin keeps its buckets in, over a clock that is told the time.
  */
-import { quotaOf } from '../../dist/algorithms/quota.js'
+import { createQuota } from '../../dist/algorithms/quota.js'
 import { createMemoryStore } from '../../dist/stores/memory/store.js'
 
 const SECOND_US = 1_000_000
@@ -19,7 +19,7 @@ export function send (arrivals, { algorithm, max, windowSeconds, burst, maxDelay
   let nowUs = 0
   const store = createMemoryStore({ clock: { nowUs: () => nowUs } })
   const limit = {
-    ...quotaOf(algorithm, max, windowSeconds * SECOND_US, burst, maxDelaySeconds * SECOND_US),
+    ...createQuota(algorithm, max, windowSeconds * SECOND_US, burst, maxDelaySeconds * SECOND_US),
     name: 'default',
     bucket: 'plot',
     by: 'client',

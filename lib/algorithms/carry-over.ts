@@ -1,6 +1,6 @@
 import type { Quota } from './quota.js'
-import { emptyGrantLog, type GrantLog } from './sliding-window.js'
-import type { Verdict } from './verdict.js'
+import { createGrantLog, type GrantLog } from './sliding-window.js'
+import type { CheckResult } from './check-result.js'
 
 /*
  * What was used stays used, in units, when the numbers of a limit change: 50 of 100 is 50 of 1000, and more than the
@@ -9,43 +9,43 @@ import type { Verdict } from './verdict.js'
  */
 
 /** The numbers that a bucket was written under. */
-export type WrittenUnder = Pick<Quota, 'max' | 'windowUs' | 'capacity' | 'intervalDen'>
+export type WrittenQuota = Pick<Quota, 'max' | 'windowUs' | 'capacity' | 'intervalDen'>
 
 /** Errors of the doubles' last bits must not make a whole number of units look like one more, just begun. */
 const ROUNDING_US = 1 / 1024
 
 /** Whether a bucket of the same algorithm can be read as it stands. */
-export function isWrittenUnder (written: WrittenUnder, quota: Quota): boolean {
+export function isWrittenUnder (written: WrittenQuota, quota: Quota): boolean {
   return written.max === quota.max && written.windowUs === quota.windowUs && written.capacity === quota.capacity
 }
 
 /** A TAT under other numbers. Writes it into `verdict`. */
-export function carryTokenBucket (written: WrittenUnder, quota: Quota, tatUs: number, tatNum: number, nowUs: number, verdict: Verdict): void {
+export function carryTokenBucket (written: WrittenQuota, quota: Quota, tatUs: number, tatNum: number, nowUs: number, result: CheckResult): void {
   const backlogUs = Math.max(0, tatUs - nowUs + tatNum / written.intervalDen)
   const units = backlogUs * written.max / written.windowUs
   if (units >= quota.capacity) {
-    verdict.timeUs = nowUs + quota.capacityUs
-    verdict.count = quota.capacityNum
+    result.timeUs = nowUs + quota.capacityUs
+    result.count = quota.capacityNum
     return
   }
   const carriedUs = Math.max(0, backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US)
   const wholeUs = Math.floor(carriedUs)
   const num = Math.ceil((carriedUs - wholeUs) * quota.intervalDen)
   const isWhole = num >= quota.intervalDen
-  verdict.timeUs = nowUs + wholeUs + (isWhole ? 1 : 0)
-  verdict.count = isWhole ? 0 : num
+  result.timeUs = nowUs + wholeUs + (isWhole ? 1 : 0)
+  result.count = isWhole ? 0 : num
 }
 
 /** A window's start and units under other numbers. Writes them into `verdict`. */
-export function carryFixedWindow (written: WrittenUnder, quota: Quota, startUs: number, used: number, nowUs: number, verdict: Verdict): void {
+export function carryFixedWindow (written: WrittenQuota, quota: Quota, startUs: number, used: number, nowUs: number, result: CheckResult): void {
   const isOver = nowUs - startUs >= written.windowUs
-  verdict.timeUs = nowUs - carriedAge(written, quota, startUs, nowUs)
-  verdict.count = isOver ? 0 : Math.min(used, quota.max)
+  result.timeUs = nowUs - carryAge(written, quota, startUs, nowUs)
+  result.count = isOver ? 0 : Math.min(used, quota.max)
 }
 
 /** A log under other numbers. Of more units than the new `max`, those that leave the window first are dropped. */
-export function carryGrantLog (written: WrittenUnder, quota: Quota, log: GrantLog, nowUs: number): GrantLog {
-  const carried = emptyGrantLog()
+export function carryGrantLog (written: WrittenQuota, quota: Quota, log: GrantLog, nowUs: number): GrantLog {
+  const carried = createGrantLog()
   let excess = -quota.max
   for (let entry = 2; entry < log.length; entry += 2) {
     if (nowUs - log[entry] < written.windowUs) excess += log[entry + 1]
@@ -56,14 +56,14 @@ export function carryGrantLog (written: WrittenUnder, quota: Quota, log: GrantLo
     excess -= dropped
     const units = log[entry + 1] - dropped
     if (units === 0) continue
-    carried.push(nowUs - carriedAge(written, quota, log[entry], nowUs), units)
+    carried.push(nowUs - carryAge(written, quota, log[entry], nowUs), units)
     carried[1] += units
   }
-  carried[0] = nowUs - carriedAge(written, quota, log[0], nowUs)
+  carried[0] = nowUs - carryAge(written, quota, log[0], nowUs)
   return carried
 }
 
-function carriedAge (written: WrittenUnder, quota: Quota, sinceUs: number, nowUs: number): number {
+function carryAge (written: WrittenQuota, quota: Quota, sinceUs: number, nowUs: number): number {
   const ageUs = Math.min(Math.max(0, nowUs - sinceUs), written.windowUs)
   return Math.floor(ageUs * (quota.windowUs / written.windowUs))
 }

@@ -17,7 +17,7 @@ export interface PenaltyRule {
 }
 
 /** How a partition stands under a penalty. All are integers. */
-export interface Conduct {
+export interface PenaltyState {
   /** When the first of `strikes` came. */
   startUs: number
   strikes: number
@@ -30,9 +30,9 @@ export interface Conduct {
 }
 
 /** Levels are bounded, so that forgiveness is: by then a factor of 1.1 has made nine days of a minute. */
-const MOST_LEVELS = 100
+const MAX_LEVELS = 100
 
-export function emptyConduct (): Conduct {
+export function createPenaltyState (): PenaltyState {
   return { startUs: 0, strikes: 0, level: 0, quietFromUs: 0, blockUs: 0 }
 }
 
@@ -42,55 +42,55 @@ export function emptyConduct (): Conduct {
  * Answers whether it must be stored, though nothing happened: a time that a clock, stepping back, left in the future, or
  * a block longer than the rule's longest, would else begin anew at each look.
  */
-export function settleConduct (rule: PenaltyRule, conduct: Conduct, nowUs: number): boolean {
-  const longestUs = Math.min(conduct.blockUs, rule.maxCooldownUs)
-  const isAhead = conduct.startUs > nowUs || conduct.quietFromUs - nowUs > longestUs
+export function advancePenalty (rule: PenaltyRule, state: PenaltyState, nowUs: number): boolean {
+  const longestUs = Math.min(state.blockUs, rule.maxCooldownUs)
+  const isAhead = state.startUs > nowUs || state.quietFromUs - nowUs > longestUs
   if (isAhead) {
-    conduct.startUs = Math.min(conduct.startUs, nowUs)
-    conduct.quietFromUs = Math.min(conduct.quietFromUs, nowUs + longestUs)
+    state.startUs = Math.min(state.startUs, nowUs)
+    state.quietFromUs = Math.min(state.quietFromUs, nowUs + longestUs)
   }
-  if (nowUs - conduct.startUs >= rule.withinUs) conduct.strikes = 0
-  if (conduct.quietFromUs <= nowUs) {
-    const forgiven = Math.min(conduct.level, Math.floor((nowUs - conduct.quietFromUs) / rule.withinUs))
-    conduct.level -= forgiven
-    conduct.quietFromUs += forgiven * rule.withinUs
-    conduct.blockUs = 0
+  if (nowUs - state.startUs >= rule.withinUs) state.strikes = 0
+  if (state.quietFromUs <= nowUs) {
+    const droppedLevels = Math.min(state.level, Math.floor((nowUs - state.quietFromUs) / rule.withinUs))
+    state.level -= droppedLevels
+    state.quietFromUs += droppedLevels * rule.withinUs
+    state.blockUs = 0
   }
   return isAhead
 }
 
 /** How long a settled conduct is still blocked; 0: it is not. */
-export function blockedUs (conduct: Conduct, nowUs: number): number {
-  return Math.max(0, conduct.quietFromUs - nowUs)
+export function blockedUs (state: PenaltyState, nowUs: number): number {
+  return Math.max(0, state.quietFromUs - nowUs)
 }
 
 /** Count strikes, 1 or more, of a settled conduct that is not blocked. Answers whether they begin a block. */
-export function strike (rule: PenaltyRule, conduct: Conduct, strikes: number, nowUs: number): boolean {
-  if (conduct.strikes === 0) conduct.startUs = nowUs
-  conduct.strikes += strikes
-  conduct.quietFromUs = nowUs
-  if (conduct.strikes < rule.strikes) return false
-  conduct.strikes = 0
-  conduct.blockUs = cooldownUs(rule, conduct.level)
-  conduct.quietFromUs += conduct.blockUs
+export function strike (rule: PenaltyRule, state: PenaltyState, strikes: number, nowUs: number): boolean {
+  if (state.strikes === 0) state.startUs = nowUs
+  state.strikes += strikes
+  state.quietFromUs = nowUs
+  if (state.strikes < rule.strikes) return false
+  state.strikes = 0
+  state.blockUs = cooldownUs(rule, state.level)
+  state.quietFromUs += state.blockUs
   // A level that makes no block longer would only be forgiven later.
-  if (rule.factor > 1 && conduct.blockUs < rule.maxCooldownUs && conduct.level < MOST_LEVELS) conduct.level++
+  if (rule.factor > 1 && state.blockUs < rule.maxCooldownUs && state.level < MAX_LEVELS) state.level++
   return true
 }
 
 /** Until a settled conduct says no more than an empty one; 0 where it does already. */
-export function conductLifeUs (rule: PenaltyRule, conduct: Conduct, nowUs: number): number {
-  const strikesUs = conduct.strikes === 0 ? 0 : conduct.startUs + rule.withinUs - nowUs
-  const levelsUs = conduct.quietFromUs + conduct.level * rule.withinUs - nowUs
+export function penaltyTtlUs (rule: PenaltyRule, state: PenaltyState, nowUs: number): number {
+  const strikesUs = state.strikes === 0 ? 0 : state.startUs + rule.withinUs - nowUs
+  const levelsUs = state.quietFromUs + state.level * rule.withinUs - nowUs
   return Math.max(0, strikesUs, levelsUs)
 }
 
 /** Whether every time that a rule can lead to is an exact integer, with room for an instant: see `isExact` of a quota. */
 export function isExactPenalty ({ withinUs, cooldownUs, maxCooldownUs }: PenaltyRule): boolean {
-  return Math.max(cooldownUs, maxCooldownUs) + MOST_LEVELS * withinUs <= LONGEST_US
+  return Math.max(cooldownUs, maxCooldownUs) + MAX_LEVELS * withinUs <= MAX_TIME_US
 }
 
-const LONGEST_US = 2 ** 50
+const MAX_TIME_US = 2 ** 50
 
 /** `cooldown * factor^level`, multiplied step by step: the powers of two languages differ in their last bits. */
 function cooldownUs (rule: PenaltyRule, level: number): number {

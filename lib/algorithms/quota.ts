@@ -24,10 +24,10 @@ export interface Quota {
    * How long a charge may wait for its token and still be granted: 0, the default, refuses at once.
    * Token buckets only, whole microseconds.
    */
-  readonly patienceUs: number
+  readonly maxDelayUs: number
   /**
    * How far ahead of the clock a TAT may lie, so that one unit never waits longer than a window, or the patience:
-   * debt ends there. Quotas of one bucket must agree on it, whatever their patience: see `withPatience`.
+   * debt ends there. Quotas of one bucket must agree on it, whatever their patience: see `withMaxDelay`.
    */
   readonly ceilingUs: number
   /** How long the newest entry of a sliding window absorbs grants. */
@@ -40,10 +40,10 @@ const ENTRIES_PER_WINDOW = 128
 /**
  * Prepare a limit's numbers.
  *
- * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`; `patienceUs` (token
+ * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`; `maxDelayUs` (token
  * bucket only) 0 or more, default 0. Ask `isExact` before using the result.
  */
-export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, burst: number = max, patienceUs = 0): Quota {
+export function createQuota (algorithm: Algorithm, max: number, windowUs: number, burst: number = max, maxDelayUs = 0): Quota {
   const isBucket = algorithm === 'token-bucket' && max > 0
   const capacity = isBucket ? burst : max
   const divisor = greatestCommonDivisor(max, windowUs)
@@ -56,7 +56,7 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
   const capacityNum = capacity * intervalNum - capacityCarry * intervalDen
   // Round down: a ceiling of a fraction more would keep a client out for a microsecond longer than a window.
   const ceilingCarry = capacityNum < intervalNum ? 1 : 0
-  const patience = isBucket ? patienceUs : 0
+  const effectiveDelayUs = isBucket ? maxDelayUs : 0
   return {
     algorithm,
     max,
@@ -67,35 +67,35 @@ export function quotaOf (algorithm: Algorithm, max: number, windowUs: number, bu
     intervalDen,
     capacityUs,
     capacityNum,
-    patienceUs: patience,
+    maxDelayUs: effectiveDelayUs,
     // The longest line that patience lets grow must fit, its begun microsecond included.
-    ceilingUs: Math.max(capacityUs + windowUs - intervalUs - ceilingCarry, patience === 0 ? 0 : capacityUs + patience + (capacityNum > 0 ? 1 : 0)),
+    ceilingUs: Math.max(capacityUs + windowUs - intervalUs - ceilingCarry, effectiveDelayUs === 0 ? 0 : capacityUs + effectiveDelayUs + (capacityNum > 0 ? 1 : 0)),
     mergeUs: Math.ceil(windowUs / ENTRIES_PER_WINDOW)
   }
 }
 
-/** The same numbers for a charge that waits no longer than `patienceUs`, at most the patience that `quotaOf` was given. */
-export function withPatience<Numbers extends Quota> (quota: Numbers, patienceUs: number): Numbers {
-  return { ...quota, patienceUs }
+/** The same numbers for a charge that waits no longer than `maxDelayUs`, at most the patience that `quotaOf` was given. */
+export function withMaxDelay<Numbers extends Quota> (quota: Numbers, maxDelayUs: number): Numbers {
+  return { ...quota, maxDelayUs }
 }
 
 /**
  * An eighth of the doubles' integers, 35 years. An instant (until the year 2112 in epoch microseconds) stays exact
  * with three backlogs on top: the one it has, and a charge of up to two before the ceiling cuts it.
  */
-const LONGEST_BACKLOG_US = 2 ** 50
+const MAX_BACKLOG_US = 2 ** 50
 
 /** Whether every product and sum that the algorithms form from this quota is an exact integer, below 2^53. */
 export function isExact (quota: Quota): boolean {
-  return quota.ceilingUs <= LONGEST_BACKLOG_US &&
-    quota.windowUs <= LONGEST_BACKLOG_US &&
+  return quota.ceilingUs <= MAX_BACKLOG_US &&
+    quota.windowUs <= MAX_BACKLOG_US &&
     // Windows count units, and form no products with the interval.
     (quota.algorithm !== 'token-bucket' || (quota.capacity + unitsAhead(quota) + 1) * quota.intervalDen <= Number.MAX_SAFE_INTEGER)
 }
 
 /** Units that a backlog may hold beyond the capacity, its last microsecond begun. */
-function unitsAhead ({ max, windowUs, patienceUs }: Quota): number {
-  return patienceUs === 0 ? max : Math.max(max, Math.ceil((patienceUs + 1) * (max / windowUs)) + 1)
+function unitsAhead ({ max, windowUs, maxDelayUs }: Quota): number {
+  return maxDelayUs === 0 ? max : Math.max(max, Math.ceil((maxDelayUs + 1) * (max / windowUs)) + 1)
 }
 
 function greatestCommonDivisor (a: number, b: number): number {

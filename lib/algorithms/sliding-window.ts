@@ -1,5 +1,5 @@
 import type { Quota } from './quota.js'
-import type { Verdict } from './verdict.js'
+import type { CheckResult } from './check-result.js'
 
 /*
  * Sliding window as a log of grants whose newest entry absorbs what is granted within 1/128 of the window after
@@ -20,7 +20,7 @@ const MILLISECOND_US = 1000
 /** Windows from here on lose less than 1 / 28,000 of an entry's time by whole milliseconds. */
 const LONG_WINDOW_US = 3_600_000_000
 
-export function emptyGrantLog (): GrantLog {
+export function createGrantLog (): GrantLog {
   return [0, 0]
 }
 
@@ -28,17 +28,17 @@ export function emptyGrantLog (): GrantLog {
  * Decide whether `cost` units can be taken now. `appendGrant` writes a grant into the log; here it changes only if the
  * clock stepped back: a store that keeps a copy must then write it, or the refused key waits for the old time again.
  */
-export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, nowUs: number, verdict: Verdict): void {
-  bringBack(quota, log, nowUs)
-  const oldest = firstLiving(quota, log, nowUs)
-  const used = usedFrom(log, oldest)
+export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, nowUs: number, result: CheckResult): void {
+  clampToNow(quota, log, nowUs)
+  const oldest = findFirstUnexpired(quota, log, nowUs)
+  const used = countUsed(log, oldest)
   const isPossible = cost <= quota.max && quota.max !== 0
-  verdict.granted = isPossible && used + cost <= quota.max
-  verdict.delayUs = 0
-  verdict.retryUs = verdict.granted ? 0 : isPossible ? waitFor(quota, log, oldest, used + cost - quota.max, nowUs) : 'never'
-  const usedAfter = verdict.granted ? used + cost : used
-  verdict.remaining = Math.max(0, quota.max - usedAfter)
-  verdict.resetUs = usedAfter === 0 ? 0 : verdict.granted && cost > 0 ? quota.windowUs : untilEmpty(quota, log, nowUs)
+  result.granted = isPossible && used + cost <= quota.max
+  result.delayUs = 0
+  result.retryUs = result.granted ? 0 : isPossible ? computeRetryUs(quota, log, oldest, used + cost - quota.max, nowUs) : 'never'
+  const usedAfter = result.granted ? used + cost : used
+  result.remaining = Math.max(0, quota.max - usedAfter)
+  result.resetUs = usedAfter === 0 ? 0 : result.granted && cost > 0 ? quota.windowUs : computeResetUs(quota, log, nowUs)
 }
 
 /** Write `units` granted now into the log, and drop what has left the window. */
@@ -48,7 +48,7 @@ export function appendGrant (quota: Quota, log: GrantLog, units: number, nowUs: 
   const newest = log.length - 2
   log[TOTAL] += units
   if (newest >= HEADER) {
-    const endUs = endOfEntry(quota, log[newest])
+    const endUs = toEntryEndUs(quota, log[newest])
     if (nowUs - log[FIRST_GRANT] < quota.mergeUs || nowUs <= endUs) {
       log[newest] = nowUs
       log[newest + 1] += units
@@ -61,19 +61,19 @@ export function appendGrant (quota: Quota, log: GrantLog, units: number, nowUs: 
 }
 
 /** The time that an entry is kept with once another follows it. */
-function endOfEntry ({ windowUs }: Quota, lastGrantUs: number): number {
+function toEntryEndUs ({ windowUs }: Quota, lastGrantUs: number): number {
   return windowUs < LONG_WINDOW_US ? lastGrantUs : Math.ceil(lastGrantUs / MILLISECOND_US) * MILLISECOND_US
 }
 
 /** Add `units` that were used without asking; at most twice `max` in all, for more would change nothing. */
-export function chargeSlidingWindow (quota: Quota, log: GrantLog, units: number, nowUs: number, verdict: Verdict): void {
+export function chargeSlidingWindow (quota: Quota, log: GrantLog, units: number, nowUs: number, result: CheckResult): void {
   dropExpired(quota, log, nowUs)
   appendGrant(quota, log, Math.max(0, Math.min(units, 2 * quota.max - log[TOTAL])), nowUs)
-  stateStanding(quota, log, nowUs, verdict)
+  writeResult(quota, log, nowUs, result)
 }
 
 /** Give units back that were granted at `chargedAtUs`, as long as that moment is in the window. */
-export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number, chargedAtUs: number, nowUs: number, verdict: Verdict): void {
+export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number, chargedAtUs: number, nowUs: number, result: CheckResult): void {
   dropExpired(quota, log, nowUs)
   let entry = HEADER
   while (entry < log.length && log[entry] < chargedAtUs) entry += 2
@@ -88,7 +88,7 @@ export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number,
       log.splice(entry, 2)
     }
   }
-  stateStanding(quota, log, nowUs, verdict)
+  writeResult(quota, log, nowUs, result)
 }
 
 /** When the last entry leaves the window: the log can be forgotten then. */
@@ -96,42 +96,42 @@ export function slidingWindowEndUs (quota: Quota, log: GrantLog): number {
   return log.length > HEADER ? log[log.length - 2] + quota.windowUs : 0
 }
 
-function stateStanding (quota: Quota, log: GrantLog, nowUs: number, verdict: Verdict): void {
-  verdict.remaining = Math.max(0, quota.max - log[TOTAL])
-  verdict.resetUs = log[TOTAL] === 0 ? 0 : untilEmpty(quota, log, nowUs)
+function writeResult (quota: Quota, log: GrantLog, nowUs: number, result: CheckResult): void {
+  result.remaining = Math.max(0, quota.max - log[TOTAL])
+  result.resetUs = log[TOTAL] === 0 ? 0 : computeResetUs(quota, log, nowUs)
 }
 
-function firstLiving (quota: Quota, log: GrantLog, nowUs: number): number {
+function findFirstUnexpired (quota: Quota, log: GrantLog, nowUs: number): number {
   let entry = HEADER
   while (entry < log.length && nowUs - log[entry] >= quota.windowUs) entry += 2
   return entry
 }
 
-function usedFrom (log: GrantLog, oldest: number): number {
+function countUsed (log: GrantLog, oldest: number): number {
   let used = log[TOTAL]
   for (let entry = HEADER; entry < oldest; entry += 2) used -= log[entry + 1]
   return used
 }
 
-function waitFor (quota: Quota, log: GrantLog, oldest: number, excess: number, nowUs: number): number {
+function computeRetryUs (quota: Quota, log: GrantLog, oldest: number, excess: number, nowUs: number): number {
   let entry = oldest
   for (let freed = log[entry + 1]; freed < excess; freed += log[entry + 1]) entry += 2
-  return remainingUs(quota, log[entry], nowUs)
+  return entryTtlUs(quota, log[entry], nowUs)
 }
 
-function untilEmpty (quota: Quota, log: GrantLog, nowUs: number): number {
-  return remainingUs(quota, log[log.length - 2], nowUs)
+function computeResetUs (quota: Quota, log: GrantLog, nowUs: number): number {
+  return entryTtlUs(quota, log[log.length - 2], nowUs)
 }
 
-function remainingUs (quota: Quota, lastGrantUs: number, nowUs: number): number {
+function entryTtlUs (quota: Quota, lastGrantUs: number, nowUs: number): number {
   return lastGrantUs + quota.windowUs - nowUs
 }
 
 function dropExpired (quota: Quota, log: GrantLog, nowUs: number): void {
-  bringBack(quota, log, nowUs)
-  const oldest = firstLiving(quota, log, nowUs)
+  clampToNow(quota, log, nowUs)
+  const oldest = findFirstUnexpired(quota, log, nowUs)
   if (oldest > HEADER) {
-    log[TOTAL] = usedFrom(log, oldest)
+    log[TOTAL] = countUsed(log, oldest)
     log.copyWithin(HEADER, oldest)
     log.length -= oldest - HEADER
   }
@@ -141,7 +141,7 @@ function dropExpired (quota: Quota, log: GrantLog, nowUs: number): void {
  * A grant in the future means that the clock stepped back (a failover): it then counts as one of now.
  * All such grants become one entry, with what lies closer before it than entries may; else they would outnumber 129.
  */
-function bringBack (quota: Quota, log: GrantLog, nowUs: number): void {
+function clampToNow (quota: Quota, log: GrantLog, nowUs: number): void {
   if (log.length === HEADER || log[log.length - 2] <= nowUs) return
   let units = 0
   while (log.length > HEADER && nowUs - log[log.length - 2] < quota.mergeUs) {

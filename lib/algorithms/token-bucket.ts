@@ -1,5 +1,5 @@
 import type { Quota } from './quota.js'
-import type { Verdict } from './verdict.js'
+import type { CheckResult } from './check-result.js'
 
 /*
  * Token bucket as GCRA (the virtual scheduling form of ITU-T I.371, annex A). A bucket is one instant, the
@@ -11,31 +11,31 @@ import type { Verdict } from './verdict.js'
  */
 
 /** Decide whether `cost` units can be taken now. Writes the answer, and the TAT to store, into `verdict`. */
-export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, cost: number, nowUs: number, verdict: Verdict): void {
-  settle(quota, tatUs, tatNum, nowUs, verdict)
-  verdict.delayUs = 0
+export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, cost: number, nowUs: number, result: CheckResult): void {
+  clampTat(quota, tatUs, tatNum, nowUs, result)
+  result.delayUs = 0
   if (cost > quota.capacity || quota.max === 0) {
-    verdict.granted = false
-    verdict.retryUs = 'never'
+    result.granted = false
+    result.retryUs = 'never'
   } else {
-    const settledUs = verdict.timeUs
-    const settledNum = verdict.count
-    verdict.timeUs += cost * quota.intervalUs
-    verdict.count += cost * quota.intervalNum
-    carry(quota, verdict)
+    const clampedUs = result.timeUs
+    const clampedNum = result.count
+    result.timeUs += cost * quota.intervalUs
+    result.count += cost * quota.intervalNum
+    normalizeFraction(quota, result)
     // Round up: one microsecond earlier the token is not due.
-    const overUs = verdict.timeUs - nowUs - quota.capacityUs + (verdict.count > quota.capacityNum ? 1 : 0)
-    verdict.granted = overUs <= quota.patienceUs
-    verdict.retryUs = 0
-    if (!verdict.granted) {
-      verdict.retryUs = overUs - quota.patienceUs
-      verdict.timeUs = settledUs
-      verdict.count = settledNum
+    const overUs = result.timeUs - nowUs - quota.capacityUs + (result.count > quota.capacityNum ? 1 : 0)
+    result.granted = overUs <= quota.maxDelayUs
+    result.retryUs = 0
+    if (!result.granted) {
+      result.retryUs = overUs - quota.maxDelayUs
+      result.timeUs = clampedUs
+      result.count = clampedNum
     } else if (overUs > 0) {
-      verdict.delayUs = overUs
+      result.delayUs = overUs
     }
   }
-  stateStanding(quota, nowUs, verdict)
+  writeResult(quota, nowUs, result)
 }
 
 /**
@@ -43,15 +43,15 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
  * The backlog stops at the quota's ceiling, so that no debt holds a client for more than one extra window, or the
  * quota's patience.
  */
-export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, nowUs: number, verdict: Verdict): void {
-  settle(quota, tatUs, tatNum, nowUs, verdict)
+export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, nowUs: number, result: CheckResult): void {
+  clampTat(quota, tatUs, tatNum, nowUs, result)
   // More units than the ceiling holds end at the ceiling all the same, and their product could leave 2^53.
   const bounded = Math.min(units, quota.capacity + quota.max)
-  verdict.timeUs += bounded * quota.intervalUs
-  verdict.count += bounded * quota.intervalNum
-  carry(quota, verdict)
-  settle(quota, verdict.timeUs, verdict.count, nowUs, verdict)
-  stateStanding(quota, nowUs, verdict)
+  result.timeUs += bounded * quota.intervalUs
+  result.count += bounded * quota.intervalNum
+  normalizeFraction(quota, result)
+  clampTat(quota, result.timeUs, result.count, nowUs, result)
+  writeResult(quota, nowUs, result)
 }
 
 /**
@@ -60,8 +60,8 @@ export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
  * A refund counts at its own time: in any interval, grants less refunds stay within the rate. A TAT does not tell that
  * an earlier refund moved this charge forward, so a late second one may give back what has drained by then.
  */
-export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, chargedUntilUs: number, nowUs: number, verdict: Verdict): void {
-  settle(quota, tatUs, tatNum, nowUs, verdict)
+export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, chargedUntilUs: number, nowUs: number, result: CheckResult): void {
+  clampTat(quota, tatUs, tatNum, nowUs, result)
   const bounded = Math.min(units, quota.capacity + quota.max)
   const num = bounded * quota.intervalNum
   const whole = Math.floor(num / quota.intervalDen)
@@ -69,17 +69,17 @@ export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
   const wantedNum = num - whole * quota.intervalDen
   const undrainedUs = Math.max(0, chargedUntilUs - nowUs)
   if (wantedUs < undrainedUs) {
-    verdict.timeUs -= wantedUs
-    verdict.count -= wantedNum
-    if (verdict.count < 0) {
-      verdict.timeUs -= 1
-      verdict.count += quota.intervalDen
+    result.timeUs -= wantedUs
+    result.count -= wantedNum
+    if (result.count < 0) {
+      result.timeUs -= 1
+      result.count += quota.intervalDen
     }
   } else {
-    verdict.timeUs -= undrainedUs
+    result.timeUs -= undrainedUs
   }
-  settle(quota, verdict.timeUs, verdict.count, nowUs, verdict)
-  stateStanding(quota, nowUs, verdict)
+  clampTat(quota, result.timeUs, result.count, nowUs, result)
+  writeResult(quota, nowUs, result)
 }
 
 /**
@@ -97,30 +97,30 @@ export function tokenBucketShare (quota: Quota, tatUs: number, nowUs: number): n
 }
 
 /** Bring a TAT between now (a bucket full of tokens) and the ceiling. */
-function settle (quota: Quota, tatUs: number, tatNum: number, nowUs: number, verdict: Verdict): void {
+function clampTat (quota: Quota, tatUs: number, tatNum: number, nowUs: number, result: CheckResult): void {
   const isBehind = tatUs < nowUs
   // Debt, or a clock that stepped back (a failover): the bucket must not stay shut for longer than a window.
   const isBeyond = tatUs - nowUs >= quota.ceilingUs
-  verdict.timeUs = isBehind ? nowUs : isBeyond ? nowUs + quota.ceilingUs : tatUs
-  verdict.count = isBehind || isBeyond ? 0 : tatNum
+  result.timeUs = isBehind ? nowUs : isBeyond ? nowUs + quota.ceilingUs : tatUs
+  result.count = isBehind || isBeyond ? 0 : tatNum
 }
 
-function carry (quota: Quota, verdict: Verdict): void {
-  if (verdict.count >= quota.intervalDen) {
-    const whole = Math.floor(verdict.count / quota.intervalDen)
-    verdict.timeUs += whole
-    verdict.count -= whole * quota.intervalDen
+function normalizeFraction (quota: Quota, result: CheckResult): void {
+  if (result.count >= quota.intervalDen) {
+    const whole = Math.floor(result.count / quota.intervalDen)
+    result.timeUs += whole
+    result.count -= whole * quota.intervalDen
   }
 }
 
-function stateStanding (quota: Quota, nowUs: number, verdict: Verdict): void {
-  const backlogUs = verdict.timeUs - nowUs
-  verdict.resetUs = verdict.count > 0 ? backlogUs + 1 : backlogUs
-  verdict.remaining = quota.max === 0 ? 0 : Math.max(0, quota.capacity - unitsIn(quota, backlogUs, verdict.count))
+function writeResult (quota: Quota, nowUs: number, result: CheckResult): void {
+  const backlogUs = result.timeUs - nowUs
+  result.resetUs = result.count > 0 ? backlogUs + 1 : backlogUs
+  result.remaining = quota.max === 0 ? 0 : Math.max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
 }
 
 /** The units that a backlog stands for, begun ones counted whole: the smallest n with n intervals >= backlog. */
-function unitsIn (quota: Quota, backlogUs: number, backlogNum: number): number {
+function backlogToUnits (quota: Quota, backlogUs: number, backlogNum: number): number {
   const { intervalUs, intervalNum, intervalDen } = quota
   if (intervalDen === 1) return Math.ceil(backlogUs / intervalUs)
   const scaled = backlogUs * intervalDen + backlogNum

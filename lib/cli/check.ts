@@ -1,17 +1,17 @@
 import type { Environment } from '../config/environment/environment.js'
 import { explainPlugin, type ExplainedOption } from '../config/layers/explain.js'
-import { compileMistakes } from './compile-errors.js'
-import { effectivePolicies, type EffectivePolicy } from './effective-policies.js'
+import { findCompileErrors } from './compile-errors.js'
+import { buildEffectivePolicies, type EffectivePolicy } from './effective-policies.js'
 import { readSources } from './read-sources.js'
-import { inOrder, toldAt, toldOf, type Told } from './diagnostic.js'
-import { warningsOf } from './warnings.js'
+import { sortDiagnostics, parseDiagnostic, toDiagnostic, type Diagnostic } from './diagnostic.js'
+import { findWarnings } from './warnings.js'
 
 /** What there is to say of a config file. */
-export interface Verdict {
+export interface CheckReport {
   /** In the order of their lines. Where there are any, the rest is empty. */
-  readonly mistakes: readonly Told[]
+  readonly mistakes: readonly Diagnostic[]
   /** What is legal but likely wrong. */
-  readonly warnings: readonly Told[]
+  readonly warnings: readonly Diagnostic[]
   readonly policies: readonly EffectivePolicy[]
   /** Options of the whole registration. */
   readonly plugin: readonly ExplainedOption[]
@@ -21,23 +21,23 @@ export interface Verdict {
 }
 
 /** Check a file as before a deployment. `environment`: the variables that are laid over it; `null` leaves them out. */
-export function verdictOn (file: string, environment: Environment | null): Verdict {
+export function checkFile (file: string, environment: Environment | null): CheckReport {
   const sources = readSources(file, environment)
-  const mistakes = 'layered' in sources ? compileMistakes(sources) : sources
-  if (!('layered' in sources) || mistakes.length > 0) return refused(mistakes, file)
-  const { layered } = sources
-  const policies = effectivePolicies(sources)
-  const warnings = warningsOf({ options: layered.options, placeOf: layered.placeOf, policies })
+  const mistakes = 'merged' in sources ? findCompileErrors(sources) : sources
+  if (!('merged' in sources) || mistakes.length > 0) return createErrorReport(mistakes, file)
+  const { merged } = sources
+  const policies = buildEffectivePolicies(sources)
+  const warnings = findWarnings({ options: merged.options, locate: merged.locate, policies })
   return {
     mistakes: [],
-    warnings: inOrder(warnings.map(({ text, code }) => toldAt(text, code, file))),
+    warnings: sortDiagnostics(warnings.map(({ text, code }) => parseDiagnostic(text, code, file))),
     policies,
-    plugin: explainPlugin(layered),
-    isGlobal: layered.options.global ?? true,
-    isEnabled: layered.options.enabled ?? true
+    plugin: explainPlugin(merged),
+    isGlobal: merged.options.global ?? true,
+    isEnabled: merged.options.enabled ?? true
   }
 }
 
-function refused (mistakes: readonly Error[], file: string): Verdict {
-  return { mistakes: inOrder(mistakes.map((mistake) => toldOf(mistake, file))), warnings: [], policies: [], plugin: [], isGlobal: true, isEnabled: true }
+function createErrorReport (mistakes: readonly Error[], file: string): CheckReport {
+  return { mistakes: sortDiagnostics(mistakes.map((mistake) => toDiagnostic(mistake, file))), warnings: [], policies: [], plugin: [], isGlobal: true, isEnabled: true }
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { nearest } from '../config/schema/suggest.js'
+import { suggestNearest } from '../config/schema/suggest.js'
 
 /** What somebody wants of the command. */
 export type CommandLine =
@@ -22,42 +22,42 @@ const FLAGS = {
 const COMMANDS = ['check']
 
 /** Read the words after the command's name. `configFile`: what is checked where no file is named; `null`: nothing is. */
-export function readCommandLine (words: readonly string[], configFile: string | null): CommandLine {
+export function parseCommandLine (args: readonly string[], configFile: string | null): CommandLine {
   // Not strict, since the parser's own errors know nothing of the nearest flag.
-  const { values, positionals, tokens } = parseArgs({ args: [...words], options: FLAGS, allowPositionals: true, strict: false, tokens: true })
+  const { values, positionals, tokens } = parseArgs({ args: [...args], options: FLAGS, allowPositionals: true, strict: false, tokens: true })
   if (values.help === true) return { kind: 'help' }
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const { name, rawName, value } = token
-    if (!Object.hasOwn(FLAGS, name)) return misuse(`unknown option ${quoted(rawName)}${hint('--', nearest(name, Object.keys(FLAGS)))}`)
-    if (value !== undefined) return misuse(`${rawName} takes no value, got ${quoted(value)}`)
+    if (!Object.hasOwn(FLAGS, name)) return createMisuse(`unknown option ${quote(rawName)}${formatHint('--', suggestNearest(name, Object.keys(FLAGS)))}`)
+    if (value !== undefined) return createMisuse(`${rawName} takes no value, got ${quote(value)}`)
   }
   if (values.version === true) return { kind: 'version' }
   const [command, ...files] = positionals
-  if (command === undefined) return misuse('no command was given')
-  if (!COMMANDS.includes(command)) return misuse(`unknown command ${quoted(command)}${commandHint(command)}`)
-  if (files.length > 1) return misuse(`check takes one file, got ${files.length}`)
+  if (command === undefined) return createMisuse('no command was given')
+  if (!COMMANDS.includes(command)) return createMisuse(`unknown command ${quote(command)}${formatCommandHint(command)}`)
+  if (files.length > 1) return createMisuse(`check takes one file, got ${files.length}`)
   const file = files[0] ?? configFile
-  if (file === null) return misuse('check needs the path of a file, and RATE_LIMIT_CONFIG names none')
-  if (file === '') return misuse('the path of the file is empty')
+  if (file === null) return createMisuse('check needs the path of a file, and RATE_LIMIT_CONFIG names none')
+  if (file === '') return createMisuse('the path of the file is empty')
   const [json, env, explain, strict] = (['json', 'env', 'explain', 'strict'] as const).map((flag) => values[flag] === true)
   return { kind: 'check', file, json, env, explain, strict }
 }
 
-function misuse (message: string): CommandLine {
+function createMisuse (message: string): CommandLine {
   return { kind: 'misuse', message }
 }
 
-function hint (dashes: string, near: string | null): string {
+function formatHint (dashes: string, near: string | null): string {
   return near === null ? '' : `, did you mean "${dashes}${near}"?`
 }
 
-function commandHint (word: string): string {
-  return word.endsWith('.toml') ? `, did you mean ${quoted(`check ${word}`)}?` : hint('', nearest(word, COMMANDS))
+function formatCommandHint (word: string): string {
+  return word.endsWith('.toml') ? `, did you mean ${quote(`check ${word}`)}?` : formatHint('', suggestNearest(word, COMMANDS))
 }
 
 /** In one line, whatever was typed. */
-function quoted (text: string): string {
+function quote (text: string): string {
   return JSON.stringify(text)
 }
 

@@ -1,44 +1,44 @@
 import type { ExplainedOption } from '../config/layers/explain.js'
-import { durationWords } from '../common/format-duration.js'
+import { formatDuration } from '../common/format-duration.js'
 import type { Limit } from '../stores/store.js'
 import type { EffectivePolicy } from './effective-policies.js'
 
-const WHOSE: Readonly<Record<Limit['by'], string>> = { client: 'per client', ip: 'per address', user: 'per user', global: 'for all together' }
+const SCOPE_TEXTS: Readonly<Record<Limit['by'], string>> = { client: 'per client', ip: 'per address', user: 'per user', global: 'for all together' }
 
 /** The limits of a policy, each as `100 per minute, burst 20, per client`. */
-export function limitsInWords ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
-  if (isMadeInCode) return [...partsInWords(options), 'the rest is in code']
+export function describeLimits ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
+  if (isMadeInCode) return [...describeKnownOptions(options), 'the rest is in code']
   if (policy === null) return ['unlimited']
   const { limits } = policy
-  return limits.map((limit) => `${limits.length === 1 && limit.name === 'default' ? '' : `${limit.name}: `}${limitInWords(limit)}`)
+  return limits.map((limit) => `${limits.length === 1 && limit.name === 'default' ? '' : `${limit.name}: `}${describeLimit(limit)}`)
 }
 
-function limitInWords ({ max, windowUs, capacity, algorithm, by }: Limit): string {
+function describeLimit ({ max, windowUs, capacity, algorithm, by }: Limit): string {
   return [
-    max === 0 ? 'nothing' : `${max} per ${windowInWords(windowUs / 1000)}`,
+    max === 0 ? 'nothing' : `${max} per ${describeWindow(windowUs / 1000)}`,
     ...(capacity === max || max === 0 ? [] : [`burst ${capacity}`]),
     ...(algorithm === 'token-bucket' ? [] : [algorithm.replace('-', ' ')]),
-    WHOSE[by]
+    SCOPE_TEXTS[by]
   ].join(', ')
 }
 
 /** `minute`, `10 seconds` */
-function windowInWords (ms: number): string {
-  return durationWords(ms).replace(/^1 /, '')
+function describeWindow (ms: number): string {
+  return formatDuration(ms).replace(/^1 /, '')
 }
 
 /** What is known of a rule that the code has made. */
-function partsInWords (options: readonly ExplainedOption[]): string[] {
-  return options.filter(({ option }) => isOfLimits(option)).map(({ option, value }) => `${option} = ${JSON.stringify(value)}`)
+function describeKnownOptions (options: readonly ExplainedOption[]): string[] {
+  return options.filter(({ option }) => isLimitOption(option)).map(({ option, value }) => `${option} = ${JSON.stringify(value)}`)
 }
 
-function isOfLimits (option: string): boolean {
+function isLimitOption (option: string): boolean {
   return /^(?:limits\[\d+\]\.|tiers\.)|^(?:max|timeWindow|burst|algorithm|by)$/.test(option)
 }
 
 /** The mode of a policy, or of each of its limits where they differ. */
-export function modesInWords ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
-  if (isMadeInCode) return [String(valueOf(options, 'mode') ?? IN_CODE)]
+export function describeModes ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
+  if (isMadeInCode) return [String(findValue(options, 'mode') ?? IN_CODE)]
   const share = policy?.rollout?.share
   const modes = policy?.limits.map(({ mode }) => mode === 'enforce' && share !== undefined ? `enforce ${Math.round(share * 100)} %` : mode) ?? []
   return modes.every((mode) => mode === modes[0]) ? modes.slice(0, 1) : modes
@@ -47,6 +47,6 @@ export function modesInWords ({ policy, isMadeInCode, options }: EffectivePolicy
 export const IN_CODE = '(in code)'
 
 /** The value of an option; `null` where nothing is known of it. */
-export function valueOf (options: readonly ExplainedOption[], name: string): unknown {
+export function findValue (options: readonly ExplainedOption[], name: string): unknown {
   return options.find(({ option }) => option === name)?.value ?? null
 }

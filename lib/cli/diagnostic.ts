@@ -1,5 +1,5 @@
 /** A mistake or a warning. */
-export interface Told {
+export interface Diagnostic {
   /** `rate-limit.toml:12:7`, the path of a file that cannot be read, or the name of an environment variable. */
   readonly place: string
   /** What is wrong there, beginning with the option: `rules[2].max: expected ...`. */
@@ -8,28 +8,28 @@ export interface Told {
 }
 
 /** An error of the options, of which `file` is the path as it was given. */
-export function toldOf (error: Error, file: string): Told {
+export function toDiagnostic (error: Error, file: string): Diagnostic {
   const code = 'code' in error ? String(error.code) : error.name
-  return toldAt(error.message, code, file)
+  return parseDiagnostic(error.message, code, file)
 }
 
 /** A text that begins with its place. */
-export function toldAt (text: string, code: string, file: string): Told {
+export function parseDiagnostic (text: string, code: string, file: string): Diagnostic {
   const inFile = text.startsWith(file) ? /^(?::\d+:\d+)?(?=: )/.exec(text.slice(file.length)) : null
   const length = inFile === null ? text.indexOf(': ') : file.length + inFile[0].length
   return { place: text.slice(0, length), message: text.slice(length + 2), code }
 }
 
 /** By line and column; what stands in no line comes last. */
-export function inOrder (told: readonly Told[]): Told[] {
-  return told.toSorted((a, b) => {
-    const [lineA, columnA] = numbersIn(a)
-    const [lineB, columnB] = numbersIn(b)
+export function sortDiagnostics (diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return diagnostics.toSorted((a, b) => {
+    const [lineA, columnA] = parsePosition(a)
+    const [lineB, columnB] = parsePosition(b)
     return lineA === lineB ? columnA - columnB : lineA - lineB
   })
 }
 
-function numbersIn ({ place }: Told): readonly [line: number, column: number] {
+function parsePosition ({ place }: Diagnostic): readonly [line: number, column: number] {
   const [, line, column] = /:(\d+):(\d+)$/.exec(place) ?? []
   return line === undefined ? [Number.MAX_SAFE_INTEGER, 0] : [Number(line), Number(column)]
 }

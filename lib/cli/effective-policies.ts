@@ -1,7 +1,7 @@
-import { explainPolicy, policiesOf, type ExplainedOption } from '../config/layers/explain.js'
+import { explainPolicy, listPolicies, type ExplainedOption } from '../config/layers/explain.js'
 import type { RuleOptions } from '../config/schema/policy-schema.js'
 import { compilePolicy } from '../policies/compile.js'
-import { builtInDraft, layPolicy } from '../policies/draft.js'
+import { builtInDraft, mergePolicy } from '../policies/policy-draft.js'
 import type { Policy } from '../policies/policy.js'
 import { REGISTRATION, ROOT } from './compile-errors.js'
 import type { Sources } from './read-sources.js'
@@ -22,25 +22,25 @@ export interface EffectivePolicy {
 }
 
 /** Every policy that the sources make, once nothing is wrong with them: the default one first. */
-export function effectivePolicies ({ layered, rulesAlone, madeInCode }: Sources): EffectivePolicy[] {
-  const rules = layered.options.rules ?? []
-  const draft = layPolicy(builtInDraft, layered.options, 'default', ROOT)
+export function buildEffectivePolicies ({ merged, rulesAlone, madeInCode }: Sources): EffectivePolicy[] {
+  const rules = merged.options.rules ?? []
+  const draft = mergePolicy(builtInDraft, merged.options, 'default', ROOT)
   const compiled = new Map<string | null, Policy>([[null, compilePolicy(REGISTRATION, draft, ROOT)]])
   for (const rule of rules) {
     if (madeInCode.has(rule.name)) continue
     const place = `${ROOT}.rules`
-    compiled.set(rule.name, compilePolicy(REGISTRATION, layPolicy(draft, rule, `rule:${rule.name}`, place), place))
+    compiled.set(rule.name, compilePolicy(REGISTRATION, mergePolicy(draft, rule, `rule:${rule.name}`, place), place))
   }
-  const known = policiesOf(layered).filter(({ rule }) => rule === null || !madeInCode.has(rule))
-  const partly = policiesOf(rulesAlone).filter(({ rule }) => rule !== null && madeInCode.has(rule))
-  return [...known, ...partly].map((name) => {
+  const known = listPolicies(merged).filter(({ rule }) => rule === null || !madeInCode.has(rule))
+  const partlyKnown = listPolicies(rulesAlone).filter(({ rule }) => rule !== null && madeInCode.has(rule))
+  return [...known, ...partlyKnown].map((name) => {
     const isMadeInCode = name.rule !== null && madeInCode.has(name.rule)
     const policy = compiled.get(name.rule) ?? null
-    const explained = explainPolicy(isMadeInCode ? rulesAlone : layered, name) ?? []
+    const explained = explainPolicy(isMadeInCode ? rulesAlone : merged, name) ?? []
     return {
       rule: rules.find((rule) => rule.name === name.rule) ?? null,
       tier: name.tier,
-      hasTiers: [...known, ...partly].some(({ rule, tier }) => rule === name.rule && tier !== null),
+      hasTiers: [...known, ...partlyKnown].some(({ rule, tier }) => rule === name.rule && tier !== null),
       policy: name.tier === null ? policy : policy?.tiers?.get(name.tier) ?? null,
       isMadeInCode,
       options: isMadeInCode ? explained.filter(({ from }) => from === 'file' || from === 'environment') : explained

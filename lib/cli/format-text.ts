@@ -1,46 +1,46 @@
 import type { EffectivePolicy } from './effective-policies.js'
-import { aligned, type Cell } from './table.js'
-import type { Told } from './diagnostic.js'
-import type { Verdict } from './check.js'
-import { IN_CODE, limitsInWords, modesInWords, valueOf } from './describe-limits.js'
+import { alignRows, type Cell } from './table.js'
+import type { Diagnostic } from './diagnostic.js'
+import type { CheckReport } from './check.js'
+import { IN_CODE, describeLimits, describeModes, findValue } from './describe-limits.js'
 
 /** A mistake as one line, as editors and terminals know to open it. */
-export function mistakeLine ({ place, message }: Told): string {
+export function formatError ({ place, message }: Diagnostic): string {
   return `${place}: ${message}`
 }
 
-export function warningLine ({ place, message, code }: Told): string {
+export function formatWarning ({ place, message, code }: Diagnostic): string {
   return `${place}: warning: ${message} (${code})`
 }
 
 /** The policies of a good file, a line each or, of several limits, as many lines; the first has the headings. */
-export function policyTable ({ policies, isGlobal }: Verdict): string[] {
+export function formatPolicyTable ({ policies, isGlobal }: CheckReport): string[] {
   const headings = ['RULE', 'METHODS', 'MATCH', 'TIER', 'LIMITS', 'MODE', 'ON FAILURE']
-  return aligned([headings, ...policies.map((policy) => cellsOf(policy, isGlobal))])
+  return alignRows([headings, ...policies.map((policy) => toCells(policy, isGlobal))])
 }
 
-function cellsOf (policy: EffectivePolicy, isGlobal: boolean): Cell[] {
+function toCells (policy: EffectivePolicy, isGlobal: boolean): Cell[] {
   const { rule, tier, hasTiers, isMadeInCode, options } = policy
   return [
     rule === null ? '(default)' : rule.name,
-    methodsOf(policy),
+    formatMethods(policy),
     rule === null ? isGlobal ? '(every other route)' : '(no route)' : isMadeInCode ? IN_CODE : rule.match,
     tier ?? (hasTiers ? '(others)' : '(any)'),
-    limitsInWords(policy),
-    modesInWords(policy),
-    String(valueOf(options, 'failureMode') ?? (isMadeInCode ? IN_CODE : ''))
+    describeLimits(policy),
+    describeModes(policy),
+    String(findValue(options, 'failureMode') ?? (isMadeInCode ? IN_CODE : ''))
   ]
 }
 
-function methodsOf ({ rule, isMadeInCode }: EffectivePolicy): string {
+function formatMethods ({ rule, isMadeInCode }: EffectivePolicy): string {
   return rule?.methods?.join(',') ?? (isMadeInCode ? IN_CODE : '(any)')
 }
 
 /** Every option of every policy, with the layer that it is from. */
-export function explanation ({ policies, plugin }: Verdict): string[] {
+export function formatExplanation ({ policies, plugin }: CheckReport): string[] {
   const blocks = policies.map(({ rule, tier, options }) => ({ title: [rule?.name ?? '(default)', ...(tier === null ? [] : [`tier ${tier}`])].join(', '), options }))
   return [{ title: '(the registration)', options: plugin }, ...blocks].flatMap(({ title, options }) => [
-    ...aligned([[title]]),
-    ...aligned(options.map(({ option, value, from, place }) => ['', option, JSON.stringify(value), from === 'built-in' ? from : `${from}, ${place}`]))
+    ...alignRows([[title]]),
+    ...alignRows(options.map(({ option, value, from, place }) => ['', option, JSON.stringify(value), from === 'built-in' ? from : `${from}, ${place}`]))
   ])
 }

@@ -1,16 +1,16 @@
 import { readConfigFile } from '../config/file/config-file.js'
 import { readEnvironment, type Environment } from '../config/environment/environment.js'
 import type { Layer } from '../config/layers/layer.js'
-import { layOptions, registerLayer, type Layered } from '../config/layers/merge.js'
+import { mergeLayers, registerLayer, type MergedOptions } from '../config/layers/merge.js'
 
 /** What a file says, with the environment over it if that is asked for. */
 export interface Sources {
   /** The options as they would be if the code said nothing but the `match` of the rules that it must have made. */
-  readonly layered: Layered
+  readonly merged: MergedOptions
   /** Names of the rules without a `match`. */
   readonly madeInCode: ReadonlySet<string>
   /** The rules alone, without what they take from the default policy: all that is known of one that the code has made. */
-  readonly rulesAlone: Layered
+  readonly rulesAlone: MergedOptions
 }
 
 /** Read the sources; where one of them is wrong by itself, all that is wrong with it. `environment`: `null` leaves it out. */
@@ -18,9 +18,9 @@ export function readSources (file: string, environment: Environment | null): Sou
   const read = readConfigFile(file)
   if ('mistakes' in read) return read.mistakes
   try {
-    if (environment === null) return sourcesOf([read.layer])
-    const { layer, mistakes } = readEnvironment(environment, sourcesOf([read.layer]).layered.options)
-    return mistakes.length > 0 ? mistakes : sourcesOf([read.layer, layer])
+    if (environment === null) return mergeSources([read.layer])
+    const { layer, mistakes } = readEnvironment(environment, mergeSources([read.layer]).merged.options)
+    return mistakes.length > 0 ? mistakes : mergeSources([read.layer, layer])
   } catch (error) {
     // What one layer cannot say over another.
     if (error instanceof Error && 'code' in error) return [error]
@@ -28,18 +28,18 @@ export function readSources (file: string, environment: Environment | null): Sou
   }
 }
 
-function sourcesOf (layers: readonly Layer[]): Sources {
-  const madeInCode = withoutMatch(layers)
+function mergeSources (layers: readonly Layer[]): Sources {
+  const madeInCode = findRulesWithoutMatch(layers)
   const code = registerLayer({ rules: Array.from(madeInCode, (name) => ({ name, match: '/' })) })
   return {
-    layered: layOptions([code, ...layers]),
+    merged: mergeLayers([code, ...layers]),
     madeInCode,
-    rulesAlone: layOptions([code, ...layers.map(({ options: { rules = [] }, ...layer }) => ({ ...layer, options: { rules } }))])
+    rulesAlone: mergeLayers([code, ...layers.map(({ options: { rules = [] }, ...layer }) => ({ ...layer, options: { rules } }))])
   }
 }
 
-function withoutMatch (layers: readonly Layer[]): ReadonlySet<string> {
+function findRulesWithoutMatch (layers: readonly Layer[]): ReadonlySet<string> {
   const rules = layers.flatMap(({ options }) => options.rules ?? [])
-  const made = new Set(rules.filter(({ match }) => match !== undefined).map(({ name }) => name))
-  return new Set(rules.map(({ name }) => name).filter((name) => !made.has(name)))
+  const namesWithMatch = new Set(rules.filter(({ match }) => match !== undefined).map(({ name }) => name))
+  return new Set(rules.map(({ name }) => name).filter((name) => !namesWithMatch.has(name)))
 }

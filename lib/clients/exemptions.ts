@@ -1,25 +1,25 @@
 import type { FastifyRequest } from 'fastify'
 import type { ExemptOptions } from '../config/schema/identity-schema.js'
-import { networksOf, type Networks } from './address/networks.js'
-import type { Faults } from '../common/log.js'
+import { createNetworks, type Networks } from './address/networks.js'
+import type { FaultReporter } from '../common/log.js'
 
 /** Who is not limited: clients by their full address, users by their id, and requests that the application picks. */
 export class Exemptions {
   readonly #networks: Networks | null
   readonly #users: ReadonlySet<string>
   readonly #when: ((request: FastifyRequest) => unknown) | null
-  readonly #faults: Faults
+  readonly #faults: FaultReporter
 
   /** `place` of the option, for messages. Throws FST_SLUICE_BAD_OPTION. */
-  constructor ({ ips = [], users = [], when }: ExemptOptions, place: string, faults: Faults) {
-    this.#networks = ips.length === 0 ? null : networksOf(ips, `${place}.ips`)
+  constructor ({ ips = [], users = [], when: isExemptRequest }: ExemptOptions, place: string, faults: FaultReporter) {
+    this.#networks = ips.length === 0 ? null : createNetworks(ips, `${place}.ips`)
     this.#users = new Set(users)
-    this.#when = when ?? null
+    this.#when = isExemptRequest ?? null
     this.#faults = faults
   }
 
   /** Whether no request needs to be identified for `hasUser`. */
-  get isWithoutUsers (): boolean {
+  get hasNoUsers (): boolean {
     return this.#users.size === 0
   }
 
@@ -34,14 +34,14 @@ export class Exemptions {
   }
 
   /** Whether the application picks the request. What is not said with `true` or `false`, in the same turn, is no. */
-  when (request: FastifyRequest): boolean {
+  isExemptRequest (request: FastifyRequest): boolean {
     if (this.#when === null) return false
     try {
-      const answer = this.#when(request)
-      if (typeof answer === 'boolean') return answer
+      const result = this.#when(request)
+      if (typeof result === 'boolean') return result
       // Its rejection would end the process.
-      if (answer instanceof Promise) answer.catch(() => {})
-      this.#faults.reportMade('exempt', () => new TypeError(`expected exempt.when to answer true or false, got ${answer instanceof Promise ? 'a promise' : typeof answer}`))
+      if (result instanceof Promise) result.catch(() => {})
+      this.#faults.reportLazy('exempt', () => new TypeError(`expected exempt.when to answer true or false, got ${result instanceof Promise ? 'a promise' : typeof result}`))
     } catch (error) {
       this.#faults.report('exempt', error)
     }

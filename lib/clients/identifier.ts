@@ -4,10 +4,10 @@ import type { IdentifyOptions } from '../config/schema/identity-schema.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { UNKNOWN, isAddress, type AddressReader } from './address/address-reader.js'
 import type { Client } from '../model/client.js'
-import type { Faults } from '../common/log.js'
+import type { FaultReporter } from '../common/log.js'
 import type { TrustedProxies } from './address/trusted-proxies.js'
-import { clientOfKey } from './partition.js'
-import { Patience } from './time-budget.js'
+import { createKeyClient } from './partition.js'
+import { TimeBudget } from './time-budget.js'
 import { warnAboutForwarding } from './address/proxy-warnings.js'
 import { isThenable } from '../common/type-guards.js'
 import type { FailureLimiter } from './token-reader.js'
@@ -17,10 +17,10 @@ import { Users } from './users.js'
 const DEADLINE_MS = 1000
 
 /** A proxy forwards every request, so one that has not shown in so many is not there, and need not be looked for. */
-const SUSPICIONS = 1000
+const PROXY_CHECKS = 1000
 
 /** What of a policy says how its clients are told apart. */
-interface Asking {
+interface IdentityPolicy {
   readonly hook: Phase
   readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
 }
@@ -41,49 +41,49 @@ export interface IdentitySources {
  */
 export class Identifier {
   readonly #addresses: AddressReader
-  readonly #faults: Faults
+  readonly #faults: FaultReporter
   readonly #users: Users | null
   readonly #proxies: TrustedProxies | null
   readonly #deadlineMs: number
   /** Requests in which a forwarding header would still be a surprise worth a warning. */
-  #suspicions: number
+  #proxyChecksLeft: number
 
-  constructor (addresses: AddressReader, faults: Faults, isForwardingUnexpected: boolean, sources: IdentitySources = {}) {
+  constructor (addresses: AddressReader, faults: FaultReporter, isForwardingUnexpected: boolean, sources: IdentitySources = {}) {
     const { identify, failures = null, proxies = null } = sources
     const hasUsers = identify !== undefined && (identify.custom !== undefined || (identify.jwt ?? false) !== false)
     this.#addresses = addresses
     this.#faults = faults
-    this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.byAddress(request).partition) : null
+    this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.identifyByAddress(request).partition) : null
     this.#proxies = proxies
     this.#deadlineMs = durationMs(identify?.deadline) ?? DEADLINE_MS
-    this.#suspicions = isForwardingUnexpected ? SUSPICIONS : 0
+    this.#proxyChecksLeft = isForwardingUnexpected ? PROXY_CHECKS : 0
   }
 
   /** The client behind the request's address. */
-  byAddress (request: FastifyRequest): Client {
-    if (this.#suspicions > 0) this.#suspectForwarding(request)
-    return this.#addresses.clientAt(this.#textOf(request))
+  identifyByAddress (request: FastifyRequest): Client {
+    if (this.#proxyChecksLeft > 0) this.#checkForwarding(request)
+    return this.#addresses.toClient(this.#readAddress(request))
   }
 
   /** The client's full address as it was received; `unknown` where it has none. */
-  addressOf (request: FastifyRequest): string {
-    const text = this.#textOf(request)
+  getAddress (request: FastifyRequest): string {
+    const text = this.#readAddress(request)
     return text !== undefined && isAddress(text) ? text : UNKNOWN
   }
 
   /** The client as the policy sees it. A promise never rejects, and takes no longer than the deadline. */
-  identify (request: FastifyRequest, policy: Asking): Client | Promise<Client> {
-    if (this.#users === null && policy.keyGenerator === null) return this.byAddress(request)
-    const patience = new Patience(this.#deadlineMs)
-    const user = this.#users === null ? null : this.#users.userOf(request, policy.hook, patience)
+  identify (request: FastifyRequest, policy: IdentityPolicy): Client | Promise<Client> {
+    if (this.#users === null && policy.keyGenerator === null) return this.identifyByAddress(request)
+    const budget = new TimeBudget(this.#deadlineMs)
+    const user = this.#users === null ? null : this.#users.findUser(request, policy.hook, budget)
     const client = user instanceof Promise
-      ? user.then((found) => found ?? this.#withoutUser(request, policy, patience))
-      : user ?? this.#withoutUser(request, policy, patience)
-    return client instanceof Promise ? client.finally(() => patience.stop()) : client
+      ? user.then((found) => found ?? this.#identifyByKey(request, policy, budget))
+      : user ?? this.#identifyByKey(request, policy, budget)
+    return client instanceof Promise ? client.finally(() => budget.stop()) : client
   }
 
-  #textOf (request: FastifyRequest): string | undefined {
-    if (this.#proxies !== null) return this.#proxies.addressOf(request)
+  #readAddress (request: FastifyRequest): string | undefined {
+    if (this.#proxies !== null) return this.#proxies.findAddress(request)
     try {
       return request.ip
     } catch (error) {
@@ -93,34 +93,34 @@ export class Identifier {
     }
   }
 
-  #suspectForwarding (request: FastifyRequest): void {
-    this.#suspicions--
+  #checkForwarding (request: FastifyRequest): void {
+    this.#proxyChecksLeft--
     if (request.headers['x-forwarded-for'] === undefined) return
-    this.#suspicions = 0
+    this.#proxyChecksLeft = 0
     warnAboutForwarding()
   }
 
-  #withoutUser (request: FastifyRequest, { keyGenerator }: Asking, patience: Patience): Client | Promise<Client> {
-    if (keyGenerator === null) return this.byAddress(request)
+  #identifyByKey (request: FastifyRequest, { keyGenerator }: IdentityPolicy, budget: TimeBudget): Client | Promise<Client> {
+    if (keyGenerator === null) return this.identifyByAddress(request)
     try {
       const key: unknown = keyGenerator(request)
       return isThenable(key)
-        ? patience.wait(key, 'key').then((settled) => this.#clientOf(request, settled), (error) => this.#refused(request, error))
-        : this.#clientOf(request, key)
+        ? budget.race(key, 'key').then((settled) => this.#toClient(request, settled), (error) => this.#fallBackToAddress(request, error))
+        : this.#toClient(request, key)
     } catch (error) {
-      return this.#refused(request, error)
+      return this.#fallBackToAddress(request, error)
     }
   }
 
-  #clientOf (request: FastifyRequest, key: unknown): Client {
-    if (typeof key === 'string' && key !== '') return clientOfKey(key)
+  #toClient (request: FastifyRequest, key: unknown): Client {
+    if (typeof key === 'string' && key !== '') return createKeyClient(key)
     // A request without the header that the key is made of is no rarity, and the stack of an error costs more than it.
-    this.#faults.reportMade('keyGenerator', () => new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
-    return this.byAddress(request)
+    this.#faults.reportLazy('keyGenerator', () => new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
+    return this.identifyByAddress(request)
   }
 
-  #refused (request: FastifyRequest, error: unknown): Client {
+  #fallBackToAddress (request: FastifyRequest, error: unknown): Client {
     this.#faults.report('keyGenerator', error)
-    return this.byAddress(request)
+    return this.identifyByAddress(request)
   }
 }

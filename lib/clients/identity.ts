@@ -4,14 +4,14 @@ import type { AddressReader } from './address/address-reader.js'
 import { TrustedProxies } from './address/trusted-proxies.js'
 import { Identifier } from './identifier.js'
 import { warnAboutProxies } from './address/proxy-warnings.js'
-import { checkTokenSupport, tokenOptionsOf } from './token-reader.js'
+import { checkTokenSupport, resolveTokenOptions } from './token-reader.js'
 import type { Clock } from '../common/clock.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import type { FaultLog } from '../common/log.js'
 import { TokenFailures } from './token-failures.js'
 
 /** What tells who is asking. */
-export interface Identity {
+export interface IdentityServices {
   readonly identifier: Identifier
   /** `null`: Fastify says what a client's address is. */
   readonly proxies: TrustedProxies | null
@@ -20,24 +20,24 @@ export interface Identity {
 const MAX_FAILURES = 100
 
 /** Tells who is asking, by the options of the day; what counts failed tokens stays. */
-export class IdentityParts {
+export class IdentityFactory {
   readonly #fastify: FastifyInstance
   readonly #identify: RateLimitOptions['identify']
   readonly #addresses: AddressReader
   readonly #faults: FaultLog
   readonly #failures: TokenFailures | null
-  #latest: Identity & { readonly trustedProxies: RateLimitOptions['trustedProxies'] } | null = null
+  #latest: IdentityServices & { readonly trustedProxies: RateLimitOptions['trustedProxies'] } | null = null
 
   constructor (fastify: FastifyInstance, { identify }: RateLimitOptions, addresses: AddressReader, clock: Clock, faults: FaultLog) {
     this.#fastify = fastify
     this.#identify = identify
     this.#addresses = addresses
     this.#faults = faults
-    this.#failures = tokenOptionsOf(identify) === null ? null : new TokenFailures(clock, identify?.maxFailures ?? MAX_FAILURES)
+    this.#failures = resolveTokenOptions(identify) === null ? null : new TokenFailures(clock, identify?.maxFailures ?? MAX_FAILURES)
   }
 
   /** Whose word counts under these options. Throws FST_SLUICE_BAD_OPTION. */
-  under ({ trustedProxies }: RateLimitOptions): Identity {
+  build ({ trustedProxies }: RateLimitOptions): IdentityServices {
     if (this.#latest !== null && isDeepStrictEqual(this.#latest.trustedProxies, trustedProxies)) return this.#latest
     const proxies = trustedProxies === undefined ? null : new TrustedProxies(trustedProxies, 'rateLimit.trustedProxies')
     const identifier = new Identifier(this.#addresses, this.#faults, warnAboutProxies(this.#fastify, trustedProxies), {

@@ -13,43 +13,43 @@ export interface JwtPlugin {
   /** The property of a request that holds the payload once the application has verified it. */
   readonly decoratorName: string
   /** Whether the request shows a token where the registration looks for one. */
-  isTokenShown (request: FastifyRequest): boolean
+  hasToken (request: FastifyRequest): boolean
 }
 
 /** The name of the request's verifying method. */
-export function verifyMethodOf ({ namespace, method }: TokenOptions): string {
+export function toVerifyMethodName ({ namespace, method }: TokenOptions): string {
   return method ?? (namespace === undefined ? 'jwtVerify' : `${namespace}JwtVerify`)
 }
 
 /** The registration that a scope sees; `null` where there is none. */
-export function jwtPluginOf (fastify: FastifyInstance, namespace: string | undefined): JwtPlugin | null {
-  const decorator = field(fastify, 'jwt')
-  const registration = namespace === undefined ? decorator : field(decorator, namespace)
-  const options = field(registration, 'options')
+export function findJwtPlugin (fastify: FastifyInstance, namespace: string | undefined): JwtPlugin | null {
+  const decorator = readField(fastify, 'jwt')
+  const registration = namespace === undefined ? decorator : readField(decorator, namespace)
+  const options = readField(registration, 'options')
   if (options === undefined) return null
-  const decoratorName = field(options, 'decoratorName')
-  const extract = field(field(options, 'verify'), 'extractToken')
-  const isCookieOnly = field(field(options, 'verify'), 'onlyCookie') === true
-  const cookieName = field(field(registration, 'cookie'), 'cookieName')
+  const decoratorName = readField(options, 'decoratorName')
+  const extract = readField(readField(options, 'verify'), 'extractToken')
+  const isCookieOnly = readField(readField(options, 'verify'), 'onlyCookie') === true
+  const cookieName = readField(readField(registration, 'cookie'), 'cookieName')
   return {
     decoratorName: typeof decoratorName === 'string' ? decoratorName : 'user',
-    isTokenShown (request) {
-      if (isExtract(extract)) return finds(extract, request)
+    hasToken (request) {
+      if (isTokenExtractor(extract)) return canExtractToken(extract, request)
       if (!isCookieOnly && /^Bearer\s/i.test(request.headers.authorization ?? '')) return true
-      const cookie = typeof cookieName === 'string' ? field(field(request, 'cookies'), cookieName) : undefined
+      const cookie = typeof cookieName === 'string' ? readField(readField(request, 'cookies'), cookieName) : undefined
       return typeof cookie === 'string' && cookie !== ''
     }
   }
 }
 
-type Extract = (request: FastifyRequest) => unknown
+type TokenExtractor = (request: FastifyRequest) => unknown
 
-function isExtract (value: unknown): value is Extract {
+function isTokenExtractor (value: unknown): value is TokenExtractor {
   return typeof value === 'function'
 }
 
 /** A lookup that throws where there is no token says that there is none. */
-function finds (extract: Extract, request: FastifyRequest): boolean {
+function canExtractToken (extract: TokenExtractor, request: FastifyRequest): boolean {
   try {
     return Boolean(extract(request))
   } catch {
@@ -57,6 +57,6 @@ function finds (extract: Extract, request: FastifyRequest): boolean {
   }
 }
 
-function field (holder: unknown, name: string): unknown {
+function readField (holder: unknown, name: string): unknown {
   return typeof holder === 'object' && holder !== null ? Reflect.get(holder, name) : undefined
 }

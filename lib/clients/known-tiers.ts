@@ -2,13 +2,13 @@ import { warnings } from '../errors.js'
 import { ANONYMOUS, type Client } from '../model/client.js'
 
 /** Longest tier in a warning: what a token says is somebody else's text. */
-const LONGEST_PRINTED = 64
+const MAX_PRINTED_LENGTH = 64
 
 /**
  * The tiers that some policy names. A user of any other is of the default tier, so that neither a typing error in a
  * token nor whoever issues them can make tiers without number.
  */
-export class TierNames {
+export class KnownTiers {
   readonly #defaultTier: string
   readonly #names: Set<string>
   #hasWarned = false
@@ -23,7 +23,7 @@ export class TierNames {
   }
 
   /** The client, with the default tier in place of one that nobody knows. */
-  known (client: Client): Client {
+  normalize (client: Client): Client {
     if (this.#names.has(client.tier)) return client
     if (!this.#hasWarned) this.#warn(client.tier)
     return { ...client, tier: this.#defaultTier }
@@ -31,6 +31,6 @@ export class TierNames {
 
   #warn (tier: string): void {
     this.#hasWarned = true
-    process.emitWarning(`no policy has limits for the tier ${JSON.stringify(tier.slice(0, LONGEST_PRINTED))}, so its users are "${this.#defaultTier}"; name it in tiers, or tell users another`, { code: warnings.unknownTier })
+    process.emitWarning(`no policy has limits for the tier ${JSON.stringify(tier.slice(0, MAX_PRINTED_LENGTH))}, so its users are "${this.#defaultTier}"; name it in tiers, or tell users another`, { code: warnings.unknownTier })
   }
 }

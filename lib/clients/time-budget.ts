@@ -2,11 +2,11 @@
  * The time that one identification may take, however many functions of the application it waits for. It begins with
  * the first wait: what answers in the same turn costs no timer.
  */
-export class Patience {
+export class TimeBudget {
   readonly #limitMs: number
   #timer: NodeJS.Timeout | null = null
-  #isOver = false
-  #giveUp: (() => void) | null = null
+  #hasExpired = false
+  #rejectPending: (() => void) | null = null
 
   /** `limitMs`: whole milliseconds, 1 or more. */
   constructor (limitMs: number) {
@@ -17,14 +17,14 @@ export class Patience {
    * What a promise comes to. Rejects as it does, and where the time is over first. One wait at a time.
    * When the time is over already, a turn of the event loop is left, so that a function without delay still counts.
    */
-  wait (pending: PromiseLike<unknown>, awaited: string): Promise<unknown> {
+  race (pending: PromiseLike<unknown>, label: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const giveUp = () => reject(new Error(`no ${awaited} within ${this.#limitMs} ms`))
-      if (this.#isOver) {
-        setImmediate(giveUp)
+      const rejectLate = () => reject(new Error(`no ${label} within ${this.#limitMs} ms`))
+      if (this.#hasExpired) {
+        setImmediate(rejectLate)
       } else {
-        this.#giveUp = giveUp
-        this.#timer ??= setTimeout(() => this.#end(), this.#limitMs).unref()
+        this.#rejectPending = rejectLate
+        this.#timer ??= setTimeout(() => this.#expire(), this.#limitMs).unref()
       }
       // Promise.resolve: a thenable's own `then` may throw.
       Promise.resolve(pending).then(resolve, reject)
@@ -36,8 +36,8 @@ export class Patience {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  #end (): void {
-    this.#isOver = true
-    this.#giveUp?.()
+  #expire (): void {
+    this.#hasExpired = true
+    this.#rejectPending?.()
   }
 }

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { IdentifyOptions, TokenOptions } from '../config/schema/identity-schema.js'
 import { FST_SLUICE_NO_JWT } from '../errors.js'
-import { claimAt, tierOf, userIdOf } from './claims.js'
-import { jwtPluginOf, verifyMethodOf, type JwtPlugin, type VerifyRequest } from './jwt-plugin.js'
+import { findClaim, parseTier, parseUserId } from './claims.js'
+import { findJwtPlugin, toVerifyMethodName, type JwtPlugin, type VerifyRequest } from './jwt-plugin.js'
 
 /** Bounds how many tokens of one partition may fail. */
 export interface FailureLimiter {
@@ -10,7 +10,7 @@ export interface FailureLimiter {
    * Count a verification as failed before it begins: of many at once, none slips past. `null` when the partition has
    * failed too often; otherwise the verification may be made, and the answer is to be called if it succeeds.
    */
-  begin (partition: string): (() => void) | null
+  attempt (partition: string): (() => void) | null
 }
 
 /** The user that a token's payload names. */
@@ -36,19 +36,19 @@ export class TokenReader {
     this.#userClaim = options.userClaim ?? 'sub'
     this.#tierClaim = options.tierClaim ?? 'tier'
     this.#namespace = options.namespace
-    this.#method = verifyMethodOf(options)
+    this.#method = toVerifyMethodName(options)
     this.#failures = failures
   }
 
   /** What the application has verified already and keeps at the request; `null` where it has not. */
-  verifiedBefore (request: FastifyRequest): unknown {
-    const plugin = this.#pluginFor(request)
+  findVerifiedPayload (request: FastifyRequest): unknown {
+    const plugin = this.#findPlugin(request)
     return plugin === null ? null : Reflect.get(request, plugin.decoratorName) ?? null
   }
 
   /** Whether the request shows anything that may be a token. Cheap: most requests of a public route do not. */
-  isShown (request: FastifyRequest): boolean {
-    return this.#pluginFor(request)?.isTokenShown(request) ?? false
+  hasToken (request: FastifyRequest): boolean {
+    return this.#findPlugin(request)?.hasToken(request) ?? false
   }
 
   /**
@@ -57,40 +57,40 @@ export class TokenReader {
    */
   verify (request: FastifyRequest, partition: string): unknown {
     const verifyRequest: unknown = Reflect.get(request, this.#method)
-    if (!isVerify(verifyRequest)) return null
-    const succeeded = this.#failures.begin(partition)
-    if (succeeded === null) return null
+    if (!isVerifyRequest(verifyRequest)) return null
+    const onSuccess = this.#failures.attempt(partition)
+    if (onSuccess === null) return null
     // The verifier writes the payload to the request that it is given, perhaps late, and `trusted` may write more.
     // The request must stay as the application's own hooks expect it.
-    return payloadBy(Object.assign(Object.create(Object.getPrototypeOf(request)), request), verifyRequest, succeeded)
+    return runVerify(Object.assign(Object.create(Object.getPrototypeOf(request)), request), verifyRequest, onSuccess)
   }
 
   /** The user in a payload; `null` where it names none. */
-  userIn (payload: unknown): TokenUser | null {
-    const id = userIdOf(claimAt(payload, this.#userClaim))
-    return id === null ? null : { id, tier: tierOf(claimAt(payload, this.#tierClaim)) }
+  parseUser (payload: unknown): TokenUser | null {
+    const id = parseUserId(findClaim(payload, this.#userClaim))
+    return id === null ? null : { id, tier: parseTier(findClaim(payload, this.#tierClaim)) }
   }
 
-  #pluginFor (request: FastifyRequest): JwtPlugin | null {
-    this.#plugin ??= jwtPluginOf(request.server, this.#namespace)
+  #findPlugin (request: FastifyRequest): JwtPlugin | null {
+    this.#plugin ??= findJwtPlugin(request.server, this.#namespace)
     return this.#plugin
   }
 }
 
 /** In the same turn, without a promise, where the secret and `trusted` allow it. */
-function payloadBy (copy: object, verifyRequest: VerifyRequest, succeeded: () => void): unknown {
+function runVerify (copy: object, verifyRequest: VerifyRequest, onSuccess: () => void): unknown {
   let payload: unknown = null
   let isSettled = false
-  let tell: ((payload: unknown) => void) | null = null
+  let resolvePending: ((payload: unknown) => void) | null = null
 
   function settle (error: unknown, verified: unknown): void {
     if (isSettled) return
     isSettled = true
     if (error === null || error === undefined) {
       payload = verified ?? null
-      succeeded()
+      onSuccess()
     }
-    tell?.(payload)
+    resolvePending?.(payload)
   }
 
   try {
@@ -99,10 +99,10 @@ function payloadBy (copy: object, verifyRequest: VerifyRequest, succeeded: () =>
   } catch (error) {
     settle(error, null)
   }
-  return isSettled ? payload : new Promise((resolve) => { tell = resolve })
+  return isSettled ? payload : new Promise((resolve) => { resolvePending = resolve })
 }
 
-function isVerify (value: unknown): value is VerifyRequest {
+function isVerifyRequest (value: unknown): value is VerifyRequest {
   return typeof value === 'function'
 }
 
@@ -111,15 +111,15 @@ function isVerify (value: unknown): value is VerifyRequest {
  * Throws FST_SLUICE_NO_JWT.
  */
 export function checkTokenSupport (fastify: FastifyInstance, identify: IdentifyOptions | undefined): void {
-  const options = tokenOptionsOf(identify)
+  const options = resolveTokenOptions(identify)
   if (options === null) return
-  const method = verifyMethodOf(options)
-  if (jwtPluginOf(fastify, options.namespace) !== null && fastify.hasRequestDecorator(method)) return
+  const method = toVerifyMethodName(options)
+  if (findJwtPlugin(fastify, options.namespace) !== null && fastify.hasRequestDecorator(method)) return
   throw new FST_SLUICE_NO_JWT('rateLimit.identify.jwt', options.namespace === undefined ? '' : ` with the namespace "${options.namespace}"`, method)
 }
 
 /** How tokens are read; `null` where they are not. */
-export function tokenOptionsOf (identify: IdentifyOptions | undefined): TokenOptions | null {
+export function resolveTokenOptions (identify: IdentifyOptions | undefined): TokenOptions | null {
   const jwt = identify?.jwt ?? false
   return jwt === true ? {} : jwt === false ? null : jwt
 }

@@ -1,31 +1,31 @@
 import type { FastifyRequest } from 'fastify'
 import type { CustomIdentify, IdentifyOptions } from '../config/schema/identity-schema.js'
 import type { Phase } from '../config/schema/policy-schema.js'
-import { tierOf, userIdOf } from './claims.js'
+import { parseTier, parseUserId } from './claims.js'
 import { DEFAULT_TIER, type Client } from '../model/client.js'
-import type { Faults } from '../common/log.js'
-import { clientOfUser } from './partition.js'
-import type { Patience } from './time-budget.js'
+import type { FaultReporter } from '../common/log.js'
+import { createUserClient } from './partition.js'
+import type { TimeBudget } from './time-budget.js'
 import { isThenable } from '../common/type-guards.js'
-import { TokenReader, tokenOptionsOf, type FailureLimiter } from './token-reader.js'
+import { TokenReader, resolveTokenOptions, type FailureLimiter } from './token-reader.js'
 
 /** A user, or nobody. A promise of it never rejects. */
-export type Found = Client | null | Promise<Client | null>
+export type UserResult = Client | null | Promise<Client | null>
 
 /** What has been found out about a request so far. */
-interface Search {
-  readonly by: Users
+interface IdentityLookup {
+  readonly owner: Users
   user: Client | null
   /** While something is waited for. */
   pending: Promise<Client | null> | null
   /** The phase in which `custom` was asked last. */
-  askedIn: Phase | null
+  customPhase: Phase | null
   /** `custom` failed or was late: it is not asked again. */
-  isCustomLost: boolean
-  isTokenVerified: boolean
+  hasCustomFailed: boolean
+  hasTriedToken: boolean
 }
 
-const kSearch = Symbol('fastify-sluice.user')
+const kIdentityLookup = Symbol('fastify-sluice.user')
 
 /**
  * Finds the user that a request comes from: whom `custom` names, else whom its token names. Both are asked once for a
@@ -40,110 +40,110 @@ export class Users {
   readonly #custom: CustomIdentify | null
   readonly #tokens: TokenReader | null
   readonly #defaultTier: string
-  readonly #faults: Faults
-  readonly #addressPartitionOf: (request: FastifyRequest) => string
+  readonly #faults: FaultReporter
+  readonly #getAddressPartition: (request: FastifyRequest) => string
 
   /**
-   * `addressPartitionOf`: whose failures a request's token counts among.
+   * `getAddressPartition`: whose failures a request's token counts among.
    * Throws a TypeError if `identify.jwt` is set and nothing limits failures.
    */
-  constructor (identify: IdentifyOptions, failures: FailureLimiter | null, faults: Faults, addressPartitionOf: (request: FastifyRequest) => string) {
-    const tokenOptions = tokenOptionsOf(identify)
+  constructor (identify: IdentifyOptions, failures: FailureLimiter | null, faults: FaultReporter, getAddressPartition: (request: FastifyRequest) => string) {
+    const tokenOptions = resolveTokenOptions(identify)
     if (tokenOptions !== null && failures === null) throw new TypeError('identify.jwt needs a limiter of failures')
     this.#tokens = tokenOptions === null || failures === null ? null : new TokenReader(tokenOptions, failures)
     this.#custom = identify.custom ?? null
     this.#defaultTier = identify.defaultTier ?? DEFAULT_TIER
     this.#faults = faults
-    this.#addressPartitionOf = addressPartitionOf
+    this.#getAddressPartition = getAddressPartition
   }
 
   /** The user, for a policy of some phase. */
-  userOf (request: FastifyRequest, phase: Phase, patience: Patience): Found {
-    const search = this.#searchFor(request)
-    if (search.user !== null) return search.user
-    if (search.pending !== null) return search.pending
-    const found = this.#search(request, search, phase, patience)
+  findUser (request: FastifyRequest, phase: Phase, budget: TimeBudget): UserResult {
+    const lookup = this.#getLookup(request)
+    if (lookup.user !== null) return lookup.user
+    if (lookup.pending !== null) return lookup.pending
+    const found = this.#lookUp(request, lookup, phase, budget)
     if (found instanceof Promise) {
-      search.pending = found.then((user) => {
-        search.user = user
-        search.pending = null
+      lookup.pending = found.then((user) => {
+        lookup.user = user
+        lookup.pending = null
         return user
       })
-      return search.pending
+      return lookup.pending
     }
-    search.user = found
+    lookup.user = found
     return found
   }
 
-  #searchFor (request: FastifyRequest): Search {
-    const known = request[kSearch]
-    if (known?.by === this) return known
-    const search: Search = { by: this, user: null, pending: null, askedIn: null, isCustomLost: false, isTokenVerified: false }
-    request[kSearch] = search
-    return search
+  #getLookup (request: FastifyRequest): IdentityLookup {
+    const known = request[kIdentityLookup]
+    if (known?.owner === this) return known
+    const lookup: IdentityLookup = { owner: this, user: null, pending: null, customPhase: null, hasCustomFailed: false, hasTriedToken: false }
+    request[kIdentityLookup] = lookup
+    return lookup
   }
 
-  #search (request: FastifyRequest, search: Search, phase: Phase, patience: Patience): Found {
-    const named = this.#custom === null || search.isCustomLost || search.askedIn === phase
+  #lookUp (request: FastifyRequest, lookup: IdentityLookup, phase: Phase, budget: TimeBudget): UserResult {
+    const customUser = this.#custom === null || lookup.hasCustomFailed || lookup.customPhase === phase
       ? null
-      : this.#byCustom(request, search, this.#custom, phase, patience)
-    return named instanceof Promise
-      ? named.then((user) => user ?? this.#byToken(request, search, patience))
-      : named ?? this.#byToken(request, search, patience)
+      : this.#lookUpByCustom(request, lookup, this.#custom, phase, budget)
+    return customUser instanceof Promise
+      ? customUser.then((user) => user ?? this.#lookUpByToken(request, lookup, budget))
+      : customUser ?? this.#lookUpByToken(request, lookup, budget)
   }
 
-  #byCustom (request: FastifyRequest, search: Search, custom: CustomIdentify, phase: Phase, patience: Patience): Found {
-    const lose = (error: unknown): null => {
-      search.isCustomLost = true
+  #lookUpByCustom (request: FastifyRequest, lookup: IdentityLookup, custom: CustomIdentify, phase: Phase, budget: TimeBudget): UserResult {
+    const fail = (error: unknown): null => {
+      lookup.hasCustomFailed = true
       this.#faults.report('identify', error)
       return null
     }
-    search.askedIn = phase
+    lookup.customPhase = phase
     try {
-      const answer: unknown = custom(request)
-      return isThenable(answer)
-        ? patience.wait(answer, 'answer of identify.custom').then((settled) => this.#clientNamed(settled)).catch(lose)
-        : this.#clientNamed(answer)
+      const result: unknown = custom(request)
+      return isThenable(result)
+        ? budget.race(result, 'answer of identify.custom').then((settled) => this.#parseCustomUser(settled)).catch(fail)
+        : this.#parseCustomUser(result)
     } catch (error) {
-      return lose(error)
+      return fail(error)
     }
   }
 
   /** Nothing of the answer is told in the log: it may hold a secret. */
-  #clientNamed (answer: unknown): Client | null {
-    if (answer === null || answer === undefined) return null
-    if (typeof answer !== 'object') throw new TypeError(`expected identify.custom to answer { id, tier? } or null, got a ${typeof answer}`)
-    const id = userIdOf(Reflect.get(answer, 'id'))
+  #parseCustomUser (result: unknown): Client | null {
+    if (result === null || result === undefined) return null
+    if (typeof result !== 'object') throw new TypeError(`expected identify.custom to answer { id, tier? } or null, got a ${typeof result}`)
+    const id = parseUserId(Reflect.get(result, 'id'))
     if (id === null) throw new TypeError('expected identify.custom to answer with an id: a string of 1 or more characters, or a number')
-    const given: unknown = Reflect.get(answer, 'tier') ?? null
-    const tier = tierOf(given)
-    if (tier === null && given !== null) this.#faults.reportMade('identify', () => new TypeError('expected identify.custom to answer with a tier of 1 to 64 characters, or none'))
-    return clientOfUser(id, tier ?? this.#defaultTier)
+    const given: unknown = Reflect.get(result, 'tier') ?? null
+    const tier = parseTier(given)
+    if (tier === null && given !== null) this.#faults.reportLazy('identify', () => new TypeError('expected identify.custom to answer with a tier of 1 to 64 characters, or none'))
+    return createUserClient(id, tier ?? this.#defaultTier)
   }
 
-  #byToken (request: FastifyRequest, search: Search, patience: Patience): Found {
+  #lookUpByToken (request: FastifyRequest, lookup: IdentityLookup, budget: TimeBudget): UserResult {
     const tokens = this.#tokens
     if (tokens === null) return null
-    const known = tokens.verifiedBefore(request)
-    if (known !== null) return this.#clientIn(tokens, known)
-    if (search.isTokenVerified || !tokens.isShown(request)) return null
-    search.isTokenVerified = true
-    const payload = tokens.verify(request, this.#addressPartitionOf(request))
-    if (!(payload instanceof Promise)) return this.#clientIn(tokens, payload)
-    return patience.wait(payload, 'verified token').then((settled) => this.#clientIn(tokens, settled), (error) => {
+    const known = tokens.findVerifiedPayload(request)
+    if (known !== null) return this.#toClient(tokens, known)
+    if (lookup.hasTriedToken || !tokens.hasToken(request)) return null
+    lookup.hasTriedToken = true
+    const payload = tokens.verify(request, this.#getAddressPartition(request))
+    if (!(payload instanceof Promise)) return this.#toClient(tokens, payload)
+    return budget.race(payload, 'verified token').then((settled) => this.#toClient(tokens, settled), (error) => {
       this.#faults.report('identify', error)
       return null
     })
   }
 
-  #clientIn (tokens: TokenReader, payload: unknown): Client | null {
-    const user = tokens.userIn(payload)
-    return user === null ? null : clientOfUser(user.id, user.tier ?? this.#defaultTier)
+  #toClient (tokens: TokenReader, payload: unknown): Client | null {
+    const user = tokens.parseUser(payload)
+    return user === null ? null : createUserClient(user.id, user.tier ?? this.#defaultTier)
   }
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    [kSearch]?: Search
+    [kIdentityLookup]?: IdentityLookup
   }
 }

@@ -3,7 +3,7 @@ const UNITS: ReadonlyArray<readonly [ms: number, name: string]> = [
 ]
 
 /** A duration in the largest unit that divides it, so that nothing is rounded: 90,000 ms is "90 seconds". */
-export function durationWords (ms: number): string {
+export function formatDuration (ms: number): string {
   for (const [unitMs, name] of UNITS) {
     if (ms % unitMs === 0) return `${ms / unitMs} ${name}${ms === unitMs ? '' : 's'}`
   }

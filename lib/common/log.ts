@@ -6,7 +6,7 @@ export type FaultSource = 'address' | 'identify' | 'exempt' | 'keyGenerator' | '
 
 const INTERVAL_US = 60_000_000
 
-interface Quiet {
+interface Suppression {
   untilUs: number
   suppressed: number
 }
@@ -18,7 +18,7 @@ interface Quiet {
 export class FaultLog<Source extends string = FaultSource> {
   readonly #logger: FastifyBaseLogger
   readonly #clock: Clock
-  readonly #quiet = new Map<Source, Quiet>()
+  readonly #suppressions = new Map<Source, Suppression>()
 
   constructor (logger: FastifyBaseLogger, clock: Clock) {
     this.#logger = logger
@@ -26,28 +26,28 @@ export class FaultLog<Source extends string = FaultSource> {
   }
 
   report (source: Source, error: unknown): void {
-    this.reportMade(source, () => error)
+    this.reportLazy(source, () => error)
   }
 
   /** The same for an error that is made only where it is logged: its stack costs more than a request. */
-  reportMade (source: Source, make: () => unknown): void {
+  reportLazy (source: Source, createError: () => unknown): void {
     const nowUs = this.#clock.nowUs()
-    const quiet = this.#quiet.get(source)
-    if (quiet !== undefined && nowUs < quiet.untilUs) {
-      quiet.suppressed++
+    const suppression = this.#suppressions.get(source)
+    if (suppression !== undefined && nowUs < suppression.untilUs) {
+      suppression.suppressed++
       return
     }
-    this.#quiet.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
-    writeLine(this.#logger, 'error', { err: make(), source, suppressed: quiet?.suppressed ?? 0 }, `rate limit: ${source} failed`)
+    this.#suppressions.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
+    writeLine(this.#logger, 'error', { err: createError(), source, suppressed: suppression?.suppressed ?? 0 }, `rate limit: ${source} failed`)
   }
 }
 
 /** Where failures of the application's functions are told. */
-export type Faults = Pick<FaultLog, 'report' | 'reportMade'>
-export type Level = 'debug' | 'info' | 'warn' | 'error'
+export type FaultReporter = Pick<FaultLog, 'report' | 'reportLazy'>
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Write a line. A logger that fails is not told of, for there is no log to tell it, but never costs a request. */
-export function writeLine (logger: FastifyBaseLogger, level: Level, fields: object, message: string): void {
+export function writeLine (logger: FastifyBaseLogger, level: LogLevel, fields: object, message: string): void {
   try {
     const written: unknown = logger[level](fields, message)
     if (written instanceof Promise) written.catch(() => { })

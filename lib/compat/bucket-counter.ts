@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import { FST_SLUICE_CONTRADICTION, FST_SLUICE_UNAVAILABLE, isPlaced } from '../errors.js'
+import { FST_SLUICE_CONTRADICTION, FST_SLUICE_UNAVAILABLE, isLocated } from '../errors.js'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
 import { Cooldown } from './cooldown.js'
-import type { Asked, Count, Counter, Sharing } from './counter.js'
-import type { Settings } from './settings.js'
+import type { CountRequest, Count, Counter, SharedPolicyOptions } from './counter.js'
+import type { LimiterSettings } from './settings.js'
 
 /**
  * Counts in the plugin's buckets: a fixed window, a penalty where there is a ban. The functions of the original may
@@ -11,82 +11,82 @@ import type { Settings } from './settings.js'
  */
 export class BucketCounter implements Counter {
   readonly #limiter: RateLimitDecorator
-  readonly #asked = new WeakMap<FastifyRequest, Asked>()
-  readonly #taking: RouteRateLimit
-  readonly #looking: RouteRateLimit
+  readonly #countRequests = new WeakMap<FastifyRequest, CountRequest>()
+  readonly #consume: RouteRateLimit
+  readonly #peek: RouteRateLimit
   readonly #cooldown: Cooldown | null
   readonly #mayPassUncounted: boolean
 
   /** `name`: what the buckets are called; two with one name share them. Throws what `check` throws. */
-  constructor (limiter: RateLimitDecorator, name: string, settings: Settings) {
+  constructor (limiter: RateLimitDecorator, name: string, settings: LimiterSettings) {
     const { max, windowMs, ban, skipOnError, continueExceeding, exponentialBackoff, place } = settings
-    const isMade = typeof windowMs === 'function'
-    const askedWindow = (request: FastifyRequest) => this.#askedBy(request).windowMs
-    const sharing: Sharing = {
-      keyGenerator: (request) => this.#askedBy(request).key,
+    const isWindowDynamic = typeof windowMs === 'function'
+    const getWindowMs = (request: FastifyRequest) => this.#getCountRequest(request).windowMs
+    const sharedOptions: SharedPolicyOptions = {
+      keyGenerator: (request) => this.#getCountRequest(request).key,
       failureMode: skipOnError === null ? 'local' : skipOnError ? 'open' : 'closed'
     }
     this.#limiter = limiter
     this.#mayPassUncounted = skipOnError === true
-    this.#taking = {
-      ...sharing,
+    this.#consume = {
+      ...sharedOptions,
       groupId: name,
       algorithm: 'fixed-window',
-      max: typeof max === 'number' ? max : (request) => this.#askedBy(request).max,
-      timeWindow: isMade ? askedWindow : windowMs,
+      max: typeof max === 'number' ? max : (request) => this.#getCountRequest(request).max,
+      timeWindow: isWindowDynamic ? getWindowMs : windowMs,
       // The refusal after so many begins the ban.
-      penalty: ban === null || isMade ? false : { strikes: ban + 1, within: windowMs, cooldown: windowMs, factor: 1, maxCooldown: windowMs }
+      penalty: ban === null || isWindowDynamic ? false : { strikes: ban + 1, within: windowMs, cooldown: windowMs, factor: 1, maxCooldown: windowMs }
     }
-    this.#looking = { ...this.#taking, cost: 0 }
+    this.#peek = { ...this.#consume, cost: 0 }
     this.#cooldown = continueExceeding || exponentialBackoff
-      ? new Cooldown(limiter, name, isMade ? askedWindow : windowMs, !continueExceeding, sharing)
+      ? new Cooldown(limiter, name, isWindowDynamic ? getWindowMs : windowMs, !continueExceeding, sharedOptions)
       : null
     this.#compile(place)
   }
 
-  async count (request: FastifyRequest, asked: Asked, isPeek: boolean): Promise<Count | null> {
-    this.#asked.set(request, asked)
-    const [decision, waits] = await Promise.all([
-      this.#limiter.check(request, isPeek ? this.#looking : this.#taking),
-      this.#cooldown === null ? null : this.#cooldown.look(request)
+  async count (request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null> {
+    this.#countRequests.set(request, countRequest)
+    const [decision, backoff] = await Promise.all([
+      this.#limiter.check(request, isPeek ? this.#peek : this.#consume),
+      this.#cooldown === null ? null : this.#cooldown.peek(request)
     ])
-    const count = decision === null ? null : countOf(decision, isPeek, this.#mayPassUncounted)
-    if (count === null || waits === null) return count
-    if (!isPeek && (count.isExceeded || waits.ttlMs > 0)) await waits.prolong()
-    if (waits.ttlMs === 0) return count
+    const count = decision === null ? null : toCount(decision, isPeek, this.#mayPassUncounted)
+    if (count === null || backoff === null) return count
+    if (!isPeek && (count.isExceeded || backoff.ttlMs > 0)) await backoff.extend()
+    if (backoff.ttlMs === 0) return count
     // A window that is over meanwhile does not end the wait: the client asked again while he was limited.
-    return { ...count, isExceeded: true, remaining: 0, ttlMs: Math.max(waits.ttlMs, count.isBanned ? count.ttlMs : 0) }
+    return { ...count, isExceeded: true, remaining: 0, ttlMs: Math.max(backoff.ttlMs, count.isBanned ? count.ttlMs : 0) }
   }
 
-  #askedBy (request: FastifyRequest): Asked {
+  #getCountRequest (request: FastifyRequest): CountRequest {
     // Set by `count`, which alone lets a policy ask.
-    return this.#asked.get(request) ?? { key: '', max: 0, windowMs: 0 }
+    return this.#countRequests.get(request) ?? { key: '', max: 0, windowMs: 0 }
   }
 
   /** What a policy cannot be is told where the limiter is declared, and of the place where it is written. */
   #compile (place: string): void {
     try {
-      for (const options of [this.#taking, this.#looking, ...this.#cooldown?.policies ?? []]) this.#limiter.guard(options)
+      for (const options of [this.#consume, this.#peek, ...this.#cooldown?.policies ?? []]) this.#limiter.guard(options)
     } catch (error) {
-      if (!isPlaced(error)) throw error
+      if (!isLocated(error)) throw error
       throw error.code === 'FST_SLUICE_UNEQUAL_LIMITS'
         ? new FST_SLUICE_CONTRADICTION(`${place}.groupId`, `routes of one group share their counters and need equal limits (${error.message})`)
-        : error.at(error.place.replace('rateLimit.guard', place))
+        : error.relocated(error.place.replace('rateLimit.guard', place))
     }
   }
 }
 
 /** The standings of a request that no store was asked about. */
-const NOTHING = { max: 0, windowMs: 0 }
+const NO_STANDING = { max: 0, windowMs: 0 }
 
-function countOf (decision: Decision, isPeek: boolean, mayPassUncounted: boolean): Count | null {
+function toCount (decision: Decision, isPeek: boolean, mayPassUncounted: boolean): Count | null {
   const { outcome, remaining, resetAfterMs, retryAfterMs, beganBlock } = decision
-  const [{ max, windowMs } = NOTHING] = decision.standings
+  const [{ max, windowMs } = NO_STANDING] = decision.standings
   switch (outcome) {
     case 'allowed':
     case 'delayed':
       // A look at what is used up says what the next request will hear.
-      return { max, windowMs, remaining, ttlMs: resetAfterMs, isExceeded: isPeek && remaining === 0, isBanned: false, beganBan: false }
+      return { max, windowMs, remaining, ttlMs: resetAfterMs, isExceeded: isPeek && remaining === 0, isBanned: false, hasStartedBan: false }
     case 'rejected':
     case 'blocked':
       return {
@@ -97,7 +97,7 @@ function countOf (decision: Decision, isPeek: boolean, mayPassUncounted: boolean
         ttlMs: retryAfterMs === 'never' ? windowMs : retryAfterMs,
         isExceeded: true,
         isBanned: outcome === 'blocked',
-        beganBan: beganBlock
+        hasStartedBan: beganBlock
       }
     case 'exempt':
       return null

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import { canonicalAddress } from '../clients/address/address-reader.js'
-import { networksOf } from '../clients/address/networks.js'
+import { canonicalizeAddress } from '../clients/address/address-reader.js'
+import { createNetworks } from '../clients/address/networks.js'
 import type { RateLimitOptions } from './options.js'
 
 /** How long the beginning of an IPv6 address is that tells clients apart. */
@@ -12,12 +12,12 @@ export const IPV6_SUBNET = 64
  * no address is answered in lower case.
  */
 export function normalizeIP (ip: string, ipv6Subnet: number = IPV6_SUBNET): string {
-  const canonical = canonicalAddress(ip, ipv6Subnet)
+  const canonical = canonicalizeAddress(ip, ipv6Subnet)
   return canonical === null ? ip.toLowerCase() : canonical.replace(/\/\d+$/, '')
 }
 
 /** The key of a request's client. Rejects with what a generator of the application's throws. */
-export async function keyOf (request: FastifyRequest, generate: RateLimitOptions['keyGenerator'] | null, ipv6Subnet: number): Promise<string> {
+export async function resolveKey (request: FastifyRequest, generate: RateLimitOptions['keyGenerator'] | null, ipv6Subnet: number): Promise<string> {
   const key: unknown = generate === null || generate === undefined ? normalizeIP(request.ip, ipv6Subnet) : await generate(request)
   // Whatever else it is, it is nobody's key; the plugin logs that and counts the address.
   return typeof key === 'string' || Number.isFinite(key) ? String(key) : ''
@@ -33,11 +33,11 @@ export type AllowList = ((request: FastifyRequest, key: string) => unknown) | nu
  *
  * Throws FST_SLUICE_BAD_OPTION where a network has no such prefix.
  */
-export function allowListOf ({ allowList, keyGenerator }: Pick<RateLimitOptions, 'allowList' | 'keyGenerator'>, place: string): AllowList {
+export function createAllowList ({ allowList, keyGenerator }: Pick<RateLimitOptions, 'allowList' | 'keyGenerator'>, place: string): AllowList {
   if (allowList === undefined || typeof allowList === 'function') return allowList ?? null
   if (allowList.length === 0) return null
   const keys = new Set(allowList)
   // Every other text is a key, whatever it means elsewhere: "private" is no network here.
-  const networks = networksOf(allowList.filter((entry) => isIP(entry.split('/')[0]) !== 0), place)
+  const networks = createNetworks(allowList.filter((entry) => isIP(entry.split('/')[0]) !== 0), place)
   return (request, key) => keys.has(key) || networks.has(keyGenerator === undefined ? request.ip : key)
 }

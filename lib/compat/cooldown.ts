@@ -1,19 +1,19 @@
 import type { FastifyRequest } from 'fastify'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
-import type { Sharing } from './counter.js'
+import type { SharedPolicyOptions } from './counter.js'
 
 /** Waits that follow one another, each twice as long as the one before. */
-const MOST_WAITS = 10
-const LONGEST_WAIT_MS = 30 * 24 * 3600 * 1000
+const MAX_WAITS = 10
+const MAX_WAIT_MS = 30 * 24 * 3600 * 1000
 
 type Window = number | ((request: FastifyRequest) => number)
 
 /** How a client stands who may have asked again while he was limited. */
-export interface Waits {
+export interface Backoff {
   /** What is left of the wait, milliseconds; 0: he need not wait. After `prolong`, the whole of the new one. */
   readonly ttlMs: number
   /** He asked again: the wait begins anew, or the next longer one does. */
-  prolong (): Promise<void>
+  extend (): Promise<void>
 }
 
 /**
@@ -26,27 +26,27 @@ export class Cooldown {
   readonly policies: readonly RouteRateLimit[]
   readonly #limiter: RateLimitDecorator
 
-  /** `name`: what the buckets begin with. `window`: the first wait, milliseconds. `doesGrow`: whether longer ones follow. */
-  constructor (limiter: RateLimitDecorator, name: string, window: Window, doesGrow: boolean, sharing: Sharing) {
+  /** `name`: what the buckets begin with. `window`: the first wait, milliseconds. `isGrowing`: whether longer ones follow. */
+  constructor (limiter: RateLimitDecorator, name: string, window: Window, isGrowing: boolean, sharedOptions: SharedPolicyOptions) {
     this.#limiter = limiter
     // Looked at, and charged only by `prolong`.
-    this.policies = doublings(window, doesGrow).map((count) => ({
-      ...sharing,
+    this.policies = listDoublings(window, isGrowing).map((count) => ({
+      ...sharedOptions,
       groupId: `${name} wait ${count}`,
       algorithm: 'token-bucket',
       max: 1,
-      timeWindow: typeof window === 'number' ? window * 2 ** count : (request) => longer(window(request), count),
+      timeWindow: typeof window === 'number' ? window * 2 ** count : (request) => growWindow(window(request), count),
       cost: 0
     }))
   }
 
-  async look (request: FastifyRequest): Promise<Waits> {
+  async peek (request: FastifyRequest): Promise<Backoff> {
     const decisions = await Promise.all(this.policies.map((policy) => this.#limiter.check(request, policy)))
-    return new Standings(decisions.filter((decision) => decision !== null))
+    return new BackoffState(decisions.filter((decision) => decision !== null))
   }
 }
 
-class Standings implements Waits {
+class BackoffState implements Backoff {
   readonly #decisions: readonly Decision[]
   ttlMs: number
 
@@ -55,7 +55,7 @@ class Standings implements Waits {
     this.ttlMs = decisions.reduce((longest, { resetAfterMs }) => Math.max(longest, resetAfterMs), 0)
   }
 
-  async prolong (): Promise<void> {
+  async extend (): Promise<void> {
     const current = this.#decisions.findLastIndex(({ resetAfterMs }) => resetAfterMs > 0)
     const next = Math.min(current + 1, this.#decisions.length - 1)
     // The store is away, and the mode of failure lets everybody pass or nobody.
@@ -65,11 +65,11 @@ class Standings implements Waits {
   }
 }
 
-function doublings (window: Window, doesGrow: boolean): number[] {
-  return Array.from({ length: doesGrow ? MOST_WAITS : 1 }, (_, count) => count)
-    .filter((count) => typeof window === 'function' || window * 2 ** count <= Math.max(window, LONGEST_WAIT_MS))
+function listDoublings (window: Window, isGrowing: boolean): number[] {
+  return Array.from({ length: isGrowing ? MAX_WAITS : 1 }, (_, count) => count)
+    .filter((count) => typeof window === 'function' || window * 2 ** count <= Math.max(window, MAX_WAIT_MS))
 }
 
-function longer (windowMs: number, doublings: number): number {
-  return Math.max(windowMs, Math.min(windowMs * 2 ** doublings, LONGEST_WAIT_MS))
+function growWindow (windowMs: number, doublingCount: number): number {
+  return Math.max(windowMs, Math.min(windowMs * 2 ** doublingCount, MAX_WAIT_MS))
 }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 
 /** What is asked of a counter: whose request, and the numbers that hold for it. */
-export interface Asked {
+export interface CountRequest {
   /** Empty where the application's generator answered none. */
   readonly key: string
   readonly max: number
@@ -20,7 +20,7 @@ export interface Count {
   readonly isExceeded: boolean
   readonly isBanned: boolean
   /** Whether this request earned the ban. */
-  readonly beganBan: boolean
+  readonly hasStartedBan: boolean
 }
 
 /** One limiter's counts, by client. */
@@ -29,8 +29,8 @@ export interface Counter {
    * Count a request; with `isPeek` look only. `null` where the store cannot answer and the request passes all the same.
    * Rejects with FST_SLUICE_UNAVAILABLE where it does not.
    */
-  count (request: FastifyRequest, asked: Asked, isPeek: boolean): Promise<Count | null>
+  count (request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null>
 }
 
 /** Options that say whose bucket a request charges, and what holds while the store is away. */
-export type Sharing = Required<Pick<RouteRateLimit, 'keyGenerator' | 'failureMode'>>
+export type SharedPolicyOptions = Required<Pick<RouteRateLimit, 'keyGenerator' | 'failureMode'>>

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
-import type { Asked, Count, Counter } from './counter.js'
+import type { CountRequest, Count, Counter } from './counter.js'
 
 /** What a store of the original's kind is constructed with: the plugin's options. */
 export interface FastifyRateLimitOptions {}
@@ -44,19 +44,19 @@ export class CustomCounter implements Counter {
     this.#onFailure = onFailure
   }
 
-  async count (_request: FastifyRequest, asked: Asked, isPeek: boolean): Promise<Count | null> {
+  async count (_request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null> {
     try {
-      if (!(asked.max >= 0 && asked.windowMs >= 1)) throw new TypeError(`expected numbers of max and timeWindow, got ${asked.max} and ${asked.windowMs}`)
-      const { current, ttl } = await this.#ask(asked, isPeek)
-      const refusals = current - asked.max
+      if (!(countRequest.max >= 0 && countRequest.windowMs >= 1)) throw new TypeError(`expected numbers of max and timeWindow, got ${countRequest.max} and ${countRequest.windowMs}`)
+      const { current, ttl } = await this.#call(countRequest, isPeek)
+      const refusals = current - countRequest.max
       return {
-        max: asked.max,
-        windowMs: asked.windowMs,
+        max: countRequest.max,
+        windowMs: countRequest.windowMs,
         remaining: Math.max(0, -refusals),
         ttlMs: ttl,
         isExceeded: refusals > 0,
         isBanned: this.#ban !== null && refusals > this.#ban,
-        beganBan: this.#ban !== null && refusals === this.#ban + 1
+        hasStartedBan: this.#ban !== null && refusals === this.#ban + 1
       }
     } catch (cause) {
       this.#onFailure(cause)
@@ -65,19 +65,19 @@ export class CustomCounter implements Counter {
     }
   }
 
-  #ask ({ key, windowMs, max }: Asked, isPeek: boolean): Promise<{ current: number, ttl: number }> {
+  #call ({ key, windowMs, max }: CountRequest, isPeek: boolean): Promise<{ current: number, ttl: number }> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the store did not answer within ${this.#deadlineMs} ms`)), this.#deadlineMs)
-      const answer: StoreCallback = (error, result) => {
+      const settle: StoreCallback = (error, result) => {
         clearTimeout(timer)
         if (error !== null && error !== undefined) reject(error)
         else if (isCount(result)) resolve(result)
         else reject(new TypeError('the store answered no { current, ttl }'))
       }
       try {
-        if (!isPeek) this.#store.incr(key, answer, windowMs, max)
-        else if (this.#store.read !== undefined) this.#store.read(key, answer, windowMs, max)
-        else answer(new Error('the store has no read, which { increment: false } needs'))
+        if (!isPeek) this.#store.incr(key, settle, windowMs, max)
+        else if (this.#store.read !== undefined) this.#store.read(key, settle, windowMs, max)
+        else settle(new Error('the store has no read, which { increment: false } needs'))
       } catch (error) {
         clearTimeout(timer)
         reject(error)

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { HeaderName, RateLimitOptions } from './options.js'
 
 /** Which headers a response carries, by their names. */
-export interface Headers {
+export interface CompatHeaders {
   readonly allowed: HeaderNames
   readonly refused: HeaderNames
 }
@@ -19,17 +19,17 @@ const CUSTOMARY = { limit: 'x-ratelimit-limit', remaining: 'x-ratelimit-remainin
 /** Of the draft in its version of 2021, which had a field for each number. */
 const DRAFT = { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset', retryAfter: 'retry-after' } as const
 
-export function headersOf ({ enableDraftSpec = false, addHeaders, addHeadersOnExceeding }: RateLimitOptions): Headers {
+export function selectHeaders ({ enableDraftSpec = false, addHeaders, addHeadersOnExceeding }: RateLimitOptions): CompatHeaders {
   const names = enableDraftSpec ? DRAFT : CUSTOMARY
   return {
-    allowed: { ...wanted(names, addHeadersOnExceeding), retryAfter: null },
-    refused: wanted(names, addHeaders)
+    allowed: { ...selectNames(names, addHeadersOnExceeding), retryAfter: null },
+    refused: selectNames(names, addHeaders)
   }
 }
 
-function wanted (names: typeof CUSTOMARY | typeof DRAFT, flags: Partial<Record<HeaderName, boolean>> = {}): HeaderNames {
-  const ifWanted = (name: HeaderName) => flags[name] ?? true ? name : null
-  return { limit: ifWanted(names.limit), remaining: ifWanted(names.remaining), reset: ifWanted(names.reset), retryAfter: ifWanted(names.retryAfter) }
+function selectNames (names: typeof CUSTOMARY | typeof DRAFT, flags: Partial<Record<HeaderName, boolean>> = {}): HeaderNames {
+  const selectName = (name: HeaderName) => flags[name] ?? true ? name : null
+  return { limit: selectName(names.limit), remaining: selectName(names.remaining), reset: selectName(names.reset), retryAfter: selectName(names.retryAfter) }
 }
 
 export function writeHeaders (reply: FastifyReply, names: HeaderNames, max: number, remaining: number, seconds: number): void {

@@ -15,7 +15,7 @@ export type CompatFaults = FaultLog<ObserverName | 'store'>
 export type LimitHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 /** Which limiters have counted a request: however many hooks it meets, each counts it once. */
-export class CountedOnce {
+export class OncePerRequest {
   readonly #names = new WeakMap<FastifyRequest, Set<string>>()
 
   isFirst (request: FastifyRequest, name: string): boolean {
@@ -28,34 +28,34 @@ export class CountedOnce {
 }
 
 /** The hook of a limiter. Throws the refusal, so that the application's error handler sees it. */
-export function hookOf (limiter: Limiter, counted: CountedOnce, faults: CompatFaults): LimitHook {
+export function createHook (limiter: Limiter, oncePerRequest: OncePerRequest, faults: CompatFaults): LimitHook {
   const { settings } = limiter
   return async function rateLimit (request, reply) {
-    if (!counted.isFirst(request, limiter.name)) return
-    const { answer, isCounted, beganBan } = await limiter.assess(request)
+    if (!oncePerRequest.isFirst(request, limiter.name)) return
+    const { answer, isCounted, hasStartedBan } = await limiter.assess(request)
     if (answer.isAllowed || !isCounted) return
     const { key, max, remaining, ttl, ttlInSeconds, isExceeded, isBanned } = answer
     if (!isExceeded) {
       writeHeaders(reply, settings.headers.allowed, max, remaining, ttlInSeconds)
-      observe('onExceeding', settings.onExceeding, request, key, faults)
+      runObserver('onExceeding', settings.onExceeding, request, key, faults)
       return
     }
-    observe('onExceeded', settings.onExceeded, request, key, faults)
+    runObserver('onExceeded', settings.onExceeded, request, key, faults)
     writeHeaders(reply, settings.headers.refused, max, 0, ttlInSeconds)
-    if (beganBan) observe('onBanReach', settings.onBanReach, request, key, faults)
-    throw await refusalOf(request, reply, settings.errorResponseBuilder, {
+    if (hasStartedBan) runObserver('onBanReach', settings.onBanReach, request, key, faults)
+    throw await buildRefusal(request, reply, settings.errorResponseBuilder, {
       statusCode: isBanned ? 403 : 429, ban: isBanned, max, ttl, after: format(ttlInSeconds * 1000, true)
     })
   }
 }
 
 /** A callback is not waited for. What it throws at once is the request's error, as it was; a promise's must not end the process. */
-function observe (name: ObserverName, observer: RateLimitOptions[ObserverName], request: FastifyRequest, key: string, faults: CompatFaults): void {
+function runObserver (name: ObserverName, observer: RateLimitOptions[ObserverName], request: FastifyRequest, key: string, faults: CompatFaults): void {
   const result: unknown = observer?.(request, key)
   if (isThenable(result)) result.then(undefined, (error) => faults.report(name, error))
 }
 
-async function refusalOf (request: FastifyRequest, reply: FastifyReply, build: RateLimitOptions['errorResponseBuilder'], context: errorResponseBuilderContext): Promise<unknown> {
+async function buildRefusal (request: FastifyRequest, reply: FastifyReply, build: RateLimitOptions['errorResponseBuilder'], context: errorResponseBuilderContext): Promise<unknown> {
   const { statusCode, after } = context
   if (build === undefined) return Object.assign(new Error(`Rate limit exceeded, retry in ${after}`), { statusCode })
   const refusal: unknown = await build(request, context)

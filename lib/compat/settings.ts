@@ -2,17 +2,17 @@ import type { FastifyRequest } from 'fastify'
 import { badOption, checkOptions } from '../config/schema/check.js'
 import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
-import { allowListOf, IPV6_SUBNET, type AllowList } from './client-key.js'
+import { createAllowList, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
-import { headersOf, type Headers } from './headers.js'
+import { selectHeaders, type CompatHeaders } from './headers.js'
 import { PluginSchema, RouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
 
-type OfRequest<T> = (request: FastifyRequest, key: string) => T | Promise<T>
+type PerRequest<T> = (request: FastifyRequest, key: string) => T | Promise<T>
 
 /** What one limiter does: options with every default filled in, checked and in our units. */
-export interface Settings {
-  readonly max: number | OfRequest<number>
-  readonly windowMs: number | OfRequest<number>
+export interface LimiterSettings {
+  readonly max: number | PerRequest<number>
+  readonly windowMs: number | PerRequest<number>
   readonly hook: RateLimitHook
   readonly allowList: AllowList
   /** `null`: the address, of IPv6 the first `ipv6Subnet` bits. */
@@ -26,13 +26,13 @@ export interface Settings {
   readonly exponentialBackoff: boolean
   readonly groupId: string | null
   readonly store: FastifyRateLimitStoreCtor | null
-  readonly headers: Headers
+  readonly headers: CompatHeaders
   readonly onExceeding: RateLimitOptions['onExceeding']
   readonly onExceeded: RateLimitOptions['onExceeded']
   readonly onBanReach: RateLimitOptions['onBanReach']
   readonly errorResponseBuilder: RateLimitOptions['errorResponseBuilder']
   /** The options themselves, for a store of the application's own. */
-  readonly given: Inherited & RateLimitOptions
+  readonly rawOptions: Inherited & RateLimitOptions
   /** Where they are written, for messages. */
   readonly place: string
 }
@@ -41,18 +41,18 @@ export interface Settings {
 export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameSpace' | 'deadline'>
 
 /** Options of the plugin, checked. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
-export function pluginOptionsOf (given: object): RateLimitPluginOptions {
-  const options = withoutNull(given)
+export function parsePluginOptions (given: object): RateLimitPluginOptions {
+  const options = omitNull(given)
   checkOptions(PluginSchema, options, 'rateLimit')
   return options
 }
 
-/** Options of a route or a limiter, laid over the plugin's. Throws what `settingsOf` does. */
-export function laidOver (inherited: Inherited, given: unknown, place: string): Settings {
+/** Options of a route or a limiter, laid over the plugin's. Throws what `createSettings` does. */
+export function mergeOptions (inherited: Inherited, given: unknown, place: string): LimiterSettings {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw badOption(place, 'an object of options, or false', given)
-  const options = withoutNull(given)
+  const options = omitNull(given)
   checkOptions(RouteSchema, options, place)
-  return settingsOf({
+  return createSettings({
     ...inherited,
     ...options,
     // Field by field: one header more or less must not take the others away.
@@ -62,9 +62,9 @@ export function laidOver (inherited: Inherited, given: unknown, place: string): 
 }
 
 /** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION with the place. */
-export function settingsOf (options: Inherited & RateLimitOptions, place: string): Settings {
+export function createSettings (options: Inherited & RateLimitOptions, place: string): LimiterSettings {
   const { max = 1000, ban = -1 } = options
-  const windowMs = windowOf(options.timeWindow ?? 60_000, place)
+  const windowMs = parseWindow(options.timeWindow ?? 60_000, place)
   if (ban >= 0 && typeof windowMs === 'function' && options.store === undefined) {
     throw new FST_SLUICE_CONTRADICTION(`${place}.ban`, 'lasts for one timeWindow, which must then be written down and not be a function')
   }
@@ -72,7 +72,7 @@ export function settingsOf (options: Inherited & RateLimitOptions, place: string
     max: typeof max === 'number' ? Math.trunc(max) : max,
     windowMs,
     hook: options.hook ?? 'onRequest',
-    allowList: allowListOf(options, `${place}.allowList`),
+    allowList: createAllowList(options, `${place}.allowList`),
     keyGenerator: options.keyGenerator ?? null,
     ipv6Subnet: options.ipv6Subnet ?? IPV6_SUBNET,
     ban: ban < 0 ? null : ban,
@@ -81,17 +81,17 @@ export function settingsOf (options: Inherited & RateLimitOptions, place: string
     exponentialBackoff: options.exponentialBackoff ?? false,
     groupId: options.groupId ?? null,
     store: options.store ?? null,
-    headers: headersOf(options),
+    headers: selectHeaders(options),
     onExceeding: options.onExceeding,
     onExceeded: options.onExceeded,
     onBanReach: options.onBanReach,
     errorResponseBuilder: options.errorResponseBuilder,
-    given: options,
+    rawOptions: options,
     place
   }
 }
 
-function windowOf (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, place: string): Settings['windowMs'] {
+function parseWindow (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, place: string): LimiterSettings['windowMs'] {
   if (typeof timeWindow === 'function') return timeWindow
   const ms = durationMs(typeof timeWindow === 'number' ? Math.trunc(timeWindow) : timeWindow)
   if (ms === null) throw badOption(`${place}.timeWindow`, DURATION_EXPECTED, timeWindow)
@@ -99,6 +99,6 @@ function windowOf (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, plac
 }
 
 /** `null` says nothing, as it did: `redis: null`, where there is none in development. */
-function withoutNull (given: object): object {
+function omitNull (given: object): object {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined))
 }

@@ -1,14 +1,14 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { blockedIn, type BlockedPage, type BlockedQuery } from './blocked.js'
-import { GLOBAL_PARTITION, partitionOf } from '../clients/partition.js'
+import { createBlocked, type BlockedPage, type BlockedQuery } from './blocked.js'
+import { GLOBAL_PARTITION, parsePartition } from '../clients/partition.js'
 import type { LayerOptions } from '../config/layers/layer.js'
 import type { MetricsRegistry } from '../config/schema/metrics-schema.js'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { GUARD_PLACE, type SnapshotHolder } from '../runtime/snapshot.js'
-import { explainIn } from './explain.js'
+import { createExplain } from './explain.js'
 import type { Explain } from './explanation.js'
 import type { Next } from '../request/limiter-context.js'
-import { healthOf, type Health } from '../observability/health.js'
+import { checkHealth, type Health } from '../observability/health.js'
 import type { Decision } from '../model/decision.js'
 import type { LimitStanding } from '../model/decision.js'
 import { toLimitStanding } from '../request/standing.js'
@@ -108,7 +108,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader): 
     snapshots.current.policyFor(options, GUARD_PLACE)
     if (options !== undefined) guards.add(options)
     function limit (request: FastifyRequest, reply: FastifyReply, next: Next): void {
-      const snapshot = snapshots.of(request)
+      const snapshot = snapshots.forRequest(request)
       if (snapshot.isEnabled) snapshot.limiter.limit(snapshot.policyFor(options, GUARD_PLACE), request, reply, next)
       else next()
     }
@@ -125,33 +125,33 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader): 
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
     // A WebSocket lives for hours, and must hear of changed limits before it ends.
-    const snapshot = request.headers.upgrade === undefined ? snapshots.of(request) : snapshots.current
+    const snapshot = request.headers.upgrade === undefined ? snapshots.forRequest(request) : snapshots.current
     const policy = snapshot.policyFor(options, 'rateLimit.check')
     return snapshot.isEnabled ? await snapshot.limiter.check(policy, request) : null
   }
 
   async function peek (text: string): Promise<PartitionStanding[]> {
-    const partition = partitionOf(text, addresses)
-    const { buckets } = snapshots.current.book
-    const standings = await backend.store.peek(buckets.limits().filter((limit) => charges(limit, partition)), partition)
-    return standings.map((standing) => ({ scope: buckets.scopeOf(standing.limit), tier: buckets.tierOf(standing.limit), ...toLimitStanding(standing) }))
+    const partition = parsePartition(text, addresses)
+    const { buckets } = snapshots.current.policySet
+    const standings = await backend.store.peek(buckets.limits().filter((limit) => mayCharge(limit, partition)), partition)
+    return standings.map((standing) => ({ scope: buckets.getScope(standing.limit), tier: buckets.getTier(standing.limit), ...toLimitStanding(standing) }))
   }
 
   async function reset (text: string): Promise<number> {
-    const partition = partitionOf(text, addresses)
+    const partition = parsePartition(text, addresses)
     // What was counted here while the store was away must not outlive the reset, nor wait for the store to be back.
-    const limits = snapshots.current.book.buckets.limits()
+    const limits = snapshots.current.policySet.buckets.limits()
     if (backend.local !== backend.store) backend.local.reset(limits, partition)
     return await backend.store.reset(limits, partition)
   }
 
   return Object.assign((options?: RouteRateLimit) => guard(options), {
-    guard, check, peek, reset, blocked: blockedIn(snapshots), metrics: metrics?.registry ?? null, health: () => healthOf(backend.health), reload: async (options?: ReloadOptions) => { reloader.reload('call', options) }, explain: explainIn(snapshots)
+    guard, check, peek, reset, blocked: createBlocked(snapshots), metrics: metrics?.registry ?? null, health: () => checkHealth(backend.health), reload: async (options?: ReloadOptions) => { reloader.reload('call', options) }, explain: createExplain(snapshots)
   })
 }
 
 /** Whether a limit can have a bucket for a partition at all. */
-function charges ({ by }: Limit, partition: string): boolean {
+function mayCharge ({ by }: Limit, partition: string): boolean {
   switch (by) {
     case 'global': return partition === GLOBAL_PARTITION
     // Of a user's limit too: it charges the address of whoever is none.

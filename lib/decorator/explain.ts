@@ -1,15 +1,15 @@
 import { explainPlugin, explainPolicy, type ExplainedOption, type OwnConfig } from '../config/layers/explain.js'
 import type { ConfigSnapshot } from '../runtime/snapshot.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
-import { findRoute, readRouteQuery } from './find-route.js'
+import { findRoute, parseRouteQuery } from './find-route.js'
 import type { Explain, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 import type { Policy } from '../policies/policy.js'
 import type { Phase } from '../config/schema/policy-schema.js'
-import { routingOf } from '../routing/router-options.js'
-import { methodsOf, routeInWords, type Route } from '../routing/route-names.js'
-import { relate, routeShape } from '../routing/route-shape.js'
-import { policiesOf, type KnownRoute } from '../policies/route-table.js'
-import { patternOf, type Rule } from '../routing/rule-set.js'
+import { readRouterOptions } from '../routing/router-options.js'
+import { normalizeMethods, formatRoute, type Route } from '../routing/route-names.js'
+import { relate, parseRouteShape } from '../routing/route-shape.js'
+import { listPolicies, type KnownRoute } from '../policies/route-table.js'
+import { compilePattern, type Rule } from '../routing/rule-set.js'
 
 const NOTES = {
   unknown: 'no such route: an unknown URL is counted like this',
@@ -18,112 +18,112 @@ const NOTES = {
 }
 
 /** Explain what holds in the snapshot of the day. */
-export function explainIn (snapshots: SnapshotHolder): Explain {
+export function createExplain (snapshots: SnapshotHolder): Explain {
   function explain (): RegistrationExplanation
   function explain (route: string | RouteQuery): RouteExplanation
   function explain (route?: string | RouteQuery): RegistrationExplanation | RouteExplanation {
-    return route === undefined ? explainRegistration(snapshots.current) : explainRoute(snapshots.current, readRouteQuery(route))
+    return route === undefined ? explainRegistration(snapshots.current) : explainRoute(snapshots.current, parseRouteQuery(route))
   }
   return explain
 }
 
 function explainRegistration (snapshot: ConfigSnapshot): RegistrationExplanation {
-  const { services: { name }, layered, isEnabled, book } = snapshot
-  const policies = [book.base, ...book.rules.values()].map((policy) => explainPolicyOf(snapshot, policy, policy.hook))
-  return { name, isEnabled, options: explainPlugin(layered), policies }
+  const { services: { name }, merged, isEnabled, policySet } = snapshot
+  const policies = [policySet.base, ...policySet.rules.values()].map((policy) => explainRoutePolicy(snapshot, policy, policy.hook))
+  return { name, isEnabled, options: explainPlugin(merged), policies }
 }
 
 function explainRoute (snapshot: ConfigSnapshot, query: RouteQuery): RouteExplanation {
   const { services: { fastify }, routes } = snapshot
   const found = findRoute(query, routes.known(), fastify)
-  if (found === null) return { ...named(query, query.method), isKnown: false, ...verdictOnUnknown(snapshot, query) }
-  if (found === 'elsewhere') return { ...named(query, query.method), isKnown: false, ...cannotTell(NOTES.elsewhere) }
-  const { route, isEarly } = found
-  return { ...named(isEarly ? { url: route.url } : route, methodsOf(route).join(',')), isKnown: true, ...verdictOn(snapshot, found, query) }
+  if (found === null) return { ...describeTarget(query, query.method), isKnown: false, ...explainUnknownUrl(snapshot, query) }
+  if (found === 'elsewhere') return { ...describeTarget(query, query.method), isKnown: false, ...createUnknownStatus(NOTES.elsewhere) }
+  const { route, isDeclaredBeforePlugin } = found
+  return { ...describeTarget(isDeclaredBeforePlugin ? { url: route.url } : route, normalizeMethods(route).join(',')), isKnown: true, ...explainKnownRoute(snapshot, found, query) }
 }
 
-function named ({ url, constraints = {} }: Pick<RouteQuery, 'url' | 'constraints'>, method: string) {
-  const asked = Object.entries(constraints).map(([name, value]) => [name, typeof value === 'function' ? 'a function' : String(value)])
-  return { method, url, constraints: asked.length === 0 ? null : Object.fromEntries(asked) }
+function describeTarget ({ url, constraints = {} }: Pick<RouteQuery, 'url' | 'constraints'>, method: string) {
+  const formatted = Object.entries(constraints).map(([name, value]) => [name, typeof value === 'function' ? 'a function' : String(value)])
+  return { method, url, constraints: formatted.length === 0 ? null : Object.fromEntries(formatted) }
 }
 
-type Verdict = Pick<RouteExplanation, 'holds' | 'because' | 'policies' | 'note'>
+type RouteStatus = Pick<RouteExplanation, 'state' | 'reason' | 'policies' | 'note'>
 
-function verdictOnUnknown (snapshot: ConfigSnapshot, { method, url }: RouteQuery): Verdict {
-  const { services: { fastify }, book, routes } = snapshot
+function explainUnknownUrl (snapshot: ConfigSnapshot, { method, url }: RouteQuery): RouteStatus {
+  const { services: { fastify }, policySet, routes } = snapshot
   // Each scope has the one around it for its prototype.
-  if ('register' in Object.getPrototypeOf(fastify)) return cannotTell(NOTES.notOurs)
+  if ('register' in Object.getPrototypeOf(fastify)) return createUnknownStatus(NOTES.notOurs)
   const note = NOTES.unknown
-  if (!snapshot.isEnabled) return { ...notLimited(snapshot, 'enabled'), note }
-  const policy = book.policyOfUnknown({ method, url, params: {} })
-  if (policy === null) return { ...notLimited(snapshot, 'global'), note }
-  return { holds: 'limited', because: null, policies: [explainPolicyOf(snapshot, policy, routes.undeclaredPhase(policy))], note }
+  if (!snapshot.isEnabled) return { ...createOffStatus(snapshot, 'enabled'), note }
+  const policy = policySet.findPolicyForUnknown({ method, url, params: {} })
+  if (policy === null) return { ...createOffStatus(snapshot, 'global'), note }
+  return { state: 'limited', reason: null, policies: [explainRoutePolicy(snapshot, policy, routes.undeclaredPhase(policy))], note }
 }
 
-function verdictOn (snapshot: ConfigSnapshot, { route, policy, isEarly }: KnownRoute, query: RouteQuery): Verdict {
-  const { book, routes } = snapshot
-  if (!snapshot.isEnabled) return notLimited(snapshot, 'enabled')
-  if (policy instanceof Error) return { holds: 'misconfigured', because: null, policies: [], note: policy.message }
+function explainKnownRoute (snapshot: ConfigSnapshot, { route, policy, isDeclaredBeforePlugin }: KnownRoute, query: RouteQuery): RouteStatus {
+  const { policySet, routes } = snapshot
+  if (!snapshot.isEnabled) return createOffStatus(snapshot, 'enabled')
+  if (policy instanceof Error) return { state: 'misconfigured', reason: null, policies: [], note: policy.message }
 
   // Of the route's policies, those for this one of its methods.
-  const resolution = book.rulesOf(route, query.method === 'HEAD' ? 'GET' : query.method)
+  const resolution = policySet.resolveRules(route, query.method === 'HEAD' ? 'GET' : query.method)
   const rules = resolution.kind === 'by-request' ? resolution.rules : resolution.rule === null ? [] : [resolution.rule]
-  const isAlwaysRuled = resolution.kind === 'by-request' ? areForAll(snapshot, route, rules) : rules.length > 0
-  const all = policiesOf(policy)
-  const unruled = isAlwaysRuled ? [] : all.filter((one) => book.ruleOf(one) === null)
-  const ruled = all.filter((one) => rules.some(({ name }) => name === book.ruleOf(one)))
+  const isAlwaysRuled = resolution.kind === 'by-request' ? isEveryPathRuled(snapshot, route, rules) : rules.length > 0
+  const all = listPolicies(policy)
+  const unruled = isAlwaysRuled ? [] : all.filter((one) => policySet.findRuleName(one) === null)
+  const ruled = all.filter((one) => rules.some(({ name }) => name === policySet.findRuleName(one)))
 
-  const policies = [...ruled, ...unruled].map((one) => explainPolicyOf(snapshot, one, isEarly ? routes.undeclaredPhase(one) : one.hook, route))
-  const otherwise = isAlwaysRuled || unruled.length > 0 ? { holds: 'limited', because: null } as const : whyUnlimited(snapshot, route)
-  return { ...otherwise, ...(resolution.kind === 'by-request' && { holds: 'by request' }), policies, note: null }
+  const policies = [...ruled, ...unruled].map((one) => explainRoutePolicy(snapshot, one, isDeclaredBeforePlugin ? routes.undeclaredPhase(one) : one.hook, route))
+  const fallbackStatus = isAlwaysRuled || unruled.length > 0 ? { state: 'limited', reason: null } as const : explainUnlimited(snapshot, route)
+  return { ...fallbackStatus, ...(resolution.kind === 'by-request' && { state: 'by request' }), policies, note: null }
 }
 
 /** Whether rules leave no path of a route without one. */
-function areForAll ({ services: { fastify } }: ConfigSnapshot, { url }: Route, rules: readonly Rule[]): boolean {
-  const routing = routingOf(fastify)
-  const shape = routeShape(url, routing)
-  return rules.some(({ match }) => relate(patternOf(match, routing, 'match'), shape) === 'always')
+function isEveryPathRuled ({ services: { fastify } }: ConfigSnapshot, { url }: Route, rules: readonly Rule[]): boolean {
+  const routerOptions = readRouterOptions(fastify)
+  const shape = parseRouteShape(url, routerOptions)
+  return rules.some(({ match }) => relate(compilePattern(match, routerOptions, 'match'), shape) === 'always')
 }
 
 /** Why a route has no policy where no rule is for it. */
-function whyUnlimited (snapshot: ConfigSnapshot, route: Route): Pick<Verdict, 'holds' | 'because'> {
+function explainUnlimited (snapshot: ConfigSnapshot, route: Route): Pick<RouteStatus, 'state' | 'reason'> {
   if (route.rateLimit === false) {
-    return { holds: 'off', because: { option: 'rateLimit', value: false, from: 'route', place: placeOfConfig(route) } }
+    return { state: 'off', reason: { option: 'rateLimit', value: false, from: 'route', place: formatConfigPlace(route) } }
   }
-  return snapshot.book.fallback === null ? notLimited(snapshot, 'global') : { holds: 'exempt', because: exemptionOf(snapshot) }
+  return snapshot.policySet.defaultPolicy === null ? createOffStatus(snapshot, 'global') : { state: 'exempt', reason: explainExemption(snapshot) }
 }
 
-function exemptionOf ({ layered }: ConfigSnapshot): ExplainedOption {
-  const given = explainPlugin(layered).find(({ option }) => option === 'exempt.routes')
+function explainExemption ({ merged }: ConfigSnapshot): ExplainedOption {
+  const given = explainPlugin(merged).find(({ option }) => option === 'exempt.routes')
   return given ?? { option: 'exempt.routes', value: 'probes, metrics and documentation', from: 'built-in', place: 'built in' }
 }
 
 /** `option`: the one of the plugin that switches limits off. */
-function notLimited ({ layered }: ConfigSnapshot, option: 'enabled' | 'global'): Verdict {
-  return { holds: 'off', because: explainPlugin(layered).find((one) => one.option === option) ?? null, policies: [], note: null }
+function createOffStatus ({ merged }: ConfigSnapshot, option: 'enabled' | 'global'): RouteStatus {
+  return { state: 'off', reason: explainPlugin(merged).find((one) => one.option === option) ?? null, policies: [], note: null }
 }
 
-function cannotTell (note: string): Verdict {
-  return { holds: 'not known', because: null, policies: [], note }
+function createUnknownStatus (note: string): RouteStatus {
+  return { state: 'not known', reason: null, policies: [], note }
 }
 
 /** `route`: the one whose policy it is, since its config may have a part in it. */
-function explainPolicyOf ({ layered, book }: ConfigSnapshot, policy: Policy, hook: Phase, route: Route | null = null): ExplainedPolicy {
-  const rule = book.ruleOf(policy)
-  const own = route === null ? null : ownConfigOf(route)
-  const optionsOf = (tier: string | null) => explainPolicy(layered, { rule, tier }, own) ?? []
-  const tiers = Array.from(policy.tiers ?? [], ([name, tier]) => ({ name, isUnlimited: tier === null, scope: tier?.scope ?? null, options: optionsOf(name) }))
-  return { name: nameOf(rule, own === null ? null : route), scope: policy.scope, hook, options: optionsOf(null), tiers }
+function explainRoutePolicy ({ merged, policySet }: ConfigSnapshot, policy: Policy, hook: Phase, route: Route | null = null): ExplainedPolicy {
+  const rule = policySet.findRuleName(policy)
+  const own = route === null ? null : readOwnConfig(route)
+  const explainOptions = (tier: string | null) => explainPolicy(merged, { rule, tier }, own) ?? []
+  const tiers = Array.from(policy.tiers ?? [], ([name, tier]) => ({ name, isUnlimited: tier === null, scope: tier?.scope ?? null, options: explainOptions(name) }))
+  return { name: formatPolicyName(rule, own === null ? null : route), scope: policy.scope, hook, options: explainOptions(null), tiers }
 }
 
-function nameOf (rule: string | null, route: Route | null): string {
+function formatPolicyName (rule: string | null, route: Route | null): string {
   if (rule !== null) return `rule:${rule}`
-  return route === null ? 'default' : `route:${routeInWords(route)}`
+  return route === null ? 'default' : `route:${formatRoute(route)}`
 }
 
-function ownConfigOf (route: Route): OwnConfig | null {
+function readOwnConfig (route: Route): OwnConfig | null {
   const { rateLimit } = route
-  return isOptions(rateLimit) ? { options: rateLimit, place: placeOfConfig(route) } : null
+  return isOptions(rateLimit) ? { options: rateLimit, place: formatConfigPlace(route) } : null
 }
 
 /** What a route says was checked when its policy was made. */
@@ -131,6 +131,6 @@ function isOptions (rateLimit: unknown): rateLimit is OwnConfig['options'] {
   return typeof rateLimit === 'object' && rateLimit !== null
 }
 
-function placeOfConfig (route: Route): string {
-  return `${routeInWords(route)} config.rateLimit`
+function formatConfigPlace (route: Route): string {
+  return `${formatRoute(route)} config.rateLimit`
 }

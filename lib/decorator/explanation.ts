@@ -54,7 +54,7 @@ export interface RegistrationExplanation {
  * - `misconfigured`: they are answered with 503
  * - `not known`: this registration cannot tell; `note` says why
  */
-export type Holds = 'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'
+export type RouteState = 'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'
 
 /** What holds for one route, or for an unknown URL. */
 export interface RouteExplanation {
@@ -66,9 +66,9 @@ export interface RouteExplanation {
   readonly constraints: Readonly<Record<string, string>> | null
   /** `false`: no such route is known, so this is what an unknown URL gets. */
   readonly isKnown: boolean
-  readonly holds: Holds
+  readonly state: RouteState
   /** The option that makes it `exempt` or `off`; with `by request`, what does so to requests that no rule is for. Else `null`. */
-  readonly because: ExplainedOption | null
+  readonly reason: ExplainedOption | null
   /** Every policy that may hold, the first that applies before the others. */
   readonly policies: readonly ExplainedPolicy[]
   /** What else there is to say, in a sentence; else `null`. */

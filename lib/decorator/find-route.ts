@@ -2,26 +2,26 @@ import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { badOption } from '../config/schema/check.js'
 import type { RouteQuery } from './explanation.js'
-import { routedReadings, unknownReadings } from '../routing/request-path.js'
-import { routingOf } from '../routing/router-options.js'
-import { type Routing } from '../routing/router-options.js'
+import { interpretRoutePath, interpretRawPath } from '../routing/request-path.js'
+import { readRouterOptions } from '../routing/router-options.js'
+import { type RouterOptions } from '../routing/router-options.js'
 import type { PathSegments } from '../routing/pattern.js'
 import type { Route } from '../routing/route-names.js'
-import { routeShape } from '../routing/route-shape.js'
+import { parseRouteShape } from '../routing/route-shape.js'
 import type { KnownRoute } from '../policies/route-table.js'
 
 const PLACE = 'rateLimit.explain'
 const EXPECTED = 'a route such as "GET /login" or { method: "GET", url: "/login" }'
 
 /** Read which route is asked about. Throws FST_SLUICE_BAD_OPTION. */
-export function readRouteQuery (asked: unknown): RouteQuery {
-  if (typeof asked === 'string') {
-    const [, method, url] = /^([A-Za-z-]+) +(\S.*)$/.exec(asked) ?? []
-    if (method === undefined) throw badOption(PLACE, EXPECTED, asked)
+export function parseRouteQuery (query: unknown): RouteQuery {
+  if (typeof query === 'string') {
+    const [, method, url] = /^([A-Za-z-]+) +(\S.*)$/.exec(query) ?? []
+    if (method === undefined) throw badOption(PLACE, EXPECTED, query)
     return { method: method.toUpperCase(), url }
   }
-  if (!isRecord(asked)) throw badOption(PLACE, EXPECTED, asked)
-  const { method, url, constraints } = asked
+  if (!isRecord(query)) throw badOption(PLACE, EXPECTED, query)
+  const { method, url, constraints } = query
   if (typeof method !== 'string' || method === '') throw badOption(`${PLACE}.method`, 'an HTTP method', method)
   if (typeof url !== 'string') throw badOption(`${PLACE}.url`, 'the pattern of a route', url)
   if (constraints !== undefined && !isRecord(constraints)) throw badOption(`${PLACE}.constraints`, 'an object such as { version: "1.0.0" }', constraints)
@@ -37,49 +37,49 @@ export function readRouteQuery (asked: unknown): RouteQuery {
 export function findRoute (query: RouteQuery, known: Iterable<KnownRoute>, fastify: FastifyInstance): KnownRoute | 'elsewhere' | null {
   const routed: { readonly params: unknown } | null = fastify.findRoute(query)
   const isRouted = routed !== null || isDeclared(fastify, query)
-  const ofMethod = [...known].filter(({ route }) => hasMethod(route, query.method, isRouted))
-  const named = ofMethod.filter(({ route }) => route.url === query.url)
-  const routing = routingOf(fastify)
-  const found = named.length > 0 || routed === null ? named : ofMethod.filter(({ route }) => takes(route, query.url, routed.params, routing))
+  const candidates = [...known].filter(({ route }) => hasMethod(route, query.method, isRouted))
+  const named = candidates.filter(({ route }) => route.url === query.url)
+  const routerOptions = readRouterOptions(fastify)
+  const found = named.length > 0 || routed === null ? named : candidates.filter(({ route }) => acceptsUrl(route, query.url, routed.params, routerOptions))
 
-  const alike = found.filter(({ route, isEarly }) => !isEarly && isDeepStrictEqual(route.constraints ?? {}, query.constraints ?? {}))
-  if (alike.length > 0) return withMethod(alike, query.method)
+  const alike = found.filter(({ route, isDeclaredBeforePlugin }) => !isDeclaredBeforePlugin && isDeepStrictEqual(route.constraints ?? {}, query.constraints ?? {}))
+  if (alike.length > 0) return preferMethod(alike, query.method)
   if (isRouted) {
     // What those from before the plugin ask for is not known.
-    const early = found.filter(({ isEarly }) => isEarly)
-    return early.length > 0 && areOne(early) ? withMethod(early, query.method) : 'elsewhere'
+    const early = found.filter(({ isDeclaredBeforePlugin }) => isDeclaredBeforePlugin)
+    return early.length > 0 && isSameRoute(early) ? preferMethod(early, query.method) : 'elsewhere'
   }
   if (query.constraints !== undefined || found.length === 0) return null
-  if (areOne(found)) return withMethod(found, query.method)
+  if (isSameRoute(found)) return preferMethod(found, query.method)
   throw badOption(`${PLACE}.constraints`, `those of one of the ${found.length} routes ${query.method} ${query.url}`, undefined)
 }
 
 /** Whether a route answers a method. For HEAD, that is a matter of the router too: Fastify derives such routes, and need not. */
-function hasMethod ({ method }: Route, asked: string, isRouted: boolean): boolean {
+function hasMethod ({ method }: Route, wantedMethod: string, isRouted: boolean): boolean {
   const methods = [method].flat()
-  return methods.includes(asked) || (asked === 'HEAD' && isRouted && methods.includes('GET'))
+  return methods.includes(wantedMethod) || (wantedMethod === 'HEAD' && isRouted && methods.includes('GET'))
 }
 
 /** One that was declared with the very method goes first: HEAD may have a config of its own. */
-function withMethod (routes: readonly KnownRoute[], asked: string): KnownRoute {
-  return routes.find(({ route }) => [route.method].flat().includes(asked)) ?? routes[0]
+function preferMethod (routes: readonly KnownRoute[], wantedMethod: string): KnownRoute {
+  return routes.find(({ route }) => [route.method].flat().includes(wantedMethod)) ?? routes[0]
 }
 
 /** Whether routes of one URL are the same one, but for HEAD. */
-function areOne (routes: readonly KnownRoute[]): boolean {
+function isSameRoute (routes: readonly KnownRoute[]): boolean {
   return routes.every(({ route }) => isDeepStrictEqual(route.constraints, routes[0].route.constraints))
 }
 
 /** Whether a route, with the parameters that the router found, has a path. */
-function takes ({ url }: Route, asked: string, params: unknown, routing: Routing): boolean {
-  const shape = routeShape(url, routing)
+function acceptsUrl ({ url }: Route, wantedUrl: string, params: unknown, routerOptions: RouterOptions): boolean {
+  const shape = parseRouteShape(url, routerOptions)
   if (shape.beforeRest !== null && !(isRecord(params) && '*' in params)) return false
-  return isDeepStrictEqual(asSent(routedReadings(shape, { method: '', url: asked, params }, routing)), asSent(unknownReadings(asked, routing)))
+  return isDeepStrictEqual(toRawSegments(interpretRoutePath(shape, { method: '', url: wantedUrl, params }, routerOptions)), toRawSegments(interpretRawPath(wantedUrl, routerOptions)))
 }
 
 /** Empty segments are a matter of the router's settings, and it has decided. */
-function asSent (readings: readonly PathSegments[]): PathSegments {
-  return readings[readings.length - 1].filter((segment) => segment !== '')
+function toRawSegments (interpretations: readonly PathSegments[]): PathSegments {
+  return interpretations[interpretations.length - 1].filter((segment) => segment !== '')
 }
 
 function isDeclared (fastify: FastifyInstance, query: RouteQuery): boolean {

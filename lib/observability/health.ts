@@ -30,8 +30,8 @@ export interface HealthSource {
 }
 
 /** Ask the store, for no longer than its deadline: a report must be had while the store hangs. */
-export async function healthOf (source: HealthSource): Promise<Health> {
-  const pingMs = await pingOf(source)
+export async function checkHealth (source: HealthSource): Promise<Health> {
+  const pingMs = await measurePing(source)
   const { breaker } = source
   const isOk = pingMs !== null && (breaker === null || breaker.isAdmitting)
   return {
@@ -44,15 +44,15 @@ export async function healthOf (source: HealthSource): Promise<Health> {
   }
 }
 
-async function pingOf (source: HealthSource): Promise<number | null> {
+async function measurePing (source: HealthSource): Promise<number | null> {
   const { clock } = source
-  const beganUs = clock.nowUs()
+  const startedUs = clock.nowUs()
   let timer: NodeJS.Timeout | undefined
   // In the check phase, after the replies that had arrived were read: a blocked loop is not a slow store.
-  const tooLate = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
+  const timeout = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
   try {
-    const hasAnswered = await Promise.race([Promise.resolve(source.ping()).then(() => true), tooLate])
-    return hasAnswered ? (clock.nowUs() - beganUs) / 1000 : null
+    const hasReplied = await Promise.race([Promise.resolve(source.ping()).then(() => true), timeout])
+    return hasReplied ? (clock.nowUs() - startedUs) / 1000 : null
   } catch {
     return null
   } finally {

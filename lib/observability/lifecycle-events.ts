@@ -7,20 +7,20 @@ import { writeLine } from '../common/log.js'
  */
 
 /** The breaker of a store changed. A warning in both directions: who hears of an outage must hear of its end. */
-export function tellBreakerChange (logger: FastifyBaseLogger, message: BreakerMessage): void {
+export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMessage): void {
   const { registration, store, state, lastError } = message
   writeLine(logger, 'warn', { registration, store, breaker: state, lastError }, `rate limit: the breaker of the store is ${state}`)
   publishBreaker(message)
 }
 
 /** An operator switched limits on or off. A warning in both directions, as the breaker's; to subscribers it is a reload. */
-export function tellSwitch (logger: FastifyBaseLogger, registration: string, enabled: boolean): void {
+export function logSwitch (logger: FastifyBaseLogger, registration: string, enabled: boolean): void {
   writeLine(logger, 'warn', { registration, enabled }, `rate limit: an operator switched the limits ${enabled ? 'on' : 'off'}`)
   publishReload({ registration, source: 'operator', result: 'success' })
 }
 
 /** A new configuration is in force, or was refused. */
-export function tellReload (logger: FastifyBaseLogger, message: ReloadMessage): void {
+export function logReload (logger: FastifyBaseLogger, message: ReloadMessage): void {
   const { registration, source } = message
   switch (message.result) {
     case 'success':

@@ -44,7 +44,7 @@ export class Components {
   /** `present`: the document's own. */
   constructor (present: unknown, dialect: Dialect) {
     this.#all = isRecord(present) ? present : {}
-    this.#headers = headersOf(dialect)
+    this.#headers = selectHeaders(dialect)
   }
 
   get all (): JsonRecord {
@@ -76,7 +76,7 @@ export class Components {
   }
 }
 
-function headersOf (dialect: Dialect): Record<string, object> {
+function selectHeaders (dialect: Dialect): Record<string, object> {
   switch (dialect) {
     case 'x-ratelimit': return X_RATELIMIT
     case 'ratelimit': return RATELIMIT

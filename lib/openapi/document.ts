@@ -20,16 +20,16 @@ export function isOpenApi3 (document: unknown): document is JsonRecord {
  * A document that tells of limits: limited operations get the extension `x-rate-limit`, the headers of counted responses,
  * and the response 429 where they have none. The given one is left as it is.
  */
-export function withLimits (document: JsonRecord, dialect: Dialect, limitedAt: (method: string, path: string) => LimitedOperation | null): JsonRecord {
+export function withLimits (document: JsonRecord, dialect: Dialect, findOperation: (method: string, path: string) => LimitedOperation | null): JsonRecord {
   const components = new Components(document.components, dialect)
-  const paths = mapped(document.paths, (item, path) => mapped(item, (operation, field) => {
-    if (field === 'additionalOperations') return mapped(operation, (inner, method) => tellOf(inner, limitedAt(method.toUpperCase(), path), components))
-    return METHODS.has(field) ? tellOf(operation, limitedAt(field.toUpperCase(), path), components) : operation
+  const paths = mapRecord(document.paths, (item, path) => mapRecord(item, (operation, field) => {
+    if (field === 'additionalOperations') return mapRecord(operation, (inner, method) => annotateOperation(inner, findOperation(method.toUpperCase(), path), components))
+    return METHODS.has(field) ? annotateOperation(operation, findOperation(field.toUpperCase(), path), components) : operation
   }))
   return { ...document, paths, components: components.all }
 }
 
-function tellOf (operation: unknown, limited: LimitedOperation | null, components: Components): unknown {
+function annotateOperation (operation: unknown, limited: LimitedOperation | null, components: Components): unknown {
   if (limited === null || !isRecord(operation)) return operation
   const { responses } = operation
   return {
@@ -44,15 +44,15 @@ function tellOf (operation: unknown, limited: LimitedOperation | null, component
 
 /** What the application says of its own 429, or of a header, it knows better; what it refers to may be referred to elsewhere too. */
 function withHeaders (responses: unknown, components: Components): JsonRecord {
-  return mapped(responses, (response, status) => {
+  return mapRecord(responses, (response, status) => {
     if (status === '429' || !isRecord(response) || '$ref' in response) return response
     const own = isRecord(response.headers) ? response.headers : {}
-    const said = new Set(Object.keys(own).map((name) => name.toLowerCase()))
-    const ours = Object.entries(components.headers()).filter(([name]) => !said.has(name.toLowerCase()))
+    const declared = new Set(Object.keys(own).map((name) => name.toLowerCase()))
+    const ours = Object.entries(components.headers()).filter(([name]) => !declared.has(name.toLowerCase()))
     return ours.length === 0 ? response : { ...response, headers: { ...own, ...Object.fromEntries(ours) } }
   })
 }
 
-function mapped (record: unknown, change: (value: unknown, key: string) => unknown): JsonRecord {
+function mapRecord (record: unknown, change: (value: unknown, key: string) => unknown): JsonRecord {
   return Object.fromEntries(Object.entries(isRecord(record) ? record : {}).map(([key, value]) => [key, change(value, key)]))
 }

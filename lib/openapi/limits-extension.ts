@@ -26,33 +26,33 @@ export interface DocumentedPolicy {
 export type LimitsExtension = DocumentedPolicy | { readonly byRequest: readonly DocumentedPolicy[] }
 
 /** What is told of a route's limits. `null` where none may refuse. */
-export function limitsExtension (route: RoutePolicy): LimitsExtension | null {
-  if (route.kind === 'fixed') return route.policy === null || !mayRefuse(route.policy) ? null : documented(route.policy)
+export function buildLimitsExtension (route: RoutePolicy): LimitsExtension | null {
+  if (route.kind === 'fixed') return route.policy === null || !mayRefuse(route.policy) ? null : toDocumentedPolicy(route.policy)
   const policies = route.policies.filter(mayRefuse)
-  return policies.length === 0 ? null : { byRequest: policies.map(documented) }
+  return policies.length === 0 ? null : { byRequest: policies.map(toDocumentedPolicy) }
 }
 
 function mayRefuse ({ isEnforced, tiers }: Policy): boolean {
   return isEnforced || [...tiers?.values() ?? []].some((tier) => tier?.isEnforced === true)
 }
 
-function documented (policy: Policy): DocumentedPolicy {
+function toDocumentedPolicy (policy: Policy): DocumentedPolicy {
   const { cost, tiers } = policy
-  const limited = [...tiers ?? []].flatMap(([name, tier]) => tier === null || !tier.isEnforced ? [] : [[name, limitsOf(tier)] as const])
+  const limited = [...tiers ?? []].flatMap(([name, tier]) => tier === null || !tier.isEnforced ? [] : [[name, toDocumentedLimits(tier)] as const])
   return {
-    limits: limitsOf(policy),
+    limits: toDocumentedLimits(policy),
     ...(cost !== 1 && { cost: typeof cost === 'number' ? cost : 'by request' }),
     ...(limited.length > 0 && { tiers: Object.fromEntries(limited) })
   }
 }
 
-function limitsOf ({ limits, makers }: Policy): DocumentedLimit[] {
+function toDocumentedLimits ({ limits, dynamicLimits }: Policy): DocumentedLimit[] {
   return limits.flatMap(({ name, max, windowUs, capacity, by, mode }, index) => {
     if (mode === 'shadow') return []
-    const isMade = (makers?.[index] ?? null) !== null
+    const isDynamic = (dynamicLimits?.[index] ?? null) !== null
     return [{
       name,
-      ...(!isMade && { max, windowMs: windowUs / 1000, ...(capacity !== max && { burst: capacity }) }),
+      ...(!isDynamic && { max, windowMs: windowUs / 1000, ...(capacity !== max && { burst: capacity }) }),
       ...(by !== 'client' && { by })
     }]
   })

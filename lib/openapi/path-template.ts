@@ -1,7 +1,7 @@
 import { isRecord } from '../common/type-guards.js'
 
 /** A route's pattern as OpenAPI writes it, as @fastify/swagger does: `/users/:id(\\d+)` is `/users/{id}`. */
-export function templateOf (pattern: string): string {
+export function toPathTemplate (pattern: string): string {
   let template = ''
   let unnamed = 0
   for (let i = 0; i < pattern.length;) {
@@ -13,11 +13,11 @@ export function templateOf (pattern: string): string {
       i += 1 + name.length
       template += `{${name}}`
       // What ends a name is itself, whatever it would mean elsewhere.
-      if (pattern[i] === '(') i = endOfGroup(pattern, i)
+      if (pattern[i] === '(') i = findGroupEnd(pattern, i)
       else if (i < pattern.length) template += pattern[i++]
     } else if (pattern[i] === '(') {
       template += `{regexp${++unnamed}}`
-      i = endOfGroup(pattern, i)
+      i = findGroupEnd(pattern, i)
     } else {
       template += pattern[i] === '*' ? '{*}' : pattern[i]
       i++
@@ -27,7 +27,7 @@ export function templateOf (pattern: string): string {
 }
 
 /** Where a regular expression's parentheses are closed. */
-function endOfGroup (pattern: string, begin: number): number {
+function findGroupEnd (pattern: string, begin: number): number {
   let depth = 0
   for (let i = begin; i < pattern.length; i++) {
     if (pattern[i] === '(') depth++
@@ -37,13 +37,13 @@ function endOfGroup (pattern: string, begin: number): number {
 }
 
 /** Under which path a document may have a route: as it is, or without the base paths of the document's servers. */
-export function pathsOf (pattern: string, servers: unknown): string[] {
-  const bases = Array.isArray(servers) ? servers.map(basePathOf) : []
+export function toDocumentPaths (pattern: string, servers: unknown): string[] {
+  const bases = Array.isArray(servers) ? servers.map(parseBasePath) : []
   const relative = bases.reduce((url: string, base) => base !== '/' && url.startsWith(base) ? url.slice(base.length) : url, pattern)
-  return [...new Set([templateOf(pattern), templateOf(relative)])]
+  return [...new Set([toPathTemplate(pattern), toPathTemplate(relative)])]
 }
 
-function basePathOf (server: unknown): string {
+function parseBasePath (server: unknown): string {
   if (!isRecord(server) || typeof server.url !== 'string') return '/'
   const { variables } = server
   const url = server.url.replace(/\{([^{}]+)\}/g, (whole, name: string) => {

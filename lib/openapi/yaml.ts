@@ -4,31 +4,31 @@ const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n)$/i
 const PLAIN = /^[A-Za-z/][\w/.{}-]*(?: [\w/.{}-]+)*$/
 
 /** A JSON value as YAML 1.2, in blocks. What JSON cannot hold is left out, as JSON does. */
-export function yamlOf (value: unknown): string {
+export function toYaml (value: unknown): string {
   const json: unknown = JSON.parse(JSON.stringify(value))
-  return scalarOf(json) === null ? blockOf(json, '') : `${scalarOf(json)}\n`
+  return formatScalar(json) === null ? formatBlock(json, '') : `${formatScalar(json)}\n`
 }
 
-function blockOf (value: unknown, indent: string): string {
-  if (Array.isArray(value)) return value.map((item) => entryOf('-', item, indent)).join('')
-  return Object.entries(value ?? {}).map(([key, item]) => entryOf(`${textOf(key)}:`, item, indent)).join('')
+function formatBlock (value: unknown, indent: string): string {
+  if (Array.isArray(value)) return value.map((item) => formatEntry('-', item, indent)).join('')
+  return Object.entries(value ?? {}).map(([key, item]) => formatEntry(`${formatString(key)}:`, item, indent)).join('')
 }
 
-function entryOf (head: string, value: unknown, indent: string): string {
-  const scalar = scalarOf(value)
-  return scalar === null ? `${indent}${head}\n${blockOf(value, `${indent}  `)}` : `${indent}${head} ${scalar}\n`
+function formatEntry (head: string, value: unknown, indent: string): string {
+  const scalar = formatScalar(value)
+  return scalar === null ? `${indent}${head}\n${formatBlock(value, `${indent}  `)}` : `${indent}${head} ${scalar}\n`
 }
 
 /** A value that needs no lines of its own; `null` where it does. */
-function scalarOf (value: unknown): string | null {
-  if (typeof value === 'string') return textOf(value)
+function formatScalar (value: unknown): string | null {
+  if (typeof value === 'string') return formatString(value)
   if (typeof value !== 'object' || value === null) return String(value)
   if (Array.isArray(value)) return value.length === 0 ? '[]' : null
   return Object.keys(value).length === 0 ? '{}' : null
 }
 
 /** In quotes as JSON has them, which are YAML's too but for a few characters that it does not take for printable. */
-function textOf (text: string): string {
+function formatString (text: string): string {
   if (PLAIN.test(text) && !RESERVED.test(text)) return text
   return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

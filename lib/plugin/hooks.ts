@@ -10,20 +10,20 @@ export interface Limiting {
   readonly snapshots: SnapshotHolder
   readonly faults: FaultLog
   /** Whether this registration is the innermost one around a scope: that one decides. */
-  readonly isOurs: (scope: FastifyInstance) => boolean
+  readonly isOwnScope: (scope: FastifyInstance) => boolean
 }
 
 /** Compile the policy of each route when it is declared, and attach a hook where it limits in a later phase. */
-export function compileRoutes (fastify: FastifyInstance, { snapshots, isOurs }: Limiting): void {
+export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope }: Limiting): void {
   fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
-    if (!isOurs(this)) return
+    if (!isOwnScope(this)) return
     const { index, phases } = snapshots.current.routes.declare(route)
     for (const phase of phases) {
       if (phase === 'onRequest') continue
       appendRouteHook(route, phase, function rateLimit (request, reply, next) {
-        const snapshot = snapshots.of(request)
+        const snapshot = snapshots.forRequest(request)
         // The route's scope may have got a registration of its own since.
-        const policy = snapshot.isEnabled && isOurs(request.server) ? snapshot.routes.policyIn(phase, index, request) : null
+        const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.policyIn(phase, index, request) : null
         if (policy === null) next()
         else snapshot.limiter.limit(policy, request, reply, next)
       })
@@ -33,15 +33,15 @@ export function compileRoutes (fastify: FastifyInstance, { snapshots, isOurs }: 
 
 /** Limit every request of a scope, also those to unknown URLs and to routes declared before the plugin was loaded. */
 export function limitRequests (fastify: FastifyInstance, limiting: Limiting): void {
-  addScopeHook(fastify, 'onRequest', limitAt('onRequest', limiting))
-  const { hook } = limiting.snapshots.current.book.base
-  if (hook !== 'onRequest') addScopeHook(fastify, hook, limitAt(hook, limiting))
+  addScopeHook(fastify, 'onRequest', createLimitHook('onRequest', limiting))
+  const { hook } = limiting.snapshots.current.policySet.base
+  if (hook !== 'onRequest') addScopeHook(fastify, hook, createLimitHook(hook, limiting))
 }
 
-function limitAt (phase: Phase, { snapshots, faults, isOurs }: Limiting): PhaseHook {
+function createLimitHook (phase: Phase, { snapshots, faults, isOwnScope }: Limiting): PhaseHook {
   return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
-    const snapshot = phase === 'onRequest' ? snapshots.current : snapshots.of(request)
-    const policy = snapshot.isEnabled && isOurs(request.server) ? snapshot.routes.policyAt(phase, request) : null
+    const snapshot = phase === 'onRequest' ? snapshots.current : snapshots.forRequest(request)
+    const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.policyAt(phase, request) : null
     if (policy === null) {
       next()
     } else if (policy === 'later') {
@@ -64,7 +64,7 @@ type PhaseHook = (request: FastifyRequest, reply: FastifyReply, next: Next) => v
 function addScopeHook (fastify: FastifyInstance, phase: Phase, hook: PhaseHook): void {
   switch (phase) {
     case 'onRequest': fastify.addHook('onRequest', hook); return
-    case 'preParsing': fastify.addHook('preParsing', afterPayload(hook)); return
+    case 'preParsing': fastify.addHook('preParsing', ignorePayload(hook)); return
     case 'preValidation': fastify.addHook('preValidation', hook); return
     case 'preHandler': fastify.addHook('preHandler', hook); return
     default: phase satisfies never
@@ -77,18 +77,18 @@ function addScopeHook (fastify: FastifyInstance, phase: Phase, hook: PhaseHook):
  */
 function appendRouteHook (route: RouteOptions, phase: Phase, hook: PhaseHook): void {
   switch (phase) {
-    case 'onRequest': route.onRequest = [...listed(route.onRequest), hook]; return
-    case 'preParsing': route.preParsing = [...listed(route.preParsing), afterPayload(hook)]; return
-    case 'preValidation': route.preValidation = [...listed(route.preValidation), hook]; return
-    case 'preHandler': route.preHandler = [...listed(route.preHandler), hook]; return
+    case 'onRequest': route.onRequest = [...toArray(route.onRequest), hook]; return
+    case 'preParsing': route.preParsing = [...toArray(route.preParsing), ignorePayload(hook)]; return
+    case 'preValidation': route.preValidation = [...toArray(route.preValidation), hook]; return
+    case 'preHandler': route.preHandler = [...toArray(route.preHandler), hook]; return
     default: phase satisfies never
   }
 }
 
-function afterPayload (hook: PhaseHook) {
+function ignorePayload (hook: PhaseHook) {
   return (request: FastifyRequest, reply: FastifyReply, _payload: unknown, next: Next) => hook(request, reply, next)
 }
 
-function listed<T> (hooks: T | T[] | undefined): T[] {
+function toArray<T> (hooks: T | T[] | undefined): T[] {
   return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
 }

@@ -1,13 +1,13 @@
 import type { FastifyInstance, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { AddressReader } from '../clients/address/address-reader.js'
-import { IdentityParts } from '../clients/identity.js'
+import { IdentityFactory } from '../clients/identity.js'
 import { systemClock, type Clock } from '../common/clock.js'
 import { FaultLog } from '../common/log.js'
 import { Configuration } from '../config/configuration.js'
 import type { Environment } from '../config/environment/environment.js'
-import { located, type Layered } from '../config/layers/merge.js'
-import { logSettingsOf } from '../config/schema/log-schema.js'
+import { relocateError, type MergedOptions } from '../config/layers/merge.js'
+import { resolveLogSettings } from '../config/schema/log-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { buildDecorator } from '../decorator/decorator.js'
 import type { Decision } from '../model/decision.js'
@@ -19,12 +19,12 @@ import { mountAdminRoutes } from '../routes/admin.js'
 import { mountHealthRoute } from '../routes/health.js'
 import { mountMetricsRoute } from '../routes/metrics.js'
 import { buildBackend } from '../runtime/backend.js'
-import { KnownGuards } from '../runtime/guard-options.js'
+import { GuardOptionsRegistry } from '../runtime/guard-options.js'
 import { Reloader } from '../runtime/reloader.js'
 import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
-import { WaitingRoom } from '../throttle/waiting-room.js'
+import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
-import { claimName, defaultName, refuseSecondRegistration, warnAboutCluster } from './registration-name.js'
+import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster } from './registration-name.js'
 
 /** Build the plugin over a clock and an environment; tests bring their own. */
 export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
@@ -36,20 +36,20 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const configuration = new Configuration(options, fastify.hasDecorator('rateLimit') ? {} : env)
     const layered = configuration.load()
 
-    const name = layered.options.name ?? defaultName(fastify)
+    const name = layered.options.name ?? deriveName(fastify)
     const isShared = layered.options.redis !== undefined || layered.options.store !== undefined
-    if (isShared) claimName(fastify, name)
+    if (isShared) reserveName(fastify, name)
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
-    const identity = new IdentityParts(fastify, layered.options, addresses, clock, faults)
-    const metrics = await metricsOf(fastify, layered.options)
+    const identity = new IdentityFactory(fastify, layered.options, addresses, clock, faults)
+    const metrics = await buildMetrics(fastify, layered.options)
     const backend = await buildBackend(name, layered.options, clock, { log: fastify.log, faults, metrics })
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
-    const room = new WaitingRoom(clock)
-    const logSettings = logSettingsOf(layered.options.log)
+    const delayQueue = new DelayQueue(clock)
+    const logSettings = resolveLogSettings(layered.options.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identity, backend, room, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new KnownGuards()
+      fastify, name, addresses, identityFactory: identity, backend, delayQueue, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new GuardOptionsRegistry()
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const decorator = buildDecorator(snapshots, reloader)
@@ -60,12 +60,12 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
       checkIdentity(identity, layered)
-      const { exempted } = snapshots.current.book
+      const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
       reloader.watch(layered.options.reloadOnSignal ?? false)
     })
     // Before the server waits for its connections: those of requests that are held would keep it.
-    fastify.addHook('preClose', async () => { room.close() })
+    fastify.addHook('preClose', async () => { delayQueue.close() })
     fastify.addHook('onClose', async () => {
       reloader.close()
       identity.close()
@@ -74,11 +74,11 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
       await backend.close()
     })
 
-    const limiting: Limiting = { snapshots, faults, isOurs: (scope) => scope.rateLimit === decorator }
+    const limiting: Limiting = { snapshots, faults, isOwnScope: (scope) => scope.rateLimit === decorator }
     compileRoutes(fastify, limiting)
-    const currentIdentity = () => snapshots.current.identity
-    mountHealthRoute(fastify, layered.options.health, backend.health, currentIdentity)
-    if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, currentIdentity)
+    const getCurrentIdentity = () => snapshots.current.identity
+    mountHealthRoute(fastify, layered.options.health, backend.health, getCurrentIdentity)
+    if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, getCurrentIdentity)
     mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
     documentLimits(fastify, snapshots)
     limitRequests(fastify, limiting)
@@ -96,16 +96,16 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
 export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 
 /** `null` where nothing is counted, and then prom-client is not loaded either. */
-async function metricsOf ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
+async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
   return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry })
 }
 
 /** Throws FST_SLUICE_NO_JWT. */
-function checkIdentity (identity: IdentityParts, layered: Layered): void {
+function checkIdentity (identity: IdentityFactory, layered: MergedOptions): void {
   try {
     identity.check()
   } catch (error) {
-    throw located(error, layered)
+    throw relocateError(error, layered)
   }
 }
 

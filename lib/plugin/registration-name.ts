@@ -8,18 +8,18 @@ export function refuseSecondRegistration (fastify: FastifyInstance): void {
 }
 
 /** The name of a registration without one: its prefix, or `app`. */
-export function defaultName (fastify: FastifyInstance): string {
+export function deriveName (fastify: FastifyInstance): string {
   return fastify.prefix === '' ? 'app' : fastify.prefix
 }
 
 /** Names of the registrations of each server that keep their limits outside this plugin's memory. */
-const claimed = new WeakMap<object, Set<string>>()
+const reservedNames = new WeakMap<object, Set<string>>()
 
 /** Two registrations of one name would share their keys, and so their clients' budgets. */
-export function claimName (fastify: FastifyInstance, name: string): void {
-  const names = claimed.get(fastify.server) ?? new Set()
+export function reserveName (fastify: FastifyInstance, name: string): void {
+  const names = reservedNames.get(fastify.server) ?? new Set()
   if (names.has(name)) throw new FST_SLUICE_CONTRADICTION('rateLimit.name', `"${name}" is another registration's name already, and both would use the same buckets; give each a name`)
-  claimed.set(fastify.server, names.add(name))
+  reservedNames.set(fastify.server, names.add(name))
 }
 
 export function warnAboutCluster (): void {

@@ -1,28 +1,28 @@
-import { quotaOf } from '../algorithms/quota.js'
+import { createQuota } from '../algorithms/quota.js'
 import { FST_SLUICE_TOO_MANY_GROUPS, FST_SLUICE_UNEQUAL_LIMITS } from '../errors.js'
 import type { Limit } from '../stores/store.js'
-import type { LimitMaker } from './dynamic-limit.js'
+import type { DynamicLimit } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
 
 /** A set of buckets, and what it is called to an operator. */
-interface Buckets {
+interface BucketSet {
   readonly limit: Limit
   /** Where a function makes the limits; `null` where there is the one. */
-  readonly maker: LimitMaker | null
+  readonly dynamicLimit: DynamicLimit | null
   readonly scope: string
   readonly tier: string | null
 }
 
 /** More scopes than any application names; reached, somebody puts a client's id into `groupId`. */
-const MOST_GROUPS = 10_000
+const MAX_GROUPS = 10_000
 
 /** The buckets of one set of policies. Those who share some must agree on what is said of them. */
-export class KnownBuckets {
+export class BucketRegistry {
   /** What was said of each scope, in words. */
-  readonly #said = new Map<string, string>()
-  readonly #buckets = new Map<string, Buckets>()
+  readonly #definitions = new Map<string, string>()
+  readonly #buckets = new Map<string, BucketSet>()
   /** Scopes that guards and checks have named. */
-  readonly #asked = new Set<string>()
+  readonly #onDemandScopes = new Set<string>()
   /** Scopes of groups, each tier's apart. */
   readonly #groups = new Set<string>()
 
@@ -30,104 +30,104 @@ export class KnownBuckets {
    * Know the buckets of a policy, or of one of its tiers. Throws FST_SLUICE_UNEQUAL_LIMITS where others have said otherwise
    * of them, and FST_SLUICE_TOO_MANY_GROUPS.
    */
-  enter (policy: Policy, tier: string | null, place: string): void {
-    const scope = scopeInWords(policy.scope, tier)
-    this.#enterGroup(scope)
-    this.#agree(`${scope} has the limits`, limitsInWords(policy), place)
-    const penalty = penaltyInWords(policy)
-    if (penalty !== null) this.#agree(`${policy.scope} has the penalty`, penalty, place)
+  register (policy: Policy, tier: string | null, place: string): void {
+    const scope = describeScope(policy.scope, tier)
+    this.#registerGroup(scope)
+    this.#requireSame(`${scope} has the limits`, describeLimits(policy), place)
+    const penalty = describePenalty(policy)
+    if (penalty !== null) this.#requireSame(`${policy.scope} has the penalty`, penalty, place)
     policy.limits.forEach((limit, index) => {
       // Routes that share buckets may be without their penalty: where one is, a reset must still lift the others'.
       if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limit.penalty ?? null) !== null) return
-      this.#buckets.set(limit.bucket, { limit, maker: policy.makers?.[index] ?? null, scope: policy.scope, tier })
+      this.#buckets.set(limit.bucket, { limit, dynamicLimit: policy.dynamicLimits?.[index] ?? null, scope: policy.scope, tier })
     })
   }
 
   /** A tier of one route only would give its clients two budgets in the group. Throws FST_SLUICE_UNEQUAL_LIMITS. */
-  agreeOnTiers (policy: Policy, place: string): void {
-    if (policy.scope.startsWith('group:')) this.#agree(`${policy.scope} has the tiers`, tiersInWords(policy), place)
+  requireSameTiers (policy: Policy, place: string): void {
+    if (policy.scope.startsWith('group:')) this.#requireSame(`${policy.scope} has the tiers`, describeTiers(policy), place)
   }
 
   /** A guard or a check has named this scope. */
-  ask (scope: string): void {
-    if (scope.startsWith('group:')) this.#asked.add(scope)
+  addOnDemandScope (scope: string): void {
+    if (scope.startsWith('group:')) this.#onDemandScopes.add(scope)
   }
 
   /** Every limit, each set of buckets once. */
   limits (): Limit[] {
-    return [...this.#buckets.values()].flatMap(limitsOf)
+    return [...this.#buckets.values()].flatMap(listLimits)
   }
 
   /** The scope that a limit of `limits()` belongs to. */
-  scopeOf (limit: Limit): string {
-    return this.#bucketsOf(limit)?.scope ?? ''
+  getScope (limit: Limit): string {
+    return this.#findBuckets(limit)?.scope ?? ''
   }
 
   /** The tier that a limit of `limits()` belongs to; `null` for the limits of everybody else. */
-  tierOf (limit: Limit): string | null {
-    return this.#bucketsOf(limit)?.tier ?? null
+  getTier (limit: Limit): string | null {
+    return this.#findBuckets(limit)?.tier ?? null
   }
 
   /** Know the buckets that only requests have told of under the set of policies before this one: they are still there. */
-  inherit (before: KnownBuckets): void {
-    for (const [bucket, { maker }] of this.#buckets) {
-      const known = before.#buckets.get(bucket)?.maker ?? null
-      if (maker !== null && known !== null) maker.remember(known)
+  inherit (previous: BucketRegistry): void {
+    for (const [bucket, { dynamicLimit }] of this.#buckets) {
+      const known = previous.#buckets.get(bucket)?.dynamicLimit ?? null
+      if (dynamicLimit !== null && known !== null) dynamicLimit.rememberFrom(known)
     }
     // What only a check names is not known again before the next one, and must be found by a reset until then.
-    for (const [bucket, buckets] of before.#buckets) {
-      if (!before.#asked.has(buckets.scope) || this.#buckets.has(bucket)) continue
-      this.#asked.add(buckets.scope)
-      this.#groups.add(scopeInWords(buckets.scope, buckets.tier))
+    for (const [bucket, buckets] of previous.#buckets) {
+      if (!previous.#onDemandScopes.has(buckets.scope) || this.#buckets.has(bucket)) continue
+      this.#onDemandScopes.add(buckets.scope)
+      this.#groups.add(describeScope(buckets.scope, buckets.tier))
       this.#buckets.set(bucket, buckets)
     }
   }
 
-  #enterGroup (scope: string): void {
+  #registerGroup (scope: string): void {
     if (!scope.startsWith('group:') || this.#groups.has(scope)) return
-    if (this.#groups.size >= MOST_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MOST_GROUPS))
+    if (this.#groups.size >= MAX_GROUPS) throw new FST_SLUICE_TOO_MANY_GROUPS(String(MAX_GROUPS))
     this.#groups.add(scope)
   }
 
-  #bucketsOf (limit: Limit): Buckets | undefined {
+  #findBuckets (limit: Limit): BucketSet | undefined {
     // Those by function have buckets that are not known beforehand.
-    return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find((buckets) => limitsOf(buckets).includes(limit))
+    return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find((buckets) => listLimits(buckets).includes(limit))
   }
 
-  #agree (what: string, words: string, place: string): void {
-    const known = this.#said.get(what)
-    if (known !== undefined && known !== words) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${what} ${known} already`, words)
-    this.#said.set(what, words)
+  #requireSame (subject: string, definition: string, place: string): void {
+    const known = this.#definitions.get(subject)
+    if (known !== undefined && known !== definition) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${subject} ${known} already`, definition)
+    this.#definitions.set(subject, definition)
   }
 }
 
-function scopeInWords (scope: string, tier: string | null): string {
+function describeScope (scope: string, tier: string | null): string {
   return scope + (tier === null ? '' : ` of tier ${tier}`)
 }
 
-function limitsOf ({ limit, maker }: Buckets): readonly Limit[] {
-  return maker === null ? [limit] : maker.limits()
+function listLimits ({ limit, dynamicLimit }: BucketSet): readonly Limit[] {
+  return dynamicLimit === null ? [limit] : dynamicLimit.limits()
 }
 
 /** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */
-function limitsInWords ({ limits, makers }: Policy): string {
+function describeLimits ({ limits, dynamicLimits }: Policy): string {
   return limits.map((limit, index) => {
-    const numbers = makers?.[index]?.numbersInWords ?? `${limit.max} per ${limit.windowUs / 1000} ms`
+    const numbers = dynamicLimits?.[index]?.description ?? `${limit.max} per ${limit.windowUs / 1000} ms`
     const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
     const by = limit.by === 'client' ? '' : ` by ${limit.by}`
     // A line that is longer than a window must not be cut by those who do not wait in it.
-    const line = limit.ceilingUs === quotaOf(limit.algorithm, limit.max, limit.windowUs, limit.capacity).ceilingUs ? '' : ' with a throttle beyond its timeWindow'
-    return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${line}`
+    const throttleNote = limit.ceilingUs === createQuota(limit.algorithm, limit.max, limit.windowUs, limit.capacity).ceilingUs ? '' : ' with a throttle beyond its timeWindow'
+    return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${throttleNote}`
   }).join(', ')
 }
 
 /** What two policies with the same scope must agree on too, where both have one: they share the strikes. */
-function penaltyInWords ({ limits }: Policy): string | null {
+function describePenalty ({ limits }: Policy): string | null {
   const { penalty } = limits[0]
   if (penalty === null) return null
   return `${penalty.strikes} strikes within ${penalty.withinUs / 1000} ms, ${penalty.cooldownUs / 1000} to ${penalty.maxCooldownUs / 1000} ms by ${penalty.factor}`
 }
 
-function tiersInWords ({ tiers }: Policy): string {
+function describeTiers ({ tiers }: Policy): string {
   return Array.from(tiers ?? [], ([name, tier]) => tier === null ? `"${name}" (unlimited)` : `"${name}"`).sort().join(', ') || 'of nobody'
 }

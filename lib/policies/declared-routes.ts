@@ -1,6 +1,6 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import type { Phase } from '../config/schema/policy-schema.js'
-import { routeConfigReader, type RouteConfig } from '../routing/route-config.js'
+import { createRouteConfigReader, type RouteConfig } from '../routing/route-config.js'
 import { RouteNames, type Route } from '../routing/route-names.js'
 
 /** Where a route's config keeps which registration knows it, and under which number. */
@@ -24,7 +24,7 @@ export interface DeclaredRoute extends Route {
  */
 export class DeclaredRoutes {
   readonly names = new RouteNames()
-  readonly configOf = routeConfigReader()
+  readonly getRouteConfig = createRouteConfigReader()
   readonly #routes: DeclaredRoute[] = []
   /** Those that were declared before the plugin, each from its first request on. */
   readonly #early = new Map<RouteConfig, Route>()
@@ -48,7 +48,7 @@ export class DeclaredRoutes {
   }
 
   /** The route of a request that was declared before the plugin. */
-  earlyRoute (request: FastifyRequest, config: RouteConfig): Route {
+  resolveEarlyRoute (request: FastifyRequest, config: RouteConfig): Route {
     let route = this.#early.get(config)
     if (route === undefined) {
       route = describeEarly(request.routeOptions)

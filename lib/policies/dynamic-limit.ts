@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Client } from '../model/client.js'
 import { durationMs } from '../config/schema/durations.js'
-import { MOST_UNITS } from '../config/schema/policy-schema.js'
+import { MAX_UNITS } from '../config/schema/policy-schema.js'
 import type { FaultLog } from '../common/log.js'
 import type { Limit } from '../stores/store.js'
 import type { LimitDraft, PerRequest } from './limit-draft.js'
@@ -9,15 +9,15 @@ import { GenerationCache } from '../common/generation-cache.js'
 
 /** A limit for charges at once, and for those that may be held until they are due. */
 export interface LimitPair {
-  readonly prompt: Limit
-  readonly patient: Limit
+  readonly immediate: Limit
+  readonly delayable: Limit
 }
 
 /** Makes a pair of limits from its numbers; `null` where their arithmetic would not be exact. */
-export type CompileNumbers = (max: number, windowMs: number) => LimitPair | null
+export type CompileLimitPair = (max: number, windowMs: number) => LimitPair | null
 
 /** Pairs of numbers cached per generation; a plan has a few, and more are compiled again. */
-const CAPACITY = 500
+const MAX_PAIRS = 500
 
 /**
  * A limit whose numbers a function works out for each request. Each pair of numbers has buckets of its own, as tiers
@@ -27,22 +27,22 @@ const CAPACITY = 500
  * Where the function fails, or answers no number, that is logged and the strictest of its answers so far holds in its
  * place, the built-in number before the first: a mistake must make requests neither free nor impossible.
  */
-export class LimitMaker {
+export class DynamicLimit {
   readonly #draft: LimitDraft
-  readonly #compile: CompileNumbers
+  readonly #compile: CompileLimitPair
   readonly #builtIn: LimitPair
-  readonly #made = new GenerationCache<string, LimitPair>(CAPACITY)
+  readonly #pairs = new GenerationCache<string, LimitPair>(MAX_PAIRS)
   #strictest: LimitPair | null = null
 
-  /** `builtIn`: what holds where the function fails before it has answered. */
-  constructor (draft: LimitDraft, builtIn: LimitPair, compile: CompileNumbers) {
+  /** `createBuiltIn`: what holds where the function fails before it has answered. */
+  constructor (draft: LimitDraft, builtIn: LimitPair, compile: CompileLimitPair) {
     this.#draft = draft
     this.#builtIn = builtIn
     this.#compile = compile
   }
 
   /** What is written down of the numbers. */
-  get numbersInWords (): string {
+  get description (): string {
     const { max, windowMs } = this.#draft
     if (typeof max === 'number') return `${max} per time by function`
     return typeof windowMs === 'number' ? `max by function per ${windowMs} ms` : 'by function'
@@ -50,50 +50,50 @@ export class LimitMaker {
 
   /** The limits of all numbers that are remembered, for whoever looks without a request. */
   limits (): Limit[] {
-    const made = Array.from(this.#made.entries(), ([, { prompt }]) => prompt)
-    return made.length === 0 ? [this.#builtIn.prompt] : made
+    const made = Array.from(this.#pairs.entries(), ([, { immediate }]) => immediate)
+    return made.length === 0 ? [this.#builtIn.immediate] : made
   }
 
   /** Know the numbers of a maker that this one follows, as far as they can still be counted. */
-  remember (before: LimitMaker): void {
+  rememberFrom (previous: DynamicLimit): void {
     const { max, windowMs } = this.#draft
-    for (const [, { prompt }] of before.#made.entries()) {
-      const units = typeof max === 'function' ? prompt.max : max
-      const ms = typeof windowMs === 'function' ? prompt.windowUs / 1000 : windowMs
+    for (const [, { immediate }] of previous.#pairs.entries()) {
+      const units = typeof max === 'function' ? immediate.max : max
+      const ms = typeof windowMs === 'function' ? immediate.windowUs / 1000 : windowMs
       const pair = this.#compile(units, ms)
-      if (pair !== null) this.#keep(`${units}/${ms}`, pair)
+      if (pair !== null) this.#addPair(`${units}/${ms}`, pair)
     }
   }
 
-  limitFor (request: FastifyRequest, client: Client, faults: FaultLog): LimitPair {
+  resolve (request: FastifyRequest, client: Client, faults: FaultLog): LimitPair {
     const { max, windowMs } = this.#draft
     try {
-      const units = typeof max === 'function' ? answerOf(max, request, client) : max
-      const window = typeof windowMs === 'function' ? answerOf(windowMs, request, client) : windowMs
-      return this.#pairOf(units, window)
+      const units = typeof max === 'function' ? evaluate(max, request, client) : max
+      const window = typeof windowMs === 'function' ? evaluate(windowMs, request, client) : windowMs
+      return this.#resolvePair(units, window)
     } catch (error) {
       faults.report('limit', error)
       return this.#strictest ?? this.#builtIn
     }
   }
 
-  #pairOf (units: unknown, window: unknown): LimitPair {
+  #resolvePair (units: unknown, window: unknown): LimitPair {
     const windowMs = durationMs(window)
-    if (typeof units !== 'number' || !Number.isInteger(units) || units < 0 || units > MOST_UNITS || windowMs === null) {
-      throw new TypeError(`${this.#draft.place}: expected an integer of units and a duration at once, got ${nameOf(units)} and ${nameOf(window)}`)
+    if (typeof units !== 'number' || !Number.isInteger(units) || units < 0 || units > MAX_UNITS || windowMs === null) {
+      throw new TypeError(`${this.#draft.place}: expected an integer of units and a duration at once, got ${describeValue(units)} and ${describeValue(window)}`)
     }
     const numbers = `${units}/${windowMs}`
-    const known = this.#made.get(numbers)
+    const known = this.#pairs.get(numbers)
     if (known !== undefined) return known
     const pair = this.#compile(units, windowMs)
     if (pair === null) throw new RangeError(`${this.#draft.place}: ${units} per ${windowMs} ms cannot be counted exactly`)
-    return this.#keep(numbers, pair)
+    return this.#addPair(numbers, pair)
   }
 
-  #keep (numbers: string, pair: LimitPair): LimitPair {
-    this.#made.set(numbers, pair)
+  #addPair (numbers: string, pair: LimitPair): LimitPair {
+    this.#pairs.set(numbers, pair)
     // Maintenance is no fallback: a failure would switch the route off.
-    if (pair.prompt.max > 0 && (this.#strictest === null || isStricter(pair.prompt, this.#strictest.prompt))) this.#strictest = pair
+    if (pair.immediate.max > 0 && (this.#strictest === null || isStricter(pair.immediate, this.#strictest.immediate))) this.#strictest = pair
     return pair
   }
 }
@@ -103,13 +103,13 @@ function isStricter (a: Limit, b: Limit): boolean {
 }
 
 /** What a function answers; a promise is none, and its rejection must not end the process, whatever the other function does. */
-function answerOf (make: PerRequest<unknown>, request: FastifyRequest, client: Client): unknown {
-  const answer = make(request, client)
-  if (answer instanceof Promise) answer.catch(() => {})
-  return answer
+function evaluate (compute: PerRequest<unknown>, request: FastifyRequest, client: Client): unknown {
+  const result = compute(request, client)
+  if (result instanceof Promise) result.catch(() => {})
+  return result
 }
 
 /** A value in a message: never a text, which may be a client's. */
-function nameOf (value: unknown): string {
+function describeValue (value: unknown): string {
   return typeof value === 'number' ? String(value) : value instanceof Promise ? 'a promise' : typeof value
 }

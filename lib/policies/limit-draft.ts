@@ -25,7 +25,7 @@ export interface LimitDraft {
 }
 
 /** What limits are laid over. */
-export interface LimitsBelow {
+export interface BaseLimits {
   readonly limits: readonly LimitDraft[]
   readonly options: { readonly algorithm: Algorithm, readonly by: PartitionBy, readonly mode: 'enforce' | 'shadow' }
 }
@@ -55,74 +55,74 @@ function hasSingleFields (options: LimitFields): boolean {
  * Lay the limits of options over those below: `limits`, or `max` with `timeWindow`, replace them whole; one field alone
  * changes a single limit. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION with the place.
  */
-export function layLimits (below: LimitsBelow, options: LimitFields, place: string): readonly LimitDraft[] {
-  if (options.limits !== undefined) return laySeveral(below, options, options.limits, place)
-  const limits = hasSingleFields(options) ? [laySingle(below, options, place)] : below.limits
+export function mergeLimits (base: BaseLimits, options: LimitFields, place: string): readonly LimitDraft[] {
+  if (options.limits !== undefined) return mergeLimitList(base, options, options.limits, place)
+  const limits = hasSingleFields(options) ? [mergeSingleLimit(base, options, place)] : base.limits
   const { mode } = options
   return mode === undefined ? limits : limits.map((limit) => ({ ...limit, mode }))
 }
 
-function laySeveral (below: LimitsBelow, options: LimitFields, several: readonly LimitOptions[], place: string): readonly LimitDraft[] {
+function mergeLimitList (base: BaseLimits, options: LimitFields, limitList: readonly LimitOptions[], place: string): readonly LimitDraft[] {
   for (const field of ['max', 'timeWindow', 'burst'] as const) {
     if (options[field] !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.${field}`, 'contradicts limits; put it into one of them')
   }
-  const indexOfName = new Map<string, number>()
-  return several.map((limit, index) => {
+  const indexByName = new Map<string, number>()
+  return limitList.map((limit, index) => {
     const where = `${place}.limits[${index}]`
-    const twin = indexOfName.get(limit.name)
+    const twin = indexByName.get(limit.name)
     if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${where}.name`, `limits[${twin}] has the name "${limit.name}" already`)
-    indexOfName.set(limit.name, index)
-    const algorithm = limit.algorithm ?? options.algorithm ?? below.options.algorithm
+    indexByName.set(limit.name, index)
+    const algorithm = limit.algorithm ?? options.algorithm ?? base.options.algorithm
     return {
       name: limit.name,
       max: limit.max,
-      windowMs: windowOf(limit.timeWindow, where),
+      windowMs: parseWindow(limit.timeWindow, where),
       algorithm,
-      burst: burstOf(limit.burst, algorithm, where),
-      by: limit.by ?? options.by ?? below.options.by,
-      mode: limit.mode ?? options.mode ?? below.options.mode,
+      burst: parseBurst(limit.burst, algorithm, where),
+      by: limit.by ?? options.by ?? base.options.by,
+      mode: limit.mode ?? options.mode ?? base.options.mode,
       place: where
     }
   })
 }
 
-function laySingle (below: LimitsBelow, options: LimitFields, place: string): LimitDraft {
-  const isWhole = options.max !== undefined && options.timeWindow !== undefined
-  const base = below.limits.length === 1 && !isWhole ? below.limits[0] : singleOf(below, options, place)
-  const algorithm = options.algorithm ?? base.algorithm
+function mergeSingleLimit (base: BaseLimits, options: LimitFields, place: string): LimitDraft {
+  const isComplete = options.max !== undefined && options.timeWindow !== undefined
+  const baseLimit = base.limits.length === 1 && !isComplete ? base.limits[0] : createSingleLimit(base, options, place)
+  const algorithm = options.algorithm ?? baseLimit.algorithm
   // A new max means a new burst: a burst that was written for another max would loosen this one.
-  const inheritedBurst = options.max === undefined && algorithm === 'token-bucket' ? base.burst : null
+  const inheritedBurst = options.max === undefined && algorithm === 'token-bucket' ? baseLimit.burst : null
   return {
-    ...base,
-    max: options.max ?? base.max,
-    windowMs: options.timeWindow === undefined ? base.windowMs : windowOf(options.timeWindow, place),
+    ...baseLimit,
+    max: options.max ?? baseLimit.max,
+    windowMs: options.timeWindow === undefined ? baseLimit.windowMs : parseWindow(options.timeWindow, place),
     algorithm,
-    burst: burstOf(options.burst, algorithm, place) ?? inheritedBurst,
-    by: options.by ?? base.by,
+    burst: parseBurst(options.burst, algorithm, place) ?? inheritedBurst,
+    by: options.by ?? baseLimit.by,
     // Of the layer, not of the limit below: next to one that is on trial there, a limit of one's own would never refuse.
-    mode: options.mode ?? below.options.mode,
+    mode: options.mode ?? base.options.mode,
     place
   }
 }
 
 /** What a limit of its own starts from: `max` with `timeWindow` replaces the limits below whole, a field alone does not. */
-function singleOf (below: LimitsBelow, options: LimitFields, place: string): LimitDraft {
+function createSingleLimit (base: BaseLimits, options: LimitFields, place: string): LimitDraft {
   if (options.max === undefined || options.timeWindow === undefined) {
     const given = (['max', 'timeWindow', 'burst', 'algorithm', 'by'] as const).find((field) => options[field] !== undefined)
-    throw new FST_SLUICE_CONTRADICTION(`${place}.${given}`, `cannot change one of the ${below.limits.length} inherited limits; give both max and timeWindow, or limits`)
+    throw new FST_SLUICE_CONTRADICTION(`${place}.${given}`, `cannot change one of the ${base.limits.length} inherited limits; give both max and timeWindow, or limits`)
   }
-  const { algorithm, by, mode } = below.options
+  const { algorithm, by, mode } = base.options
   return { ...builtInLimit, algorithm, by, mode }
 }
 
-function windowOf (value: LimitOptions['timeWindow'], place: string): LimitDraft['windowMs'] {
+function parseWindow (value: LimitOptions['timeWindow'], place: string): LimitDraft['windowMs'] {
   if (typeof value === 'function') return value
   const ms = durationMs(value)
   if (ms === null) throw badOption(`${place}.timeWindow`, DURATION_EXPECTED, value)
   return ms
 }
 
-function burstOf (burst: number | undefined, algorithm: Algorithm, place: string): number | null {
+function parseBurst (burst: number | undefined, algorithm: Algorithm, place: string): number | null {
   if (burst === undefined) return null
   if (algorithm !== 'token-bucket') throw new FST_SLUICE_CONTRADICTION(`${place}.burst`, `belongs to a token bucket, and this limit is a ${algorithm}`)
   return burst

@@ -2,13 +2,13 @@
  * Options as text, so that equal ones that are written anew for every request are known again; a function is known by
  * itself only. `null` for what cannot be an option.
  */
-export type OptionWords = (options: object) => string | null
+export type OptionsKeyFunction = (options: object) => string | null
 
-export function optionWords (): OptionWords {
+export function createOptionsKeyFunction (): OptionsKeyFunction {
   const numbers = new WeakMap<object, number>()
   let functions = 0
 
-  function wordFor (_key: string, value: unknown): unknown {
+  function replaceFunction (_key: string, value: unknown): unknown {
     if (typeof value !== 'function') return value
     const number = numbers.get(value) ?? ++functions
     numbers.set(value, number)
@@ -18,7 +18,7 @@ export function optionWords (): OptionWords {
 
   return (options) => {
     try {
-      return JSON.stringify(options, wordFor)
+      return JSON.stringify(options, replaceFunction)
     } catch {
       return null // a cycle, a bigint: whoever checks options says so
     }

@@ -3,14 +3,14 @@ import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { compilePolicy } from './compile.js'
-import { builtInDraft, layPolicy, type PolicyDraft } from './draft.js'
-import { exemptRoutes } from '../routing/exempt-routes.js'
-import { KnownBuckets } from './bucket-registry.js'
+import { builtInDraft, mergePolicy, type PolicyDraft } from './policy-draft.js'
+import { createExemptMatcher } from '../routing/exempt-routes.js'
+import { BucketRegistry } from './bucket-registry.js'
 import { hasLimitFields } from './limit-draft.js'
 import type { Policy } from './policy.js'
 import type { RequestTarget } from '../routing/request-path.js'
-import type { Routing } from '../routing/router-options.js'
-import { methodsOf, routeInWords, RouteNames, type Route } from '../routing/route-names.js'
+import type { RouterOptions } from '../routing/router-options.js'
+import { normalizeMethods, formatRoute, RouteNames, type Route } from '../routing/route-names.js'
 import { RuleSet, type Resolution, type Rule } from '../routing/rule-set.js'
 
 /** What a route does: a policy or nothing, or a matter of each request, whose path may be a rule's. */
@@ -33,23 +33,23 @@ interface OwnOptions {
 }
 
 /** What the sets of policies of one registration, which follow one another, have in common; and what is said of routes elsewhere. */
-export interface BookContext {
+export interface PolicySetContext {
   /** How many came before. */
   readonly generation?: number
   readonly names?: RouteNames
   /** A route's options, with what they take from the default policy of the code; see `Layered`. */
-  readonly ownOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
+  readonly buildRouteOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
   /** Hears of each policy, also of a tier's. */
   readonly onPolicy?: (policy: Policy) => void
 }
 
 /** The current set of policies of one registration. Routes look theirs up once, when they are declared. */
-export class PolicyBook {
+export class PolicySet {
   /** For routes without limits of their own; `null` where `global` is false. */
-  readonly fallback: Policy | null
+  readonly defaultPolicy: Policy | null
   /** The policy of the registration itself, whether or not it is global. */
   readonly base: Policy
-  readonly buckets = new KnownBuckets()
+  readonly buckets = new BucketRegistry()
   /** The policies of the rules by their names, as they were written. */
   readonly rules: ReadonlyMap<string, Policy>
 
@@ -58,31 +58,31 @@ export class PolicyBook {
   readonly #onTier: (name: string) => void
   readonly #draft: PolicyDraft
   readonly #rules: RuleSet<PolicyRule>
-  readonly #ruleOf = new WeakMap<Policy, string>()
+  readonly #ruleNames = new WeakMap<Policy, string>()
   readonly #isExempt: (methods: readonly string[], url: string) => boolean
   readonly #routeNames: RouteNames
-  readonly #onPolicy: NonNullable<BookContext['onPolicy']>
-  readonly #withBase: NonNullable<BookContext['ownOptions']>
+  readonly #onPolicy: NonNullable<PolicySetContext['onPolicy']>
+  readonly #buildRouteOptions: NonNullable<PolicySetContext['buildRouteOptions']>
   readonly #exempted = new Set<string>()
 
   /**
    * `onTier` hears of each tier that has limits of its own, also from routes that are declared later.
    * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION.
    */
-  constructor (registration: string, options: RateLimitOptions, routing: Routing, onTier: (name: string) => void, context: BookContext = {}) {
+  constructor (registration: string, options: RateLimitOptions, routerOptions: RouterOptions, onTier: (name: string) => void, context: PolicySetContext = {}) {
     this.#registration = registration
     this.#generation = context.generation ?? 0
     this.#onTier = onTier
     this.#routeNames = context.names ?? new RouteNames()
     this.#onPolicy = context.onPolicy ?? (() => {})
-    this.#withBase = context.ownOptions ?? ((own) => own)
-    this.#draft = layPolicy(builtInDraft, policyOptionsOf(options), 'default', 'rateLimit')
+    this.#buildRouteOptions = context.buildRouteOptions ?? ((own) => own)
+    this.#draft = mergePolicy(builtInDraft, pickPolicyOptions(options), 'default', 'rateLimit')
     this.base = this.#compile(this.#draft, 'rateLimit')
-    this.fallback = options.global === false ? null : this.base
+    this.defaultPolicy = options.global === false ? null : this.base
     const rules = this.#compileRules(options.rules ?? [])
     this.rules = new Map(rules.map(({ name, policy }) => [name, policy]))
-    this.#rules = new RuleSet(rules, routing)
-    this.#isExempt = exemptRoutes(options.exempt?.routes, routing)
+    this.#rules = new RuleSet(rules, routerOptions)
+    this.#isExempt = createExemptMatcher(options.exempt?.routes, routerOptions)
   }
 
   /** Routes that were found exempt because of what they are, in words. */
@@ -91,17 +91,17 @@ export class PolicyBook {
   }
 
   /** What a route does. Throws what wrong options throw. */
-  policyOf (route: Route): RoutePolicy {
-    const methods = methodsOf(route)
-    const own = this.#ownOptions(route)
+  compileRoute (route: Route): RoutePolicy {
+    const methods = normalizeMethods(route)
+    const own = this.#readOwnOptions(route)
     const resolution = this.#resolve(methods, route, own)
     // Under an overriding rule they wait for the day on which it goes: that must not be when their mistakes show.
     if (own !== null && hasLimits(own.options)) this.#compileOwn(own)
     if (resolution.kind === 'fixed') {
-      return { kind: 'fixed', policy: resolution.rule === null ? this.#withoutRule(route, methods, own) : this.#policyUnder(resolution.rule, own) }
+      return { kind: 'fixed', policy: resolution.rule === null ? this.#compileWithoutRule(route, methods, own) : this.#compileUnderRule(resolution.rule, own) }
     }
-    const ruled = new Map(resolution.rules.map((rule) => [rule, this.#policyUnder(rule, own)]))
-    const unruled = this.#withoutRule(route, methods, own)
+    const ruled = new Map(resolution.rules.map((rule) => [rule, this.#compileUnderRule(rule, own)]))
+    const unruled = this.#compileWithoutRule(route, methods, own)
     return {
       kind: 'by-request',
       policies: unruled === null ? [...ruled.values()] : [...ruled.values(), unruled],
@@ -113,31 +113,31 @@ export class PolicyBook {
   }
 
   /** Which rules there may be for a route's requests of one method. */
-  rulesOf (route: Route, method: string): Resolution<Rule> {
-    return this.#resolve([method], route, this.#ownOptions(route))
+  resolveRules (route: Route, method: string): Resolution<Rule> {
+    return this.#resolve([method], route, this.#readOwnOptions(route))
   }
 
   /** The rule that a policy of a route is made of; `null` where there is none. */
-  ruleOf (policy: Policy): string | null {
-    return this.#ruleOf.get(policy) ?? null
+  findRuleName (policy: Policy): string | null {
+    return this.#ruleNames.get(policy) ?? null
   }
 
   /** What a request to an unknown URL is counted under. */
-  policyOfUnknown (request: RequestTarget): Policy | null {
-    return this.#rules.forUnknown(request)?.policy ?? this.fallback
+  findPolicyForUnknown (request: RequestTarget): Policy | null {
+    return this.#rules.forUnknown(request)?.policy ?? this.defaultPolicy
   }
 
   /**
    * The policy of a guard or a check. Limits of its own need a `groupId`, for there is no route to name their buckets.
    * Throws what wrong options throw.
    */
-  policyFor (options: RouteRateLimit, place: string): Policy {
+  compileGuardPolicy (options: RouteRateLimit, place: string): Policy {
     checkOptions(RouteRateLimitSchema, options, place)
     if (hasLimits(options) && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
-    const policy = this.#compile(layPolicy(this.#draft, this.#withBase(options, place), 'default', place), place)
-    this.buckets.ask(policy.scope)
+    const policy = this.#compile(mergePolicy(this.#draft, this.#buildRouteOptions(options, place), 'default', place), place)
+    this.buckets.addOnDemandScope(policy.scope)
     return policy
   }
 
@@ -146,41 +146,41 @@ export class PolicyBook {
   }
 
   /** The options of a route's config, checked; `null` where it has none. */
-  #ownOptions (route: Route): OwnOptions | null {
+  #readOwnOptions (route: Route): OwnOptions | null {
     const { rateLimit } = route
     if (rateLimit === undefined || rateLimit === false) return null
-    const place = `${routeInWords(route)} config.rateLimit`
+    const place = `${formatRoute(route)} config.rateLimit`
     if (typeof rateLimit !== 'object' || rateLimit === null || Array.isArray(rateLimit)) {
       throw badOption(place, 'an object of rate-limit options, or false', rateLimit)
     }
     checkOptions(RouteRateLimitSchema, rateLimit, place)
-    return { options: this.#withBase(rateLimit, place), scope: `route:${this.#routeNames.nameOf(route)}`, place }
+    return { options: this.#buildRouteOptions(rateLimit, place), scope: `route:${this.#routeNames.getName(route)}`, place }
   }
 
   /**
    * The policy of a route under a rule. The limits are the rule's; what else the route says (a cost, a callback) holds
    * too, unless the rule overrides routes and says otherwise.
    */
-  #policyUnder (rule: PolicyRule, own: OwnOptions | null): Policy {
+  #compileUnderRule (rule: PolicyRule, own: OwnOptions | null): Policy {
     if (own === null) return rule.policy
     const { max, timeWindow, limits, algorithm, burst, by, tiers, groupId, ...rest } = own.options
     const draft = rule.override === true
-      ? layPolicy(layPolicy(this.#draft, rest, own.scope, own.place), rule.options, `rule:${rule.name}`, rule.place)
-      : layPolicy(rule.draft, rest, own.scope, own.place)
-    return this.#compileUnder(rule.name, draft, own.place)
+      ? mergePolicy(mergePolicy(this.#draft, rest, own.scope, own.place), rule.options, `rule:${rule.name}`, rule.place)
+      : mergePolicy(rule.draft, rest, own.scope, own.place)
+    return this.#compileRuleDraft(rule.name, draft, own.place)
   }
 
   /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
-  #withoutRule (route: Route, methods: readonly string[], own: OwnOptions | null): Policy | null {
+  #compileWithoutRule (route: Route, methods: readonly string[], own: OwnOptions | null): Policy | null {
     if (own !== null) return this.#compileOwn(own)
     if (route.rateLimit !== undefined) return null
-    if (this.fallback === null || !this.#isExempt(methods, route.url)) return this.fallback
+    if (this.defaultPolicy === null || !this.#isExempt(methods, route.url)) return this.defaultPolicy
     this.#exempted.add(`${methods.join(',')} ${route.url}`)
     return null
   }
 
   #compileOwn (own: OwnOptions): Policy {
-    return this.#compile(layPolicy(this.#draft, own.options, own.scope, own.place), own.place)
+    return this.#compile(mergePolicy(this.#draft, own.options, own.scope, own.place), own.place)
   }
 
   #compileRules (rules: readonly RuleOptions[]): PolicyRule[] {
@@ -190,32 +190,32 @@ export class PolicyBook {
       const twin = places.get(name)
       if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.name`, `${twin} has the name "${name}" already`)
       places.set(name, place)
-      const draft = layPolicy(this.#draft, options, `rule:${name}`, place)
-      return { name, match, methods, override, options, place, draft, policy: this.#compileUnder(name, draft, place) }
+      const draft = mergePolicy(this.#draft, options, `rule:${name}`, place)
+      return { name, match, methods, override, options, place, draft, policy: this.#compileRuleDraft(name, draft, place) }
     })
   }
 
-  #compileUnder (rule: string, draft: PolicyDraft, place: string): Policy {
+  #compileRuleDraft (rule: string, draft: PolicyDraft, place: string): Policy {
     const policy = this.#compile(draft, place)
-    this.#ruleOf.set(policy, rule)
+    this.#ruleNames.set(policy, rule)
     return policy
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {
     const policy = compilePolicy(this.#registration, draft, place, this.#generation)
-    this.#enter(policy, null, place)
+    this.#register(policy, null, place)
     for (const [name, tier] of policy.tiers ?? []) {
       this.#onTier(name)
-      if (tier !== null) this.#enter(tier, name, place)
+      if (tier !== null) this.#register(tier, name, place)
     }
-    this.buckets.agreeOnTiers(policy, place)
+    this.buckets.requireSameTiers(policy, place)
     return policy
   }
 
-  #enter (policy: Policy, tier: string | null, place: string): void {
-    for (const one of policy.rollout === null ? [policy] : [policy, policy.rollout.trial]) {
+  #register (policy: Policy, tier: string | null, place: string): void {
+    for (const one of policy.rollout === null ? [policy] : [policy, policy.rollout.shadow]) {
       this.#onPolicy(one)
-      this.buckets.enter(one, tier, place)
+      this.buckets.register(one, tier, place)
     }
   }
 }
@@ -225,7 +225,7 @@ function hasLimits (options: RouteRateLimit): boolean {
   return hasLimitFields(options) || options.tiers !== undefined || options.groupId !== undefined
 }
 
-function policyOptionsOf (options: RateLimitOptions): RouteRateLimit {
+function pickPolicyOptions (options: RateLimitOptions): RouteRateLimit {
   const {
     name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, metrics, admin, openapi, headers, log, configFile, reloadOnSignal, ...policy
   } = options

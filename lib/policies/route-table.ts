@@ -1,13 +1,13 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { FST_SLUICE_FIXED_OPTION, warnings } from '../errors.js'
-import type { PolicyBook, RoutePolicy } from './policy-set.js'
+import type { PolicySet, RoutePolicy } from './policy-set.js'
 import { kRoute, type DeclaredRoute, type DeclaredRoutes } from './declared-routes.js'
 import type { Policy } from './policy.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import type { RequestTarget } from '../routing/request-path.js'
 import type { RouteConfig } from '../routing/route-config.js'
 import type { Route } from '../routing/route-names.js'
-import { checkSpelling } from '../routing/check-route.js'
+import { checkRouteConfig } from '../routing/check-route.js'
 
 /** A route that the registration has met. */
 export interface KnownRoute {
@@ -15,7 +15,7 @@ export interface KnownRoute {
   /** An Error where the config of a route from before the plugin is wrong. */
   readonly policy: RoutePolicy | Error
   /** Whether it was declared before the plugin was loaded: its `constraints` are made up then. */
-  readonly isEarly: boolean
+  readonly isDeclaredBeforePlugin: boolean
 }
 
 /**
@@ -23,7 +23,7 @@ export interface KnownRoute {
  * came before the plugin.
  */
 export class RouteTable {
-  readonly #book: PolicyBook
+  readonly #policySet: PolicySet
   readonly #routes: DeclaredRoutes
   readonly #policies: RoutePolicy[]
   /** Routes that were declared before the plugin was loaded; `Error` where their config is wrong. */
@@ -33,29 +33,29 @@ export class RouteTable {
    * For the routes that are known already. `before`: the table that this one follows. Throws what wrong options throw, and
    * FST_SLUICE_FIXED_OPTION where a route would be counted in a phase in which it has no hook.
    */
-  constructor (book: PolicyBook, routes: DeclaredRoutes, before: RouteTable | null = null) {
-    this.#book = book
+  constructor (policySet: PolicySet, routes: DeclaredRoutes, previous: RouteTable | null = null) {
+    this.#policySet = policySet
     this.#routes = routes
     this.#policies = routes.all.map((route) => {
-      const policy = pickingOnce(book.policyOf(route))
+      const policy = memoizePick(policySet.compileRoute(route))
       checkPhases(policy, route)
       return policy
     })
     for (const [config, route] of routes.early) {
-      const policy = this.#policyOfEarly(route)
+      const policy = this.#compileEarlyPolicy(route)
       // A config that was wrong before is nothing that a new set of policies could be to blame for.
-      if (policy instanceof Error && !(before !== null && before.#early.get(config) instanceof Error)) throw policy
+      if (policy instanceof Error && !(previous !== null && previous.#early.get(config) instanceof Error)) throw policy
       this.#early.set(config, policy)
     }
   }
 
   /** Compile what a route does that is being declared. Throws what wrong options throw. */
   declare (options: RouteOptions): DeclaredRoute {
-    checkSpelling(options)
+    checkRouteConfig(options)
     const { method, url, constraints, config } = options
     const route = { method, url, constraints, rateLimit: config?.rateLimit }
-    const policy = pickingOnce(this.#book.policyOf(route))
-    const declared = this.#routes.add(route, options, policiesOf(policy).map(({ hook }) => hook))
+    const policy = memoizePick(this.#policySet.compileRoute(route))
+    const declared = this.#routes.add(route, options, listPolicies(policy).map(({ hook }) => hook))
     this.#policies[declared.index] = policy
     return declared
   }
@@ -65,7 +65,7 @@ export class RouteTable {
    * hook of a later phase applies one. An Error where the config of a route that was declared before the plugin is wrong.
    */
   policyAt (phase: Phase, request: FastifyRequest): Policy | null | 'later' | Error {
-    const config = this.#routes.configOf(request)
+    const config = this.#routes.getRouteConfig(request)
     const mark = config[kRoute]
     return mark?.routes === this.#routes ? this.#declaredAt(phase, mark.index, request) : this.#undeclaredAt(phase, config, request)
   }
@@ -73,35 +73,35 @@ export class RouteTable {
   #declaredAt (phase: Phase, index: number, request: FastifyRequest): Policy | null | 'later' {
     // In a later phase the hook in the route's own array applies it.
     if (phase !== 'onRequest') return null
-    const policy = this.#policyOf(index, request)
+    const policy = this.#pickPolicy(index, request)
     return policy === null || policy.hook === 'onRequest' ? policy : 'later'
   }
 
   #undeclaredAt (phase: Phase, config: RouteConfig, request: FastifyRequest): Policy | null | 'later' | Error {
-    if (config.url === undefined) return this.#inPhase(phase, this.#book.policyOfUnknown(request))
-    const early = this.#earlyPolicy(request, config)
+    if (config.url === undefined) return this.#ifInPhase(phase, this.#policySet.findPolicyForUnknown(request))
+    const early = this.#findEarlyPolicy(request, config)
     if (early instanceof Error) return phase === 'onRequest' ? early : null
-    return this.#inPhase(phase, early.kind === 'fixed' ? early.policy : early.pick(request))
+    return this.#ifInPhase(phase, early.kind === 'fixed' ? early.policy : early.pick(request))
   }
 
   /** The policy of a declared route's request, if this is its phase. */
   policyIn (phase: Phase, index: number, request: FastifyRequest): Policy | null {
-    const policy = this.#policyOf(index, request)
+    const policy = this.#pickPolicy(index, request)
     return policy?.hook === phase ? policy : null
   }
 
   /** Every route that is known: those declared since the plugin was loaded, and the earlier ones that were asked for. */
   * known (): Generator<KnownRoute> {
-    for (const route of this.#routes.all) yield { route, policy: this.#policies[route.index], isEarly: false }
-    for (const [config, route] of this.#routes.early) yield { route, policy: this.#earlyPolicyOf(config, route), isEarly: true }
+    for (const route of this.#routes.all) yield { route, policy: this.#policies[route.index], isDeclaredBeforePlugin: false }
+    for (const [config, route] of this.#routes.early) yield { route, policy: this.#resolveEarlyPolicy(config, route), isDeclaredBeforePlugin: true }
   }
 
-  #policyOf (index: number, request: FastifyRequest): Policy | null {
+  #pickPolicy (index: number, request: FastifyRequest): Policy | null {
     const route = this.#policies[index]
     return route.kind === 'fixed' ? route.policy : route.pick(request)
   }
 
-  #inPhase (phase: Phase, policy: Policy | null): Policy | null | 'later' {
+  #ifInPhase (phase: Phase, policy: Policy | null): Policy | null | 'later' {
     if (policy === null) return null
     const due = this.undeclaredPhase(policy)
     return due === phase ? policy : phase === 'onRequest' ? 'later' : null
@@ -109,33 +109,33 @@ export class RouteTable {
 
   /** In which phase undeclared routes and unknown URLs are counted: instance-level hooks meet them, which there are for two. */
   undeclaredPhase (policy: Policy): Phase {
-    return policy.hook === this.#book.base.hook ? policy.hook : 'onRequest'
+    return policy.hook === this.#policySet.base.hook ? policy.hook : 'onRequest'
   }
 
-  #earlyPolicy (request: FastifyRequest, config: RouteConfig): RoutePolicy | Error {
-    return this.#early.get(config) ?? this.#earlyPolicyOf(config, this.#routes.earlyRoute(request, config))
+  #findEarlyPolicy (request: FastifyRequest, config: RouteConfig): RoutePolicy | Error {
+    return this.#early.get(config) ?? this.#resolveEarlyPolicy(config, this.#routes.resolveEarlyRoute(request, config))
   }
 
-  #earlyPolicyOf (config: RouteConfig, route: Route): RoutePolicy | Error {
+  #resolveEarlyPolicy (config: RouteConfig, route: Route): RoutePolicy | Error {
     let policy = this.#early.get(config)
     if (policy === undefined) {
-      policy = this.#policyOfEarly(route)
+      policy = this.#compileEarlyPolicy(route)
       this.#early.set(config, policy)
-      if (!(policy instanceof Error)) this.#warnOfPhase(policy, route)
+      if (!(policy instanceof Error)) this.#warnAboutPhase(policy, route)
     }
     return policy
   }
 
-  #policyOfEarly (route: Route): RoutePolicy | Error {
+  #compileEarlyPolicy (route: Route): RoutePolicy | Error {
     try {
-      return pickingOnce(this.#book.policyOf(route))
+      return memoizePick(this.#policySet.compileRoute(route))
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
   }
 
-  #warnOfPhase (policy: RoutePolicy, { method, url }: Route): void {
-    const late = policiesOf(policy).find((one) => this.undeclaredPhase(one) !== one.hook)
+  #warnAboutPhase (policy: RoutePolicy, { method, url }: Route): void {
+    const late = listPolicies(policy).find((one) => this.undeclaredPhase(one) !== one.hook)
     if (late === undefined) return
     process.emitWarning(`${String(method)} ${url} was declared before the rate limiter was loaded, so it is counted in onRequest and not in ${late.hook}; await the registration first`, { code: warnings.lateHook })
   }
@@ -143,12 +143,12 @@ export class RouteTable {
 
 /** Hooks are attached when a route is declared, so none can come later. */
 function checkPhases (route: RoutePolicy, { phases }: DeclaredRoute): void {
-  const late = policiesOf(route).find(({ hook }) => !phases.has(hook))
+  const late = listPolicies(route).find(({ hook }) => !phases.has(hook))
   if (late !== undefined) throw new FST_SLUICE_FIXED_OPTION(`${late.place}.hook`)
 }
 
 /** Between the phases validation changes parameters; picked anew, a request could miss the phase of every policy it has. */
-function pickingOnce (route: RoutePolicy): RoutePolicy {
+function memoizePick (route: RoutePolicy): RoutePolicy {
   if (route.kind === 'fixed' || route.policies.every(({ hook }) => hook === 'onRequest')) return route
   const picked = new WeakMap<RequestTarget, Policy | null>()
   const pick = (request: RequestTarget): Policy | null => {
@@ -162,7 +162,7 @@ function pickingOnce (route: RoutePolicy): RoutePolicy {
 }
 
 /** Every policy that a request to a route may have. */
-export function policiesOf (route: RoutePolicy): readonly Policy[] {
+export function listPolicies (route: RoutePolicy): readonly Policy[] {
   if (route.kind === 'by-request') return route.policies
   return route.policy === null ? [] : [route.policy]
 }

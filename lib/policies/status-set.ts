@@ -6,32 +6,32 @@ export interface StatusSet {
 }
 
 /** The first entry that is neither a status nor a class of them; for the caller's error. */
-export interface WrongStatus {
-  readonly wrongAt: number
+export interface InvalidStatus {
+  readonly invalidIndex: number
   readonly expected: string
   readonly value: unknown
 }
 
 const EXPECTED = 'a status from 100 to 599 or a class of them such as "2xx"'
-const LOWEST = 100
-const HIGHEST = 599
+const MIN_STATUS = 100
+const MAX_STATUS = 599
 
 /** Read statuses: numbers (`304`), the same as text (`'304'`), and classes (`'2xx'`). An empty list is an empty set. */
-export function parseStatuses (entries: readonly unknown[]): StatusSet | WrongStatus {
-  const isIn = new Uint8Array(HIGHEST + 1)
-  for (const [wrongAt, value] of entries.entries()) {
-    const range = rangeOf(value)
-    if (range === null) return { wrongAt, expected: EXPECTED, value }
-    isIn.fill(1, range.first, range.last + 1)
+export function parseStatuses (entries: readonly unknown[]): StatusSet | InvalidStatus {
+  const isIncluded = new Uint8Array(MAX_STATUS + 1)
+  for (const [invalidIndex, value] of entries.entries()) {
+    const range = parseRange(value)
+    if (range === null) return { invalidIndex, expected: EXPECTED, value }
+    isIncluded.fill(1, range.first, range.last + 1)
   }
-  return { isEmpty: entries.length === 0, has: (status) => isIn[status] === 1 }
+  return { isEmpty: entries.length === 0, has: (status) => isIncluded[status] === 1 }
 }
 
-function rangeOf (value: unknown): { first: number, last: number } | null {
+function parseRange (value: unknown): { first: number, last: number } | null {
   if (typeof value === 'string') {
     if (/^[1-5]xx$/i.test(value)) return { first: Number(value[0]) * 100, last: Number(value[0]) * 100 + 99 }
-    return /^\d{3}$/.test(value) ? rangeOf(Number(value)) : null
+    return /^\d{3}$/.test(value) ? parseRange(Number(value)) : null
   }
-  const isStatus = typeof value === 'number' && Number.isInteger(value) && value >= LOWEST && value <= HIGHEST
+  const isStatus = typeof value === 'number' && Number.isInteger(value) && value >= MIN_STATUS && value <= MAX_STATUS
   return isStatus ? { first: value, last: value } : null
 }

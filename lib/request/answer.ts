@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isThenable } from '../common/type-guards.js'
 import type { Outcome } from '../model/decision.js'
 import { publishDecision } from '../observability/channels.js'
-import type { Observer, Policy } from '../policies/policy.js'
+import type { DecisionCallback, Policy } from '../policies/policy.js'
 import { RefusalWriter } from '../response/refuse.js'
 import type { RequestDecision } from './decision.js'
 import { hold } from './hold.js'
@@ -23,19 +23,19 @@ export class Responder {
     const { request } = reply
     request.rateLimit = decision
     this.record(decision, request)
-    if (decision.policy.hasTrial) this.#logShadowRefusals(decision, request)
+    if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, request)
     if (decision.outcome === 'allowed') this.#allow(decision, reply, next)
-    else this.#handleOutcome(decision.outcome, decision, reply, next)
+    else this.#applyOutcome(decision.outcome, decision, reply, next)
   }
 
   /** Count a decision and publish it on the diagnostics channel. */
   record (decision: RequestDecision, request: FastifyRequest): void {
-    const { metrics, configOf, registration } = this.#context
-    if (metrics !== null) metrics.countDecision(configOf(request), decision, decision.storeStandings)
+    const { metrics, getRouteConfig, registration } = this.#context
+    if (metrics !== null) metrics.countDecision(getRouteConfig(request), decision, decision.storeStandings)
     publishDecision(registration, request, decision.policy, decision)
   }
 
-  #handleOutcome (outcome: Exclude<Outcome, 'allowed'>, decision: RequestDecision, reply: FastifyReply, next: Next): void {
+  #applyOutcome (outcome: Exclude<Outcome, 'allowed'>, decision: RequestDecision, reply: FastifyReply, next: Next): void {
     switch (outcome) {
       case 'delayed':
         this.#allowAfterDelay(decision, reply, next)
@@ -76,7 +76,7 @@ export class Responder {
     const { policy } = decision
     const { request } = reply
     this.#context.writeHeaders(reply, policy, decision)
-    this.#context.refusals?.refused(request, policy, decision)
+    this.#context.refusals?.logRefusal(request, policy, decision)
     if (policy.onExceeded !== null) this.#runCallback('onExceeded', policy.onExceeded, decision, request)
     if (policy.onBlocked !== null && decision.beganBlock) this.#runCallback('onBlocked', policy.onBlocked, decision, request)
     this.#refusalWriter.refuse(reply, policy, decision, next)
@@ -84,7 +84,7 @@ export class Responder {
 
   #refuseUnavailable (decision: RequestDecision, reply: FastifyReply, next: Next): void {
     const { policy } = decision
-    this.#context.refusals?.refused(reply.request, policy, decision, this.#context.retryUnavailableSeconds * 1000)
+    this.#context.refusals?.logRefusal(reply.request, policy, decision, this.#context.retryUnavailableSeconds * 1000)
     this.#refusalWriter.refuseUnavailable(reply, policy, decision, next)
   }
 
@@ -93,12 +93,12 @@ export class Responder {
     const { refusals } = this.#context
     if (refusals === null) return
     for (const standing of decision.standings) {
-      if (standing.mode === 'shadow' && standing.isExceeded) refusals.wouldBeRefused(request, decision.policy, decision, standing)
+      if (standing.mode === 'shadow' && standing.isExceeded) refusals.logShadowRefusal(request, decision.policy, decision, standing)
     }
   }
 
   /** A callback that throws, or whose promise rejects, is logged and never fatal. */
-  #runCallback (source: 'onExceeding' | 'onExceeded' | 'onBlocked', callback: Observer, decision: RequestDecision, request: FastifyRequest): void {
+  #runCallback (source: 'onExceeding' | 'onExceeded' | 'onBlocked', callback: DecisionCallback, decision: RequestDecision, request: FastifyRequest): void {
     const { faults } = this.#context
     try {
       const result: unknown = callback(request, decision)

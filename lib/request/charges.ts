@@ -31,14 +31,14 @@ export class ChargeBuilder {
   }
 
   #buildAll (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
-    const { limits, patientLimits } = policy
-    const prepared = mayDelay && patientLimits !== null ? patientLimits : limits
+    const { limits, delayableLimits } = policy
+    const candidates = mayDelay && delayableLimits !== null ? delayableLimits : limits
     const charges: Charge[] = []
     let isEnforced = false
-    for (let i = 0; i < prepared.length; i++) {
-      const partition = this.#findPartition(prepared[i].by, request, client)
+    for (let i = 0; i < candidates.length; i++) {
+      const partition = this.#findPartition(candidates[i].by, request, client)
       if (partition === null) continue
-      if (prepared[i].mode === 'enforce') isEnforced = true
+      if (candidates[i].mode === 'enforce') isEnforced = true
       charges.push({ limit: this.#resolveLimit(policy, i, request, client, mayDelay), partition, cost })
     }
     if (isEnforced || charges.length === limits.length) return charges
@@ -47,7 +47,7 @@ export class ChargeBuilder {
 
   /** Charge the limits of users to the address. */
   #chargeAddress (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
-    const { partition } = this.#identifier.byAddress(request)
+    const { partition } = this.#identifier.identifyByAddress(request)
     return policy.limits
       .map((limit, i) => ({ limit, i }))
       .filter(({ limit }) => limit.by === 'user')
@@ -55,18 +55,18 @@ export class ChargeBuilder {
   }
 
   /** One limit of a policy with the numbers for this request. */
-  #resolveLimit ({ limits, patientLimits, makers }: Policy, index: number, request: FastifyRequest, client: Client, mayDelay: boolean): Limit {
-    const maker = makers === null ? null : makers[index]
-    if (maker === null) return mayDelay && patientLimits !== null ? patientLimits[index] : limits[index]
-    const { prompt, patient } = maker.limitFor(request, client, this.#faults)
-    return mayDelay ? patient : prompt
+  #resolveLimit ({ limits, delayableLimits, dynamicLimits }: Policy, index: number, request: FastifyRequest, client: Client, mayDelay: boolean): Limit {
+    const dynamicLimit = dynamicLimits === null ? null : dynamicLimits[index]
+    if (dynamicLimit === null) return mayDelay && delayableLimits !== null ? delayableLimits[index] : limits[index]
+    const { immediate, delayable } = dynamicLimit.resolve(request, client, this.#faults)
+    return mayDelay ? delayable : immediate
   }
 
   /** `null` where a limit does not apply to the client. */
   #findPartition (by: PartitionBy, request: FastifyRequest, client: Client): string | null {
     switch (by) {
       case 'client': return client.partition
-      case 'ip': return client.kind === 'ip' ? client.partition : this.#identifier.byAddress(request).partition
+      case 'ip': return client.kind === 'ip' ? client.partition : this.#identifier.identifyByAddress(request).partition
       case 'user': return client.kind === 'user' ? client.partition : null
       case 'global': return GLOBAL_PARTITION
       default: return by satisfies never
@@ -83,7 +83,7 @@ export class ChargeBuilder {
       const cost = compute(request)
       if (typeof cost === 'number' && cost >= 0) return Math.min(Math.ceil(cost), Number.MAX_SAFE_INTEGER)
       if (cost instanceof Promise) cost.catch(() => {})
-      this.#faults.reportMade('cost', () => new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
+      this.#faults.reportLazy('cost', () => new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
     } catch (error) {
       this.#faults.report('cost', error)
     }

@@ -2,13 +2,13 @@ import type { FastifyRequest } from 'fastify'
 import type { Exemptions } from '../clients/exemptions.js'
 import type { Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
-import { delayOf, isUnavailable, type Answer, type Charge, type Receipt, type Store } from '../stores/store.js'
-import type { Reservation } from '../throttle/waiting-room.js'
+import { computeDelayUs, isUnavailable, type Answer, type Charge, type Receipt, type Store } from '../stores/store.js'
+import type { Reservation } from '../throttle/delay-queue.js'
 import { ChargeBuilder } from './charges.js'
 import { findDecision, RequestDecision } from './decision.js'
 import { saveReservation } from './hold.js'
 import type { LimiterContext } from './limiter-context.js'
-import { rolledOut } from './rollout.js'
+import { selectRollout } from './rollout.js'
 
 /** A check that cannot be decided in one step: the store answers later, fails, or the request may be held. */
 interface PendingCheck {
@@ -36,7 +36,7 @@ export class Decider {
   decide (policy: Policy, request: FastifyRequest, mayHold: boolean): RequestDecision | Promise<RequestDecision> {
     const { exemptions, identifier } = this.#context
     if (exemptions !== null && this.#isExempt(exemptions, request)) {
-      return this.#exempt(policy, request, identifier.byAddress(request))
+      return this.#exempt(policy, request, identifier.identifyByAddress(request))
     }
     const client = identifier.identify(request, policy)
     return client instanceof Promise
@@ -46,7 +46,7 @@ export class Decider {
 
   /** Whether a request is exempt, whichever user sends it. */
   #isExempt (exemptions: Exemptions, request: FastifyRequest): boolean {
-    return exemptions.hasAddress(this.#context.identifier.addressOf(request)) || exemptions.when(request)
+    return exemptions.hasAddress(this.#context.identifier.getAddress(request)) || exemptions.isExemptRequest(request)
   }
 
   #exempt (policy: Policy, request: FastifyRequest, client: Client): RequestDecision {
@@ -58,13 +58,13 @@ export class Decider {
   }
 
   #checkLimits (base: Policy, request: FastifyRequest, identified: Client, mayHold: boolean): RequestDecision | Promise<RequestDecision> {
-    const { tiers, store, room } = this.#context
-    const client = identified.kind === 'user' ? tiers.known(identified) : identified
-    const policyOfClient = base.tiers === null && client.kind !== 'user' ? base : this.#findPolicy(base, client)
-    if (policyOfClient === null) return this.#exempt(base, request, client)
-    const policy = policyOfClient.rollout === null ? policyOfClient : rolledOut(policyOfClient, policyOfClient.rollout, client.partition)
+    const { tiers, store, delayQueue } = this.#context
+    const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
+    const clientPolicy = base.tiers === null && client.kind !== 'user' ? base : this.#findTierPolicy(base, client)
+    if (clientPolicy === null) return this.#exempt(base, request, client)
+    const policy = clientPolicy.rollout === null ? clientPolicy : selectRollout(clientPolicy, clientPolicy.rollout, client.partition)
     // Before the store is asked: otherwise all requests of a turn would find room for the last one.
-    const reservation = mayHold && policy.throttle !== null ? room.reserve(policy.scope, client.partition, policy.throttle) : null
+    const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, client.partition, policy.throttle) : null
     const charges = this.#chargeBuilder.build(policy, request, client, reservation !== null)
     const answer = store.take(charges)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)
@@ -74,7 +74,7 @@ export class Decider {
   }
 
   /** The policy of a client's tier; `null` where nothing limits the client. */
-  #findPolicy (base: Policy, client: Client): Policy | null {
+  #findTierPolicy (base: Policy, client: Client): Policy | null {
     const { exemptions } = this.#context
     if (client.kind === 'user' && exemptions !== null && exemptions.hasUser(client.id)) return null
     const policy = base.tiers === null ? base : base.tiers.get(client.tier)
@@ -86,19 +86,19 @@ export class Decider {
   }
 
   #resolve (check: PendingCheck, answer: Answer): RequestDecision {
-    const { store, local, metrics, knownBlock } = this.#context
+    const { store, local, metrics, findKnownBlock } = this.#context
     const { policy, request, client, charges, reservation } = check
     if (!isUnavailable(answer)) return this.#createDecision(check, answer, store)
     metrics?.countFallback(policy.failureMode, store.kind, answer.unavailable)
     // A known block holds to its end, also while the store is away.
-    if (policy.failureMode === 'local') return this.#createDecision(check, knownBlock(charges) ?? local.take(charges), local)
+    if (policy.failureMode === 'local') return this.#createDecision(check, findKnownBlock(charges) ?? local.take(charges), local)
     reservation?.release()
     return new RequestDecision(policy, client, 'unavailable', store, findDecision(request))
   }
 
   #createDecision ({ policy, request, client, reservation }: PendingCheck, receipt: Receipt, store: Store): RequestDecision {
     const decision = new RequestDecision(policy, client, receipt, store, findDecision(request))
-    const delayUs = reservation === null ? 0 : delayOf(receipt)
+    const delayUs = reservation === null ? 0 : computeDelayUs(receipt)
     if (reservation !== null && delayUs > 0) {
       decision.delayBy(delayUs)
       saveReservation(decision, reservation)

@@ -4,7 +4,7 @@ import type { Client } from '../model/client.js'
 import type { Decision, LimitStanding, Outcome } from '../model/decision.js'
 import type { Policy } from '../policies/policy.js'
 import type { Receipt, Standing, Store } from '../stores/store.js'
-import { findBinding, retryMs, toLimitStanding } from './standing.js'
+import { selectBinding, toRetryAfterMs, toLimitStanding } from './standing.js'
 
 /** The last decision of a request; `null` where none was made, or the request belongs to another copy of this plugin. */
 export function findDecision (request: FastifyRequest): RequestDecision | null {
@@ -27,35 +27,35 @@ export class RequestDecision implements Decision {
   readonly #policy: Policy
   readonly #receipt: Receipt | null
   readonly #store: Store
-  readonly #earlier: RequestDecision | null
+  readonly #previous: RequestDecision | null
   #refunded = 0
 
   /**
    * `ruling`: the store's receipt, or why there is none; the numbers are then all 0.
    * `earlier`: the decision made before this one for the same request.
    */
-  constructor (policy: Policy, client: Client, ruling: Receipt | 'exempt' | 'unavailable', store: Store, earlier: RequestDecision | null) {
+  constructor (policy: Policy, client: Client, result: Receipt | 'exempt' | 'unavailable', store: Store, previous: RequestDecision | null) {
     this.client = client
     this.#policy = policy
     this.#store = store
-    this.#earlier = earlier
-    if (typeof ruling === 'string') {
+    this.#previous = previous
+    if (typeof result === 'string') {
       this.#receipt = null
-      this.outcome = ruling
+      this.outcome = result
       this.limitName = ''
       this.limit = 0
       this.remaining = 0
       this.resetAfterMs = 0
       this.retryAfterMs = 0
     } else {
-      const binding = findBinding(ruling)
-      this.#receipt = ruling
-      this.outcome = ruling.granted ? 'allowed' : ruling.blocks.length > 0 ? 'blocked' : 'rejected'
+      const binding = selectBinding(result)
+      this.#receipt = result
+      this.outcome = result.granted ? 'allowed' : result.blocks.length > 0 ? 'blocked' : 'rejected'
       this.limitName = binding.limit.name
       this.limit = binding.limit.capacity
       this.remaining = binding.remaining
       this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
-      this.retryAfterMs = ruling.granted ? 0 : waitMs(ruling, binding)
+      this.retryAfterMs = result.granted ? 0 : computeRetryAfterMs(result, binding)
     }
   }
 
@@ -94,13 +94,13 @@ export class RequestDecision implements Decision {
     if (this.#receipt === null) return
     this.outcome = 'delayed'
     this.delayUs = delayUs
-    this.resetAfterMs = Math.ceil((findBinding(this.#receipt).resetUs - delayUs) / 1000)
+    this.resetAfterMs = Math.ceil((selectBinding(this.#receipt).resetUs - delayUs) / 1000)
   }
 
   charge (units: number): void | Promise<void> {
     checkUnits('charge', units)
     // An exempt decision, which took nothing, may follow one that did.
-    return this.#receipt === null && this.#earlier !== null ? this.#earlier.charge(units) : this.#adjust(units)
+    return this.#receipt === null && this.#previous !== null ? this.#previous.charge(units) : this.#adjust(units)
   }
 
   refund (units: number): void | Promise<void> {
@@ -131,12 +131,12 @@ export class RequestDecision implements Decision {
   }
 
   /** Whether this decision, or one before it on the same request, was made under a policy. */
-  wasMadeUnder (policy: Policy): boolean {
-    return this.#policy === policy || this.#policy.parent === policy || (this.#earlier !== null && this.#earlier.wasMadeUnder(policy))
+  hasUsedPolicy (policy: Policy): boolean {
+    return this.#policy === policy || this.#policy.parent === policy || (this.#previous !== null && this.#previous.hasUsedPolicy(policy))
   }
 
   get #charged (): number {
-    return this.storeStandings.reduce((most, standing) => Math.max(most, standing.charged), 0)
+    return this.storeStandings.reduce((max, standing) => Math.max(max, standing.charged), 0)
   }
 
   #adjust (units: number): void | Promise<void> {
@@ -151,8 +151,8 @@ export class RequestDecision implements Decision {
 const NO_STANDINGS: readonly Standing[] = []
 
 /** The wait of the limit that binds, or the longest block where that is longer. */
-function waitMs ({ blocks }: Receipt, binding: Standing): number | 'never' {
-  const ms = retryMs(binding)
+function computeRetryAfterMs ({ blocks }: Receipt, binding: Standing): number | 'never' {
+  const ms = toRetryAfterMs(binding)
   return ms === 'never' ? ms : blocks.reduce((longest, { blockedUs }) => Math.max(longest, Math.ceil(blockedUs / 1000)), ms)
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Reservation } from '../throttle/waiting-room.js'
+import type { Reservation } from '../throttle/delay-queue.js'
 import type { RequestDecision } from './decision.js'
 import { onFinished } from './on-finished.js'
 
@@ -20,7 +20,7 @@ export function hold (decision: RequestDecision, reply: FastifyReply, onDue: () 
   const ticket = reservations.get(decision)?.hold({
     dueInUs: delayUs,
     // The buckets of one scope and client share a queue; other routes of the same client have their own.
-    line: `${policy.scope} ${client.partition}`,
+    orderKey: `${policy.scope} ${client.partition}`,
     onDue,
     onClose: () => {
       decision.leaveQueue()
@@ -33,6 +33,6 @@ export function hold (decision: RequestDecision, reply: FastifyReply, onDue: () 
     return
   }
   onFinished(reply, () => {
-    if (ticket.leave()) decision.leaveQueue()
+    if (ticket.cancel()) decision.leaveQueue()
   })
 }

@@ -24,12 +24,12 @@ export class RequestLimiter {
    * the refusal was sent.
    */
   limit (policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
-    if (findDecision(request)?.wasMadeUnder(policy) === true) {
+    if (findDecision(request)?.hasUsedPolicy(policy) === true) {
       next()
       return
     }
     const decision = this.#decider.decide(policy, request, true)
-    if (decision instanceof Promise) this.#answerLater(decision, reply, next)
+    if (decision instanceof Promise) this.#answerAsync(decision, reply, next)
     else this.#responder.answer(decision, reply, next)
   }
 
@@ -41,7 +41,7 @@ export class RequestLimiter {
   }
 
   /** Kept separate, like everything here that waits: a closure would allocate its captured variables on every call. */
-  #answerLater (pending: Promise<RequestDecision>, reply: FastifyReply, next: Next): void {
+  #answerAsync (pending: Promise<RequestDecision>, reply: FastifyReply, next: Next): void {
     pending.then((decision) => this.#responder.answer(decision, reply, next), next)
   }
 }

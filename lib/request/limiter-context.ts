@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Exemptions } from '../clients/exemptions.js'
 import type { Identifier } from '../clients/identifier.js'
-import type { TierNames } from '../clients/known-tiers.js'
+import type { KnownTiers } from '../clients/known-tiers.js'
 import type { FaultLog } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
@@ -9,7 +9,7 @@ import type { HeaderWriter } from '../response/headers.js'
 import type { RouteConfig } from '../routing/route-config.js'
 import type { MemoryStore } from '../stores/memory/store.js'
 import type { Charge, Receipt, Store } from '../stores/store.js'
-import type { WaitingRoom } from '../throttle/waiting-room.js'
+import type { DelayQueue } from '../throttle/delay-queue.js'
 
 /** Services and settings that limiting a request needs; built once per configuration snapshot. */
 export interface LimiterContext {
@@ -18,13 +18,13 @@ export interface LimiterContext {
   readonly identifier: Identifier
   /** `null` without exemptions. */
   readonly exemptions: Exemptions | null
-  readonly tiers: TierNames
+  readonly tiers: KnownTiers
   readonly store: Store
   /** Decides when the store cannot and the failure mode is `local`; the store itself where that is the memory store. */
   readonly local: MemoryStore
   /** The refusal of a client that the store is known to block, for the time when the store cannot be asked. */
-  readonly knownBlock: (charges: readonly Charge[]) => Receipt | null
-  readonly room: WaitingRoom
+  readonly findKnownBlock: (charges: readonly Charge[]) => Receipt | null
+  readonly delayQueue: DelayQueue
   /** `Retry-After` of a 503, seconds. */
   readonly retryUnavailableSeconds: number
   readonly writeHeaders: HeaderWriter
@@ -32,7 +32,7 @@ export interface LimiterContext {
   readonly refusals: RefusalLog | null
   /** `null` with `metrics: false`. */
   readonly metrics: Metrics | null
-  readonly configOf: (request: FastifyRequest) => RouteConfig
+  readonly getRouteConfig: (request: FastifyRequest) => RouteConfig
   readonly faults: FaultLog
 }
 

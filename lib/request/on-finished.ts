@@ -31,18 +31,18 @@ const kFinish = Symbol('fastify-sluice.finish')
 
 /** Callbacks for the end of one response. However many there are, the response has one set of event listeners. */
 class FinishListeners {
-  readonly #waiting: FinishCallback[] = []
+  readonly #callbacks: FinishCallback[] = []
   #end: ResponseEnd | null = null
 
   add (callback: FinishCallback): void {
-    if (this.#end === null) this.#waiting.push(callback)
+    if (this.#end === null) this.#callbacks.push(callback)
     else process.nextTick(callback, this.#end)
   }
 
   /** May be called again: each callback runs once. */
-  settle (end: ResponseEnd): void {
+  finish (end: ResponseEnd): void {
     this.#end = end
-    for (const callback of this.#waiting.splice(0)) callback(end)
+    for (const callback of this.#callbacks.splice(0)) callback(end)
   }
 }
 
@@ -61,31 +61,31 @@ function isHttp2 (raw: ServerResponse | Http2ServerResponse): raw is Http2Server
  * `finish` for aborted ones too.
  */
 function watchStream (stream: ServerHttp2Stream, listeners: FinishListeners): void {
-  const settle = () => {
+  const finish = () => {
     const status = stream.sentHeaders?.[':status']
     // Node.js ends a stream that the client resets, and then it counts as finished.
-    listeners.settle(createResponseEnd(stream.writableFinished && !stream.aborted, typeof status === 'number' ? status : null))
+    listeners.finish(createResponseEnd(stream.writableFinished && !stream.aborted, typeof status === 'number' ? status : null))
   }
-  if (stream.destroyed) process.nextTick(settle)
-  else stream.once('close', settle)
+  if (stream.destroyed) process.nextTick(finish)
+  else stream.once('close', finish)
 }
 
 function watchResponse (raw: ServerResponse, socket: IncomingMessage['socket'], listeners: FinishListeners): void {
-  let isComplete = raw.writableFinished && isWhole(socket)
-  const settle = () => {
-    queued.get(socket)?.delete(settle)
-    listeners.settle(createResponseEnd(isComplete, raw.headersSent ? raw.statusCode : null))
+  let isComplete = raw.writableFinished && isIntact(socket)
+  const finish = () => {
+    queued.get(socket)?.delete(finish)
+    listeners.finish(createResponseEnd(isComplete, raw.headersSent ? raw.statusCode : null))
   }
   // Buffered writes that fail call back like others, so a response that was cut off emits `finish` too, and counts
   // as `writableFinished`. Injected ones emit it before they count as such.
-  raw.once('finish', () => { isComplete = isWhole(socket) })
-  raw.once('close', settle)
+  raw.once('finish', () => { isComplete = isIntact(socket) })
+  raw.once('close', finish)
   const isQueued = raw.socket === null
-  if (raw.destroyed || (isQueued && socket.destroyed)) process.nextTick(settle)
-  else if (isQueued) watchQueued(socket, settle)
+  if (raw.destroyed || (isQueued && socket.destroyed)) process.nextTick(finish)
+  else if (isQueued) watchQueued(socket, finish)
 }
 
-function isWhole (socket: IncomingMessage['socket']): boolean {
+function isIntact (socket: IncomingMessage['socket']): boolean {
   // An injected request's socket has neither.
   return !socket.destroyed && !socket.errored
 }
@@ -96,15 +96,15 @@ const queued = new WeakMap<object, Set<() => void>>()
  * A pipelined request's response has no socket until those before it are written, and emits nothing when the
  * connection is lost until then. One listener for each connection, since there is no end to how many it may queue.
  */
-function watchQueued (socket: IncomingMessage['socket'], settle: () => void): void {
+function watchQueued (socket: IncomingMessage['socket'], finish: () => void): void {
   const known = queued.get(socket)
   if (known !== undefined) {
-    known.add(settle)
+    known.add(finish)
     return
   }
-  const waiting = new Set([settle])
-  queued.set(socket, waiting)
-  socket.once('close', () => { for (const settle of waiting) settle() })
+  const pending = new Set([finish])
+  queued.set(socket, pending)
+  socket.once('close', () => { for (const finish of pending) finish() })
 }
 
 function createResponseEnd (isComplete: boolean, status: number | null): ResponseEnd {

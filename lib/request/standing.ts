@@ -2,7 +2,7 @@ import type { LimitStanding } from '../model/decision.js'
 import type { Receipt, Standing } from '../stores/store.js'
 
 /** The limit that the headers speak of: see `Decision.limitName`. Shadow limits speak only where nothing is enforced. */
-export function findBinding (receipt: Receipt): Standing {
+export function selectBinding (receipt: Receipt): Standing {
   const { standings } = receipt
   let binding = standings[0]
   for (let i = 1; i < standings.length; i++) {
@@ -14,18 +14,18 @@ export function findBinding (receipt: Receipt): Standing {
 function bindsBefore (a: Standing, b: Standing): boolean {
   if (a.limit.mode !== b.limit.mode) return a.limit.mode === 'enforce'
   if (a.granted !== b.granted) return !a.granted
-  if (!a.granted) return waitOf(a) > waitOf(b)
-  const lead = a.remaining * b.limit.capacity - b.remaining * a.limit.capacity
+  if (!a.granted) return toWaitUs(a) > toWaitUs(b)
+  const difference = a.remaining * b.limit.capacity - b.remaining * a.limit.capacity
   // Of those that have nothing left, the one that is waited for.
-  return lead < 0 || (lead === 0 && a.delayUs > b.delayUs)
+  return difference < 0 || (difference === 0 && a.delayUs > b.delayUs)
 }
 
-function waitOf (standing: Standing): number {
+function toWaitUs (standing: Standing): number {
   return standing.retryUs === 'never' ? Infinity : standing.retryUs
 }
 
 /** Milliseconds, rounded up. */
-export function retryMs (standing: Standing): number | 'never' {
+export function toRetryAfterMs (standing: Standing): number | 'never' {
   return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
 }
 
@@ -39,7 +39,7 @@ export function toLimitStanding (standing: Standing, delayUs = 0): LimitStanding
     windowMs: limit.windowUs / 1000,
     remaining: standing.remaining,
     resetAfterMs: Math.ceil(Math.max(0, standing.resetUs - delayUs) / 1000),
-    retryAfterMs: retryMs(standing),
+    retryAfterMs: toRetryAfterMs(standing),
     blockedMs: Math.ceil(standing.blockedUs / 1000),
     mode: limit.mode,
     isExceeded: !standing.granted

@@ -1,10 +1,10 @@
 import type { Clock } from '../common/clock.js'
-import type { CallWatch, WatchedCall } from '../stores/call-watch.js'
+import type { CallGuardPort, GuardedCall } from '../stores/call-watch.js'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { Deadline } from './deadline.js'
 
 /** Watches calls to a store: each has a deadline, and the breaker hears how it ended. */
-export class CallGuard implements CallWatch {
+export class CallGuard implements CallGuardPort {
   readonly #deadline: Deadline
   readonly #breaker: Breaker
 
@@ -17,7 +17,7 @@ export class CallGuard implements CallWatch {
     return this.#breaker
   }
 
-  begin (onExpire: () => void): WatchedCall | null {
+  begin (onExpire: () => void): GuardedCall | null {
     const permit = this.#breaker.admit()
     if (permit === null) return null
     let isOver = false

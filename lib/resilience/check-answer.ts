@@ -8,7 +8,7 @@ import type { Answer, Charge, FailureReason, Limit, Standing } from '../stores/s
 const REASONS: Readonly<Record<FailureReason, true>> = { deadline: true, breaker: true, overload: true, connection: true, error: true }
 
 /** What is wrong with an answer to `take`; `null` where nothing is. */
-export function faultInAnswer (answer: Answer, charges: readonly Charge[]): string | null {
+export function validateAnswer (answer: Answer, charges: readonly Charge[]): string | null {
   if (!isObject(answer)) return 'expected a receipt'
   if ('unavailable' in answer) return Object.hasOwn(REASONS, answer.unavailable) ? null : 'unavailable: expected a reason'
   const { granted, atUs, standings, blocks } = answer
@@ -16,30 +16,30 @@ export function faultInAnswer (answer: Answer, charges: readonly Charge[]): stri
   if (!isWhole(atUs)) return 'atUs: expected whole microseconds'
   if (!Array.isArray(standings) || standings.length !== charges.length) return `standings: expected ${charges.length}, one for each charge`
   for (let i = 0; i < charges.length; i++) {
-    const fault = faultInStanding(standings[i], charges[i].limit, charges[i].partition)
+    const fault = validateStanding(standings[i], charges[i].limit, charges[i].partition)
     if (fault !== null) return `standings[${i}]${fault}`
   }
   if (!Array.isArray(blocks)) return 'blocks: expected an array'
-  const wrong = blocks.findIndex((block) => !isObject(block) || typeof block.partition !== 'string' || !isWhole(block.blockedUs) || typeof block.began !== 'boolean')
-  return wrong === -1 ? null : `blocks[${wrong}]: expected { partition, blockedUs, began }`
+  const invalidIndex = blocks.findIndex((block) => !isObject(block) || typeof block.partition !== 'string' || !isWhole(block.blockedUs) || typeof block.began !== 'boolean')
+  return invalidIndex === -1 ? null : `blocks[${invalidIndex}]: expected { partition, blockedUs, began }`
 }
 
 /** What is wrong with an answer to `peek`; `null` where nothing is. */
-export function faultInStandings (standings: readonly Standing[], limits: readonly Limit[], partition: string): string | null {
+export function validateStandings (standings: readonly Standing[], limits: readonly Limit[], partition: string): string | null {
   if (!Array.isArray(standings) || standings.length !== limits.length) return `expected ${limits.length} standings, one for each limit`
   for (let i = 0; i < limits.length; i++) {
-    const fault = faultInStanding(standings[i], limits[i], partition)
+    const fault = validateStanding(standings[i], limits[i], partition)
     if (fault !== null) return `[${i}]${fault}`
   }
   return null
 }
 
 /** What is wrong with an answer to `reset`; `null` where nothing is. */
-export function faultInCount (count: number): string | null {
+export function validateCount (count: number): string | null {
   return isWhole(count) ? null : 'expected how many there were'
 }
 
-function faultInStanding (standing: Standing, limit: Limit, partition: string): string | null {
+function validateStanding (standing: Standing, limit: Limit, partition: string): string | null {
   if (!isObject(standing)) return ': expected a standing'
   if (standing.limit !== limit) return ".limit: expected the charge's own limit, the same object"
   if (standing.partition !== partition) return ".partition: expected the charge's own"

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.js'
 
 /** A call that is waited for. */
-interface Waiting {
+interface PendingCall {
   /** The counted time at which it is given up, microseconds. */
   readonly dueUs: number
   /** `null` once the call is settled: nothing of it may be kept any longer. */
@@ -11,7 +11,7 @@ interface Waiting {
 /** How many times within a short deadline the loop is looked at. */
 const TICKS = 5
 /** Longest time between two looks, milliseconds: a long deadline must not be overrun by a fifth of it. */
-const LONGEST_TICK_MS = 20
+const MAX_TICK_MS = 20
 
 /**
  * Gives up calls that take too long, without a timer for each: every call has the same deadline, so they expire in
@@ -25,17 +25,17 @@ export class Deadline {
   readonly #deadlineUs: number
   readonly #tickUs: number
   readonly #clock: Clock
-  #waiting: Waiting[] = []
+  #calls: PendingCall[] = []
   #first = 0
   #countedUs = 0
-  #lookedAtUs = 0
+  #checkedAtUs = 0
   #pending = 0
   #timer: NodeJS.Timeout | null = null
 
   /** `ms`: how long a call may take, whole milliseconds, 1 or more; up to two ticks are added by the counting. */
   constructor (ms: number, clock: Clock) {
     this.#deadlineUs = ms * 1000
-    this.#tickUs = Math.min(LONGEST_TICK_MS, Math.ceil(ms / TICKS)) * 1000
+    this.#tickUs = Math.min(MAX_TICK_MS, Math.ceil(ms / TICKS)) * 1000
     this.#clock = clock
   }
 
@@ -43,17 +43,17 @@ export class Deadline {
   watch (expire: () => void): () => void {
     // A tick that has begun already does not count.
     const begunUs = this.#timer === null ? 0 : this.#tickUs
-    const waiting: Waiting = { dueUs: this.#countedUs + begunUs + this.#deadlineUs, expire }
-    this.#waiting.push(waiting)
+    const call: PendingCall = { dueUs: this.#countedUs + begunUs + this.#deadlineUs, expire }
+    this.#calls.push(call)
     this.#pending++
     if (this.#timer === null) this.#start()
-    return () => { this.#settle(waiting) }
+    return () => { this.#settle(call) }
   }
 
   /** Stop the timer. Calls that are still waited for expire now. */
   close (): void {
     this.#first = 0
-    for (const waiting of this.#waiting.splice(0)) this.#expire(waiting)
+    for (const call of this.#calls.splice(0)) this.#expire(call)
     this.#stop()
   }
 
@@ -62,39 +62,39 @@ export class Deadline {
     if (this.#timer === null) return
     const nowUs = this.#clock.nowUs()
     // Timers run late under load, and a count of ticks alone would add their delays up.
-    this.#countedUs += Math.min(Math.max(nowUs - this.#lookedAtUs, this.#tickUs), 2 * this.#tickUs)
-    this.#lookedAtUs = nowUs
-    while (this.#first < this.#waiting.length && this.#waiting[this.#first].dueUs <= this.#countedUs) {
-      this.#expire(this.#waiting[this.#first++])
+    this.#countedUs += Math.min(Math.max(nowUs - this.#checkedAtUs, this.#tickUs), 2 * this.#tickUs)
+    this.#checkedAtUs = nowUs
+    while (this.#first < this.#calls.length && this.#calls[this.#first].dueUs <= this.#countedUs) {
+      this.#expire(this.#calls[this.#first++])
     }
-    this.#forgetSettled()
+    this.#dropSettled()
     if (this.#pending === 0) this.#stop()
   }
 
-  #settle (waiting: Waiting): void {
-    if (waiting.expire === null) return
-    waiting.expire = null
+  #settle (call: PendingCall): void {
+    if (call.expire === null) return
+    call.expire = null
     this.#pending--
   }
 
-  #expire (waiting: Waiting): void {
-    const { expire } = waiting
+  #expire (call: PendingCall): void {
+    const { expire } = call
     if (expire === null) return
-    this.#settle(waiting)
+    this.#settle(call)
     expire()
   }
 
   /** Move past settled calls at the front, and cut them off once they are half of the list. */
-  #forgetSettled (): void {
-    while (this.#first < this.#waiting.length && this.#waiting[this.#first].expire === null) this.#first++
-    if (this.#first * 2 >= this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#first)
+  #dropSettled (): void {
+    while (this.#first < this.#calls.length && this.#calls[this.#first].expire === null) this.#first++
+    if (this.#first * 2 >= this.#calls.length) {
+      this.#calls = this.#calls.slice(this.#first)
       this.#first = 0
     }
   }
 
   #start (): void {
-    this.#lookedAtUs = this.#clock.nowUs()
+    this.#checkedAtUs = this.#clock.nowUs()
     this.#timer = setInterval(() => { setImmediate(() => { this.#advance() }) }, this.#tickUs / 1000).unref()
   }
 

@@ -1,13 +1,13 @@
 import type { Clock } from '../common/clock.js'
-import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type HeldBlock, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
+import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type ActiveBlock, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
 import { PartitionCache } from './partition-cache.js'
 import { KnownBlocks } from './known-blocks.js'
 
 /** Longest time for which a refusal is believed without asking: another instance's reset or refund takes hold then. */
-const LONGEST_US = 1_000_000
+const MAX_TTL_US = 1_000_000
 
 /** A refusal as the store gave it. */
-interface Denial {
+interface CachedDenial {
   readonly receipt: Receipt
   readonly cost: number
   /** When the answer came: waits told from here on are never too short. */
@@ -32,7 +32,7 @@ export class DenyCache implements Store {
   readonly kind: string
   readonly #store: Store
   readonly #clock: Clock
-  readonly #denials = new PartitionCache<Limit, Denial>()
+  readonly #denials = new PartitionCache<Limit, CachedDenial>()
   readonly #blocks = new KnownBlocks()
 
   constructor (store: Store, clock: Clock) {
@@ -42,31 +42,31 @@ export class DenyCache implements Store {
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
-    const isKnown = isCacheable(charges)
-    const denial = isKnown ? this.#denialOf(charges) : undefined
+    const mayCache = isCacheable(charges)
+    const denial = mayCache ? this.#findDenial(charges) : undefined
     const nowUs = this.#clock.nowUs()
     if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) return aged(denial, nowUs - denial.sinceUs)
     const answer = this.#store.take(charges)
     return answer instanceof Promise
-      ? answer.then((settled) => this.#remember(charges, settled, isKnown, nowUs))
-      : this.#remember(charges, answer, isKnown, nowUs)
+      ? answer.then((settled) => this.#cacheDenial(charges, settled, mayCache, nowUs))
+      : this.#cacheDenial(charges, answer, mayCache, nowUs)
   }
 
   /**
    * The refusal of a request that a block stands against, as far as the store told of one; else `null`. For the time in
    * which the store cannot be asked: a block then holds to its end.
    */
-  knownBlock (charges: readonly Charge[]): Receipt | null {
-    return this.#blocks.refusalOf(charges, this.#clock.nowUs())
+  findKnownBlock (charges: readonly Charge[]): Receipt | null {
+    return this.#blocks.findRefusal(charges, this.#clock.nowUs())
   }
 
   /** The blocks that the store told of to this process, in no order; some may have been lifted. */
-  blocks (): Iterable<HeldBlock> {
+  blocks (): Iterable<ActiveBlock> {
     return this.#blocks.all(this.#clock.nowUs())
   }
 
   /** Forget refusals: their limits are those of a set of policies that has gone. Blocks stay. */
-  forget (): void {
+  clearDenials (): void {
     this.#denials.clear()
   }
 
@@ -80,10 +80,10 @@ export class DenyCache implements Store {
   }
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
-    const forgotten = await this.#store.reset(limits, partition)
+    const resetCount = await this.#store.reset(limits, partition)
     this.#denials.deletePartition(partition)
-    this.#blocks.forget(partition)
-    return forgotten
+    this.#blocks.deletePartition(partition)
+    return resetCount
   }
 
   async ping (): Promise<void> {
@@ -95,19 +95,19 @@ export class DenyCache implements Store {
   }
 
   /** Of the same limits throughout: the first may stand beside one whose numbers a function makes for each request. */
-  #denialOf (charges: readonly Charge[]): Denial | undefined {
+  #findDenial (charges: readonly Charge[]): CachedDenial | undefined {
     const denial = this.#denials.get(charges[0].partition, charges[0].limit)
     return denial?.receipt.standings.every(({ limit }, i) => limit === charges[i]?.limit) === true ? denial : undefined
   }
 
-  #remember (charges: readonly Charge[], answer: Answer, isKnown: boolean, askedUs: number): Answer {
+  #cacheDenial (charges: readonly Charge[], answer: Answer, mayCache: boolean, calledAtUs: number): Answer {
     if (isUnavailable(answer)) return answer
     const sinceUs = this.#clock.nowUs()
-    this.#blocks.learn(answer, sinceUs)
-    const waitUs = isKnown && !answer.granted ? longestWait(answer) : 0
+    this.#blocks.update(answer, sinceUs)
+    const waitUs = mayCache && !answer.granted ? findMaxWaitUs(answer) : 0
     if (waitUs <= 0 || hasStrike(answer, charges)) return answer
     const [{ limit, partition, cost }] = charges
-    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: askedUs + Math.min(waitUs, LONGEST_US) })
+    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: calledAtUs + Math.min(waitUs, MAX_TTL_US) })
     return answer
   }
 }
@@ -124,12 +124,12 @@ function hasStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]):
 }
 
 /** The wait after which the whole request may pass; a request that no wait helps is refused for good. */
-function longestWait ({ standings }: Receipt): number {
+function findMaxWaitUs ({ standings }: Receipt): number {
   return standings.reduce((longest, { retryUs }) => Math.max(longest, retryUs === 'never' ? Infinity : retryUs), 0)
 }
 
 /** The refusal as it stands some time later: waits and resets are over by that much. */
-function aged ({ receipt }: Denial, ageUs: number): Receipt {
+function aged ({ receipt }: CachedDenial, ageUs: number): Receipt {
   return {
     granted: false,
     atUs: receipt.atUs + ageUs,

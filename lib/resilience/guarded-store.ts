@@ -1,8 +1,8 @@
 import type { Clock } from '../common/clock.js'
 import { FST_SLUICE_STORE } from '../errors.js'
 import { isUnavailable, type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable } from '../stores/store.js'
-import { type CallWatch } from '../stores/call-watch.js'
-import { faultInAnswer, faultInCount, faultInStandings } from './check-answer.js'
+import { type CallGuardPort } from '../stores/call-watch.js'
+import { validateAnswer, validateCount, validateStandings } from './check-answer.js'
 import { Deadline } from './deadline.js'
 
 /** What a call is for. */
@@ -10,7 +10,7 @@ export type GuardedOperation = 'take' | 'peek' | 'adjust' | 'reset'
 
 export interface GuardedStoreOptions {
   readonly store: Store
-  readonly watch: CallWatch
+  readonly callGuard: CallGuardPort
   /** Calls under way, past which a further check is not made. */
   readonly maxPending: number
   /** For a ping, which is not under watch: milliseconds, whole, 1 or more. */
@@ -48,70 +48,70 @@ export class GuardedStore implements Store {
   readonly kind: string
   readonly #options: GuardedStoreOptions
   readonly #store: Store
-  readonly #pings: Deadline
+  readonly #pingDeadline: Deadline
   #pending = 0
 
   constructor (options: GuardedStoreOptions) {
     this.kind = options.store.kind
     this.#options = options
     this.#store = options.store
-    this.#pings = new Deadline(options.deadlineMs, options.clock)
+    this.#pingDeadline = new Deadline(options.deadlineMs, options.clock)
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     if (this.#pending >= this.#options.maxPending) return OVERLOAD
-    const outcome = this.#ask<Answer>('take', () => this.#store.take(charges), (answer) => failureInAnswer(answer, charges))
-    return outcome instanceof Promise ? outcome.then(answerOf) : answerOf(outcome)
+    const outcome = this.#call<Answer>('take', () => this.#store.take(charges), (answer) => validateTake(answer, charges))
+    return outcome instanceof Promise ? outcome.then(toAnswer) : toAnswer(outcome)
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
-    return valueOf(await this.#ask('peek', () => this.#store.peek(limits, partition), (standings) => nonsense(faultInStandings(standings, limits, partition))))
+    return unwrap(await this.#call('peek', () => this.#store.peek(limits, partition), (standings) => toInvalidAnswer(validateStandings(standings, limits, partition))))
   }
 
   /** What fails is reported and lost, as with Redis: nobody waits for it, and the bucket recovers by itself. */
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
-    await this.#ask('adjust', () => this.#store.adjust(adjustments), () => null)
+    await this.#call('adjust', () => this.#store.adjust(adjustments), () => null)
   }
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
-    return valueOf(await this.#ask('reset', () => this.#store.reset(limits, partition), (count) => nonsense(faultInCount(count))))
+    return unwrap(await this.#call('reset', () => this.#store.reset(limits, partition), (count) => toInvalidAnswer(validateCount(count))))
   }
 
   /** Whatever the breaker thinks of the store: a report of its health must not be what closes it, nor wait for it. */
   ping (): Promise<void> {
     return new Promise((resolve, reject) => {
-      const unwatch = this.#pings.watch(() => { reject(errorOf(LATE)) })
-      this.#pinged().then(resolve, (error) => { reject(errorOf(failureOf(error))) }).finally(unwatch)
+      const unwatch = this.#pingDeadline.watch(() => { reject(toError(LATE)) })
+      this.#callPing().then(resolve, (error) => { reject(toError(toFailure(error))) }).finally(unwatch)
     })
   }
 
   /** End the watch. The store itself is its owner's to close. */
   close (): void {
-    this.#options.watch.close()
-    this.#pings.close()
+    this.#options.callGuard.close()
+    this.#pingDeadline.close()
   }
 
-  async #pinged (): Promise<void> {
+  async #callPing (): Promise<void> {
     await this.#store.ping()
   }
 
   /** Ask, for no longer than the deadline; an answer that comes later is dropped. */
-  #ask<Value> (operation: GuardedOperation, ask: () => Value | PromiseLike<Value>, failureIn: (value: Value) => Failure | null): Value | Failure | Promise<Value | Failure> {
-    const { watch, clock } = this.#options
+  #call<Value> (operation: GuardedOperation, invoke: () => Value | PromiseLike<Value>, validate: (value: Value) => Failure | null): Value | Failure | Promise<Value | Failure> {
+    const { callGuard, clock } = this.#options
     const beganUs = clock.nowUs()
     // What is answered in the same turn cannot come too late.
     let expire = () => {}
-    const call = watch.begin(() => { expire() })
+    const call = callGuard.begin(() => { expire() })
     if (call === null) return OPEN
-    const conclude = (outcome: Value | Failure): Value | Failure => {
+    const finish = (outcome: Value | Failure): Value | Failure => {
       if (outcome instanceof Failure) this.#report(outcome)
       else this.#options.onAnswer(operation, clock.nowUs() - beganUs)
       call.settle(!(outcome instanceof Failure))
       return outcome
     }
     try {
-      const value = ask()
-      if (!isThenable(value)) return conclude(judged(value, failureIn))
+      const value = invoke()
+      if (!isThenable(value)) return finish(toOutcome(value, validate))
       this.#pending++
       return new Promise((resolve) => {
         let isLate = false
@@ -121,14 +121,14 @@ export class GuardedStore implements Store {
           this.#report(LATE)
           resolve(LATE)
         }
-        Promise.resolve(value).then((value) => judged(value, failureIn), failureOf).then((outcome) => {
+        Promise.resolve(value).then((value) => toOutcome(value, validate), toFailure).then((outcome) => {
           if (!isLate) this.#pending--
           // Told of once, as too late.
-          if (!isLate || !(outcome instanceof Failure)) resolve(conclude(outcome))
+          if (!isLate || !(outcome instanceof Failure)) resolve(finish(outcome))
         })
       })
     } catch (error) {
-      return conclude(failureOf(error))
+      return finish(toFailure(error))
     }
   }
 
@@ -139,40 +139,40 @@ export class GuardedStore implements Store {
 }
 
 /** What a store answered, unless it is as good as none. */
-function judged<Value> (value: Value, failureIn: (value: Value) => Failure | null): Value | Failure {
+function toOutcome<Value> (value: Value, validate: (value: Value) => Failure | null): Value | Failure {
   try {
-    return failureIn(value) ?? value
+    return validate(value) ?? value
   } catch (error) {
-    return failureOf(error)
+    return toFailure(error)
   }
 }
 
-function failureInAnswer (answer: Answer, charges: readonly Charge[]): Failure | null {
-  const failure = nonsense(faultInAnswer(answer, charges))
+function validateTake (answer: Answer, charges: readonly Charge[]): Failure | null {
+  const failure = toInvalidAnswer(validateAnswer(answer, charges))
   return failure === null && isUnavailable(answer) ? new Failure(answer.unavailable, 'UNAVAILABLE') : failure
 }
 
-function nonsense (fault: string | null): Failure | null {
+function toInvalidAnswer (fault: string | null): Failure | null {
   return fault === null ? null : new Failure('error', 'BAD_ANSWER', new TypeError(fault))
 }
 
 /** The code of what was thrown is its word, if it looks like one: the word goes into reports that others read. */
-function failureOf (error: unknown): Failure {
+function toFailure (error: unknown): Failure {
   const code = error instanceof Error && 'code' in error ? error.code : null
   return new Failure('error', typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,39}$/.test(code) ? code : 'ERROR', error)
 }
 
-function errorOf ({ answer: { unavailable }, code, cause }: Failure): Error {
+function toError ({ answer: { unavailable }, code, cause }: Failure): Error {
   return new FST_SLUICE_STORE(unavailable, code, { cause })
 }
 
-function answerOf (outcome: Answer | Failure): Answer {
+function toAnswer (outcome: Answer | Failure): Answer {
   return outcome instanceof Failure ? outcome.answer : outcome
 }
 
 /** Throws FST_SLUICE_STORE. */
-function valueOf<Value> (outcome: Value | Failure): Value {
-  if (outcome instanceof Failure) throw errorOf(outcome)
+function unwrap<Value> (outcome: Value | Failure): Value {
+  if (outcome instanceof Failure) throw toError(outcome)
   return outcome
 }
 

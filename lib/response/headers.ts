@@ -16,7 +16,7 @@ export interface HeaderPolicy {
 export type HeaderWriter = (reply: FastifyReply, policy: HeaderPolicy, decision: Decision) => void
 
 /** The writer of a dialect. A policy that only tries limits in shadow mode writes nothing. */
-export function headerWriter (dialect: NonNullable<RateLimitOptions['headers']>): HeaderWriter {
+export function createHeaderWriter (dialect: NonNullable<RateLimitOptions['headers']>): HeaderWriter {
   switch (dialect) {
     case 'x-ratelimit': return (reply, policy, decision) => {
       if (policy.isEnforced) writeXRateLimit(reply, decision)

@@ -1,6 +1,6 @@
 import type { Decision } from '../model/decision.js'
 import type { LimitStanding } from '../model/decision.js'
-import { durationWords } from '../common/format-duration.js'
+import { formatDuration } from '../common/format-duration.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
@@ -8,21 +8,21 @@ const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
 /** Seconds to announce in `Retry-After` (RFC 9110, 10.2.3); `null` when waiting cannot help. */
-export function retryAfterSeconds (decision: Decision): number | null {
+export function toRetryAfterSeconds (decision: Decision): number | null {
   if (decision.retryAfterMs === 'never') return null
   // At least 1, and rounded up: a client told 0 s would come back before the token is due.
   return Math.max(1, Math.ceil(decision.retryAfterMs / 1000))
 }
 
 /** The body of a refusal (RFC 9457) as a finished string: a route's response schema would mangle an object. */
-export function refusal (decision: Decision, requestId: string): string {
-  const retryAfter = retryAfterSeconds(decision)
+export function formatRefusal (decision: Decision, requestId: string): string {
+  const retryAfter = toRetryAfterSeconds(decision)
   const isBlocked = decision.outcome === 'blocked'
   return JSON.stringify({
     type: isBlocked ? ABNORMAL_USAGE : QUOTA_EXCEEDED,
     title: isBlocked ? 'Abnormal Usage Detected' : 'Quota Exceeded',
     status: 429,
-    detail: isBlocked ? blockDetail(retryAfter) : detailOf(decision, retryAfter),
+    detail: isBlocked ? formatBlockDetail(retryAfter) : formatDetail(decision, retryAfter),
     instance: requestId,
     'violated-policies': decision.standings.filter(isViolated).map((standing) => standing.name),
     limit: decision.limit,
@@ -32,12 +32,12 @@ export function refusal (decision: Decision, requestId: string): string {
 }
 
 /** The body of a 503: whether the limits hold cannot be said at present. A store's own words never reach a client. */
-export function reducedCapacity (retryAfter: number, requestId: string): string {
+export function formatReducedCapacity (retryAfter: number, requestId: string): string {
   return JSON.stringify({
     type: REDUCED_CAPACITY,
     title: 'Temporary Reduced Capacity',
     status: 503,
-    detail: `Rate limits cannot be checked at present. Retry in ${durationWords(retryAfter * 1000)}.`,
+    detail: `Rate limits cannot be checked at present. Retry in ${formatDuration(retryAfter * 1000)}.`,
     instance: requestId,
     'violated-policies': [],
     retryAfter
@@ -45,7 +45,7 @@ export function reducedCapacity (retryAfter: number, requestId: string): string 
 }
 
 /** The body of a 400. `reason`: what was expected, and what was found. */
-export function badRequest (reason: string, requestId: string): string {
+export function formatBadRequest (reason: string, requestId: string): string {
   return JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400, detail: reason, instance: requestId })
 }
 
@@ -53,16 +53,16 @@ function isViolated (standing: LimitStanding): boolean {
   return standing.isExceeded && standing.mode === 'enforce'
 }
 
-function blockDetail (retryAfter: number | null): string {
-  const advice = retryAfter === null ? '' : ` Retry in ${durationWords(retryAfter * 1000)}, and no sooner than \`retryAfter\` says from then on.`
+function formatBlockDetail (retryAfter: number | null): string {
+  const advice = retryAfter === null ? '' : ` Retry in ${formatDuration(retryAfter * 1000)}, and no sooner than \`retryAfter\` says from then on.`
   return `Too many requests were made after they had been refused.${advice}`
 }
 
-function detailOf (decision: Decision, retryAfter: number | null): string {
+function formatDetail (decision: Decision, retryAfter: number | null): string {
   const standing = decision.standings.find(({ name }) => name === decision.limitName)
-  const quota = standing === undefined ? '' : ` of ${standing.max} per ${durationWords(standing.windowMs)}`
+  const quota = standing === undefined ? '' : ` of ${standing.max} per ${formatDuration(standing.windowMs)}`
   const name = `Limit '${decision.limitName}'${quota}`
-  if (retryAfter !== null) return `${name} exceeded. Retry in ${durationWords(retryAfter * 1000)}.`
+  if (retryAfter !== null) return `${name} exceeded. Retry in ${formatDuration(retryAfter * 1000)}.`
   if (decision.limit === 0) return `${name} exceeded. No requests are taken here at present; waiting a while does not change that.`
   return `${name} exceeded. One request costs more than the ${decision.limit} that can be had at once; waiting does not help, asking for less does.`
 }

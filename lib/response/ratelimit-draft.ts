@@ -4,19 +4,19 @@ import type { Limit } from '../stores/store.js'
 
 /** `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11, every enforced limit listed. */
 export function writeRateLimitDraft (reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Decision): void {
-  reply.header('ratelimit-policy', policyField ?? formatPolicyField(decision.standings.map(quotaOf)))
+  reply.header('ratelimit-policy', policyField ?? formatPolicyField(decision.standings.map(toQuotaPolicy)))
   reply.header('ratelimit', decision.standings
     .filter((standing) => standing.mode === 'enforce')
-    .map(serviceLimit)
+    .map(formatServiceLimit)
     .join(', '))
 }
 
-function quotaOf ({ name, max, windowMs, mode }: LimitStanding): QuotaPolicy {
+function toQuotaPolicy ({ name, max, windowMs, mode }: LimitStanding): QuotaPolicy {
   return { name, max, windowUs: windowMs * 1000, mode }
 }
 
 /** `t` says when to come back: refused, once the wait is over; else when nothing is used any more. */
-function serviceLimit ({ name, isExceeded, remaining, resetAfterMs, retryAfterMs }: LimitStanding): string {
+function formatServiceLimit ({ name, isExceeded, remaining, resetAfterMs, retryAfterMs }: LimitStanding): string {
   const waitMs = isExceeded ? retryAfterMs : resetAfterMs
   const time = waitMs === 'never' ? '' : `;t=${Math.ceil(waitMs / 1000)}`
   return `"${name}";r=${remaining}${time}`

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FaultLog } from '../common/log.js'
 import type { Decision } from '../model/decision.js'
-import { reducedCapacity, refusal, retryAfterSeconds } from './problem.js'
+import { formatReducedCapacity, formatRefusal, toRetryAfterSeconds } from './problem.js'
 
 type Next = (error: Error) => void
 
@@ -11,7 +11,7 @@ interface RefusalPolicy {
 }
 
 /** What differs between the answers. */
-interface Answer {
+interface RefusalResponse {
   readonly status: 429 | 503
   /** Seconds; `null` where no wait helps. */
   readonly retryAfter: number | null
@@ -34,22 +34,22 @@ export class RefusalWriter {
    * anything else is sent here, and `next` is not called.
    */
   refuse (reply: FastifyReply, policy: RefusalPolicy, decision: Decision, next: Next): void {
-    const answer = { status: 429, retryAfter: retryAfterSeconds(decision), problem: () => refusal(decision, reply.request.id) } as const
-    this.#send(answer, reply, this.#buildBody(policy, decision, reply), next)
+    const response = { status: 429, retryAfter: toRetryAfterSeconds(decision), problem: () => formatRefusal(decision, reply.request.id) } as const
+    this.#send(response, reply, this.#buildBody(policy, decision, reply), next)
   }
 
   /** Answer 503: the store cannot answer whether the request is within its limits. `next` as for `refuse`. */
   refuseUnavailable (reply: FastifyReply, policy: RefusalPolicy, decision: Decision, next: Next): void {
     const retryAfter = this.#retryUnavailableSeconds
-    const answer = { status: 503, retryAfter, problem: () => reducedCapacity(retryAfter, reply.request.id) } as const
-    this.#send(answer, reply, this.#buildBody(policy, decision, reply), next)
+    const response = { status: 503, retryAfter, problem: () => formatReducedCapacity(retryAfter, reply.request.id) } as const
+    this.#send(response, reply, this.#buildBody(policy, decision, reply), next)
   }
 
-  #send (answer: Answer, reply: FastifyReply, body: Error | string | null, next: Next): void {
-    reply.code(answer.status)
+  #send (response: RefusalResponse, reply: FastifyReply, body: Error | string | null, next: Next): void {
+    reply.code(response.status)
     // RFC 6585, section 4: a 429 must not be stored by a cache.
     reply.header('cache-control', 'no-store')
-    if (answer.retryAfter !== null) reply.header('retry-after', answer.retryAfter)
+    if (response.retryAfter !== null) reply.header('retry-after', response.retryAfter)
     if (body instanceof Error) {
       // Its own status counts; without one it would become a 500.
       if ('statusCode' in body && isErrorStatus(body.statusCode)) reply.code(body.statusCode)
@@ -57,7 +57,7 @@ export class RefusalWriter {
     } else if (body !== null) {
       reply.serializer(asIs).header('content-type', 'application/json; charset=utf-8').send(body)
     } else {
-      reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(answer.problem())
+      reply.serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(response.problem())
     }
   }
 

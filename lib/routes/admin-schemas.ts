@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { Flag } from '../config/schema/option-types.js'
+import { BooleanOption } from '../config/schema/option-types.js'
 
 /*
  * What the operator routes are asked and answer, for the documents that @fastify/swagger makes of it. What they are asked
@@ -97,7 +97,7 @@ export const policies = {
 }
 
 /** What is to be switched. */
-export const SwitchBody = Type.Object({ enabled: Flag({}) }, { additionalProperties: false, expected: 'an object: { enabled }' })
+export const SwitchBody = Type.Object({ enabled: BooleanOption({}) }, { additionalProperties: false, expected: 'an object: { enabled }' })
 
 /** The same without the keyword `expected`, which is ours: OpenAPI 3.0 allows no keywords that it does not know. */
 const documentedBody = Type.Object({ enabled: Type.Boolean({ description: 'false lets everything pass uncounted.' }) }, { additionalProperties: false })

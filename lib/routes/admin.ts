@@ -1,22 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, HTTPMethods, onRequestHookHandler } from 'fastify'
 import * as schemas from './admin-schemas.js'
-import { hooksOf, type AdminOptions } from '../config/schema/admin-schema.js'
+import { toHooks, type AdminOptions } from '../config/schema/admin-schema.js'
 import { badOption, checkOptions } from '../config/schema/check.js'
 import { isEnabledBySettings } from '../config/configuration.js'
 import type { RateLimitDecorator } from '../decorator/decorator.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
-import { FST_SLUICE_STORE, isPlaced } from '../errors.js'
-import { claimRoute } from './private-route.js'
-import { Insiders } from './allow-list.js'
+import { FST_SLUICE_STORE, isLocated } from '../errors.js'
+import { reserveRoute } from './private-route.js'
+import { AccessList } from './allow-list.js'
 import type { Reloader } from '../runtime/reloader.js'
 import { asIs } from '../response/refuse.js'
-import { badRequest, reducedCapacity } from '../response/problem.js'
+import { formatBadRequest, formatReducedCapacity } from '../response/problem.js'
 
 const PREFIX = '/admin/rate-limit'
 const PLACE = 'rateLimit.admin.prefix'
 
 /** What the routes speak for. */
-export interface Administered {
+export interface AdminServices {
   readonly rateLimit: RateLimitDecorator
   readonly snapshots: SnapshotHolder
   readonly reloader: Reloader
@@ -33,38 +33,38 @@ interface AdminRoute {
  * Mount the routes for operators: uncounted, 404 for whoever is no insider, behind the hooks of the application. Without
  * hooks those that change something are not mounted. Throws FST_SLUICE_ROUTE_TAKEN.
  */
-export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, administered: Administered): void {
+export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, services: AdminServices): void {
   if (options === undefined || options === false) return
   const { prefix = PREFIX, onRequest, allow } = options
-  const { snapshots } = administered
-  const insiders = new Insiders(allow, 'rateLimit.admin.allow', () => snapshots.current.identity)
-  const hooks = hooksOf(onRequest)
-  const routes = hooks.length === 0 ? readingRoutes(administered) : [...readingRoutes(administered), ...changingRoutes(administered)]
+  const { snapshots } = services
+  const accessList = new AccessList(allow, 'rateLimit.admin.allow', () => snapshots.current.identity)
+  const hooks = toHooks(onRequest)
+  const routes = hooks.length === 0 ? createReadRoutes(services) : [...createReadRoutes(services), ...createWriteRoutes(services)]
   for (const { method, path, schema, answer } of routes) {
-    claimRoute(fastify, PLACE, method, prefix + path, () => {
+    reserveRoute(fastify, PLACE, method, prefix + path, () => {
       fastify.route({
         method,
         url: prefix + path,
         schema,
         config: { rateLimit: false },
-        onRequest: [forInsiders(insiders), ...hooks],
+        onRequest: [createAccessHook(accessList), ...hooks],
         // Those of the application may know other schemas only.
         validatorCompiler: () => () => true,
         serializerCompiler: () => JSON.stringify,
-        handler: async (request, reply) => await answerOrRefuse(request, reply, answer, snapshots)
+        handler: async (request, reply) => await answerOrSendProblem(request, reply, answer, snapshots)
       })
     })
   }
 }
 
-function readingRoutes ({ rateLimit, snapshots }: Administered): AdminRoute[] {
+function createReadRoutes ({ rateLimit, snapshots }: AdminServices): AdminRoute[] {
   return [
     {
       method: 'GET',
       path: '/standings',
       schema: schemas.standings,
       async answer (request) {
-        const partition = partitionIn(request)
+        const partition = readPartition(request)
         return { partition, standings: await rateLimit.peek(partition) }
       }
     },
@@ -73,9 +73,9 @@ function readingRoutes ({ rateLimit, snapshots }: Administered): AdminRoute[] {
       path: '/blocked',
       schema: schemas.blocked,
       async answer (request) {
-        const { cursor, limit } = queryOf(request)
+        const { cursor, limit } = readQuery(request)
         if (cursor !== undefined && typeof cursor !== 'string') throw badOption('cursor', 'the cursor of the page before', cursor)
-        return await rateLimit.blocked({ cursor, limit: limit === undefined ? undefined : numberOf(limit) })
+        return await rateLimit.blocked({ cursor, limit: limit === undefined ? undefined : parseNumber(limit) })
       }
     },
     {
@@ -83,23 +83,23 @@ function readingRoutes ({ rateLimit, snapshots }: Administered): AdminRoute[] {
       path: '/policies',
       schema: schemas.policies,
       answer (request) {
-        const { route } = queryOf(request)
+        const { route } = readQuery(request)
         if (route === undefined) return rateLimit.explain()
         if (typeof route !== 'string') throw badOption('route', 'one route', route)
         return rateLimit.explain(route)
       }
     },
-    { method: 'GET', path: '/state', schema: schemas.state, answer: () => stateOf(snapshots) }
+    { method: 'GET', path: '/state', schema: schemas.state, answer: () => buildState(snapshots) }
   ]
 }
 
-function changingRoutes ({ rateLimit, snapshots, reloader }: Administered): AdminRoute[] {
+function createWriteRoutes ({ rateLimit, snapshots, reloader }: AdminServices): AdminRoute[] {
   return [
     {
       method: 'DELETE',
       path: '/standings',
       schema: schemas.reset,
-      answer: async (request) => ({ forgotten: await rateLimit.reset(partitionIn(request)) })
+      answer: async (request) => ({ forgotten: await rateLimit.reset(readPartition(request)) })
     },
     {
       method: 'PUT',
@@ -108,19 +108,19 @@ function changingRoutes ({ rateLimit, snapshots, reloader }: Administered): Admi
       answer ({ body }) {
         checkOptions(schemas.SwitchBody, body, 'body')
         reloader.setEnabled(body.enabled)
-        return stateOf(snapshots)
+        return buildState(snapshots)
       }
     }
   ]
 }
 
-function stateOf ({ current }: SnapshotHolder) {
-  return { enabled: current.isEnabled, configured: isEnabledBySettings(current.layered) }
+function buildState ({ current }: SnapshotHolder) {
+  return { enabled: current.isEnabled, configured: isEnabledBySettings(current.merged) }
 }
 
-function forInsiders (insiders: Insiders): onRequestHookHandler {
-  return function rateLimitInsiders (request, reply, done) {
-    if (!insiders.include(request)) {
+function createAccessHook (accessList: AccessList): onRequestHookHandler {
+  return function rateLimitAccess (request, reply, done) {
+    if (!accessList.allows(request)) {
       reply.callNotFound()
       return
     }
@@ -130,15 +130,15 @@ function forInsiders (insiders: Insiders): onRequestHookHandler {
 }
 
 /** Wrong questions and a store that is away are answered here; any other error is the application's to answer. */
-async function answerOrRefuse (request: FastifyRequest, reply: FastifyReply, answer: AdminRoute['answer'], { current }: SnapshotHolder): Promise<unknown> {
+async function answerOrSendProblem (request: FastifyRequest, reply: FastifyReply, answer: AdminRoute['answer'], { current }: SnapshotHolder): Promise<unknown> {
   try {
     return await answer(request)
   } catch (error) {
-    if (isPlaced(error)) return sendProblem(reply, 400, badRequest(error.message, request.id))
+    if (isLocated(error)) return sendProblem(reply, 400, formatBadRequest(error.message, request.id))
     if (!(error instanceof FST_SLUICE_STORE)) throw error
     const retryAfter = current.retryUnavailableSeconds
     reply.header('retry-after', retryAfter)
-    return sendProblem(reply, 503, reducedCapacity(retryAfter, request.id))
+    return sendProblem(reply, 503, formatReducedCapacity(retryAfter, request.id))
   }
 }
 
@@ -146,17 +146,17 @@ function sendProblem (reply: FastifyReply, status: 400 | 503, problem: string): 
   return reply.code(status).serializer(asIs).header('content-type', 'application/problem+json; charset=utf-8').send(problem)
 }
 
-function queryOf ({ query }: FastifyRequest): Readonly<Record<string, unknown>> {
+function readQuery ({ query }: FastifyRequest): Readonly<Record<string, unknown>> {
   return typeof query === 'object' && query !== null ? { ...query } : {}
 }
 
 /** What is no text is refused where partitions are read. */
-function partitionIn (request: FastifyRequest): string {
-  const { partition } = queryOf(request)
+function readPartition (request: FastifyRequest): string {
+  const { partition } = readQuery(request)
   if (typeof partition === 'string') return partition
   throw badOption('partition', 'one partition such as "ip:203.0.113.9", "user:42", "key:abc" or "global"', partition)
 }
 
-function numberOf (text: unknown): number {
+function parseNumber (text: unknown): number {
   return typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : NaN
 }

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
-import type { Identity } from '../clients/identity.js'
-import { InsiderRoute } from './private-route.js'
-import { Insiders } from './allow-list.js'
-import { healthOf, type Health, type HealthSource } from '../observability/health.js'
+import type { IdentityServices } from '../clients/identity.js'
+import { PrivateRoute } from './private-route.js'
+import { AccessList } from './allow-list.js'
+import { checkHealth, type Health, type HealthSource } from '../observability/health.js'
 
 const PATH = '/health/rate-limit'
 
-const route = new InsiderRoute<HealthSource>('rateLimit.health.path', async (asked, reply) => {
-  const health = worstOf(await Promise.all(asked.map(healthOf)))
+const route = new PrivateRoute<HealthSource>('rateLimit.health.path', async (sources, reply) => {
+  const health = selectWorst(await Promise.all(sources.map(checkHealth)))
   return reply.code(health.status === 'ok' ? 200 : 503).send(health)
 })
 
@@ -16,11 +16,11 @@ const route = new InsiderRoute<HealthSource>('rateLimit.health.path', async (ask
  * Mount the health route: 200 while the store answers, 503 while it does not, 404 for whoever may not ask. Of
  * registrations that meet at one URL the worst speaks. Throws FST_SLUICE_ROUTE_TAKEN.
  */
-export function mountHealthRoute (fastify: FastifyInstance, option: RateLimitOptions['health'], source: HealthSource, identity: () => Identity): void {
+export function mountHealthRoute (fastify: FastifyInstance, option: RateLimitOptions['health'], source: HealthSource, identity: () => IdentityServices): void {
   if (option === false) return
-  route.mount(fastify, option?.path ?? PATH, source, new Insiders(option?.allow, 'rateLimit.health.allow', identity))
+  route.mount(fastify, option?.path ?? PATH, source, new AccessList(option?.allow, 'rateLimit.health.allow', identity))
 }
 
-function worstOf (reports: Health[]): Health {
+function selectWorst (reports: Health[]): Health {
   return reports.find(({ status }) => status === 'degraded') ?? reports[0]
 }

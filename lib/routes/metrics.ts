@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { MetricsOptions, MetricsRegistry } from '../config/schema/metrics-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
-import type { Identity } from '../clients/identity.js'
-import { InsiderRoute } from './private-route.js'
-import { Insiders } from './allow-list.js'
+import type { IdentityServices } from '../clients/identity.js'
+import { PrivateRoute } from './private-route.js'
+import { AccessList } from './allow-list.js'
 
 const PATH = '/metrics'
 
-const route = new InsiderRoute<MetricsRegistry>('rateLimit.metrics.path', async ([registry], reply) => {
+const route = new PrivateRoute<MetricsRegistry>('rateLimit.metrics.path', async ([registry], reply) => {
   return reply.type(registry.contentType).send(await registry.metrics())
 })
 
@@ -15,13 +15,13 @@ const route = new InsiderRoute<MetricsRegistry>('rateLimit.metrics.path', async 
  * Mount the route that Prometheus reads. A registration that names no path shares the one at which its registry can be
  * read already. Throws FST_SLUICE_ROUTE_TAKEN, and FST_SLUICE_CONTRADICTION for two registries at one URL.
  */
-export function mountMetricsRoute (fastify: FastifyInstance, options: MetricsOptions | undefined, registry: MetricsRegistry, identity: () => Identity): void {
+export function mountMetricsRoute (fastify: FastifyInstance, options: MetricsOptions | undefined, registry: MetricsRegistry, identity: () => IdentityServices): void {
   const { path, allow } = options || {}
-  const insiders = new Insiders(allow, 'rateLimit.metrics.allow', identity)
-  if (path === undefined && route.join(fastify, registry, insiders)) return
-  const others = route.askedAt(fastify, path ?? PATH).some((other) => other !== registry)
-  if (others) {
+  const accessList = new AccessList(allow, 'rateLimit.metrics.allow', identity)
+  if (path === undefined && route.addSource(fastify, registry, accessList)) return
+  const hasOtherRegistry = route.sourcesAt(fastify, path ?? PATH).some((other) => other !== registry)
+  if (hasOtherRegistry) {
     throw new FST_SLUICE_CONTRADICTION('rateLimit.metrics.registry', `another registration publishes another registry at ${fastify.prefix}${path ?? PATH}; share one, or give this a path of its own`)
   }
-  route.mount(fastify, path ?? PATH, registry, insiders)
+  route.mount(fastify, path ?? PATH, registry, accessList)
 }

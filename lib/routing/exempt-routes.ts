@@ -1,9 +1,9 @@
-import type { Routing } from './router-options.js'
-import { relate, routeShape } from './route-shape.js'
-import { patternOf } from './rule-set.js'
+import type { RouterOptions } from './router-options.js'
+import { relate, parseRouteShape } from './route-shape.js'
+import { compilePattern } from './rule-set.js'
 
 /** Whole segments only: a route `/docstrings` is nobody's documentation. */
-const EXEMPT_UNASKED = ['/health/*', '/healthz', '/livez', '/readyz', '/metrics', '/docs/*', '/documentation/*']
+const DEFAULT_EXEMPT_ROUTES = ['/health/*', '/healthz', '/livez', '/readyz', '/metrics', '/docs/*', '/documentation/*']
 
 /**
  * Which routes are exempt by their full URL: so `/health`, but not `/v1/health`.
@@ -13,17 +13,17 @@ const EXEMPT_UNASKED = ['/health/*', '/healthz', '/livez', '/readyz', '/metrics'
  * route `/*`. It is for the caller to ask only about routes without a config and a rule of their own, never about unknown URLs.
  * Throws FST_SLUICE_BAD_OPTION where a text is no pattern.
  */
-export function exemptRoutes (
-  patterns: readonly string[] | undefined, routing: Routing, place = 'rateLimit.exempt.routes'
+export function createExemptMatcher (
+  patterns: readonly string[] | undefined, routerOptions: RouterOptions, place = 'rateLimit.exempt.routes'
 ): (methods: readonly string[], url: string) => boolean {
-  const exempt = (patterns ?? EXEMPT_UNASKED).map((text, index) => patternOf(text, routing, `${place}[${index}]`))
+  const exempt = (patterns ?? DEFAULT_EXEMPT_ROUTES).map((text, index) => compilePattern(text, routerOptions, `${place}[${index}]`))
   return (methods, url) => {
-    if (patterns === undefined && !methods.every(isReading)) return false
-    const shape = routeShape(url, routing)
+    if (patterns === undefined && !methods.every(isReadMethod)) return false
+    const shape = parseRouteShape(url, routerOptions)
     return exempt.some((pattern) => relate(pattern, shape) === 'always')
   }
 }
 
-function isReading (method: string): boolean {
+function isReadMethod (method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }

@@ -14,9 +14,9 @@ export interface PatternMistake {
 /** The segments of a path, decoded; `null` for one that could not be learned and so may be any. */
 export type PathSegments = ReadonlyArray<string | null>
 
-const MOST_CHARACTERS = 1024
+const MAX_PATTERN_LENGTH = 1024
 /** Of a pattern. */
-export const MOST_SEGMENTS = 64
+export const MAX_SEGMENTS = 64
 
 /**
  * Read a pattern such as `/api/:version/reports` or `/files/*`.
@@ -26,11 +26,11 @@ export const MOST_SEGMENTS = 64
  * slash at the end means nothing. At most 1024 characters and 64 segments.
  */
 export function parsePattern (text: string): Pattern | PatternMistake {
-  if (text.length > MOST_CHARACTERS) return { mistake: `a pattern has at most ${MOST_CHARACTERS} characters` }
+  if (text.length > MAX_PATTERN_LENGTH) return { mistake: `a pattern has at most ${MAX_PATTERN_LENGTH} characters` }
   if (text === '*') return { segments: [{ kind: 'rest' }] }
   if (!text.startsWith('/')) return { mistake: 'a pattern begins with "/"' }
   const parts = text.replace(/\/$/, '').split('/').slice(1)
-  if (parts.length > MOST_SEGMENTS) return { mistake: `a pattern has at most ${MOST_SEGMENTS} segments` }
+  if (parts.length > MAX_SEGMENTS) return { mistake: `a pattern has at most ${MAX_SEGMENTS} segments` }
   const segments: PatternSegment[] = []
   for (const [index, part] of parts.entries()) {
     const segment = parseSegment(part, index === parts.length - 1)
@@ -53,7 +53,7 @@ function parseSegment (part: string, isLast: boolean): PatternSegment | PatternM
 }
 
 /** The same pattern for paths in lower case. */
-export function inLowerCase (pattern: Pattern): Pattern {
+export function toLowerCasePattern (pattern: Pattern): Pattern {
   return { segments: pattern.segments.map((segment) => segment.kind === 'text' ? { kind: 'text', text: segment.text.toLowerCase() } : segment) }
 }
 

@@ -1,6 +1,6 @@
-import { MOST_SEGMENTS, type PathSegments } from './pattern.js'
+import { MAX_SEGMENTS, type PathSegments } from './pattern.js'
 import type { RouteShape } from './route-shape.js'
-import type { Routing } from './router-options.js'
+import type { RouterOptions } from './router-options.js'
 
 /** What is read of a request; a FastifyRequest is one. */
 export interface RequestTarget {
@@ -17,49 +17,49 @@ export interface RequestTarget {
  * Only what a `*` took has several readings: file servers and proxies drop empty and `.` segments and resolve `..`, by
  * the whole path or below the `*`; the last reading is the literal one. Time linear in the path's length.
  */
-export function routedReadings (route: RouteShape, { params, url }: RequestTarget, routing: Routing): PathSegments[] {
-  const base = readSegments(route, params, routing)
+export function interpretRoutePath (route: RouteShape, { params, url }: RequestTarget, options: RouterOptions): PathSegments[] {
+  const base = readSegments(route, params, options)
   if (route.beforeRest === null) return [base]
-  const taken = valueOf(params, '*')
-  if (taken === null) return unknownReadings(url, routing)
-  const rest = route.beforeRest + folded(route.isWhole ? taken.replace(/^\//, '') : taken, routing)
-  const literal = [...base, ...rest.split('/', MOST_READ)]
-  if (!UNTIDY.test(rest)) return [literal]
-  const below = resolved(base, rest, base.length)
-  return rest.includes('..') ? [resolved(base, rest, 0), below, literal] : [below, literal]
+  const wildcard = findParam(params, '*')
+  if (wildcard === null) return interpretRawPath(url, options)
+  const rest = route.beforeRest + foldCase(route.isBareWildcard ? wildcard.replace(/^\//, '') : wildcard, options)
+  const literal = [...base, ...rest.split('/', MAX_READ_SEGMENTS)]
+  if (!NEEDS_NORMALIZING.test(rest)) return [literal]
+  const below = resolveDots(base, rest, base.length)
+  return rest.includes('..') ? [resolveDots(base, rest, 0), below, literal] : [below, literal]
 }
 
 /** The path of a request to an unknown URL: tidied up, and, where that makes a difference, as it was sent. */
-export function unknownReadings (url: string, routing: Routing): PathSegments[] {
-  const sent = pathOf(url, routing)
-  const literal = sent.split('/', MOST_READ).map((segment) => folded(decoded(segment), routing))
-  const path = folded(decoded(sent), routing)
-  return UNTIDY.test(path) || /%2f/i.test(sent) ? [resolved([], path, 0), literal] : [literal]
+export function interpretRawPath (url: string, options: RouterOptions): PathSegments[] {
+  const raw = extractPath(url, options)
+  const literal = raw.split('/', MAX_READ_SEGMENTS).map((segment) => foldCase(decodeSegment(segment), options))
+  const path = foldCase(decodeSegment(raw), options)
+  return NEEDS_NORMALIZING.test(path) || /%2f/i.test(raw) ? [resolveDots([], path, 0), literal] : [literal]
 }
 
 /** No pattern can tell longer paths apart, so what is beyond is not kept. */
-const MOST_READ = MOST_SEGMENTS + 1
+const MAX_READ_SEGMENTS = MAX_SEGMENTS + 1
 
 /** An empty segment, `.`, `..` or a backslash, which URLs of the web take for a slash. */
-const UNTIDY = /\\|(?:^|\/)\.{0,2}(?:\/|$)/
+const NEEDS_NORMALIZING = /\\|(?:^|\/)\.{0,2}(?:\/|$)/
 
-function readSegments (route: RouteShape, params: unknown, routing: Routing): Array<string | null> {
+function readSegments (route: RouteShape, params: unknown, options: RouterOptions): Array<string | null> {
   const values = route.segments.map(({ parts }) => {
     let text = ''
     for (const part of parts) {
-      const value = typeof part === 'string' ? part : part.isReadable ? valueOf(params, part.name) : null
+      const value = typeof part === 'string' ? part : part.isReadable ? findParam(params, part.name) : null
       if (value === null) return null
       text += value
     }
-    return folded(text, routing)
+    return foldCase(text, options)
   })
   const last = route.segments.at(-1)?.parts[0]
-  if (route.hasOptionalEnd && typeof last === 'object' && valueOf(params, last.name) === null) values.pop()
+  if (route.hasOptionalEnd && typeof last === 'object' && findParam(params, last.name) === null) values.pop()
   return values
 }
 
 /** `null` where a schema has taken it away. */
-function valueOf (params: unknown, name: string): string | null {
+function findParam (params: unknown, name: string): string | null {
   if (typeof params !== 'object' || params === null || !Object.hasOwn(params, name)) return null
   const value: unknown = Reflect.get(params, name)
   // A schema may have made a number of it.
@@ -67,7 +67,7 @@ function valueOf (params: unknown, name: string): string | null {
 }
 
 /** Drop empty and `.` segments, and let `..` take one back until only `kept` are left. */
-function resolved (base: PathSegments, path: string, kept: number): PathSegments {
+function resolveDots (base: PathSegments, path: string, minDepth: number): PathSegments {
   const segments = [...base]
   let depth = base.length
   // By character: paths of nothing but slashes are sent to cost time.
@@ -75,10 +75,10 @@ function resolved (base: PathSegments, path: string, kept: number): PathSegments
     if (end < path.length && path[end] !== '/' && path[end] !== '\\') continue
     const length = end - start
     if (length === 2 && path[start] === '.' && path[start + 1] === '.') {
-      if (depth > kept) depth--
+      if (depth > minDepth) depth--
       if (segments.length > depth) segments.length = depth
     } else if (length > 1 || (length === 1 && path[start] !== '.')) {
-      if (depth < MOST_READ) segments.push(path.slice(start, end))
+      if (depth < MAX_READ_SEGMENTS) segments.push(path.slice(start, end))
       depth++
     }
     start = end + 1
@@ -87,7 +87,7 @@ function resolved (base: PathSegments, path: string, kept: number): PathSegments
 }
 
 /** What the router looks up, without its first slash. */
-function pathOf (url: string, { endsAtSemicolon }: Routing): string {
+function extractPath (url: string, { endsAtSemicolon }: RouterOptions): string {
   const authority = url.startsWith('/') ? null : /^https?:\/\/[^/?#]*/i.exec(url)
   const target = authority === null ? url : url.slice(authority[0].length)
   // The router passes over the first character, whatever it is. A query may follow the authority at once.
@@ -96,7 +96,7 @@ function pathOf (url: string, { endsAtSemicolon }: Routing): string {
   return end === -1 ? target.slice(start) : target.slice(start, start + end)
 }
 
-function decoded (segment: string): string {
+function decodeSegment (segment: string): string {
   if (!segment.includes('%')) return segment
   try {
     return decodeURIComponent(segment)
@@ -105,6 +105,6 @@ function decoded (segment: string): string {
   }
 }
 
-function folded (text: string, { isCaseSensitive }: Routing): string {
+function foldCase (text: string, { isCaseSensitive }: RouterOptions): string {
   return isCaseSensitive ? text : text.toLowerCase()
 }

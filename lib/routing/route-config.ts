@@ -12,11 +12,11 @@ declare module 'fastify' {
 }
 
 /**
- * A reader of requests' route configs. `request.routeOptions` makes an object of twelve fields at each call, a tenth of
+ * A reader of requests' route configs. `request.toRouteOptions` makes an object of twelve fields at each call, a tenth of
  * what limiting a request costs, so the context behind it is read where it can be found. Should Fastify ever keep it
- * elsewhere, the first request tells, and `routeOptions` is read from then on.
+ * elsewhere, the first request tells, and `toRouteOptions` is read from then on.
  */
-export function routeConfigReader (): (request: FastifyRequest) => RouteConfig {
+export function createRouteConfigReader (): (request: FastifyRequest) => RouteConfig {
   let key: typeof kContext | null | undefined
   return (request) => {
     if (key === undefined) key = findContextKey(request)

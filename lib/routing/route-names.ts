@@ -17,40 +17,40 @@ export class RouteNames {
   readonly #names = new WeakMap<Route, string>()
 
   /** Asked about routes in the order of their declaration. */
-  nameOf (route: Route): string {
+  getName (route: Route): string {
     const known = this.#names.get(route)
     if (known !== undefined) return known
-    const name = this.#newNameOf(route)
+    const name = this.#createName(route)
     this.#names.set(route, name)
     return name
   }
 
-  #newNameOf (route: Route): string {
-    const where = placeOf(route.url, route)
+  #createName (route: Route): string {
+    const key = toRouteKey(route.url, route)
     const method = route.namedAs ?? route.method
     if (method !== 'HEAD') {
-      const methods = methodsOf({ method })
-      if (methods.includes('GET')) this.#methodsWithGet.set(where, methods.join(','))
-      return `${methods.join(',')} ${where}`
+      const methods = normalizeMethods({ method })
+      if (methods.includes('GET')) this.#methodsWithGet.set(key, methods.join(','))
+      return `${methods.join(',')} ${key}`
     }
     // Below a prefix, Fastify declares GET without its trailing slash and HEAD both ways.
-    const twin = [where, placeOf(route.url.replace(/\/$/, ''), route)].find((place) => this.#methodsWithGet.has(place)) ?? where
+    const twin = [key, toRouteKey(route.url.replace(/\/$/, ''), route)].find((key) => this.#methodsWithGet.has(key)) ?? key
     return `${this.#methodsWithGet.get(twin) ?? 'GET'} ${twin}`
   }
 }
 
 /** A route as messages name it. */
-export function routeInWords (route: Pick<Route, 'method' | 'url'>): string {
-  return `${methodsOf(route).join(',')} ${route.url}`
+export function formatRoute (route: Pick<Route, 'method' | 'url'>): string {
+  return `${normalizeMethods(route).join(',')} ${route.url}`
 }
 
 /** HEAD counts as GET: the two share one bucket. */
-export function methodsOf ({ method }: Pick<Route, 'method'>): string[] {
+export function normalizeMethods ({ method }: Pick<Route, 'method'>): string[] {
   const methods = typeof method === 'string' ? [method] : method
   return [...new Set(methods.map((method) => method === 'HEAD' ? 'GET' : method))].sort()
 }
 
-function placeOf (url: string, { constraints = {} }: Route): string {
+function toRouteKey (url: string, { constraints = {} }: Route): string {
   const conditions = Object.entries(constraints).sort(([a], [b]) => a < b ? -1 : 1)
     .map(([name, value]) => `${name}=${String(value)}`)
   return `${url}${conditions.length === 0 ? '' : ` ${JSON.stringify(conditions)}`}`

@@ -1,5 +1,5 @@
 import type { Pattern } from './pattern.js'
-import type { Routing } from './router-options.js'
+import type { RouterOptions } from './router-options.js'
 
 interface Parameter {
   readonly name: string
@@ -24,22 +24,22 @@ export interface RouteShape {
   /** Of a wildcard route, what stands before the `*` in its segment; else `null`. */
   readonly beforeRest: string | null
   /** Whether the `*` takes the first slash of the path too, as in a route `*`. */
-  readonly isWhole: boolean
+  readonly isBareWildcard: boolean
 }
 
 /** Which of a route's paths a pattern matches: all, some or none of them. */
 export type Relation = 'always' | 'sometimes' | 'never'
 
 /** Take the pattern of a route apart: one that the router has taken. Its slash at the end means nothing. */
-export function routeShape (url: string, routing: Routing): RouteShape {
+export function parseRouteShape (url: string, routerOptions: RouterOptions): RouteShape {
   const full = url.replace(/(\/:[^/()]*)\?\/?$/, '$1')
-  const path = (routing.ignoresDuplicateSlashes ? full.replace(/\/{2,}/g, '/') : full).replace(/^\//, '').replace(/\/$/, '')
-  const segments = path === '' ? [] : splitSegments(path).map((text) => routeSegment(text, routing))
+  const path = (routerOptions.ignoresDuplicateSlashes ? full.replace(/\/{2,}/g, '/') : full).replace(/^\//, '').replace(/\/$/, '')
+  const segments = path === '' ? [] : splitSegments(path).map((text) => parseRouteSegment(text, routerOptions))
   markUnreadable(segments.flatMap(({ parts }) => parts).filter((part) => typeof part !== 'string'))
   const last = segments.at(-1)?.parts.at(-1)
   const isWildcard = segments.at(-1)?.accepts === 'text' && typeof last === 'string' && last.endsWith('*')
   if (isWildcard) segments.pop()
-  return { segments, hasOptionalEnd: full !== url, beforeRest: isWildcard ? last.slice(0, -1) : null, isWhole: url === '*' }
+  return { segments, hasOptionalEnd: full !== url, beforeRest: isWildcard ? last.slice(0, -1) : null, isBareWildcard: url === '*' }
 }
 
 /** At the slashes that are not in an expression. */
@@ -51,13 +51,13 @@ function splitSegments (path: string): string[] {
       segments.push(path.slice(start, i))
       start = i + 1
     } else if (path[i] === ':') {
-      i = path[i + 1] === ':' ? i + 1 : readParameter(path, i).end - 1
+      i = path[i + 1] === ':' ? i + 1 : parseParameter(path, i).end - 1
     }
   }
   return segments
 }
 
-function routeSegment (segment: string, { isCaseSensitive }: Routing): RouteSegment {
+function parseRouteSegment (segment: string, { isCaseSensitive }: RouterOptions): RouteSegment {
   const parts: Array<string | Parameter> = []
   let text = ''
   const endText = (): void => {
@@ -72,7 +72,7 @@ function routeSegment (segment: string, { isCaseSensitive }: Routing): RouteSegm
       i++
     } else {
       endText()
-      const { parameter, end } = readParameter(segment, i)
+      const { parameter, end } = parseParameter(segment, i)
       parts.push(parameter)
       i = end - 1
     }
@@ -83,17 +83,17 @@ function routeSegment (segment: string, { isCaseSensitive }: Routing): RouteSegm
 }
 
 /** A name, and an expression in parentheses if there is one. */
-function readParameter (text: string, start: number): { parameter: Parameter, end: number } {
+function parseParameter (text: string, start: number): { parameter: Parameter, end: number } {
   let end = start + 1
   while (end < text.length && !'-(./'.includes(text[end])) end++
   const parameter = { name: text.slice(start + 1, end), hasGroups: false, isReadable: true }
   if (text[end] !== '(') return { parameter, end }
-  const expression = text.slice(end, closingParenthesis(text, end))
+  const expression = text.slice(end, findClosingParenthesis(text, end))
   return { parameter: { ...parameter, hasGroups: /.\((?!\?[:=!])/.test(expression) }, end: end + expression.length }
 }
 
 /** Where the text goes on after the parenthesis that opens here. */
-function closingParenthesis (text: string, start: number): number {
+function findClosingParenthesis (text: string, start: number): number {
   let depth = 0
   for (let i = start; i < text.length; i++) {
     if (text[i] === '\\') i++

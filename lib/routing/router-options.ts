@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 
 /** Options of Fastify's router about paths. */
-export interface Routing {
+export interface RouterOptions {
   readonly isCaseSensitive: boolean
   readonly ignoresDuplicateSlashes: boolean
   /** Whether a path ends at a `;`. */
@@ -9,7 +9,7 @@ export interface Routing {
 }
 
 /** Read the settings of the router, which `initialConfig` holds in two places. */
-export function routingOf ({ initialConfig }: Pick<FastifyInstance, 'initialConfig'>): Routing {
+export function readRouterOptions ({ initialConfig }: Pick<FastifyInstance, 'initialConfig'>): RouterOptions {
   const { routerOptions } = initialConfig
   // Fastify fills absent options in `routerOptions` with their defaults even where the old place has them, all but caseSensitive.
   return {

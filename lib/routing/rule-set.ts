@@ -1,8 +1,8 @@
 import { badOption } from '../config/schema/check.js'
-import { compareSpecificity, inLowerCase, matchesPath, parsePattern, type PathSegments, type Pattern } from './pattern.js'
-import { routedReadings, unknownReadings, type RequestTarget } from './request-path.js'
-import { type Routing } from './router-options.js'
-import { relate, routeShape } from './route-shape.js'
+import { compareSpecificity, toLowerCasePattern, matchesPath, parsePattern, type PathSegments, type Pattern } from './pattern.js'
+import { interpretRoutePath, interpretRawPath, type RequestTarget } from './request-path.js'
+import { type RouterOptions } from './router-options.js'
+import { relate, parseRouteShape } from './route-shape.js'
 
 /** What decides where a rule applies. */
 export interface Rule {
@@ -25,16 +25,16 @@ export type Resolution<R> =
     readonly pick: (request: RequestTarget) => R | null
   }
 
-interface Entry<R> {
+interface RuleEntry<R> {
   readonly rule: R
   readonly pattern: Pattern
   readonly methods: ReadonlySet<string> | null
   /** Equal where only the order of writing decides; lower goes first. */
-  tier: number
+  rank: number
 }
 
 /** A rule that may apply to a route. */
-interface Candidate<R> extends Entry<R> {
+interface Candidate<R> extends RuleEntry<R> {
   /** It has every path of the route, so none needs to be looked at. */
   readonly hasEveryPath: boolean
 }
@@ -47,15 +47,15 @@ interface Candidate<R> extends Entry<R> {
  * specific ones that of the reading with `..` resolved. So no spelling of a path gets around its rule.
  */
 export class RuleSet<R extends Rule> {
-  readonly #entries: ReadonlyArray<Entry<R>>
-  readonly #routing: Routing
+  readonly #entries: ReadonlyArray<RuleEntry<R>>
+  readonly #routerOptions: RouterOptions
 
   /** `place`: where the rules are written, for errors. Throws FST_SLUICE_BAD_OPTION where a `match` is no pattern. */
-  constructor (rules: readonly R[], routing: Routing, place = 'rateLimit.rules') {
-    this.#routing = routing
-    this.#entries = inOrder(rules.map((rule, index) => {
-      const pattern = patternOf(rule.match, routing, `${place}[${index}].match`)
-      return { rule, pattern, methods: rule.methods === undefined ? null : new Set(rule.methods.map(countedAs)), tier: 0 }
+  constructor (rules: readonly R[], routerOptions: RouterOptions, place = 'rateLimit.rules') {
+    this.#routerOptions = routerOptions
+    this.#entries = sortEntries(rules.map((rule, index) => {
+      const pattern = compilePattern(rule.match, routerOptions, `${place}[${index}].match`)
+      return { rule, pattern, methods: rule.methods === undefined ? null : new Set(rule.methods.map(normalizeMethod)), rank: 0 }
     }))
   }
 
@@ -66,35 +66,35 @@ export class RuleSet<R extends Rule> {
    * less specific than a rule without.
    */
   forRoute (methods: readonly string[], url: string, hasOwnLimits = false): Resolution<R> {
-    const shape = routeShape(url, this.#routing)
-    const asked = [...new Set(methods.map(countedAs))]
+    const shape = parseRouteShape(url, this.#routerOptions)
+    const wantedMethods = [...new Set(methods.map(normalizeMethod))]
     const candidates: Array<Candidate<R>> = []
     for (const entry of this.#entries) {
       if (hasOwnLimits && entry.rule.override !== true) continue
-      const named = asked.filter((method) => acceptsMethod(entry, method))
+      const named = wantedMethods.filter((method) => acceptsMethod(entry, method))
       const relation = relate(entry.pattern, shape)
       if (named.length === 0 || relation === 'never') continue
       candidates.push({ ...entry, hasEveryPath: relation === 'always' })
       // Whoever comes after a rule that has every request gets none.
-      if (relation === 'always' && named.length === asked.length) break
+      if (relation === 'always' && named.length === wantedMethods.length) break
     }
     const [first] = candidates
     if (first === undefined) return { kind: 'fixed', rule: null }
-    if (first.hasEveryPath && asked.every((method) => acceptsMethod(first, method))) return { kind: 'fixed', rule: first.rule }
-    const readings = candidates.every(({ hasEveryPath }) => hasEveryPath)
+    if (first.hasEveryPath && wantedMethods.every((method) => acceptsMethod(first, method))) return { kind: 'fixed', rule: first.rule }
+    const interpretations = candidates.every(({ hasEveryPath }) => hasEveryPath)
       ? () => ANY_PATH
-      : (request: RequestTarget) => routedReadings(shape, request, this.#routing)
+      : (request: RequestTarget) => interpretRoutePath(shape, request, this.#routerOptions)
     return {
       kind: 'by-request',
       rules: candidates.map(({ rule }) => rule),
-      pick: (request) => pick(candidates, countedAs(request.method), readings(request))
+      pick: (request) => pick(candidates, normalizeMethod(request.method), interpretations(request))
     }
   }
 
   /** The rule of a request to an unknown URL. */
   forUnknown ({ method, url }: Omit<RequestTarget, 'params'>): R | null {
     if (this.#entries.length === 0) return null
-    return pick(this.#entries, countedAs(method), unknownReadings(url, this.#routing))
+    return pick(this.#entries, normalizeMethod(method), interpretRawPath(url, this.#routerOptions))
   }
 }
 
@@ -102,41 +102,41 @@ export class RuleSet<R extends Rule> {
 const ANY_PATH: readonly PathSegments[] = [[]]
 
 /** A pattern for the paths of this router. Throws FST_SLUICE_BAD_OPTION. */
-export function patternOf (text: string, { isCaseSensitive }: Routing, place: string): Pattern {
+export function compilePattern (text: string, { isCaseSensitive }: RouterOptions, place: string): Pattern {
   const pattern = parsePattern(text)
   if ('mistake' in pattern) throw badOption(place, `a pattern such as "/api/*/reports" (${pattern.mistake})`, text)
-  return isCaseSensitive ? pattern : inLowerCase(pattern)
+  return isCaseSensitive ? pattern : toLowerCasePattern(pattern)
 }
 
-function inOrder<R> (entries: Array<Entry<R>>): Array<Entry<R>> {
+function sortEntries<R> (entries: Array<RuleEntry<R>>): Array<RuleEntry<R>> {
   // Sorting is stable, so what is equally specific stays as written.
-  entries.sort(compare)
+  entries.sort(compareEntries)
   entries.forEach((entry, index) => {
-    const before = entries[index - 1]
-    if (before !== undefined) entry.tier = before.tier + (compare(before, entry) === 0 ? 0 : 1)
+    const previous = entries[index - 1]
+    if (previous !== undefined) entry.rank = previous.rank + (compareEntries(previous, entry) === 0 ? 0 : 1)
   })
   return entries
 }
 
-function compare<R> (a: Entry<R>, b: Entry<R>): number {
+function compareEntries<R> (a: RuleEntry<R>, b: RuleEntry<R>): number {
   return compareSpecificity(a.pattern, b.pattern) || Number(a.methods === null) - Number(b.methods === null)
 }
 
-function pick<R> (entries: ReadonlyArray<Entry<R> | Candidate<R>>, method: string, readings: readonly PathSegments[]): R | null {
-  let best: Entry<R> | null = null
-  for (const path of readings) {
+function pick<R> (entries: ReadonlyArray<RuleEntry<R> | Candidate<R>>, method: string, interpretations: readonly PathSegments[]): R | null {
+  let best: RuleEntry<R> | null = null
+  for (const path of interpretations) {
     const found = entries.find((entry) => acceptsMethod(entry, method) &&
       (('hasEveryPath' in entry && entry.hasEveryPath) || matchesPath(entry.pattern, path)))
-    if (found !== undefined && (best === null || found.tier < best.tier)) best = found
+    if (found !== undefined && (best === null || found.rank < best.rank)) best = found
   }
   return best === null ? null : best.rule
 }
 
-function acceptsMethod<R> ({ methods }: Entry<R>, method: string): boolean {
+function acceptsMethod<R> ({ methods }: RuleEntry<R>, method: string): boolean {
   return methods === null || methods.has(method)
 }
 
-function countedAs (method: string): string {
+function normalizeMethod (method: string): string {
   const name = method.toUpperCase()
   return name === 'HEAD' ? 'GET' : name
 }

@@ -1,25 +1,25 @@
 import type { FastifyInstance } from 'fastify'
 import type { AddressReader } from '../clients/address/address-reader.js'
-import type { IdentityParts } from '../clients/identity.js'
+import type { IdentityFactory } from '../clients/identity.js'
 import type { FaultLog } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import type { DeclaredRoutes } from '../policies/declared-routes.js'
-import type { WaitingRoom } from '../throttle/waiting-room.js'
+import type { DelayQueue } from '../throttle/delay-queue.js'
 import type { Backend } from './backend.js'
-import type { KnownGuards } from './guard-options.js'
+import type { GuardOptionsRegistry } from './guard-options.js'
 
 /** Services shared by all configuration snapshots of a registration. */
 export interface SharedServices {
   readonly fastify: FastifyInstance
   readonly name: string
   readonly addresses: AddressReader
-  readonly identity: IdentityParts
+  readonly identityFactory: IdentityFactory
   readonly backend: Backend
-  readonly room: WaitingRoom
+  readonly delayQueue: DelayQueue
   readonly routes: DeclaredRoutes
   readonly refusals: RefusalLog | null
   readonly metrics: Metrics | null
   readonly faults: FaultLog
-  readonly guards: KnownGuards
+  readonly guards: GuardOptionsRegistry
 }

@@ -11,18 +11,18 @@ const registrations = new Set<Registration>()
  * is to end with its terminal must not use this. On Windows the system ends it soon after the console was closed all
  * the same. Worker threads receive no signals. Keeps no process alive.
  */
-export function onHangUp (callback: () => void): () => void {
+export function onSighup (callback: () => void): () => void {
   // Wrapped: the same function may be registered twice, and each has to be taken back by itself.
   const registration: Registration = { callback }
-  if (registrations.size === 0) process.on('SIGHUP', tellAll)
+  if (registrations.size === 0) process.on('SIGHUP', notifyAll)
   registrations.add(registration)
   return () => {
     // Node's default is back only when no listener is left.
-    if (registrations.delete(registration) && registrations.size === 0) process.off('SIGHUP', tellAll)
+    if (registrations.delete(registration) && registrations.size === 0) process.off('SIGHUP', notifyAll)
   }
 }
 
-function tellAll (): void {
+function notifyAll (): void {
   for (const registration of [...registrations]) {
     // One callback may have taken another one back.
     if (registrations.has(registration)) registration.callback()

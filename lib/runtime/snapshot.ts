@@ -1,21 +1,21 @@
 import type { FastifyRequest } from 'fastify'
-import type { Identity } from '../clients/identity.js'
+import type { IdentityServices } from '../clients/identity.js'
 import { DEFAULT_TIER } from '../model/client.js'
 import { Exemptions } from '../clients/exemptions.js'
-import { TierNames } from '../clients/known-tiers.js'
+import { KnownTiers } from '../clients/known-tiers.js'
 import { checkIdentityOptions } from '../config/schema/identity-schema.js'
-import { located, type Layered } from '../config/layers/merge.js'
+import { relocateError, type MergedOptions } from '../config/layers/merge.js'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_FIXED_OPTION } from '../errors.js'
-import { PolicyBook } from '../policies/policy-set.js'
-import { optionWords } from '../policies/options-key.js'
+import { PolicySet } from '../policies/policy-set.js'
+import { createOptionsKeyFunction } from '../policies/options-key.js'
 import type { Policy } from '../policies/policy.js'
 import { GenerationCache } from '../common/generation-cache.js'
 import { findDecision } from '../request/decision.js'
 import { RequestLimiter } from '../request/limit.js'
-import { routingOf } from '../routing/router-options.js'
+import { readRouterOptions } from '../routing/router-options.js'
 import { RouteTable } from '../policies/route-table.js'
-import { headerWriter } from '../response/headers.js'
+import { createHeaderWriter } from '../response/headers.js'
 import { retryUnavailableSeconds } from './backend.js'
 import type { SharedServices } from './services.js'
 
@@ -26,7 +26,7 @@ const snapshots = new WeakMap<Policy, ConfigSnapshot>()
 export const GUARD_PLACE = 'rateLimit.guard'
 
 /** Different options of checks cached per generation; more are compiled again. */
-const MOST_BY_WORDS = 500
+const MAX_CACHED_POLICIES = 500
 
 /**
  * Everything that a reload replaces, as a whole: the merged options and all that is built from them. A request uses one
@@ -34,47 +34,47 @@ const MOST_BY_WORDS = 500
  */
 export class ConfigSnapshot {
   readonly services: SharedServices
-  readonly layered: Layered
+  readonly merged: MergedOptions
   /** How many snapshots came before. */
   readonly generation: number
   readonly isEnabled: boolean
-  readonly book: PolicyBook
+  readonly policySet: PolicySet
   readonly routes: RouteTable
-  readonly identity: Identity
+  readonly identity: IdentityServices
   readonly limiter: RequestLimiter
   /** `Retry-After` of a 503, seconds. */
   readonly retryUnavailableSeconds: number
   readonly #policies = new WeakMap<RouteRateLimit, Policy>()
   /** The same by what the options say, for those that are written anew for every request. */
-  readonly #policiesByWords = new GenerationCache<string, Policy>(MOST_BY_WORDS)
-  readonly #wordsOf = optionWords()
+  readonly #policiesByKey = new GenerationCache<string, Policy>(MAX_CACHED_POLICIES)
+  readonly #keyFor = createOptionsKeyFunction()
 
   /** `before`: the previous snapshot. Throws on wrong options, with the place in the layer that they come from. */
-  constructor (services: SharedServices, layered: Layered, before: ConfigSnapshot | null = null) {
-    const { fastify, name, backend, room, routes, refusals, metrics, faults } = services
-    const { options } = layered
+  constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
+    const { fastify, name, backend, delayQueue, routes, refusals, metrics, faults } = services
+    const { options } = merged
     this.services = services
-    this.layered = layered
-    this.generation = before === null ? 0 : before.generation + 1
+    this.merged = merged
+    this.generation = previous === null ? 0 : previous.generation + 1
     this.isEnabled = options.enabled ?? true
     try {
       checkIdentityOptions(options, 'rateLimit')
-      this.identity = services.identity.under(options)
-      const tiers = new TierNames(options.identify?.defaultTier ?? DEFAULT_TIER)
-      this.book = new PolicyBook(name, options, routingOf(fastify), (tier) => tiers.add(tier), {
+      this.identity = services.identityFactory.build(options)
+      const tiers = new KnownTiers(options.identify?.defaultTier ?? DEFAULT_TIER)
+      this.policySet = new PolicySet(name, options, readRouterOptions(fastify), (tier) => tiers.add(tier), {
         generation: this.generation,
         names: routes.names,
-        ownOptions: layered.ownOptions,
+        buildRouteOptions: merged.buildRouteOptions,
         onPolicy: (policy) => {
           snapshots.set(policy, this)
-          for (const limit of policy.limits) metrics?.announceLimit(limit.name)
+          for (const limit of policy.limits) metrics?.initLimit(limit.name)
         }
       })
       // The hooks of undeclared routes are attached once.
-      if (before !== null && before.book.base.hook !== this.book.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
-      this.routes = new RouteTable(this.book, routes, before?.routes)
+      if (previous !== null && previous.policySet.base.hook !== this.policySet.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
+      this.routes = new RouteTable(this.policySet, routes, previous?.routes)
       for (const guard of services.guards.all()) this.policyFor(guard, GUARD_PLACE)
-      if (before !== null) this.book.buckets.inherit(before.book.buckets)
+      if (previous !== null) this.policySet.buckets.inherit(previous.policySet.buckets)
       this.retryUnavailableSeconds = retryUnavailableSeconds(options)
       this.limiter = new RequestLimiter({
         registration: name,
@@ -83,17 +83,17 @@ export class ConfigSnapshot {
         tiers,
         store: backend.store,
         local: backend.local,
-        knownBlock: (charges) => backend.knownBlock(charges),
-        room,
+        findKnownBlock: (charges) => backend.knownBlock(charges),
+        delayQueue,
         retryUnavailableSeconds: this.retryUnavailableSeconds,
-        writeHeaders: headerWriter(options.headers ?? 'x-ratelimit'),
+        writeHeaders: createHeaderWriter(options.headers ?? 'x-ratelimit'),
         refusals,
         metrics,
-        configOf: routes.configOf,
+        getRouteConfig: routes.getRouteConfig,
         faults
       })
     } catch (error) {
-      throw located(error, layered)
+      throw relocateError(error, merged)
     }
   }
 
@@ -107,21 +107,21 @@ export class ConfigSnapshot {
 
   /** The policy of a guard or a check; the registration's own without options. Throws what wrong options throw. */
   policyFor (options: RouteRateLimit | undefined, place: string): Policy {
-    if (options === undefined) return this.book.base
+    if (options === undefined) return this.policySet.base
     let policy = this.#policies.get(options)
     if (policy === undefined) {
-      policy = this.#policyByWords(options, place)
+      policy = this.#policyByKey(options, place)
       this.#policies.set(options, policy)
     }
     return policy
   }
 
-  #policyByWords (options: RouteRateLimit, place: string): Policy {
-    const words = this.#wordsOf(options)
-    const known = words === null ? undefined : this.#policiesByWords.get(words)
-    if (known !== undefined) return known
-    const policy = this.book.policyFor(options, place)
-    if (words !== null) this.#policiesByWords.set(words, policy)
+  #policyByKey (options: RouteRateLimit, place: string): Policy {
+    const key = this.#keyFor(options)
+    const cached = key === null ? undefined : this.#policiesByKey.get(key)
+    if (cached !== undefined) return cached
+    const policy = this.policySet.compileGuardPolicy(options, place)
+    if (key !== null) this.#policiesByKey.set(key, policy)
     return policy
   }
 }
@@ -137,7 +137,7 @@ export class SnapshotHolder {
   }
 
   /** The snapshot of a request; the current one where the request is new. */
-  of (request: FastifyRequest): ConfigSnapshot {
+  forRequest (request: FastifyRequest): ConfigSnapshot {
     return this.#pinned.get(request) ?? ConfigSnapshot.find(request, this.current) ?? this.current
   }
 

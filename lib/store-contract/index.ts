@@ -1,15 +1,15 @@
 import type { Store } from '../stores/store.js'
 import { corrections } from './corrections.js'
-import type { Advance, Fact } from './assertions.js'
+import type { Advance, DefineCase } from './assertions.js'
 import { ALGORITHMS } from './limits.js'
-import { patience } from './throttling.js'
+import { throttling } from './throttling.js'
 import { penalties } from './penalties.js'
 import { severalLimits } from './several-limits.js'
 import { sharedBuckets } from './shared-buckets.js'
 import { singleLimit } from './single-limit.js'
 
 /** A store, and its time in the hands of a test. */
-export interface StoreOnTrial {
+export interface StoreUnderTest {
   /** An empty one. */
   readonly store: Store
   /**
@@ -24,7 +24,7 @@ export interface StoreCase {
   /** States it. Begins with what it is about, where that is one thing: `sliding-window: `, `penalty: `. */
   readonly title: string
   /** Checks it on a store of its own, which it closes at the end. Rejects with an AssertionError of node:assert. */
-  readonly run: (createStore: () => StoreOnTrial | Promise<StoreOnTrial>) => Promise<void>
+  readonly run: (createStore: () => StoreUnderTest | Promise<StoreUnderTest>) => Promise<void>
 }
 
 /**
@@ -42,19 +42,19 @@ export interface StoreCase {
  */
 export function storeContract (): StoreCase[] {
   const cases: StoreCase[] = []
-  const fact: Fact = (title, check) => {
-    cases.push({ title, run: (createStore) => runOn(createStore, check) })
+  const defineCase: DefineCase = (title, check) => {
+    cases.push({ title, run: (createStore) => runCase(createStore, check) })
   }
-  for (const algorithm of ALGORITHMS) singleLimit(fact, algorithm)
-  severalLimits(fact)
-  sharedBuckets(fact)
-  corrections(fact)
-  patience(fact)
-  penalties(fact)
+  for (const algorithm of ALGORITHMS) singleLimit(defineCase, algorithm)
+  severalLimits(defineCase)
+  sharedBuckets(defineCase)
+  corrections(defineCase)
+  throttling(defineCase)
+  penalties(defineCase)
   return cases
 }
 
-async function runOn (createStore: () => StoreOnTrial | Promise<StoreOnTrial>, check: (store: Store, advance: Advance) => Promise<void>): Promise<void> {
+async function runCase (createStore: () => StoreUnderTest | Promise<StoreUnderTest>, check: (store: Store, advance: Advance) => Promise<void>): Promise<void> {
   const { store, advance } = await createStore()
   try {
     await check(store, advance)

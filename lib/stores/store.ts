@@ -20,7 +20,7 @@ export interface Limit extends Quota {
   readonly bucket: string
   readonly by: PartitionBy
   readonly mode: 'enforce' | 'shadow'
-  /** What refusals by this limit earn; the limits of one policy share it. See `penaltyOf`. */
+  /** What refusals by this limit earn; the limits of one policy share it. See `findPenalty`. */
   readonly penalty: Penalty | null
   /**
    * How many reloads came before. Where limits of two generations meet in one bucket of a process, a request that is still
@@ -30,7 +30,7 @@ export interface Limit extends Quota {
 }
 
 /** The penalty under which a limit's refusals are strikes; `null` also for what no client can be blamed for. */
-export function penaltyOf ({ penalty, by, mode }: Limit): Penalty | null {
+export function findPenalty ({ penalty, by, mode }: Limit): Penalty | null {
   return by === 'global' || mode === 'shadow' ? null : penalty
 }
 
@@ -66,7 +66,7 @@ export interface Standing {
   readonly remaining: number
   /** Until nothing is used any more (bucket full, window over), microseconds. */
   readonly resetUs: number
-  /** How long a granted request is to be held until its tokens are due, microseconds; see `Limit.patienceUs`. */
+  /** How long a granted request is to be held until its tokens are due, microseconds; see `Limit.maxDelayUs`. */
   readonly delayUs: number
   /** Until the same charge would be granted, microseconds; 0 when granted, `'never'` where no wait helps. */
   readonly retryUs: number | 'never'
@@ -79,7 +79,7 @@ export interface Standing {
  * nothing. `cost`: what was asked for, units.
  */
 export function isStrike ({ limit, granted, retryUs }: Standing, cost: number): boolean {
-  return !granted && retryUs !== 'never' && cost > 0 && penaltyOf(limit) !== null
+  return !granted && retryUs !== 'never' && cost > 0 && findPenalty(limit) !== null
 }
 
 /** A penalty that refused a request, or that its refusal began. */
@@ -94,7 +94,7 @@ export interface Block {
 export const NO_BLOCKS: readonly Block[] = []
 
 /** A block that is remembered; it may have been lifted since. */
-export interface HeldBlock {
+export interface ActiveBlock {
   readonly partition: string
   /** The `bucket` of the penalty. */
   readonly penalty: string
@@ -115,7 +115,7 @@ export interface Receipt {
 }
 
 /** How long a granted request is to be held: until its enforced limits' tokens are all due, microseconds. */
-export function delayOf ({ granted, standings }: Receipt): number {
+export function computeDelayUs ({ granted, standings }: Receipt): number {
   if (!granted) return 0
   return standings.reduce((longest, { limit, delayUs }) => limit.mode === 'enforce' ? Math.max(longest, delayUs) : longest, 0)
 }

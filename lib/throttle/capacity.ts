@@ -1,5 +1,5 @@
 /** How many requests may wait in one queue. */
-export interface RoomLimits {
+export interface QueueLimits {
   /** Whoever they belong to. Whole, 0 or more. */
   readonly maxQueued: number
   /** Of one partition, so that no client fills the queue. Whole, 0 or more. */
@@ -7,7 +7,7 @@ export interface RoomLimits {
 }
 
 /** Counts the places that are taken, in all and by partition. A partition without any is forgotten. */
-export class Slots {
+export class QueueCapacity {
   #taken = 0
   readonly #takenBy = new Map<string, number>()
 
@@ -17,7 +17,7 @@ export class Slots {
   }
 
   /** Take a place. False, and nothing taken, where a limit is reached. */
-  take (partition: string, { maxQueued, maxQueuedPerClient }: RoomLimits): boolean {
+  take (partition: string, { maxQueued, maxQueuedPerClient }: QueueLimits): boolean {
     const taken = this.#takenBy.get(partition) ?? 0
     if (this.#taken >= maxQueued || taken >= maxQueuedPerClient) return false
     this.#taken++

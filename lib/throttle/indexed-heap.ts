@@ -1,5 +1,5 @@
 /** What waits for a time. */
-export interface Due {
+export interface HeapEntry {
   /** When it is due, microseconds of the clock. */
   readonly dueUs: number
   /** Decides between two that are due at the same time: the lower leaves first. */
@@ -12,7 +12,7 @@ export interface Due {
  * A binary heap with the earliest entry on top. Each entry knows its place, so that one which is given up leaves at
  * once, in O(log n): marked ones that stay would fill the memory of whoever opens and aborts requests.
  */
-export class DueHeap<Entry extends Due> {
+export class IndexedHeap<Entry extends HeapEntry> {
   readonly #entries: Entry[] = []
 
   get size (): number {
@@ -26,7 +26,7 @@ export class DueHeap<Entry extends Due> {
 
   push (entry: Entry): void {
     this.#entries.push(entry)
-    this.#rise(entry, this.#entries.length - 1)
+    this.#siftUp(entry, this.#entries.length - 1)
   }
 
   /** Take an entry out, wherever it is. False when it is not here any more. */
@@ -37,40 +37,40 @@ export class DueHeap<Entry extends Due> {
     const last = this.#entries.pop()
     if (last === undefined || last === entry) return true
     // The last one fills the gap; it may belong above it as well as below.
-    this.#rise(last, index)
-    this.#sink(last, last.index)
+    this.#siftUp(last, index)
+    this.#siftDown(last, last.index)
     return true
   }
 
-  #rise (entry: Entry, index: number): void {
+  #siftUp (entry: Entry, index: number): void {
     while (index > 0) {
-      const above = (index - 1) >> 1
-      if (!isBefore(entry, this.#entries[above])) break
-      this.#place(this.#entries[above], index)
-      index = above
+      const parent = (index - 1) >> 1
+      if (!isBefore(entry, this.#entries[parent])) break
+      this.#setAt(this.#entries[parent], index)
+      index = parent
     }
-    this.#place(entry, index)
+    this.#setAt(entry, index)
   }
 
-  #sink (entry: Entry, index: number): void {
+  #siftDown (entry: Entry, index: number): void {
     const { length } = this.#entries
     for (;;) {
-      let below = 2 * index + 1
-      if (below >= length) break
-      if (below + 1 < length && isBefore(this.#entries[below + 1], this.#entries[below])) below++
-      if (!isBefore(this.#entries[below], entry)) break
-      this.#place(this.#entries[below], index)
-      index = below
+      let child = 2 * index + 1
+      if (child >= length) break
+      if (child + 1 < length && isBefore(this.#entries[child + 1], this.#entries[child])) child++
+      if (!isBefore(this.#entries[child], entry)) break
+      this.#setAt(this.#entries[child], index)
+      index = child
     }
-    this.#place(entry, index)
+    this.#setAt(entry, index)
   }
 
-  #place (entry: Entry, index: number): void {
+  #setAt (entry: Entry, index: number): void {
     this.#entries[index] = entry
     entry.index = index
   }
 }
 
-function isBefore (a: Due, b: Due): boolean {
+function isBefore (a: HeapEntry, b: HeapEntry): boolean {
   return a.dueUs < b.dueUs || (a.dueUs === b.dueUs && a.order < b.order)
 }

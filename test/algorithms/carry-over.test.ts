@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import { carryFixedWindow, carryGrantLog, carryTokenBucket, isWrittenUnder } from '../../lib/algorithms/carry-over.js'
-import { quotaOf, type Algorithm, type Quota } from '../../lib/algorithms/quota.js'
-import { emptyVerdict } from '../../lib/algorithms/verdict.js'
-import { algorithms, bucketOf, type Bucket, type State } from '../fixtures/bucket.js'
-import { holds } from '../fixtures/property.js'
+import { createQuota, type Algorithm, type Quota } from '../../lib/algorithms/quota.js'
+import { createCheckResult } from '../../lib/algorithms/check-result.js'
+import { algorithms, createBucket, type Bucket, type State } from '../fixtures/bucket.js'
+import { assertProperty } from '../fixtures/property.js'
 import { quotas } from '../fixtures/schedules.js'
 
 const NOW_US = 1_790_000_000_123_457
@@ -13,11 +13,11 @@ const SECOND_US = 1_000_000
 const DAY_US = 86_400 * SECOND_US
 
 function carried (old: Quota, young: Quota, state: State, nowUs: number): Bucket {
-  if (Array.isArray(state)) return bucketOf(young, carryGrantLog(old, young, state, nowUs))
-  const verdict = emptyVerdict()
+  if (Array.isArray(state)) return createBucket(young, carryGrantLog(old, young, state, nowUs))
+  const verdict = createCheckResult()
   const carry = old.algorithm === 'token-bucket' ? carryTokenBucket : carryFixedWindow
   carry(old, young, state.timeUs, state.count, nowUs, verdict)
-  return bucketOf(young, { timeUs: verdict.timeUs, count: verdict.count })
+  return createBucket(young, { timeUs: verdict.timeUs, count: verdict.count })
 }
 
 function usedOf (quota: Quota, bucket: Bucket, nowUs = NOW_US): number {
@@ -25,11 +25,11 @@ function usedOf (quota: Quota, bucket: Bucket, nowUs = NOW_US): number {
 }
 
 t.test('only the same max, window and capacity are read as they stand', async (t) => {
-  const quota = quotaOf('token-bucket', 10, SECOND_US, 20)
-  t.equal(isWrittenUnder(quotaOf('token-bucket', 10, SECOND_US, 20), quota), true)
-  t.equal(isWrittenUnder(quotaOf('token-bucket', 11, SECOND_US, 20), quota), false)
-  t.equal(isWrittenUnder(quotaOf('token-bucket', 10, 2 * SECOND_US, 20), quota), false)
-  t.equal(isWrittenUnder(quotaOf('token-bucket', 10, SECOND_US, 21), quota), false)
+  const quota = createQuota('token-bucket', 10, SECOND_US, 20)
+  t.equal(isWrittenUnder(createQuota('token-bucket', 10, SECOND_US, 20), quota), true)
+  t.equal(isWrittenUnder(createQuota('token-bucket', 11, SECOND_US, 20), quota), false)
+  t.equal(isWrittenUnder(createQuota('token-bucket', 10, 2 * SECOND_US, 20), quota), false)
+  t.equal(isWrittenUnder(createQuota('token-bucket', 10, SECOND_US, 21), quota), false)
 })
 
 interface Row { title: string, old: [max: number, windowUs: number, burst?: number], used: number, young: [max: number, windowUs: number, burst?: number], is: number }
@@ -49,9 +49,9 @@ const ROWS: readonly Row[] = [
 for (const algorithm of algorithms) {
   for (const { title, old, used, young, is } of ROWS) {
     t.test(`${algorithm}: ${title}`, async (t) => {
-      const before = quotaOf(algorithm, ...old)
-      const after = quotaOf(algorithm, ...young)
-      const bucket = bucketOf(before)
+      const before = createQuota(algorithm, ...old)
+      const after = createQuota(algorithm, ...young)
+      const bucket = createBucket(before)
       t.equal(bucket.take(used, NOW_US).granted, true)
       t.equal(usedOf(after, carried(before, after, bucket.state(), NOW_US)), is)
     })
@@ -60,9 +60,9 @@ for (const algorithm of algorithms) {
 
 t.test('token-bucket: a burst that changes keeps the units', async (t) => {
   for (const [from, to, is] of [[100, 200, 60], [200, 100, 60], [100, 40, 40]]) {
-    const before = quotaOf('token-bucket', 50, SECOND_US, from)
-    const after = quotaOf('token-bucket', 50, SECOND_US, to)
-    const bucket = bucketOf(before)
+    const before = createQuota('token-bucket', 50, SECOND_US, from)
+    const after = createQuota('token-bucket', 50, SECOND_US, to)
+    const bucket = createBucket(before)
     bucket.take(60, NOW_US)
     t.equal(usedOf(after, carried(before, after, bucket.state(), NOW_US)), is)
   }
@@ -70,26 +70,26 @@ t.test('token-bucket: a burst that changes keeps the units', async (t) => {
 
 for (const algorithm of ['fixed-window', 'sliding-window'] as const) {
   t.test(`${algorithm}: half-way through a minute is half-way through ten seconds`, async (t) => {
-    const before = quotaOf(algorithm, 10, 60 * SECOND_US)
-    const after = quotaOf(algorithm, 20, 10 * SECOND_US)
-    const bucket = bucketOf(before)
+    const before = createQuota(algorithm, 10, 60 * SECOND_US)
+    const after = createQuota(algorithm, 20, 10 * SECOND_US)
+    const bucket = createBucket(before)
     bucket.take(10, NOW_US)
     const nowUs = NOW_US + 30 * SECOND_US
     t.match(carried(before, after, bucket.state(), nowUs).take(11, nowUs), { granted: false, remaining: 10, retryUs: 5 * SECOND_US })
   })
 
   t.test(`${algorithm}: what has left the old window is not used in a longer one`, async (t) => {
-    const before = quotaOf(algorithm, 10, SECOND_US)
-    const after = quotaOf(algorithm, 10, DAY_US)
-    const bucket = bucketOf(before)
+    const before = createQuota(algorithm, 10, SECOND_US)
+    const after = createQuota(algorithm, 10, DAY_US)
+    const bucket = createBucket(before)
     bucket.take(10, NOW_US)
     t.equal(usedOf(after, carried(before, after, bucket.state(), NOW_US + SECOND_US), NOW_US + SECOND_US), 0)
   })
 }
 
 t.test('sliding-window: of more than the new max, what leaves first is dropped', async (t) => {
-  const before = quotaOf('sliding-window', 10, 128 * SECOND_US)
-  const after = quotaOf('sliding-window', 5, 128 * SECOND_US)
+  const before = createQuota('sliding-window', 10, 128 * SECOND_US)
+  const after = createQuota('sliding-window', 5, 128 * SECOND_US)
   const log = [NOW_US, 9, NOW_US - 20 * SECOND_US, 3, NOW_US - 10 * SECOND_US, 2, NOW_US, 4]
   t.strictSame(carryGrantLog(before, after, log, NOW_US), [NOW_US, 5, NOW_US - 10 * SECOND_US, 1, NOW_US, 4])
 })
@@ -102,7 +102,7 @@ function changes (algorithm: Algorithm, stepBackPercent: number) {
     grants: fc.array(fc.record({ share: fc.integer({ min: 1, max: 8 }), after: fc.integer({ min: 0, max: 40 }) }), { minLength: 1, maxLength: 12 }),
     ageShare: fc.integer({ min: -stepBackPercent, max: 140 })
   }).map(({ old, young, grants, ageShare }) => {
-    const bucket = bucketOf(old)
+    const bucket = createBucket(old)
     let nowUs = NOW_US
     for (const { share, after } of grants) {
       nowUs += Math.floor(old.windowUs * after / 100)
@@ -121,8 +121,8 @@ function begunUs (old: Quota, young: Quota, state: State, nowUs: number): number
 
 for (const algorithm of algorithms) {
   t.test(`${algorithm}: whatever changes, the used units stay used, up to the new capacity`, async () => {
-    holds(changes(algorithm, 0), 400, ({ old, young, state, nowUs }) => {
-      const used = Math.min(usedOf(old, bucketOf(old, state), nowUs), young.capacity)
+    assertProperty(changes(algorithm, 0), 400, ({ old, young, state, nowUs }) => {
+      const used = Math.min(usedOf(old, createBucket(old, state), nowUs), young.capacity)
       const is = usedOf(young, carried(old, young, state, nowUs), nowUs)
       // A unit of which less than 1/512 microsecond was begun is dropped: it is less than doubles tell for sure.
       const isSliver = is === used - 1 && begunUs(old, young, state, nowUs) < 1 / 512
@@ -131,7 +131,7 @@ for (const algorithm of algorithms) {
   })
 
   t.test(`${algorithm}: nobody waits longer than the new limit ever makes anyone wait`, async () => {
-    holds(changes(algorithm, 20), 400, ({ old, young, state, nowUs }) => {
+    assertProperty(changes(algorithm, 20), 400, ({ old, young, state, nowUs }) => {
       const { granted, resetUs, retryUs } = carried(old, young, state, nowUs).take(1, nowUs)
       assert.ok(granted || (retryUs !== 'never' && retryUs <= young.windowUs))
       assert.ok(resetUs <= Math.max(young.windowUs, young.capacityUs + 1))

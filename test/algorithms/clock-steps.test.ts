@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import { algorithms, bucketOf, copyOf } from '../fixtures/bucket.js'
-import { liveThrough } from '../fixtures/histories.js'
-import { holds } from '../fixtures/property.js'
+import { algorithms, createBucket, copyBucket } from '../fixtures/bucket.js'
+import { runSchedule } from '../fixtures/histories.js'
+import { assertProperty } from '../fixtures/property.js'
 import { schedules } from '../fixtures/schedules.js'
 
 const DAY_US = 86_400_000_000
@@ -15,9 +15,9 @@ for (const algorithm of algorithms) {
   const histories = fc.record({ schedule: schedules(algorithm), stepUs: stepsBack, debt: fc.option(fc.integer({ min: 1, max: 5_000_000 })) })
 
   t.test(`${algorithm}: a unit waits at most one window after the clock stepped back, however often it is asked for`, async () => {
-    holds(histories, 300, ({ schedule, stepUs, debt }) => {
-      liveThrough(schedule, ({ quota, bucket, nowUs }) => {
-        const client = copyOf(quota, bucket)
+    assertProperty(histories, 300, ({ schedule, stepUs, debt }) => {
+      runSchedule(schedule, ({ quota, bucket, nowUs }) => {
+        const client = copyBucket(quota, bucket)
         if (debt !== null) client.charge(debt, nowUs)
         const atUs = Math.max(0, nowUs - stepUs)
         const { granted, retryUs } = client.take(1, atUs)
@@ -31,18 +31,18 @@ for (const algorithm of algorithms) {
   })
 
   t.test(`${algorithm}: a clock that stepped back gives nothing back`, async () => {
-    holds(histories, 300, ({ schedule, stepUs }) => {
-      liveThrough(schedule, ({ quota, bucket, nowUs, verdict }) => {
-        const { remaining } = bucketOf(quota, bucket.state()).take(0, Math.max(0, nowUs - stepUs))
-        assert.ok(remaining <= verdict.remaining)
+    assertProperty(histories, 300, ({ schedule, stepUs }) => {
+      runSchedule(schedule, ({ quota, bucket, nowUs, result }) => {
+        const { remaining } = createBucket(quota, bucket.state()).take(0, Math.max(0, nowUs - stepUs))
+        assert.ok(remaining <= result.remaining)
       })
     })
   })
 
   t.test(`${algorithm}: a debt keeps a unit out for at most one window`, async () => {
-    holds(histories, 300, ({ schedule, debt }) => {
-      liveThrough(schedule, ({ quota, bucket, nowUs }) => {
-        const client = copyOf(quota, bucket)
+    assertProperty(histories, 300, ({ schedule, debt }) => {
+      runSchedule(schedule, ({ quota, bucket, nowUs }) => {
+        const client = copyBucket(quota, bucket)
         client.charge(debt ?? Number.MAX_SAFE_INTEGER, nowUs)
         const { retryUs } = client.take(1, nowUs)
         assert.ok(retryUs !== 'never' && retryUs <= quota.windowUs)

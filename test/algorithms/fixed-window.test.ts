@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
-import type { Verdict } from '../../lib/algorithms/verdict.js'
-import { bucketOf } from '../fixtures/bucket.js'
-import { holds } from '../fixtures/property.js'
-import { costOf, schedules, timeOf } from '../fixtures/schedules.js'
+import type { CheckResult } from '../../lib/algorithms/check-result.js'
+import { createBucket } from '../fixtures/bucket.js'
+import { assertProperty } from '../fixtures/property.js'
+import { computeCost, schedules, computeTime } from '../fixtures/schedules.js'
 
 t.test('a window starts with its first unit, ends windowUs later, and holds at most max', async () => {
-  holds(schedules('fixed-window'), 1500, ({ quota, startUs, steps }) => {
-    const bucket = bucketOf(quota)
+  assertProperty(schedules('fixed-window'), 1500, ({ quota, startUs, steps }) => {
+    const bucket = createBucket(quota)
     let endUs = -1
     let used = 0
-    let last: Verdict | null = null
+    let last: CheckResult | null = null
     let nowUs = startUs
     for (const step of steps) {
-      nowUs = timeOf(quota, step, last, nowUs)
-      const cost = costOf(quota, step)
+      nowUs = computeTime(quota, step, last, nowUs)
+      const cost = computeCost(quota, step)
       last = bucket.take(cost, nowUs)
       if (nowUs >= endUs) used = 0
       const isGranted = used + cost <= quota.max

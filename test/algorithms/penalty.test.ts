@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import { isExactPenalty, type PenaltyRule } from '../../lib/algorithms/penalty.js'
-import { Offender } from '../fixtures/offender.js'
-import { holds } from '../fixtures/property.js'
+import { PenalizedPartition } from '../fixtures/offender.js'
+import { assertProperty } from '../fixtures/property.js'
 
 const SECOND_US = 1_000_000
 const DAY_US = 86_400 * SECOND_US
@@ -31,8 +31,8 @@ const histories = fc.record({
   }), { minLength: 1, maxLength: 60, size: 'max' })
 })
 
-function waitOf ({ waits, us }: Event, offender: Offender, nowUs: number): number {
-  const look = offender.look(nowUs)
+function waitOf ({ waits, us }: Event, offender: PenalizedPartition, nowUs: number): number {
+  const look = offender.inspect(nowUs)
   switch (waits) {
     case 'none': return 0
     case 'some': return us
@@ -45,8 +45,8 @@ function waitOf ({ waits, us }: Event, offender: Offender, nowUs: number): numbe
 }
 
 /** Let an offender live through a history; `look` hears of each event, once its strikes were counted. */
-function liveThrough ({ rule, events }: { rule: PenaltyRule, events: readonly Event[] }, look: (offender: Offender, nowUs: number, began: boolean, strikes: number) => void): void {
-  const offender = new Offender(rule)
+function liveThrough ({ rule, events }: { rule: PenaltyRule, events: readonly Event[] }, look: (offender: PenalizedPartition, nowUs: number, began: boolean, strikes: number) => void): void {
+  const offender = new PenalizedPartition(rule)
   let nowUs = 1_790_000_000_000_000
   for (const event of events) {
     nowUs += waitOf(event, offender, nowUs)
@@ -55,24 +55,24 @@ function liveThrough ({ rule, events }: { rule: PenaltyRule, events: readonly Ev
   }
 }
 
-function copyOf ({ rule, conduct }: Offender): Offender {
-  return new Offender(rule, conduct)
+function copyOf ({ rule, state }: PenalizedPartition): PenalizedPartition {
+  return new PenalizedPartition(rule, state)
 }
 
 t.test('a block ends exactly when stated', async () => {
-  holds(histories, 500, (history) => {
+  assertProperty(histories, 500, (history) => {
     liveThrough(history, (offender, nowUs) => {
-      const { blockedUs } = offender.look(nowUs)
+      const { blockedUs } = offender.inspect(nowUs)
       if (blockedUs === 0) return
-      assert.equal(copyOf(offender).look(nowUs + blockedUs - 1).blockedUs, 1)
-      assert.equal(copyOf(offender).look(nowUs + blockedUs).blockedUs, 0)
+      assert.equal(copyOf(offender).inspect(nowUs + blockedUs - 1).blockedUs, 1)
+      assert.equal(copyOf(offender).inspect(nowUs + blockedUs).blockedUs, 0)
     })
   })
 })
 
 t.test('a block begins once, after enough strikes in their time, and is no longer than the longest', async () => {
   let blocks = 0
-  holds(histories, 500, (history) => {
+  assertProperty(histories, 500, (history) => {
     let untilUs = 0
     let counted = 0
     let sinceUs = 0
@@ -86,7 +86,7 @@ t.test('a block begins once, after enough strikes in their time, and is no longe
         counted += strikes
       }
       assert.equal(began, !wasBlocked && strikes > 0 && counted >= offender.rule.strikes)
-      const { blockedUs } = offender.look(nowUs)
+      const { blockedUs } = offender.inspect(nowUs)
       if (began) {
         assert.ok(blockedUs > 0 && blockedUs <= offender.rule.maxCooldownUs)
         untilUs = nowUs + blockedUs
@@ -101,7 +101,7 @@ t.test('a block begins once, after enough strikes in their time, and is no longe
 })
 
 t.test('each block is longer by the factor than the last one, less a level for each full quiet time', async () => {
-  holds(histories, 500, (history) => {
+  assertProperty(histories, 500, (history) => {
     let level = 0
     let quietFromUs = 0
     liveThrough(history, (offender, nowUs, began, strikes) => {
@@ -111,7 +111,7 @@ t.test('each block is longer by the factor than the last one, less a level for e
       if (isBlocked || strikes === 0) return
       quietFromUs = nowUs
       if (!began) return
-      const { blockedUs } = offender.look(nowUs)
+      const { blockedUs } = offender.inspect(nowUs)
       const ideal = Math.min(rule.maxCooldownUs, rule.cooldownUs * rule.factor ** level)
       assert.ok(Math.abs(blockedUs - ideal) <= 1 + ideal / 1e12, `${blockedUs} of ${ideal} us`)
       quietFromUs += blockedUs
@@ -121,15 +121,15 @@ t.test('each block is longer by the factor than the last one, less a level for e
 })
 
 t.test('looking changes nothing that anyone could see', async () => {
-  holds(histories, 300, (history) => {
+  assertProperty(histories, 300, (history) => {
     liveThrough(history, (offender, nowUs) => {
       const unseen = copyOf(offender)
       const seen = copyOf(offender)
       const { withinUs } = offender.rule
       for (const aheadUs of [0, Math.floor(withinUs / 2), withinUs, withinUs + 1, 5 * withinUs]) {
-        seen.look(nowUs + aheadUs)
+        seen.inspect(nowUs + aheadUs)
         const late = copyOf(unseen)
-        assert.deepEqual(late.look(nowUs + aheadUs), copyOf(seen).look(nowUs + aheadUs))
+        assert.deepEqual(late.inspect(nowUs + aheadUs), copyOf(seen).inspect(nowUs + aheadUs))
         assert.equal(late.strike(3, nowUs + aheadUs), copyOf(seen).strike(3, nowUs + aheadUs))
       }
     })
@@ -137,44 +137,44 @@ t.test('looking changes nothing that anyone could see', async () => {
 })
 
 t.test('after its life a conduct cannot be told from none, and its numbers stay whole and bounded', async () => {
-  holds(histories, 500, (history) => {
+  assertProperty(histories, 500, (history) => {
     liveThrough(history, (offender, nowUs) => {
       const { rule } = offender
       assert.ok(isExactPenalty(rule))
-      const { lifeUs } = offender.look(nowUs)
+      const { lifeUs } = offender.inspect(nowUs)
       assert.ok(lifeUs <= rule.maxCooldownUs + 100 * rule.withinUs)
-      assert.ok(Object.values(offender.conduct).every((number) => Number.isSafeInteger(number) && number >= 0))
-      assert.ok(offender.conduct.level <= 100 && offender.conduct.strikes < rule.strikes)
+      assert.ok(Object.values(offender.state).every((number) => Number.isSafeInteger(number) && number >= 0))
+      assert.ok(offender.state.level <= 100 && offender.state.strikes < rule.strikes)
       const forgotten = copyOf(offender)
-      const none = new Offender(rule)
+      const none = new PenalizedPartition(rule)
       const atUs = nowUs + lifeUs
-      assert.deepEqual([forgotten.strike(1, atUs), forgotten.look(atUs + 1)], [none.strike(1, atUs), none.look(atUs + 1)])
+      assert.deepEqual([forgotten.strike(1, atUs), forgotten.inspect(atUs + 1)], [none.strike(1, atUs), none.inspect(atUs + 1)])
     })
   })
 })
 
 t.test('no clock that steps back lengthens a block, and none blocks who was not blocked', async () => {
-  holds(fc.tuple(histories, fc.integer({ min: 1, max: 400 * DAY_US })), 400, ([history, stepUs]) => {
+  assertProperty(fc.tuple(histories, fc.integer({ min: 1, max: 400 * DAY_US })), 400, ([history, stepUs]) => {
     liveThrough(history, (offender, nowUs) => {
-      const { blockedUs } = offender.look(nowUs)
-      const { blockUs } = offender.conduct
+      const { blockedUs } = offender.inspect(nowUs)
+      const { blockUs } = offender.state
       const stepped = copyOf(offender)
       const atUs = nowUs - stepUs
-      const look = stepped.look(atUs)
+      const look = stepped.inspect(atUs)
       assert.ok(blockedUs === 0 ? look.blockedUs === 0 : look.blockedUs <= blockUs)
-      assert.equal(stepped.look(atUs + look.blockedUs).blockedUs, 0)
+      assert.equal(stepped.inspect(atUs + look.blockedUs).blockedUs, 0)
     })
   })
 })
 
 t.test('under a changed rule who is blocked stays so, for its longest time at most, and keeps the level', async () => {
-  holds(fc.tuple(histories, rules), 400, ([history, rule]) => {
+  assertProperty(fc.tuple(histories, rules), 400, ([history, rule]) => {
     liveThrough(history, (offender, nowUs) => {
-      const { blockedUs } = offender.look(nowUs)
+      const { blockedUs } = offender.inspect(nowUs)
       const changed = copyOf(offender)
       changed.rule = rule
-      assert.equal(changed.look(nowUs).blockedUs, Math.min(blockedUs, rule.maxCooldownUs))
-      if (blockedUs > 0) assert.equal(changed.conduct.level, offender.conduct.level)
+      assert.equal(changed.inspect(nowUs).blockedUs, Math.min(blockedUs, rule.maxCooldownUs))
+      if (blockedUs > 0) assert.equal(changed.state.level, offender.state.level)
     })
   })
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { isExact, quotaOf } from '../../lib/algorithms/quota.js'
-import { holds } from '../fixtures/property.js'
+import { isExact, createQuota } from '../../lib/algorithms/quota.js'
+import { assertProperty } from '../fixtures/property.js'
 import { quotas } from '../fixtures/schedules.js'
 
 const SECOND_US = 1_000_000
@@ -10,7 +10,7 @@ const YEAR_US = 365 * DAY_US
 
 t.test('the emission interval is the reduced fraction windowUs / max', async (t) => {
   const parts = (max: number, windowUs: number) => {
-    const { intervalUs, intervalNum, intervalDen } = quotaOf('token-bucket', max, windowUs)
+    const { intervalUs, intervalNum, intervalDen } = createQuota('token-bucket', max, windowUs)
     return [intervalUs, intervalNum, intervalDen]
   }
   t.strictSame(parts(10, SECOND_US), [100_000, 0, 1])
@@ -22,27 +22,27 @@ t.test('the emission interval is the reduced fraction windowUs / max', async (t)
 })
 
 t.test('a burst is a matter of the token bucket only', async (t) => {
-  t.equal(quotaOf('token-bucket', 10, SECOND_US).capacity, 10, 'max where there is no burst')
-  t.equal(quotaOf('token-bucket', 10, SECOND_US, 50).capacity, 50)
-  t.equal(quotaOf('fixed-window', 10, SECOND_US, 50).capacity, 10)
-  t.equal(quotaOf('sliding-window', 10, SECOND_US, 50).capacity, 10)
+  t.equal(createQuota('token-bucket', 10, SECOND_US).capacity, 10, 'max where there is no burst')
+  t.equal(createQuota('token-bucket', 10, SECOND_US, 50).capacity, 50)
+  t.equal(createQuota('fixed-window', 10, SECOND_US, 50).capacity, 10)
+  t.equal(createQuota('sliding-window', 10, SECOND_US, 50).capacity, 10)
 })
 
 t.test('max 0 has no capacity, whatever the burst, and its numbers are exact', async (t) => {
-  const quota = quotaOf('token-bucket', 0, SECOND_US, 50)
+  const quota = createQuota('token-bucket', 0, SECOND_US, 50)
   t.equal(quota.capacity, 0)
   t.equal(quota.capacityUs, 0)
   t.ok(isExact(quota))
 })
 
 t.test('the newest entry of a sliding window absorbs for 1/128 of the window, rounded up', async (t) => {
-  t.equal(quotaOf('sliding-window', 10, 128 * SECOND_US).mergeUs, SECOND_US)
-  t.equal(quotaOf('sliding-window', 10, 129).mergeUs, 2, 'rounded down there would be 130 entries')
-  t.equal(quotaOf('sliding-window', 10, 1).mergeUs, 1)
+  t.equal(createQuota('sliding-window', 10, 128 * SECOND_US).mergeUs, SECOND_US)
+  t.equal(createQuota('sliding-window', 10, 129).mergeUs, 2, 'rounded down there would be 130 entries')
+  t.equal(createQuota('sliding-window', 10, 1).mergeUs, 1)
 })
 
 t.test('the capacity and the ceiling are exact, and the ceiling is the last whole microsecond', async () => {
-  holds(quotas('token-bucket'), 2000, (quota) => {
+  assertProperty(quotas('token-bucket'), 2000, (quota) => {
     const [max, windowUs, capacity] = [quota.max, quota.windowUs, quota.capacity].map(BigInt)
     const capacityParts = BigInt(quota.capacityUs) * BigInt(quota.intervalDen) + BigInt(quota.capacityNum)
     if (capacityParts * max !== capacity * windowUs * BigInt(quota.intervalDen)) throw new Error('capacity')
@@ -55,7 +55,7 @@ t.test('everyday and extreme rates are exact', async (t) => {
   for (const [max, windowUs, burst] of [
     [1, 1], [1, 1000], [100, 60 * SECOND_US], [2_000_000, SECOND_US], [1_999_993, 30 * DAY_US],
     [1_234_567, DAY_US], [1, 35 * YEAR_US], [10, SECOND_US, 1_000_000], [1_999_993, DAY_US, 1_000_000_000]
-  ]) t.ok(isExact(quotaOf('token-bucket', max, windowUs, burst)), `${max} per ${windowUs} us, burst ${burst}`)
+  ]) t.ok(isExact(createQuota('token-bucket', max, windowUs, burst)), `${max} per ${windowUs} us, burst ${burst}`)
 })
 
 t.test('what would leave 2^53 is refused', async (t) => {
@@ -65,7 +65,7 @@ t.test('what would leave 2^53 is refused', async (t) => {
     ['a burst whose sum of fractions is too long', 1_999_993, DAY_US, 5_000_000_000],
     ['a prime number of units in an odd window', 94_906_267, DAY_US + 1],
     ['a burst beyond every number', 10, SECOND_US, Number.MAX_SAFE_INTEGER]
-  ] as const) t.notOk(isExact(quotaOf('token-bucket', max, windowUs, burst)), reason)
+  ] as const) t.notOk(isExact(createQuota('token-bucket', max, windowUs, burst)), reason)
 })
 
 t.test('an exact quota keeps every product and sum of the algorithms below 2^53', async () => {
@@ -73,9 +73,9 @@ t.test('an exact quota keeps every product and sum of the algorithms below 2^53'
     fc.integer({ min: 1, max: 2 ** 40 }),
     fc.integer({ min: 1, max: 2 ** 51 }),
     fc.integer({ min: 1, max: 2 ** 40 })
-  ).map(([max, windowUs, burst]) => quotaOf('token-bucket', max, windowUs, burst))
+  ).map(([max, windowUs, burst]) => createQuota('token-bucket', max, windowUs, burst))
   const latestUs = 2n ** 52n
-  holds(fc.oneof(quotas('token-bucket'), limits), 5000, (quota) => {
+  assertProperty(fc.oneof(quotas('token-bucket'), limits), 5000, (quota) => {
     if (!isExact(quota)) return
     const units = BigInt(quota.capacity + quota.max)
     const num = units * BigInt(quota.intervalNum) + BigInt(quota.intervalDen)
@@ -86,7 +86,7 @@ t.test('an exact quota keeps every product and sum of the algorithms below 2^53'
 })
 
 t.test('a window counts units only, so any max is exact where a token bucket refuses it', async (t) => {
-  t.notOk(isExact(quotaOf('token-bucket', 999_999_937, DAY_US)))
-  t.ok(isExact(quotaOf('sliding-window', 999_999_937, DAY_US)))
-  t.ok(isExact(quotaOf('fixed-window', 999_999_937, DAY_US)))
+  t.notOk(isExact(createQuota('token-bucket', 999_999_937, DAY_US)))
+  t.ok(isExact(createQuota('sliding-window', 999_999_937, DAY_US)))
+  t.ok(isExact(createQuota('fixed-window', 999_999_937, DAY_US)))
 })

@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import type { Quota } from '../../lib/algorithms/quota.js'
-import type { Verdict } from '../../lib/algorithms/verdict.js'
-import { algorithms, bucketOf, copyOf } from '../fixtures/bucket.js'
-import { liveThrough, sightOf, type Taken } from '../fixtures/histories.js'
-import { holds } from '../fixtures/property.js'
-import { costOf, schedules, timeOf, type Schedule } from '../fixtures/schedules.js'
+import type { CheckResult } from '../../lib/algorithms/check-result.js'
+import { algorithms, createBucket, copyBucket } from '../fixtures/bucket.js'
+import { runSchedule, probeBucket, type GrantedCharge } from '../fixtures/histories.js'
+import { assertProperty } from '../fixtures/property.js'
+import { computeCost, schedules, computeTime, type Schedule } from '../fixtures/schedules.js'
 
 const RUNS = 400
 
 /** Live through a schedule whose steps also give earlier grants back, each at most once. */
-function withRefunds ({ quota, startUs, steps }: Schedule, taken: (grant: Taken) => void, undone: (grant: Taken, nowUs: number) => void): void {
-  const bucket = bucketOf(quota)
-  const grants: Taken[] = []
-  let verdict: Verdict | null = null
+function withRefunds ({ quota, startUs, steps }: Schedule, taken: (grant: GrantedCharge) => void, undone: (grant: GrantedCharge, nowUs: number) => void): void {
+  const bucket = createBucket(quota)
+  const grants: GrantedCharge[] = []
+  let verdict: CheckResult | null = null
   let nowUs = startUs
   for (const step of steps) {
-    nowUs = timeOf(quota, step, verdict, nowUs)
-    const cost = costOf(quota, step)
+    nowUs = computeTime(quota, step, verdict, nowUs)
+    const cost = computeCost(quota, step)
     verdict = bucket.take(cost, nowUs)
     if (verdict.granted) {
       grants.push({ cost, chargedAtUs: nowUs, chargedUntilUs: nowUs + verdict.resetUs })
@@ -32,13 +32,13 @@ function withRefunds ({ quota, startUs, steps }: Schedule, taken: (grant: Taken)
 
 for (const algorithm of algorithms) {
   t.test(`${algorithm}: units that are given back at once can be taken again`, async () => {
-    holds(schedules(algorithm), RUNS, (schedule) => {
-      liveThrough(schedule, ({ quota, bucket, before, cost, nowUs, verdict }) => {
-        if (!verdict.granted) return
-        const client = copyOf(quota, bucket)
-        const { remaining, resetUs } = client.refund(cost, { chargedAtUs: nowUs, chargedUntilUs: nowUs + verdict.resetUs }, nowUs)
+    assertProperty(schedules(algorithm), RUNS, (schedule) => {
+      runSchedule(schedule, ({ quota, bucket, before, cost, nowUs, result }) => {
+        if (!result.granted) return
+        const client = copyBucket(quota, bucket)
+        const { remaining, resetUs } = client.refund(cost, { chargedAtUs: nowUs, chargedUntilUs: nowUs + result.resetUs }, nowUs)
         const old = before.take(0, nowUs)
-        assert.equal(remaining, verdict.remaining + cost)
+        assert.equal(remaining, result.remaining + cost)
         assert.equal(remaining, old.remaining)
         // The newest entry of a log keeps the time of its last grant, even of one that was given back.
         const keptUs = algorithm === 'sliding-window' ? quota.mergeUs : 0
@@ -48,27 +48,27 @@ for (const algorithm of algorithms) {
   })
 
   t.test(`${algorithm}: units that no longer count cannot be given back`, async () => {
-    holds(schedules(algorithm), RUNS, (schedule) => {
-      const grants: Taken[] = []
-      liveThrough(schedule, ({ quota, bucket, cost, nowUs, verdict }) => {
-        const hasExpired = (grant: Taken) => nowUs >= (algorithm === 'token-bucket' ? grant.chargedUntilUs : grant.chargedAtUs + quota.windowUs)
+    assertProperty(schedules(algorithm), RUNS, (schedule) => {
+      const grants: GrantedCharge[] = []
+      runSchedule(schedule, ({ quota, bucket, cost, nowUs, result }) => {
+        const hasExpired = (grant: GrantedCharge) => nowUs >= (algorithm === 'token-bucket' ? grant.chargedUntilUs : grant.chargedAtUs + quota.windowUs)
         const expired = grants.filter(hasExpired).at(-1)
         if (expired !== undefined) {
-          const client = copyOf(quota, bucket)
+          const client = copyBucket(quota, bucket)
           client.refund(expired.cost, expired, nowUs)
-          assert.deepEqual(sightOf(quota, client, nowUs), sightOf(quota, bucket, nowUs))
+          assert.deepEqual(probeBucket(quota, client, nowUs), probeBucket(quota, bucket, nowUs))
         }
-        if (verdict.granted) grants.push({ cost, chargedAtUs: nowUs, chargedUntilUs: nowUs + verdict.resetUs })
+        if (result.granted) grants.push({ cost, chargedAtUs: nowUs, chargedUntilUs: nowUs + result.resetUs })
       })
     })
   })
 
   t.test(`${algorithm}: a refund gives back no more than its units, and never beyond a new bucket`, async () => {
-    holds(schedules(algorithm), RUNS, (schedule) => {
-      liveThrough(schedule, ({ quota, bucket, cost, nowUs, verdict }) => {
+    assertProperty(schedules(algorithm), RUNS, (schedule) => {
+      runSchedule(schedule, ({ quota, bucket, cost, nowUs, result }) => {
         const laterUs = nowUs + Math.floor(quota.windowUs / 7)
-        const untouched = copyOf(quota, bucket).take(0, laterUs)
-        const { remaining } = copyOf(quota, bucket).refund(cost, { chargedAtUs: nowUs, chargedUntilUs: nowUs + verdict.resetUs }, laterUs)
+        const untouched = copyBucket(quota, bucket).take(0, laterUs)
+        const { remaining } = copyBucket(quota, bucket).refund(cost, { chargedAtUs: nowUs, chargedUntilUs: nowUs + result.resetUs }, laterUs)
         assert.ok(remaining >= untouched.remaining && remaining <= untouched.remaining + cost && remaining <= quota.capacity)
       })
     })
@@ -88,7 +88,7 @@ function isWithinRate (quota: Quota, events: ReadonlyArray<{ atUs: number, amoun
 }
 
 t.test('token-bucket: grants less refunds, each at its own time, stay within burst + t * max / window', async () => {
-  holds(schedules('token-bucket'), RUNS, (schedule) => {
+  assertProperty(schedules('token-bucket'), RUNS, (schedule) => {
     const { quota } = schedule
     const events: Array<{ atUs: number, amount: bigint }> = []
     const amountOf = (units: number) => BigInt(units) * BigInt(quota.windowUs)
@@ -103,7 +103,7 @@ t.test('token-bucket: grants less refunds, each at its own time, stay within bur
 })
 
 t.test('fixed-window: grants less refunds between two resets are at most max', async () => {
-  holds(schedules('fixed-window'), RUNS, (schedule) => {
+  assertProperty(schedules('fixed-window'), RUNS, (schedule) => {
     const { quota } = schedule
     // The window that a grant fell into is known by the moment of its reset.
     const used = new Map<number, number>()

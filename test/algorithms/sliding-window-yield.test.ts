@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { quotaOf } from '../../lib/algorithms/quota.js'
-import { bucketOf } from '../fixtures/bucket.js'
+import { createQuota } from '../../lib/algorithms/quota.js'
+import { createBucket } from '../fixtures/bucket.js'
 import { ExactLog } from '../fixtures/exact-log.js'
 
 const WINDOW_US = 1_000_000
@@ -14,7 +14,7 @@ interface Arrival {
 
 /** What the kept log grants of these arrivals, as a share of what an exact one grants. */
 function yieldOf (max: number, arrivals: readonly Arrival[]): number {
-  const bucket = bucketOf(quotaOf('sliding-window', max, WINDOW_US))
+  const bucket = createBucket(createQuota('sliding-window', max, WINDOW_US))
   const exact = new ExactLog(max, WINDOW_US)
   let granted = 0
   let due = 0

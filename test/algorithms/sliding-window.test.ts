@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import { quotaOf } from '../../lib/algorithms/quota.js'
-import type { Verdict } from '../../lib/algorithms/verdict.js'
-import { bucketOf, type Bucket } from '../fixtures/bucket.js'
-import { fullestWindow, type Grant } from '../fixtures/exact-log.js'
-import { holds } from '../fixtures/property.js'
-import { costOf, schedules, timeOf } from '../fixtures/schedules.js'
+import { createQuota } from '../../lib/algorithms/quota.js'
+import type { CheckResult } from '../../lib/algorithms/check-result.js'
+import { createBucket, type Bucket } from '../fixtures/bucket.js'
+import { findFullestWindow, type Grant } from '../fixtures/exact-log.js'
+import { assertProperty } from '../fixtures/property.js'
+import { computeCost, schedules, computeTime } from '../fixtures/schedules.js'
 
 function entriesIn (bucket: Bucket): number {
   const log = bucket.state()
@@ -14,17 +14,17 @@ function entriesIn (bucket: Bucket): number {
 }
 
 t.test('no interval of one window, wherever it starts, holds more than max, given-back units left out', async () => {
-  holds(schedules('sliding-window'), 1500, ({ quota, startUs, steps }) => {
-    const bucket = bucketOf(quota)
+  assertProperty(schedules('sliding-window'), 1500, ({ quota, startUs, steps }) => {
+    const bucket = createBucket(quota)
     const grants: Grant[] = []
-    let last: Verdict | null = null
+    let last: CheckResult | null = null
     let nowUs = startUs
     for (const step of steps) {
-      nowUs = timeOf(quota, step, last, nowUs)
-      const cost = costOf(quota, step)
+      nowUs = computeTime(quota, step, last, nowUs)
+      const cost = computeCost(quota, step)
       last = bucket.take(cost, nowUs)
       if (last.granted) grants.push({ atUs: nowUs, units: cost })
-      assert.ok(fullestWindow(grants, quota.windowUs) <= quota.max)
+      assert.ok(findFullestWindow(grants, quota.windowUs) <= quota.max)
       const undone = step.refunds === null ? undefined : grants[grants.length - 1 - step.refunds]
       if (undone === undefined) continue
       bucket.refund(undone.units, { chargedAtUs: undone.atUs, chargedUntilUs: 0 }, nowUs)
@@ -39,8 +39,8 @@ t.test('no schedule under saturation fits more than max into one window', async 
     windowUs: fc.integer({ min: 1, max: 5000 }),
     gapsUs: fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 60 })), { minLength: 50, maxLength: 600, size: 'max' })
   })
-  holds(gaps, 200, ({ max, windowUs, gapsUs }) => {
-    const bucket = bucketOf(quotaOf('sliding-window', max, windowUs))
+  assertProperty(gaps, 200, ({ max, windowUs, gapsUs }) => {
+    const bucket = createBucket(createQuota('sliding-window', max, windowUs))
     const grants: Grant[] = []
     let nowUs = 0
     for (const gapUs of gapsUs) {
@@ -48,7 +48,7 @@ t.test('no schedule under saturation fits more than max into one window', async 
       const units = 1 + gapUs % 3
       if (bucket.take(units, nowUs).granted) grants.push({ atUs: nowUs, units })
     }
-    assert.ok(fullestWindow(grants, windowUs) <= max)
+    assert.ok(findFullestWindow(grants, windowUs) <= max)
   })
 })
 
@@ -62,8 +62,8 @@ t.test('a log never has more than 129 entries, though units are given back and t
     }), { minLength: 300, maxLength: 600, size: 'max' })
   })
   let most = 0
-  holds(runs, 150, ({ windowUs, startUs, moves }) => {
-    const bucket = bucketOf(quotaOf('sliding-window', 1_000_000, windowUs))
+  assertProperty(runs, 150, ({ windowUs, startUs, moves }) => {
+    const bucket = createBucket(createQuota('sliding-window', 1_000_000, windowUs))
     let nowUs = startUs
     for (const { eighthsOfAnEntry, isRefund } of moves) {
       nowUs = Math.max(0, nowUs + Math.ceil(Math.ceil(windowUs / 128) * eighthsOfAnEntry / 8))
@@ -76,7 +76,7 @@ t.test('a log never has more than 129 entries, though units are given back and t
 })
 
 t.test('129 entries are reached: one that absorbed to its end, and 128 after it', async (t) => {
-  const bucket = bucketOf(quotaOf('sliding-window', 1_000_000, 128_000))
+  const bucket = createBucket(createQuota('sliding-window', 1_000_000, 128_000))
   bucket.take(1, 0)
   bucket.take(1, 999)
   for (let entry = 1; entry <= 128; entry++) bucket.take(1, entry * 1000)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
-import { quotaOf, type Quota } from '../../lib/algorithms/quota.js'
-import type { Verdict } from '../../lib/algorithms/verdict.js'
-import { bucketOf } from '../fixtures/bucket.js'
-import { ExactGcra, liveExactly } from '../fixtures/exact-gcra.js'
-import { liveThrough } from '../fixtures/histories.js'
-import { holds } from '../fixtures/property.js'
-import { costOf, schedules, timeOf } from '../fixtures/schedules.js'
+import { createQuota, type Quota } from '../../lib/algorithms/quota.js'
+import type { CheckResult } from '../../lib/algorithms/check-result.js'
+import { createBucket } from '../fixtures/bucket.js'
+import { ExactGcra, runExactly } from '../fixtures/exact-gcra.js'
+import { runSchedule } from '../fixtures/histories.js'
+import { assertProperty } from '../fixtures/property.js'
+import { computeCost, schedules, computeTime } from '../fixtures/schedules.js'
 
 const SECOND_US = 1_000_000
 
@@ -17,7 +17,7 @@ interface Grant {
 
 /** The grants of a client who always asks again when he was told to, or the next microsecond after a grant. */
 function saturate (quota: Quota, startUs: number, durationUs: number): number {
-  const bucket = bucketOf(quota)
+  const bucket = createBucket(quota)
   let units = 0
   for (let nowUs = startUs; nowUs <= startUs + durationUs;) {
     const { granted, retryUs } = bucket.take(1, nowUs)
@@ -29,18 +29,18 @@ function saturate (quota: Quota, startUs: number, durationUs: number): number {
 }
 
 t.test('every answer is that of GCRA in exact rational numbers', async () => {
-  holds(schedules('token-bucket'), 1500, (schedule) => { liveExactly(schedule) })
+  assertProperty(schedules('token-bucket'), 1500, (schedule) => { runExactly(schedule) })
 })
 
 t.test('every debt is that of GCRA in exact rational numbers', async () => {
-  holds(schedules('token-bucket'), 700, ({ quota, startUs, steps }) => {
-    const bucket = bucketOf(quota)
+  assertProperty(schedules('token-bucket'), 700, ({ quota, startUs, steps }) => {
+    const bucket = createBucket(quota)
     const model = new ExactGcra(quota)
-    let last: Verdict | null = null
+    let last: CheckResult | null = null
     let nowUs = startUs
     for (const step of steps) {
-      nowUs = timeOf(quota, step, last, nowUs)
-      const units = costOf(quota, step)
+      nowUs = computeTime(quota, step, last, nowUs)
+      const units = computeCost(quota, step)
       if (step.refunds === null) {
         last = bucket.take(units, nowUs)
         const { granted, remaining, resetUs, delayUs, retryUs } = last
@@ -54,10 +54,10 @@ t.test('every debt is that of GCRA in exact rational numbers', async () => {
 })
 
 t.test('no interval of length t, wherever it lies, is granted more than burst + t * max / window', async () => {
-  holds(schedules('token-bucket'), 700, (schedule) => {
+  assertProperty(schedules('token-bucket'), 700, (schedule) => {
     const grants: Grant[] = []
-    liveThrough(schedule, ({ cost, nowUs, verdict }) => {
-      if (verdict.granted) grants.push({ atUs: BigInt(nowUs), units: BigInt(cost) })
+    runSchedule(schedule, ({ cost, nowUs, result }) => {
+      if (result.granted) grants.push({ atUs: BigInt(nowUs), units: BigInt(cost) })
     })
     const [max, windowUs, capacity] = [schedule.quota.max, schedule.quota.windowUs, schedule.quota.capacity].map(BigInt)
     grants.forEach((first, index) => {
@@ -76,7 +76,7 @@ t.test('a saturated bucket grants its rate within 0.1 %', async (t) => {
   ]) {
     const durationUs = Math.ceil(100_000 / perSecond * SECOND_US)
     for (const startUs of [0, 1_790_000_000_123_457]) {
-      const units = saturate(quotaOf('token-bucket', perSecond, SECOND_US, burst), startUs, durationUs) - burst
+      const units = saturate(createQuota('token-bucket', perSecond, SECOND_US, burst), startUs, durationUs) - burst
       const error = Math.abs(units / (durationUs / SECOND_US) / perSecond - 1)
       t.ok(error <= 0.001, `${perSecond} per second, burst ${burst}: ${units} beyond the burst, error ${error}`)
     }
@@ -84,8 +84,8 @@ t.test('a saturated bucket grants its rate within 0.1 %', async (t) => {
 })
 
 t.test('a saturated bucket has lost nothing after a day at an odd rate', async (t) => {
-  const quota = quotaOf('token-bucket', 1_234_567, 86_400 * SECOND_US, 10)
-  const bucket = bucketOf(quota)
+  const quota = createQuota('token-bucket', 1_234_567, 86_400 * SECOND_US, 10)
+  const bucket = createBucket(quota)
   let lastUs = 0
   for (let unit = 0; unit < 200_000; unit++) {
     const wait = bucket.take(0, lastUs).remaining > 0 ? 0 : bucket.take(1, lastUs).retryUs

@@ -1,17 +1,17 @@
 import t from 'tap'
 import { isExactPenalty } from '../../lib/algorithms/penalty.js'
-import { isExact, quotaOf, type Algorithm } from '../../lib/algorithms/quota.js'
+import { isExact, createQuota, type Algorithm } from '../../lib/algorithms/quota.js'
 import { isLastCharge } from '../../lib/algorithms/token-bucket.js'
-import type { Verdict } from '../../lib/algorithms/verdict.js'
-import { algorithms, bucketOf, type Bucket } from '../fixtures/bucket.js'
-import { Offender } from '../fixtures/offender.js'
-import { penaltyVectors, vectorsOf, type Expectation, type Vector } from '../fixtures/vectors.js'
+import type { CheckResult } from '../../lib/algorithms/check-result.js'
+import { algorithms, createBucket, type Bucket } from '../fixtures/bucket.js'
+import { PenalizedPartition } from '../fixtures/offender.js'
+import { loadPenaltyVectors, loadVectors, type Expectation, type Vector } from '../fixtures/vectors.js'
 
 function quotaFor (algorithm: Algorithm, { limit }: Vector) {
-  return quotaOf(algorithm, limit.max, limit.windowUs, limit.burst, limit.patienceUs)
+  return createQuota(algorithm, limit.max, limit.windowUs, limit.burst, limit.maxDelayUs)
 }
 
-function ask (bucket: Bucket, row: Vector): Verdict {
+function ask (bucket: Bucket, row: Vector): CheckResult {
   if (row.cost !== undefined) return bucket.take(row.cost, row.nowUs)
   if (row.charge !== undefined) return bucket.charge(row.charge, row.nowUs)
   const marks = { chargedAtUs: row.chargedAtUs ?? 0, chargedUntilUs: row.chargedUntilUs ?? 0 }
@@ -19,7 +19,7 @@ function ask (bucket: Bucket, row: Vector): Verdict {
 }
 
 function answerTo (algorithm: Algorithm, row: Vector): Expectation {
-  const bucket = bucketOf(quotaFor(algorithm, row), row.state)
+  const bucket = createBucket(quotaFor(algorithm, row), row.state)
   const { granted, remaining, resetUs, delayUs, retryUs } = ask(bucket, row)
   const state = bucket.state()
   return row.cost === undefined ? { remaining, resetUs, state } : { delayUs, granted, remaining, resetUs, retryUs, state }
@@ -32,13 +32,13 @@ function numbersIn (value: unknown): number[] {
 
 for (const algorithm of algorithms) {
   t.test(algorithm, async (t) => {
-    for (const row of vectorsOf(algorithm)) {
+    for (const row of loadVectors(algorithm)) {
       t.strictSame(answerTo(algorithm, row), row.cost === undefined ? row.expect : { delayUs: 0, ...row.expect }, row.title)
     }
   })
 
   t.test(`the ${algorithm} table holds only whole numbers, and limits whose arithmetic is exact`, async (t) => {
-    for (const row of vectorsOf(algorithm)) {
+    for (const row of loadVectors(algorithm)) {
       t.ok(numbersIn(row).every(number => Number.isSafeInteger(number) && number >= 0), row.title)
       t.ok(isExact(quotaFor(algorithm, row)), row.title)
     }
@@ -46,7 +46,7 @@ for (const algorithm of algorithms) {
 }
 
 t.test('whose charge was the last', async (t) => {
-  const rows = vectorsOf('token-bucket').filter((row) => row.isLast !== undefined)
+  const rows = loadVectors('token-bucket').filter((row) => row.isLast !== undefined)
   t.ok(rows.length > 5)
   for (const row of rows) {
     if (row.state === null || Array.isArray(row.state)) throw new TypeError('a token bucket is an instant')
@@ -55,11 +55,11 @@ t.test('whose charge was the last', async (t) => {
 })
 
 t.test('penalty', async (t) => {
-  for (const { title, rule, conduct, nowUs, strikes, expect } of penaltyVectors()) {
-    const offender = new Offender(rule, conduct)
+  for (const { title, rule, conduct, nowUs, strikes, expect } of loadPenaltyVectors()) {
+    const offender = new PenalizedPartition(rule, conduct)
     const began = offender.strike(strikes, nowUs)
-    const { blockedUs, lifeUs, isToBeStored } = offender.look(nowUs)
-    t.strictSame({ began, blockedUs, lifeUs, isToBeStored, conduct: offender.conduct }, expect, title)
+    const { blockedUs, lifeUs, isToBeStored } = offender.inspect(nowUs)
+    t.strictSame({ began, blockedUs, lifeUs, isToBeStored, conduct: offender.state }, expect, title)
     t.ok(isExactPenalty(rule), title)
   }
 })

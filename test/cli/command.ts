@@ -5,13 +5,13 @@ import { resolve } from 'node:path'
 import type { Test } from 'tap'
 import { runCommand } from '../../lib/cli/command.js'
 
-export interface Ended {
+export interface ProcessResult {
   readonly status: number
   readonly stdout: string
   readonly stderr: string
 }
 
-export interface Surroundings {
+export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   /** What Node runs, in place of the package's command. */
@@ -29,26 +29,26 @@ export const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Mani
 export const PROGRAM = resolve(manifest.bin['fastify-sluice'])
 
 /** Start the command, without the settings of the test runner. */
-export function start (words: readonly string[], { cwd, env, program = PROGRAM }: Surroundings = {}) {
-  return spawn(process.execPath, [program, ...words], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+export function startProgram (args: readonly string[], { cwd, env, program = PROGRAM }: RunOptions = {}) {
+  return spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 /** Run the command to its end in this process, as its program would. */
-export async function run (words: readonly string[], { cwd = '.', env = {} }: Omit<Surroundings, 'program'> = {}): Promise<Ended> {
-  const told = { stdout: '', stderr: '' }
-  const outputTo = (name: keyof typeof told) => ({ write: (text: string) => { told[name] += text } })
+export async function run (args: readonly string[], { cwd = '.', env = {} }: Omit<RunOptions, 'program'> = {}): Promise<ProcessResult> {
+  const output = { stdout: '', stderr: '' }
+  const outputTo = (name: keyof typeof output) => ({ write: (text: string) => { output[name] += text } })
   const before = process.cwd()
   process.chdir(cwd)
   try {
-    return { status: runCommand(words, { env, stdout: outputTo('stdout'), stderr: outputTo('stderr') }), ...told }
+    return { status: runCommand(args, { env, stdout: outputTo('stdout'), stderr: outputTo('stderr') }), ...output }
   } finally {
     process.chdir(before)
   }
 }
 
 /** Run the program to its end, in a process of its own. */
-export async function runProgram (words: readonly string[], surroundings: Surroundings = {}): Promise<Ended> {
-  const child = start(words, surroundings)
+export async function runProgram (args: readonly string[], runOptions: RunOptions = {}): Promise<ProcessResult> {
+  const child = startProgram(args, runOptions)
   const [stdout, stderr, [status]] = await Promise.all([
     child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray(), once(child, 'close')
   ])
@@ -56,6 +56,6 @@ export async function runProgram (words: readonly string[], surroundings: Surrou
 }
 
 /** Check a file of this content in a folder of its own. */
-export function checkContent (t: Test, content: string, ...flags: readonly string[]): Promise<Ended> {
+export function checkContent (t: Test, content: string, ...flags: readonly string[]): Promise<ProcessResult> {
   return run(['check', 'rate-limit.toml', ...flags], { cwd: t.testdir({ 'rate-limit.toml': content }) })
 }

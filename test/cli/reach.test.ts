@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Reach } from '../../lib/cli/unreachable-rules.js'
-import { routingOf } from '../../lib/routing/router-options.js'
+import { RuleReachability } from '../../lib/cli/unreachable-rules.js'
+import { readRouterOptions } from '../../lib/routing/router-options.js'
 import { RuleSet, type Rule } from '../../lib/routing/rule-set.js'
-import { holds } from '../fixtures/property.js'
+import { assertProperty } from '../fixtures/property.js'
 
-const routing = routingOf({ initialConfig: {} })
+const routing = readRouterOptions({ initialConfig: {} })
 
 /** Rules that are called by what they match. */
 function rulesOf (...texts: readonly string[]): Rule[] {
@@ -35,7 +35,7 @@ t.test('a rule is never reached where others have all its requests first', async
   ]
   for (const [texts, first, why] of rows) {
     const rules = texts.includes('/a b') ? [{ name: '/a b', match: '/a b' }, { name: 'twin', match: '/a b' }] : rulesOf(...texts)
-    t.strictSame(new Reach(rules, routing).rulesBefore(rules[rules.length - 1]), first, `${texts.join(' | ')}: ${why}`)
+    t.strictSame(new RuleReachability(rules, routing).findPrecedingRules(rules[rules.length - 1]), first, `${texts.join(' | ')}: ${why}`)
   }
 })
 
@@ -51,12 +51,12 @@ t.test('a rule is never reached exactly if it is no request\'s, of all that can 
   }
   const requests = paths.flatMap((path) => ['GET', 'POST', 'PUT'].map((method) => ({ method, url: `/${path.join('/')}` })))
   let dead = 0
-  holds(rules, 300, (rules) => {
+  assertProperty(rules, 300, (rules) => {
     const set = new RuleSet(rules, routing)
     const reached = new Set(requests.flatMap((request) => set.forUnknown(request) ?? []))
-    const reach = new Reach(rules, routing)
+    const reach = new RuleReachability(rules, routing)
     dead += rules.length - reached.size
-    const wrong = rules.filter((rule) => (reach.rulesBefore(rule) === null) !== reached.has(rule))
+    const wrong = rules.filter((rule) => (reach.findPrecedingRules(rule) === null) !== reached.has(rule))
     if (wrong.length > 0) throw new Error(`${wrong.map(({ name }) => name).join(', ')} of ${JSON.stringify(rules)}`)
   })
   t.ok(dead > 50, 'many were never reached')

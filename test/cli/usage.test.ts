@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import t from 'tap'
-import { readCommandLine } from '../../lib/cli/command-line.js'
-import { manifest, PROGRAM, run, runProgram, start } from './command.js'
+import { parseCommandLine } from '../../lib/cli/command-line.js'
+import { manifest, PROGRAM, run, runProgram, startProgram } from './command.js'
 
 const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
   ['', 'no command was given'],
@@ -22,9 +22,9 @@ const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
 t.test('wrong usage is told, with the nearest word that is known', async (t) => {
   for (const [text, message] of misuses) {
     const words = text.split(' ').filter((word) => word !== '')
-    t.strictSame(readCommandLine(words, null), { kind: 'misuse', message }, text)
+    t.strictSame(parseCommandLine(words, null), { kind: 'misuse', message }, text)
   }
-  t.match(readCommandLine(['check', ''], 'a.toml'), { kind: 'misuse', message: 'the path of the file is empty' })
+  t.match(parseCommandLine(['check', ''], 'a.toml'), { kind: 'misuse', message: 'the path of the file is empty' })
 })
 
 t.test('wrong usage ends with 2, and stays in its line whatever was typed', async (t) => {
@@ -38,11 +38,11 @@ t.test('--help tells every flag and exit status on standard output, whatever els
   t.strictSame([status, stderr], [0, ''])
   for (const told of ['check [FILE]', '--env', '--explain', '--json', '--strict', '--help', '--version', 'RATE_LIMIT_CONFIG', '2 wrong usage']) t.match(stdout, told)
   t.ok(stdout.split('\n').every((line) => line.length <= 80), 'it fits a terminal')
-  for (const words of [['--help'], ['-h']]) t.strictSame(readCommandLine(words, null), { kind: 'help' })
+  for (const words of [['--help'], ['-h']]) t.strictSame(parseCommandLine(words, null), { kind: 'help' })
 })
 
 t.test('--version is the package\'s', async (t) => {
-  t.strictSame(readCommandLine(['-v'], null), { kind: 'version' })
+  t.strictSame(parseCommandLine(['-v'], null), { kind: 'version' })
   t.strictSame(await run(['--version']), { status: 0, stdout: `${manifest.version}\n`, stderr: '' })
 })
 
@@ -83,7 +83,7 @@ t.test('a reader that leaves early is no mistake', async (t) => {
   const rules = Array.from({ length: 1000 }, (_, index) => `[[rules]]\nname = "rule-${index}"\nmatch = "/rule-${index}"\n`).join('')
   const cwd = t.testdir({ 'many.toml': rules })
   for (const output of ['stdout', 'stderr'] as const) {
-    const child = start(['check', 'many.toml', '--json'], { cwd })
+    const child = startProgram(['check', 'many.toml', '--json'], { cwd })
     child[output].destroy()
     const other = output === 'stdout' ? child.stderr : child.stdout
     const [text, [status]] = await Promise.all([other.setEncoding('utf8').toArray(), once(child, 'close')])
@@ -94,7 +94,7 @@ t.test('a reader that leaves early is no mistake', async (t) => {
 
 t.test('a long answer reaches a slow reader whole', async (t) => {
   const rules = Array.from({ length: 1000 }, (_, index) => `[[rules]]\nname = "rule-${index}"\nmatch = "/rule-${index}"\n`).join('')
-  const child = start(['check', 'many.toml', '--json'], { cwd: t.testdir({ 'many.toml': rules }) })
+  const child = startProgram(['check', 'many.toml', '--json'], { cwd: t.testdir({ 'many.toml': rules }) })
   // Nothing is read until the command has filled the pipe.
   await once(child.stdout, 'readable')
   const text = (await child.stdout.setEncoding('utf8').toArray()).join('')

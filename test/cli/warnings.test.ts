@@ -1,5 +1,5 @@
 import t from 'tap'
-import { verdictOn } from '../../lib/cli/check.js'
+import { checkFile } from '../../lib/cli/check.js'
 import { warnings } from '../../lib/errors.js'
 import { checkContent } from './command.js'
 
@@ -94,7 +94,7 @@ for (const [name, list] of Object.entries(cases)) {
   for (const { why, content, told } of list) {
     t.test(`${why}: ${told.length === 0 ? 'no ' : ''}${code}`, async (t) => {
       const path = `${t.testdir({ 'a.toml': content })}/a.toml`
-      const verdict = verdictOn(path, null)
+      const verdict = checkFile(path, null)
       t.strictSame(verdict.mistakes, [])
       const found = verdict.warnings.filter((warning) => warning.code === code)
         .map(({ place, message }) => `${place.slice(path.length + 1)}: ${message}`)
@@ -119,6 +119,6 @@ t.test('a warning is a line on standard error, and no failure unless --strict', 
 
 t.test('a thousand rules are no trouble', async (t) => {
   const rules = Array.from({ length: 1000 }, (_, index) => rule(`rule-${index}`, `/${'x/'.repeat(index % 60)}*`, 'failureMode = "open"')).join('')
-  const { warnings } = verdictOn(`${t.testdir({ 'a.toml': rules })}/a.toml`, null)
+  const { warnings } = checkFile(`${t.testdir({ 'a.toml': rules })}/a.toml`, null)
   t.equal(warnings.length, 940)
 })

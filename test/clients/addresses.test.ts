@@ -1,5 +1,5 @@
 import t from 'tap'
-import { AddressReader, canonicalAddress } from '../../lib/clients/address/address-reader.js'
+import { AddressReader, canonicalizeAddress } from '../../lib/clients/address/address-reader.js'
 import { limitedApp, remainders, statuses } from '../fixtures/app.js'
 
 const from = (remoteAddress: string) => ({ url: '/', remoteAddress })
@@ -33,7 +33,7 @@ const spellings: ReadonlyArray<readonly [text: string, subnet: number, canonical
 ]
 for (const [text, subnet, canonical, why] of spellings) {
   t.test(`"${text}" by /${subnet} is ${canonical} (${why})`, async (t) => {
-    t.equal(canonicalAddress(text, subnet), canonical)
+    t.equal(canonicalizeAddress(text, subnet), canonical)
   })
 }
 
@@ -62,18 +62,18 @@ t.test('whatever is no address is one client, and limited', async (t) => {
 t.test('a request without an address is limited', async (t) => {
   const { app } = await limitedApp(t, { max: 2, timeWindow: '1 minute' })
   const reader = new AddressReader(56)
-  t.equal(reader.clientAt(undefined).partition, 'unknown')
-  t.equal(reader.clientAt('').partition, 'unknown')
+  t.equal(reader.toClient(undefined).partition, 'unknown')
+  t.equal(reader.toClient('').partition, 'unknown')
   t.strictSame(await statuses(app, 3, from('')), [200, 200, 429])
 })
 
 t.test('what is remembered of addresses is bounded, and right after it was forgotten', async (t) => {
   const reader = new AddressReader(128)
-  for (let i = 0; i < 100_000; i++) reader.clientAt(`garbage ${i}`)
-  const first = reader.clientAt('2001:db8::1')
-  for (let i = 0; i < 20_000; i++) reader.clientAt(`2001:db9:${i.toString(16)}::`)
-  t.equal(reader.clientAt('2001:db8::1'), first, 'one generation later it is still known')
-  for (let i = 0; i < 40_000; i++) reader.clientAt(`2001:dba:${i.toString(16)}::`)
-  t.not(reader.clientAt('2001:db8::1'), first)
-  t.strictSame(reader.clientAt('2001:db8::1'), first)
+  for (let i = 0; i < 100_000; i++) reader.toClient(`garbage ${i}`)
+  const first = reader.toClient('2001:db8::1')
+  for (let i = 0; i < 20_000; i++) reader.toClient(`2001:db9:${i.toString(16)}::`)
+  t.equal(reader.toClient('2001:db8::1'), first, 'one generation later it is still known')
+  for (let i = 0; i < 40_000; i++) reader.toClient(`2001:dba:${i.toString(16)}::`)
+  t.not(reader.toClient('2001:db8::1'), first)
+  t.strictSame(reader.toClient('2001:db8::1'), first)
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { networksOf } from '../../lib/clients/address/networks.js'
+import { createNetworks } from '../../lib/clients/address/networks.js'
 
 const rows: ReadonlyArray<readonly [list: string[], inside: string[], outside: string[]]> = [
   [['10.0.0.0/8'], ['10.0.0.0', '10.255.255.255', '::ffff:10.1.2.3', '::ffff:a01:203'], ['9.255.255.255', '11.0.0.0', '::10.1.2.3', 'fd00::1']],
@@ -20,14 +20,14 @@ const rows: ReadonlyArray<readonly [list: string[], inside: string[], outside: s
 
 for (const [list, inside, outside] of rows) {
   t.test(`[${list.join(', ')}] holds what it says, in every notation, and nothing else`, async (t) => {
-    const networks = networksOf(list, 'allow')
+    const networks = createNetworks(list, 'allow')
     for (const address of inside) t.ok(networks.has(address), address)
     for (const address of outside) t.notOk(networks.has(address), address)
   })
 }
 
 t.test('what is no address is in no network', async (t) => {
-  const everywhere = networksOf(['0.0.0.0/0', '::/0'], 'allow')
+  const everywhere = createNetworks(['0.0.0.0/0', '::/0'], 'allow')
   for (const text of ['', 'unknown', 'localhost', '127.1', '0177.0.0.1', '10.0.0.1 ', '10.0.0.1:80', '[::1]', '10.0.0.0/8', '1.2.3.4.5']) {
     t.notOk(everywhere.has(text), JSON.stringify(text))
   }
@@ -40,7 +40,7 @@ const wrong = [
 
 for (const text of wrong) {
   t.test(`${JSON.stringify(text)} is refused with its place`, async (t) => {
-    t.throws(() => networksOf(['loopback', text], 'rateLimit.health.allow'), {
+    t.throws(() => createNetworks(['loopback', text], 'rateLimit.health.allow'), {
       code: 'FST_SLUICE_BAD_OPTION',
       message: `rateLimit.health.allow[1]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got ${JSON.stringify(text)}`
     })

@@ -23,15 +23,15 @@ t.test('a user is exempt by the very id', async (t) => {
   t.ok(exemptions.hasUser('42'))
   t.ok(exemptions.hasUser('constructor'))
   for (const id of ['4', '420', 'user:42', 'toString', '']) t.notOk(exemptions.hasUser(id), id)
-  t.notOk(exemptions.isWithoutUsers)
+  t.notOk(exemptions.hasNoUsers)
 })
 
 t.test('nobody is exempt where nothing is said', async (t) => {
   const { exemptions, log } = exemptionsOf(t, {})
   t.notOk(exemptions.hasAddress('127.0.0.1'))
   t.notOk(exemptions.hasUser('42'))
-  t.notOk(exemptions.when(request))
-  t.ok(exemptions.isWithoutUsers)
+  t.notOk(exemptions.isExemptRequest(request))
+  t.ok(exemptions.hasNoUsers)
   t.strictSame(log, [])
 })
 
@@ -48,8 +48,8 @@ const answers: ReadonlyArray<readonly [when: () => unknown, isExempt: boolean, m
 for (const [when, isExempt, message, why] of answers) {
   t.test(`exempt.when that answers with ${why} ${isExempt ? 'exempts' : 'does not exempt'}${message === null ? '' : ', and is logged'}`, async (t) => {
     const { exemptions, log } = exemptionsOf(t, { when: when as () => boolean })
-    t.equal(exemptions.when(request), isExempt)
-    t.equal(exemptions.when(request), isExempt)
+    t.equal(exemptions.isExemptRequest(request), isExempt)
+    t.equal(exemptions.isExemptRequest(request), isExempt)
     await new Promise(setImmediate)
     t.strictSame(log.map(({ source, err }) => [source, err?.message]), message === null ? [] : [['exempt', message]])
   })

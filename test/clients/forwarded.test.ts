@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { TrustedProxies } from '../../lib/clients/address/trusted-proxies.js'
-import { identifyingApp, whoSent } from '../fixtures/tokens.js'
+import { createIdentifyingApp, identifySender } from '../fixtures/tokens.js'
 
 const CLIENT = '203.0.113.9'
 const PROXY = '10.0.0.1'
@@ -14,7 +14,7 @@ const PROXY = '10.0.0.1'
 /** The address that is derived from a peer and a header. */
 function derived (trusted: readonly string[], peer: string | undefined, header: string | string[] | undefined, socket: Partial<Socket> = {}): string | undefined {
   const raw = { socket: { remoteAddress: peer, localAddress: '10.0.0.9', destroyed: false, ...socket }, headers: { 'x-forwarded-for': header }, rawHeaders: [] }
-  return new TrustedProxies(trusted, 'trustedProxies').addressOf({ raw, server: { server: {} } } as unknown as FastifyRequest)
+  return new TrustedProxies(trusted, 'trustedProxies').findAddress({ raw, server: { server: {} } } as unknown as FastifyRequest)
 }
 
 const rows: ReadonlyArray<readonly [peer: string, header: string | string[] | undefined, address: string, why: string]> = [
@@ -100,7 +100,7 @@ t.test('a peer without an address is a proxy only if it is a Unix socket\'s and 
 })
 
 t.test('a proxy behind a Unix socket forwards, and whoever comes by TCP does not', async (t) => {
-  const app = identifyingApp(t, { trustedProxies: ['unix'] })
+  const app = createIdentifyingApp(t, { trustedProxies: ['unix'] })
   const socketPath = join(tmpdir(), `sluice-forwarded-${process.pid}.sock`)
   await app.app.listen({ path: socketPath })
   const [response]: IncomingMessage[] = await once(ask({ socketPath, path: '/', agent: false, headers: { 'x-forwarded-for': `6.6.6.6, ${CLIENT}` } }).end(), 'response')
@@ -109,7 +109,7 @@ t.test('a proxy behind a Unix socket forwards, and whoever comes by TCP does not
 })
 
 t.test('repeated header lines are one list, in their order', async (t) => {
-  const app = identifyingApp(t, { trustedProxies: ['loopback'] })
+  const app = createIdentifyingApp(t, { trustedProxies: ['loopback'] })
   const { port } = new URL(await app.app.listen({ port: 0, host: '127.0.0.1' }))
   const socket = connect(Number(port), '127.0.0.1')
   socket.end(`GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: ${CLIENT}\r\nX-Forwarded-For: 127.0.0.2\r\nConnection: close\r\n\r\n`)
@@ -119,8 +119,8 @@ t.test('repeated header lines are one list, in their order', async (t) => {
 })
 
 t.test('all spellings of an address, and all addresses of a /56, are one client behind a proxy', async (t) => {
-  const app = identifyingApp(t, { trustedProxies: ['private'] })
-  const from = (address: string) => whoSent(app, { url: '/', remoteAddress: PROXY, headers: { 'x-forwarded-for': address } })
+  const app = createIdentifyingApp(t, { trustedProxies: ['private'] })
+  const from = (address: string) => identifySender(app, { url: '/', remoteAddress: PROXY, headers: { 'x-forwarded-for': address } })
   for (const text of [CLIENT, `::ffff:${CLIENT}`, '::ffff:cb00:7109', `${CLIENT}:1`, `[::ffff:${CLIENT}]:1`]) t.equal((await from(text)).partition, CLIENT, text)
   for (const text of ['2001:db8:0:ab00::1', '2001:db8:0:abff:ffff::', '[2001:db8:0:ab01::1]:80']) t.equal((await from(text)).partition, '2001:db8:0:ab00::/56', text)
   t.equal((await from('2001:db8:0:ac00::1')).partition, '2001:db8:0:ac00::/56')
@@ -128,15 +128,15 @@ t.test('all spellings of an address, and all addresses of a /56, are one client 
 
 t.test('trustedProxies decides in place of trustProxy', async (t) => {
   const raw = { socket: { remoteAddress: CLIENT, localAddress: '10.0.0.9' }, headers: { 'x-forwarded-for': '6.6.6.6' } }
-  const { identifier } = identifyingApp(t, { trustedProxies: [] })
+  const { identifier } = createIdentifyingApp(t, { trustedProxies: [] })
   const request = { raw, headers: raw.headers, ip: '6.6.6.6' } as unknown as FastifyRequest
-  t.equal(identifier.byAddress(request).partition, CLIENT)
-  t.equal(identifier.addressOf(request), CLIENT)
+  t.equal(identifier.identifyByAddress(request).partition, CLIENT)
+  t.equal(identifier.getAddress(request), CLIENT)
 })
 
 t.test('the full address is told as it came, and what is none is unknown', async (t) => {
-  const { identifier } = identifyingApp(t, {})
-  const at = (ip: string | undefined) => identifier.addressOf({ ip, headers: {} } as unknown as FastifyRequest)
+  const { identifier } = createIdentifyingApp(t, {})
+  const at = (ip: string | undefined) => identifier.getAddress({ ip, headers: {} } as unknown as FastifyRequest)
   t.equal(at('2001:db8::1'), '2001:db8::1')
   t.equal(at('::ffff:1.2.3.4'), '::ffff:1.2.3.4')
   for (const text of [undefined, '', 'garbage', 'x'.repeat(70_000), `::${'%'.repeat(80)}`]) t.equal(at(text), 'unknown')

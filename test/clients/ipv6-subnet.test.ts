@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
 import t from 'tap'
 import fc from 'fast-check'
-import { canonicalAddress } from '../../lib/clients/address/address-reader.js'
-import { plainSubnet } from '../../lib/clients/address/ipv6.js'
+import { canonicalizeAddress } from '../../lib/clients/address/address-reader.js'
+import { formatPlainSubnet } from '../../lib/clients/address/ipv6.js'
 
 /** Texts of addresses in every spelling, and texts that are nearly one. */
 const group = fc.oneof(fc.constant('0'), fc.constant('0000'), fc.stringMatching(/^[0-9a-fA-F]{1,4}$/))
@@ -12,23 +12,23 @@ const broken = fc.stringMatching(/^[0-9a-fg:.%]{0,24}$/)
 
 t.test('a subnet read in one pass is that of the general parser, for every address and none other', async () => {
   fc.assert(fc.property(fc.oneof(fc.ipV6(), spelled, broken), fc.integer({ min: 1, max: 64 }), (text, bits) => {
-    const plain = plainSubnet(text, bits)
+    const plain = formatPlainSubnet(text, bits)
     if (plain === null) return
     if (!isIPv6(text)) throw new Error(`${text} is no address`)
-    if (plain !== canonicalAddress(text, bits)) throw new Error(`${text}/${bits}: ${plain}, not ${String(canonicalAddress(text, bits))}`)
+    if (plain !== canonicalizeAddress(text, bits)) throw new Error(`${text}/${bits}: ${plain}, not ${String(canonicalizeAddress(text, bits))}`)
   }), { numRuns: 20_000, seed: 690 })
 })
 
 t.test('every address of plain groups is read in one pass, but a mapped one', async () => {
   fc.assert(fc.property(spelled, (text) => {
-    const address = canonicalAddress(text, 56)
+    const address = canonicalizeAddress(text, 56)
     const isPlain = address !== null && address.includes(':')
-    if ((plainSubnet(text, 56) !== null) !== isPlain) throw new Error(text)
+    if ((formatPlainSubnet(text, 56) !== null) !== isPlain) throw new Error(text)
   }), { numRuns: 20_000, seed: 691 })
 })
 
 t.test('what needs the general parser is left to it', async (t) => {
   for (const text of ['::ffff:1.2.3.4', '::ffff:102:304', 'fe80::1%eth0', '64:ff9b::1.2.3.4', '', ':', ':::', '1::2::3', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '12345::', '::g', '1:', ':1']) {
-    t.equal(plainSubnet(text, 56), null, text)
+    t.equal(formatPlainSubnet(text, 56), null, text)
   }
 })

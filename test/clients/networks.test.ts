@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { networksOf } from '../../lib/clients/address/networks.js'
-import { holds } from '../fixtures/property.js'
+import { createNetworks } from '../../lib/clients/address/networks.js'
+import { assertProperty } from '../fixtures/property.js'
 
 /** The bits of an address from its groups, and a text for it. */
 interface Address {
@@ -26,8 +26,8 @@ const MAPPED = '0'.repeat(80) + '1'.repeat(16)
 
 t.test('a set of networks holds what a comparison bit by bit finds, and nothing else', async () => {
   const examples = fc.tuple(fc.array(network, { maxLength: 40 }), address, fc.integer({ min: 0, max: 39 }), fc.integer({ min: 0, max: 128 }), fc.boolean())
-  holds(examples, 5000, ([list, stranger, index, kept, isMapped]) => {
-    const set = networksOf(list.map((one) => `${textOf(one)}/${one.length}`), 'ips')
+  assertProperty(examples, 5000, ([list, stranger, index, kept, isMapped]) => {
+    const set = createNetworks(list.map((one) => `${textOf(one)}/${one.length}`), 'ips')
     // Half of the look-ups are near one of the networks: what they have in common ends somewhere about its prefix.
     const near = list[index]
     const asked = near === undefined ? stranger : { family: near.family, bits: near.bits.slice(0, kept) + stranger.bits.repeat(4).slice(0, near.bits.length).slice(kept) }
@@ -40,7 +40,7 @@ t.test('a set of networks holds what a comparison bit by bit finds, and nothing 
 t.test('ten thousand networks hold their first and last address, and not those beside them', async (t) => {
   const list: string[] = []
   for (let i = 0; i < 5000; i++) list.push(`10.${i >> 7}.${(i & 127) * 2}.0/24`, `2001:db8:${(i * 2).toString(16)}::/48`)
-  const set = networksOf(list, 'ips')
+  const set = createNetworks(list, 'ips')
   for (let i = 0; i < 5000; i++) {
     const ipv4 = `10.${i >> 7}.${(i & 127) * 2}`
     const ipv6 = `2001:db8:${(i * 2).toString(16)}`
@@ -66,16 +66,16 @@ const rows: ReadonlyArray<readonly [list: string[], inside: string[], outside: s
 ]
 for (const [list, inside, outside, why] of rows) {
   t.test(`[${list.join(', ')}]: ${why}`, async (t) => {
-    const networks = networksOf(list, 'ips')
+    const networks = createNetworks(list, 'ips')
     for (const text of inside) t.ok(networks.has(text), text)
     for (const text of outside) t.notOk(networks.has(text), text)
   })
 }
 
 t.test('a word of the option is no network, and is named where another is refused', async (t) => {
-  t.notOk(networksOf(['unix'], 'trustedProxies', ['unix']).has('unix'))
-  t.throws(() => networksOf(['unix', '10.0.0.0/08'], 'trustedProxies', ['unix']), {
+  t.notOk(createNetworks(['unix'], 'trustedProxies', ['unix']).has('unix'))
+  t.throws(() => createNetworks(['unix', '10.0.0.0/08'], 'trustedProxies', ['unix']), {
     message: 'trustedProxies[1]: expected an address or a CIDR such as "10.0.0.0/8", "loopback", "private" or "unix", got "10.0.0.0/08"'
   })
-  t.throws(() => networksOf(['unix'], 'ips'), { code: 'FST_SLUICE_BAD_OPTION' })
+  t.throws(() => createNetworks(['unix'], 'ips'), { code: 'FST_SLUICE_BAD_OPTION' })
 })

@@ -4,14 +4,14 @@ import t, { type Test } from 'tap'
 import type { IdentifyOptions } from '../../lib/config/schema/identity-schema.js'
 import { checkTokenSupport } from '../../lib/clients/token-reader.js'
 import { MS, SECOND } from '../fixtures/app.js'
-import { appWithIdentifier, bearing, identifyingApp, PLAIN, SECRET, token, whoSent, type IdentifyingApp } from '../fixtures/tokens.js'
+import { createIdentifierApp, requestWithToken, createIdentifyingApp, PLAIN_POLICY, SECRET, createToken, identifySender, type IdentifyingApp } from '../fixtures/tokens.js'
 
 const ADDRESS = { kind: 'ip', id: '203.0.113.9', tier: 'anonymous', partition: '203.0.113.9' }
 const user = (id: string, tier = 'standard') => ({ kind: 'user', id, tier, partition: `user:${id}` })
 
 /** An application with @fastify/jwt that identifies by tokens. */
 async function tokenApp (t: Test, jwt: Partial<FastifyJWTOptions> = {}, identify: IdentifyOptions = { jwt: true }): Promise<IdentifyingApp> {
-  const parts = identifyingApp(t, { identify })
+  const parts = createIdentifyingApp(t, { identify })
   await parts.app.register(fastifyJwt, { secret: SECRET, ...jwt })
   parts.app.addHook('onReady', async () => checkTokenSupport(parts.app, identify))
   return parts
@@ -53,18 +53,18 @@ const payloads: ReadonlyArray<readonly [payload: unknown, client: object, why: s
 ]
 for (const [payload, client, why] of payloads) {
   t.test(`a token with ${JSON.stringify(payload).slice(0, 60)} names ${JSON.stringify(client).slice(0, 60)} (${why})`, async (t) => {
-    t.strictSame(await whoSent(await tokenApp(t), bearing(token(payload))), client)
+    t.strictSame(await identifySender(await tokenApp(t), requestWithToken(createToken(payload))), client)
   })
 }
 
 const forged: ReadonlyArray<readonly [shown: string, why: string]> = [
-  [token({ sub: '42' }, { secret: 'another secret, of about the same length' }), 'signed with another key'],
-  [token({ sub: '42' }).replace(/[^.]+$/, ''), 'without a signature'],
-  [token({ sub: '42' }, { header: { alg: 'none' } }), 'alg none with a signature'],
-  [token({ sub: '42' }, { header: { alg: 'none' } }).replace(/[^.]+$/, ''), 'alg none without one'],
-  [token({ sub: '42' }, { header: { alg: 'RS256', typ: 'JWT' } }), 'another algorithm'],
-  [token({ sub: '1' }).split('.').toSpliced(1, 1, Buffer.from('{"sub":"42"}').toString('base64url')).join('.'), 'a payload put under another signature'],
-  [token('42'), 'a payload that is no object'],
+  [createToken({ sub: '42' }, { secret: 'another secret, of about the same length' }), 'signed with another key'],
+  [createToken({ sub: '42' }).replace(/[^.]+$/, ''), 'without a signature'],
+  [createToken({ sub: '42' }, { header: { alg: 'none' } }), 'alg none with a signature'],
+  [createToken({ sub: '42' }, { header: { alg: 'none' } }).replace(/[^.]+$/, ''), 'alg none without one'],
+  [createToken({ sub: '42' }, { header: { alg: 'RS256', typ: 'JWT' } }), 'another algorithm'],
+  [createToken({ sub: '1' }).split('.').toSpliced(1, 1, Buffer.from('{"sub":"42"}').toString('base64url')).join('.'), 'a payload put under another signature'],
+  [createToken('42'), 'a payload that is no object'],
   ['garbage', 'no token'],
   ['a b', 'a malformed header'],
   ['..', 'dots']
@@ -72,7 +72,7 @@ const forged: ReadonlyArray<readonly [shown: string, why: string]> = [
 for (const [shown, why] of forged) {
   t.test(`a forged token counts by its address (${why})`, async (t) => {
     const parts = await tokenApp(t)
-    t.strictSame(await whoSent(parts, bearing(shown)), ADDRESS)
+    t.strictSame(await identifySender(parts, requestWithToken(shown)), ADDRESS)
     t.strictSame(parts.log, [], 'and nothing is logged')
   })
 }
@@ -80,10 +80,10 @@ for (const [shown, why] of forged) {
 t.test('a request without a token is its address, and is never verified', async (t) => {
   const { calls, secret } = countedSecret()
   const parts = await tokenApp(t, { secret }, { jwt: true, maxFailures: 1 })
-  for (let i = 0; i < 5; i++) t.strictSame(await whoSent(parts, { url: '/', remoteAddress: '203.0.113.9' }), ADDRESS)
-  t.strictSame(await whoSent(parts, { url: '/', remoteAddress: '203.0.113.9', headers: { authorization: 'Basic YTpi' } }), ADDRESS)
+  for (let i = 0; i < 5; i++) t.strictSame(await identifySender(parts, { url: '/', remoteAddress: '203.0.113.9' }), ADDRESS)
+  t.strictSame(await identifySender(parts, { url: '/', remoteAddress: '203.0.113.9', headers: { authorization: 'Basic YTpi' } }), ADDRESS)
   t.equal(calls.count, 0)
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), user('42'), 'and none of them was a failure')
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), user('42'), 'and none of them was a failure')
 })
 
 const claims: ReadonlyArray<readonly [path: string, payload: object, id: string | null, why: string]> = [
@@ -101,22 +101,22 @@ const claims: ReadonlyArray<readonly [path: string, payload: object, id: string 
 for (const [path, payload, id, why] of claims) {
   t.test(`the claim ${path} of ${JSON.stringify(payload)} is ${id} (${why})`, async (t) => {
     const parts = await tokenApp(t, {}, { jwt: { userClaim: path, tierClaim: 'plan.name' } })
-    t.strictSame(await whoSent(parts, bearing(token({ ...payload, plan: { name: 'premium' } }))), id === null ? ADDRESS : user(id, 'premium'))
+    t.strictSame(await identifySender(parts, requestWithToken(createToken({ ...payload, plan: { name: 'premium' } }))), id === null ? ADDRESS : user(id, 'premium'))
   })
 }
 
 t.test('defaultTier is the tier of users without one', async (t) => {
   const parts = await tokenApp(t, {}, { jwt: true, defaultTier: 'basic' })
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), user('42', 'basic'))
-  t.strictSame(await whoSent(parts, bearing('garbage')), ADDRESS)
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), user('42', 'basic'))
+  t.strictSame(await identifySender(parts, requestWithToken('garbage')), ADDRESS)
 })
 
 t.test('a namespace of @fastify/jwt verifies, by its own name or a given one', async (t) => {
   for (const names of [{}, { jwtVerify: 'verifyApi' }]) {
     const parts = await tokenApp(t, { namespace: 'api', ...names }, { jwt: { namespace: 'api', method: names.jwtVerify } })
     await parts.app.register(fastifyJwt, { namespace: 'other', secret: 'the secret of another namespace entirely' })
-    t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), user('42'))
-    t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }, { secret: 'the secret of another namespace entirely' }))), ADDRESS)
+    t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), user('42'))
+    t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }, { secret: 'the secret of another namespace entirely' }))), ADDRESS)
   }
 })
 
@@ -127,10 +127,10 @@ t.test('a secret function finds each issuer\'s key', async (t) => {
     return keys[payload.iss]
   }
   const parts = await tokenApp(t, { secret: secret as never, decode: { complete: true } })
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '1', iss: 'one' }, { secret: keys.one }))), user('1'))
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '2', iss: 'two' }, { secret: keys.two }))), user('2'))
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '2', iss: 'one' }, { secret: keys.two }))), ADDRESS)
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '3', iss: 'three' }, { secret: keys.two }))), ADDRESS)
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '1', iss: 'one' }, { secret: keys.one }))), user('1'))
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '2', iss: 'two' }, { secret: keys.two }))), user('2'))
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '2', iss: 'one' }, { secret: keys.two }))), ADDRESS)
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '3', iss: 'three' }, { secret: keys.two }))), ADDRESS)
   t.strictSame(parts.log, [])
 })
 
@@ -142,8 +142,8 @@ t.test('a token that the trusted function rejects, or fails on, names nobody', a
     async (_: unknown, { jti }: { jti?: string }) => { if (jti === 'revoked') throw new Error('revoked'); return true }
   ]) {
     const parts = await tokenApp(t, { trusted: trusted as never })
-    t.strictSame(await whoSent(parts, bearing(token({ sub: '42', jti: 'fine' }))), user('42'))
-    t.strictSame(await whoSent(parts, bearing(token({ sub: '42', jti: 'revoked' }))), ADDRESS)
+    t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42', jti: 'fine' }))), user('42'))
+    t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42', jti: 'revoked' }))), ADDRESS)
   }
 })
 
@@ -153,26 +153,26 @@ t.test('a token in a cookie counts, also one that shows only later', async (t) =
   parts.app.addHook('preValidation', async (request) => {
     // What a plugin for cookies does.
     Object.assign(request, { cookies: { session: /session=([^;]+)/.exec(request.headers.cookie ?? '')?.[1] } })
-    later.push(await parts.identifier.identify(request, PLAIN))
+    later.push(await parts.identifier.identify(request, PLAIN_POLICY))
   })
-  t.strictSame(await whoSent(parts, { url: '/', remoteAddress: '203.0.113.9', headers: { cookie: `session=${token({ sub: '42' })}` } }), ADDRESS)
-  t.strictSame(await whoSent(parts, { url: '/', remoteAddress: '203.0.113.9' }), ADDRESS)
+  t.strictSame(await identifySender(parts, { url: '/', remoteAddress: '203.0.113.9', headers: { cookie: `session=${createToken({ sub: '42' })}` } }), ADDRESS)
+  t.strictSame(await identifySender(parts, { url: '/', remoteAddress: '203.0.113.9' }), ADDRESS)
   t.strictSame(later, [user('42'), ADDRESS])
 })
 
 t.test('a token where the application looks for it counts, and nowhere else', async (t) => {
   const extractToken = (request: FastifyRequest) => String(request.headers['x-token']).slice('token '.length)
   const parts = await tokenApp(t, { verify: { extractToken } })
-  t.strictSame(await whoSent(parts, { url: '/', headers: { 'x-token': `token ${token({ sub: '42' })}` } }), user('42'))
-  t.match(await whoSent(parts, bearing(token({ sub: '42' }))), { kind: 'ip' })
+  t.strictSame(await identifySender(parts, { url: '/', headers: { 'x-token': `token ${createToken({ sub: '42' })}` } }), user('42'))
+  t.match(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), { kind: 'ip' })
   const failing = await tokenApp(t, { verify: { extractToken: () => { throw new Error('none') } } })
-  t.match(await whoSent(failing, bearing(token({ sub: '42' }))), { kind: 'ip' })
+  t.match(await identifySender(failing, requestWithToken(createToken({ sub: '42' }))), { kind: 'ip' })
   const cookies = await tokenApp(t, { verify: { onlyCookie: true }, cookie: { cookieName: 'session', signed: false } }, { jwt: true, maxFailures: 1 })
   cookies.app.addHook('preValidation', async (request) => {
-    Object.assign(request, { cookies: { session: token({ sub: '42' }) } })
-    t.match(await cookies.identifier.identify(request, PLAIN), user('42'), 'and where it is not looked for, it is no failure')
+    Object.assign(request, { cookies: { session: createToken({ sub: '42' }) } })
+    t.match(await cookies.identifier.identify(request, PLAIN_POLICY), user('42'), 'and where it is not looked for, it is no failure')
   })
-  t.match(await whoSent(cookies, bearing('garbage')), { kind: 'ip' })
+  t.match(await identifySender(cookies, requestWithToken('garbage')), { kind: 'ip' })
 })
 
 for (const decoratorName of ['user', 'account']) {
@@ -187,10 +187,10 @@ for (const decoratorName of ['user', 'account']) {
         await request.jwtVerify()
         seen.push(Reflect.get(request, decoratorName).sub, Reflect.has(request, 'mark'))
       })
-      const response = await parts.app.inject(bearing(token({ sub: '42' })))
+      const response = await parts.app.inject(requestWithToken(createToken({ sub: '42' })))
       t.strictSame(seen, [null, false, '42', true])
       t.strictSame(response.json(), user('42'))
-      const refused = await parts.app.inject(bearing(token({ sub: '42' }, { secret: 'another secret, of about the same length' })))
+      const refused = await parts.app.inject(requestWithToken(createToken({ sub: '42' }, { secret: 'another secret, of about the same length' })))
       t.equal(refused.statusCode, 401, 'and its own answer to a forged token is sent')
       t.equal(refused.json().code, 'FST_JWT_AUTHORIZATION_TOKEN_INVALID')
       t.strictSame((await parts.app.inject('/')).json().code, 'FST_JWT_NO_AUTHORIZATION_IN_HEADER')
@@ -203,33 +203,33 @@ t.test('several policies on a request verify its token once', async (t) => {
   const parts = await tokenApp(t, { secret })
   const later: object[] = []
   parts.app.get('/twice', {
-    preValidation: async (request) => { later.push(await parts.identifier.identify(request, PLAIN)) },
+    preValidation: async (request) => { later.push(await parts.identifier.identify(request, PLAIN_POLICY)) },
     preHandler: async (request) => { later.push(await parts.identifier.identify(request, { hook: 'preHandler', keyGenerator: () => 'key' })) }
   }, async () => 'x')
-  await parts.app.inject({ ...bearing(token({ sub: '42' })), url: '/twice' })
+  await parts.app.inject({ ...requestWithToken(createToken({ sub: '42' })), url: '/twice' })
   t.strictSame(later, [user('42'), user('42')])
-  await parts.app.inject({ ...bearing(token({ sub: '42' }, { secret: 'another secret, of about the same length' })), url: '/twice' })
+  await parts.app.inject({ ...requestWithToken(createToken({ sub: '42' }, { secret: 'another secret, of about the same length' })), url: '/twice' })
   t.match(later.slice(2), [{ kind: 'ip' }, { kind: 'key' }])
   t.equal(calls.count, 2, 'and a forged one once as well')
 })
 
 t.test('two identifications at once share one verification', async (t) => {
   const { calls, secret } = countedSecret()
-  const parts = appWithIdentifier(t, { identify: { jwt: true } })
+  const parts = createIdentifierApp(t, { identify: { jwt: true } })
   const slow = async (request: never, shown: never) => new Promise((resolve) => { secret(request, shown, (_, key) => { setImmediate(resolve, key) }) })
   await parts.app.register(fastifyJwt, { secret: slow as never })
-  parts.app.get('/', async (request) => Promise.all([1, 2, 3].map(() => parts.identifier.identify(request, PLAIN))))
-  t.strictSame((await parts.app.inject(bearing(token({ sub: '42' })))).json(), [user('42'), user('42'), user('42')])
+  parts.app.get('/', async (request) => Promise.all([1, 2, 3].map(() => parts.identifier.identify(request, PLAIN_POLICY))))
+  t.strictSame((await parts.app.inject(requestWithToken(createToken({ sub: '42' })))).json(), [user('42'), user('42'), user('42')])
   t.equal(calls.count, 1)
 })
 
 t.test('a token that the application has verified is not verified again', async (t) => {
   const { calls, secret } = countedSecret()
-  const parts = appWithIdentifier(t, { identify: { jwt: { tierClaim: 'role' } } })
+  const parts = createIdentifierApp(t, { identify: { jwt: { tierClaim: 'role' } } })
   const formatUser = (payload: { sub: string, plan: string }) => ({ sub: payload.sub, role: payload.plan })
   await parts.app.register(fastifyJwt, { secret, formatUser: formatUser as never })
-  parts.app.get('/', { onRequest: async (request) => { await request.jwtVerify() } }, async (request) => parts.identifier.identify(request, PLAIN))
-  t.strictSame((await parts.app.inject(bearing(token({ sub: '42', plan: 'premium' })))).json(), user('42', 'premium'))
+  parts.app.get('/', { onRequest: async (request) => { await request.jwtVerify() } }, async (request) => parts.identifier.identify(request, PLAIN_POLICY))
+  t.strictSame((await parts.app.inject(requestWithToken(createToken({ sub: '42', plan: 'premium' })))).json(), user('42', 'premium'))
   t.equal(calls.count, 1)
 })
 
@@ -238,24 +238,24 @@ t.test('who was barred or unknown at first is the user that the application veri
   const later: object[] = []
   parts.app.get('/private', {
     preValidation: async (request) => { await request.jwtVerify() },
-    preHandler: async (request) => { later.push(await parts.identifier.identify(request, PLAIN)) }
+    preHandler: async (request) => { later.push(await parts.identifier.identify(request, PLAIN_POLICY)) }
   }, async () => 'x')
-  await whoSent(parts, bearing('garbage'))
-  t.strictSame(await whoSent(parts, { ...bearing(token({ sub: '42' })), url: '/private' }), ADDRESS, 'barred')
+  await identifySender(parts, requestWithToken('garbage'))
+  t.strictSame(await identifySender(parts, { ...requestWithToken(createToken({ sub: '42' })), url: '/private' }), ADDRESS, 'barred')
   t.strictSame(later, [user('42')])
 })
 
 t.test('of 1000 forged tokens of an address at most maxFailures are verified in a minute', async (t) => {
   const { calls, secret } = countedSecret()
   const parts = await tokenApp(t, { secret }, { jwt: true, maxFailures: 10 })
-  for (let i = 0; i < 1000; i++) t.strictSame(await whoSent(parts, bearing(token({ sub: i }, { secret: 'another secret, of about the same length' }))), ADDRESS)
+  for (let i = 0; i < 1000; i++) t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: i }, { secret: 'another secret, of about the same length' }))), ADDRESS)
   t.equal(calls.count, 10)
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), ADDRESS, 'a valid one of the same address counts by it')
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }), '198.51.100.1')), user('42'), 'that of another address does not')
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), ADDRESS, 'a valid one of the same address counts by it')
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }), '198.51.100.1')), user('42'), 'that of another address does not')
   parts.clock.advance(30 * SECOND)
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), ADDRESS)
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), ADDRESS)
   parts.clock.advance(31 * SECOND)
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), user('42'))
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), user('42'))
 })
 
 t.test('forged tokens at once are no more than one after the other', async (t) => {
@@ -263,7 +263,7 @@ t.test('forged tokens at once are no more than one after the other', async (t) =
   const secret = async () => { calls.count++; await new Promise(setImmediate); return SECRET }
   const parts = await tokenApp(t, { secret: secret as never }, { jwt: true, maxFailures: 10 })
   await parts.app.ready()
-  await Promise.all(Array.from({ length: 200 }, (_, i) => parts.app.inject(bearing(token({ sub: i }, { secret: 'another secret, of about the same length' })))))
+  await Promise.all(Array.from({ length: 200 }, (_, i) => parts.app.inject(requestWithToken(createToken({ sub: i }, { secret: 'another secret, of about the same length' })))))
   t.equal(calls.count, 10)
 })
 
@@ -272,24 +272,24 @@ t.test('valid tokens are no failures, however many there are', async (t) => {
     const parts = await tokenApp(t, { secret: secret as never }, { jwt: true, maxFailures: 3 })
     for (let i = 0; i < 50; i++) {
       parts.clock.advance(MS)
-      t.match(await whoSent(parts, bearing(token({ sub: i }))), { kind: 'user', id: String(i) })
+      t.match(await identifySender(parts, requestWithToken(createToken({ sub: i }))), { kind: 'user', id: String(i) })
     }
   }
 })
 
 t.test('failures of IPv6 count by subnet', async (t) => {
   const parts = await tokenApp(t, {}, { jwt: true, maxFailures: 4 })
-  for (let i = 0; i < 4; i++) await whoSent(parts, bearing('garbage', `2001:db8:0:ab0${i}::${i}`))
-  t.match(await whoSent(parts, bearing(token({ sub: '42' }), '2001:db8:0:ab99::1')), { kind: 'ip', id: '2001:db8:0:ab00::/56' })
-  t.match(await whoSent(parts, bearing(token({ sub: '42' }), '2001:db8:0:ac00::1')), { kind: 'user' })
+  for (let i = 0; i < 4; i++) await identifySender(parts, requestWithToken('garbage', `2001:db8:0:ab0${i}::${i}`))
+  t.match(await identifySender(parts, requestWithToken(createToken({ sub: '42' }), '2001:db8:0:ab99::1')), { kind: 'ip', id: '2001:db8:0:ab00::/56' })
+  t.match(await identifySender(parts, requestWithToken(createToken({ sub: '42' }), '2001:db8:0:ac00::1')), { kind: 'user' })
 })
 
 t.test('a verification that hangs ends with the deadline, and is logged without the token', async (t) => {
   const parts = await tokenApp(t, { secret: (() => {}) as never }, { jwt: true, deadline: 20 })
-  const shown = token({ sub: '42' })
+  const shown = createToken({ sub: '42' })
   // Its timer keeps no process alive; the server does.
   await parts.app.listen({ port: 0 })
-  t.strictSame(await whoSent(parts, bearing(shown)), ADDRESS)
+  t.strictSame(await identifySender(parts, requestWithToken(shown)), ADDRESS)
   t.match(parts.log, [{ source: 'identify', err: { message: 'no verified token within 20 ms' } }])
   t.notOk(JSON.stringify(parts.log).includes(shown.slice(-20)))
 })
@@ -307,7 +307,7 @@ t.test('a verification that comes too late leaves the request alone', async (t) 
     seen.push(request.user)
   })
   await parts.app.listen({ port: 0 })
-  t.strictSame(await whoSent(parts, bearing(token({ sub: '42' }))), ADDRESS)
+  t.strictSame(await identifySender(parts, requestWithToken(createToken({ sub: '42' }))), ADDRESS)
   t.match(seen, [{ sub: '42' }])
 })
 
@@ -319,7 +319,7 @@ const unsupported: ReadonlyArray<readonly [jwt: object | null, identify: Identif
 ]
 for (const [jwt, identify, message] of unsupported) {
   t.test(`an application with ${jwt === null ? 'no @fastify/jwt' : `@fastify/jwt of ${JSON.stringify(jwt)}`} does not get ready with ${JSON.stringify(identify)}`, async (t) => {
-    const { app } = identifyingApp(t, {})
+    const { app } = createIdentifyingApp(t, {})
     app.addHook('onReady', async () => checkTokenSupport(app, identify))
     if (jwt !== null) app.register(fastifyJwt, { secret: SECRET, ...jwt })
     await t.rejects(async () => await app.ready(), { code: 'FST_SLUICE_NO_JWT', message })
@@ -327,6 +327,6 @@ for (const [jwt, identify, message] of unsupported) {
 }
 
 t.test('an application without tokens needs no @fastify/jwt', async (t) => {
-  const { app } = identifyingApp(t, {})
+  const { app } = createIdentifyingApp(t, {})
   for (const identify of [undefined, {}, { jwt: false }]) checkTokenSupport(app, identify)
 })

@@ -3,15 +3,15 @@ import t from 'tap'
 import { buildFastifyRateLimit } from '../../lib/compat/build.js'
 import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { bareApp, remainders, statuses } from '../fixtures/app.js'
-import { limited, limitedBy } from './side-by-side.js'
+import { createRouteConfig, getDecorators } from './side-by-side.js'
 
 t.test('the plugin decides in a scope of its own', async (t) => {
   const { app, plugin, clock } = bareApp(t)
   await app.register(buildFastifyRateLimit(plugin, clock), { max: 9 })
-  app.get('/old', limited({ max: 5, ban: 1 }), async () => 'old')
+  app.get('/old', createRouteConfig({ max: 5, ban: 1 }), async () => 'old')
   app.register(async (scope) => {
     await scope.register(plugin, { max: 3, timeWindow: '1 minute', name: 'new' })
-    scope.get('/new', limited({ cost: 2 }), async (request) => request.rateLimit?.remaining)
+    scope.get('/new', createRouteConfig({ cost: 2 }), async (request) => request.rateLimit?.remaining)
   })
   t.strictSame(await remainders(app, '/old', '/new', '/no/such'), [4, 1, NaN])
   t.equal((await app.inject('/new')).headers['content-type'], 'application/problem+json; charset=utf-8')
@@ -23,9 +23,9 @@ t.test('the original\'s words hold in a scope of their own', async (t) => {
   app.get('/new', async () => 'new')
   app.register(async (scope) => {
     await scope.register(buildFastifyRateLimit(plugin, clock), { max: 3 })
-    const check = limitedBy(scope).createRateLimit({ max: 2 })
-    scope.get('/old', limited({ max: 5, ban: 1 }), async () => 'old')
-    scope.get('/check', limited(false), async (request) => (await check(request)).remaining)
+    const check = getDecorators(scope).createRateLimit({ max: 2 })
+    scope.get('/old', createRouteConfig({ max: 5, ban: 1 }), async () => 'old')
+    scope.get('/check', createRouteConfig(false), async (request) => (await check(request)).remaining)
   })
   t.strictSame(await remainders(app, '/old', '/new', '/old', '/no/such'), [4, 8, 3, 7])
   t.equal((await app.inject('/check')).body, '1')

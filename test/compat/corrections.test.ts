@@ -4,65 +4,65 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { bareApp } from '../fixtures/app.js'
 import { until } from '../fixtures/until.js'
 import { buildFastifyRateLimit } from '../../lib/compat/build.js'
-import { different, limited, limitedBy, oursOf, times, type Case } from './side-by-side.js'
+import { assertDifferent, createRouteConfig, getDecorators, createCompatSide, repeatStep, type TestCase } from './side-by-side.js'
 
 const from = (remoteAddress: string, url = '/') => ({ url, remoteAddress })
 const by = (key: string) => ({ url: '/', headers: { key } })
 
 t.test('routes of a group share their counts', async (t) => {
-  const group = limited({ max: 3, groupId: 'g' })
-  const one: Case = { options: {}, routes (app) { app.get('/a', group, async () => 'a'); app.get('/b', group, async () => 'b') } }
-  const { here } = await different(t, one, ['/a', '/b', '/a', '/b'], { there: [200, 200, 200, 200], here: [200, 200, 200, 429] })
+  const group = createRouteConfig({ max: 3, groupId: 'g' })
+  const one: TestCase = { options: {}, routes (app) { app.get('/a', group, async () => 'a'); app.get('/b', group, async () => 'b') } }
+  const { here } = await assertDifferent(t, one, ['/a', '/b', '/a', '/b'], { there: [200, 200, 200, 200], here: [200, 200, 200, 429] })
   t.strictSame(here.map(({ headers }) => headers['x-ratelimit-remaining']), ['2', '1', '0', '0'])
 })
 
 t.test('the key of a grouped route is the client\'s key', async (t) => {
-  const one: Case = {
+  const one: TestCase = {
     options: { allowList: ['127.0.0.1'], max: 0 },
-    routes (app) { app.get('/g', limited({ groupId: 'g' }), async () => 'g') }
+    routes (app) { app.get('/g', createRouteConfig({ groupId: 'g' }), async () => 'g') }
   }
-  await different(t, one, ['/g'], { there: [429], here: [200] })
+  await assertDifferent(t, one, ['/g'], { there: [429], here: [200] })
 })
 
 t.test('exponentialBackoff holds as long as it says', async (t) => {
-  const one: Case = { options: { max: 1, timeWindow: 1000, exponentialBackoff: true } }
-  const steps = [...times(4, '/'), 3999, '/', 7999, '/', 16_000, '/']
-  const { here } = await different(t, one, steps, { there: [200, 429, 429, 429, 200, 200, 200], here: [200, 429, 429, 429, 429, 429, 200] })
+  const one: TestCase = { options: { max: 1, timeWindow: 1000, exponentialBackoff: true } }
+  const steps = [...repeatStep(4, '/'), 3999, '/', 7999, '/', 16_000, '/']
+  const { here } = await assertDifferent(t, one, steps, { there: [200, 429, 429, 429, 200, 200, 200], here: [200, 429, 429, 429, 429, 429, 200] })
   t.strictSame(here.map(({ headers }) => headers['retry-after']), [undefined, '1', '2', '4', '8', '16', undefined])
 })
 
 t.test('the longest wait is 512 windows', async (t) => {
-  const { run } = await oursOf(t, { options: { max: 1, timeWindow: 1000, exponentialBackoff: true } })
-  const heard = await run(...times(13, '/'))
+  const { run } = await createCompatSide(t, { options: { max: 1, timeWindow: 1000, exponentialBackoff: true } })
+  const heard = await run(...repeatStep(13, '/'))
   t.strictSame(heard.slice(-4).map(({ headers }) => headers['retry-after']), ['256', '512', '512', '512'])
   t.strictSame((await run(512_000, '/')).map(({ status }) => status), [200])
 })
 
 t.test('an address on the allow list is that address, also of IPv6 and in a group', async (t) => {
-  const one: Case = { options: { max: 0, allowList: ['2001:db8::1', '10.0.0.0/8', '2001:db8:1::/48'] } }
+  const one: TestCase = { options: { max: 0, allowList: ['2001:db8::1', '10.0.0.0/8', '2001:db8:1::/48'] } }
   const steps = ['2001:db8::1', '2001:0db8:0::0001', '2001:db8::2', '10.1.2.3', '2001:db8:1:2::3', '192.0.2.1'].map((address) => from(address))
-  await different(t, one, steps, { there: [429, 429, 429, 429, 429, 429], here: [200, 200, 429, 200, 200, 429] })
+  await assertDifferent(t, one, steps, { there: [429, 429, 429, 429, 429, 429], here: [200, 200, 429, 200, 200, 429] })
 })
 
 t.test('where keys are generated, the list is asked of them, and not of a proxy\'s address', async (t) => {
-  const one: Case = { options: { max: 0, allowList: ['127.0.0.1', '10.0.0.0/8'], keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
+  const one: TestCase = { options: { max: 0, allowList: ['127.0.0.1', '10.0.0.0/8'], keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
   const steps = [by('192.0.2.1'), by('127.0.0.1'), by('10.1.2.3'), by('2001:db8::1'), by('someone')]
-  await different(t, one, steps, { there: [429, 200, 429, 429, 429], here: [429, 200, 200, 429, 429] })
+  await assertDifferent(t, one, steps, { there: [429, 200, 429, 429, 429], here: [429, 200, 200, 429, 429] })
 })
 
 t.test('other keys do not erase a used-up count', async (t) => {
-  const one: Case = { options: { max: 1, cache: 50, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
+  const one: TestCase = { options: { max: 1, cache: 50, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
   const others = Array.from({ length: 60 }, (_, index) => by(`other-${index}`))
   const all = others.map(() => 200)
-  await different(t, one, [by('me'), by('me'), ...others, by('me')], { there: [200, 429, ...all, 200], here: [200, 429, ...all, 429] })
+  await assertDifferent(t, one, [by('me'), by('me'), ...others, by('me')], { there: [200, 429, ...all, 200], here: [200, 429, ...all, 429] })
 })
 
 t.test('a limiter beside the plugin\'s own counts too', async (t) => {
-  const one: Case = {
+  const one: TestCase = {
     options: { max: 9 },
-    routes (app) { app.get('/own', { preHandler: limitedBy(app).rateLimit({ max: 1 }) }, async () => 'own') }
+    routes (app) { app.get('/own', { preHandler: getDecorators(app).rateLimit({ max: 1 }) }, async () => 'own') }
   }
-  await different(t, one, times(2, '/own'), { there: [200, 200], here: [200, 429] })
+  await assertDifferent(t, one, repeatStep(2, '/own'), { there: [200, 200], here: [200, 429] })
 })
 
 t.test('a registration in a scope brings its own functions', async (t) => {
@@ -71,21 +71,21 @@ t.test('a registration in a scope brings its own functions', async (t) => {
   await app.register(compat, { max: 100 })
   app.register(async (scope) => {
     await scope.register(compat, { max: 7 })
-    const check = limitedBy(scope).createRateLimit()
-    scope.get('/inner', limited(false), async (request) => await check(request))
+    const check = getDecorators(scope).createRateLimit()
+    scope.get('/inner', createRouteConfig(false), async (request) => await check(request))
   })
   t.match((await app.inject('/inner')).json(), { max: 7, remaining: 6 })
 })
 
 t.test('enableDraftSpec and header flags of a route hold there, field by field', async (t) => {
-  const { run } = await oursOf(t, {
+  const { run } = await createCompatSide(t, {
     options: { max: 1, addHeaders: { 'retry-after': false } },
     routes (app) {
-      app.get('/draft', limited({ enableDraftSpec: true }), async () => 'draft')
-      app.get('/own', limited({ addHeaders: { 'x-ratelimit-limit': false } }), async () => 'own')
+      app.get('/draft', createRouteConfig({ enableDraftSpec: true }), async () => 'draft')
+      app.get('/own', createRouteConfig({ addHeaders: { 'x-ratelimit-limit': false } }), async () => 'own')
     }
   })
-  const names = (await run(...times(2, '/draft'), ...times(2, '/own')))
+  const names = (await run(...repeatStep(2, '/draft'), ...repeatStep(2, '/own')))
     .map(({ headers }) => Object.keys(headers).filter((name) => /ratelimit|retry/.test(name)).sort().join(' '))
   t.strictSame(names, [
     'ratelimit-limit ratelimit-remaining ratelimit-reset',
@@ -96,14 +96,14 @@ t.test('enableDraftSpec and header flags of a route hold there, field by field',
 })
 
 t.test('a built object without a statusCode is a 429, and a 403 for who is banned', async (t) => {
-  const one: Case = { options: { max: 1, ban: 1, errorResponseBuilder: () => ({ slow: 'down' }) } }
-  const { here } = await different(t, one, times(3, '/'), { there: [200, 500, 500], here: [200, 429, 403] })
+  const one: TestCase = { options: { max: 1, ban: 1, errorResponseBuilder: () => ({ slow: 'down' }) } }
+  const { here } = await assertDifferent(t, one, repeatStep(3, '/'), { there: [200, 500, 500], here: [200, 429, 403] })
   t.equal(here[1].body, '{"slow":"down"}')
 })
 
 t.test('a builder may be asynchronous', async (t) => {
-  const one: Case = { options: { max: 0, errorResponseBuilder: async (_request: unknown, context: object) => context } }
-  await different(t, one, ['/'], { there: [500], here: [429] })
+  const one: TestCase = { options: { max: 0, errorResponseBuilder: async (_request: unknown, context: object) => context } }
+  await assertDifferent(t, one, ['/'], { there: [500], here: [429] })
 })
 
 t.test('a callback that rejects is logged, and ends no process', async (t) => {
@@ -119,66 +119,66 @@ t.test('a callback that rejects is logged, and ends no process', async (t) => {
 
 t.test('a max that is no number limits all the same', async (t) => {
   for (const max of [() => NaN, () => undefined, async () => 'many']) {
-    const one: Case = { options: { timeWindow: 60_000, max } }
-    const { here } = await different(t, one, times(2, '/'), { there: [200, 200], here: [200, 200] })
+    const one: TestCase = { options: { timeWindow: 60_000, max } }
+    const { here } = await assertDifferent(t, one, repeatStep(2, '/'), { there: [200, 200], here: [200, 200] })
     t.strictSame(here.map(({ headers }) => headers['x-ratelimit-remaining']), ['999', '998'])
   }
 })
 
 t.test('a timeWindow that is no whole number is rounded up', async (t) => {
-  const { run } = await oursOf(t, { options: { max: 1, timeWindow: () => 999.5 } })
+  const { run } = await createCompatSide(t, { options: { max: 1, timeWindow: () => 999.5 } })
   t.strictSame((await run('/', 999, '/', 1, '/')).map(({ status }) => status), [200, 429, 200])
 })
 
 t.test('a key that is none counts the address', async (t) => {
-  const one: Case = { options: { max: 1, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
-  await different(t, one, [from('192.0.2.1'), from('192.0.2.2'), from('192.0.2.1')], { there: [200, 429, 429], here: [200, 200, 429] })
+  const one: TestCase = { options: { max: 1, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
+  await assertDifferent(t, one, [from('192.0.2.1'), from('192.0.2.2'), from('192.0.2.1')], { there: [200, 429, 429], here: [200, 200, 429] })
 })
 
 t.test('HEAD counts as GET', async (t) => {
-  const one: Case = { options: {}, routes (app) { app.get('/own', limited({ max: 1 }), async () => 'own') } }
-  await different(t, one, ['/own', { method: 'HEAD', url: '/own' }], { there: [200, 200], here: [200, 429] })
+  const one: TestCase = { options: {}, routes (app) { app.get('/own', createRouteConfig({ max: 1 }), async () => 'own') } }
+  await assertDifferent(t, one, ['/own', { method: 'HEAD', url: '/own' }], { there: [200, 200], here: [200, 429] })
 })
 
 t.test('a ban lasts for a whole timeWindow, and is told once', async (t) => {
-  const one: Case = { options: (record) => ({ max: 1, ban: 0, timeWindow: '10s', onBanReach: () => record('banned') }) }
+  const one: TestCase = { options: (record) => ({ max: 1, ban: 0, timeWindow: '10s', onBanReach: () => record('banned') }) }
   const steps = ['/', 9000, '/', 1000, '/', 9000, '/']
-  const { here } = await different(t, one, steps, { there: [200, 403, 200, 403], here: [200, 403, 403, 200] })
+  const { here } = await assertDifferent(t, one, steps, { there: [200, 403, 200, 403], here: [200, 403, 403, 200] })
   t.equal(here[1].headers['retry-after'], '10')
-  const { calls, run } = await oursOf(t, one)
-  await run(...times(4, '/'))
+  const { calls, run } = await createCompatSide(t, one)
+  await run(...repeatStep(4, '/'))
   t.strictSame(calls, ['banned'])
 })
 
 t.test('a look says whether the next request would be refused', async (t) => {
-  const one: Case = {
+  const one: TestCase = {
     options: {},
     routes (app: FastifyInstance) {
-      const check = limitedBy(app).createRateLimit({ max: 1 })
-      app.get('/check', limited(false), async (request) => await check(request))
-      app.get('/look', limited(false), async (request) => (await check(request, { increment: false })).isExceeded)
+      const check = getDecorators(app).createRateLimit({ max: 1 })
+      app.get('/check', createRouteConfig(false), async (request) => await check(request))
+      app.get('/look', createRouteConfig(false), async (request) => (await check(request, { increment: false })).isExceeded)
     }
   }
-  const { there, here } = await different(t, one, ['/look', '/check', '/look'], { there: [200, 200, 200], here: [200, 200, 200] })
+  const { there, here } = await assertDifferent(t, one, ['/look', '/check', '/look'], { there: [200, 200, 200], here: [200, 200, 200] })
   t.strictSame([there[2].body, here[2].body], ['false', 'true'])
   t.equal(here[0].body, 'false')
 })
 
 t.test('what a route leaves undefined is the plugin\'s', async (t) => {
-  const one: Case = { options: { max: 1 }, routes (app) { app.get('/own', limited({ max: undefined }), async () => 'own') } }
-  await different(t, one, times(2, '/own'), { there: [200, 200], here: [200, 429] })
+  const one: TestCase = { options: { max: 1 }, routes (app) { app.get('/own', createRouteConfig({ max: undefined }), async () => 'own') } }
+  await assertDifferent(t, one, repeatStep(2, '/own'), { there: [200, 200], here: [200, 429] })
 })
 
 t.test('each number that a function gives has counts of its own', async (t) => {
-  const one: Case = { options: { max: ({ headers }: FastifyRequest) => Number(headers.key) } }
-  await different(t, one, [by('1'), by('2'), by('2'), by('1')], { there: [200, 200, 429, 429], here: [200, 200, 200, 429] })
+  const one: TestCase = { options: { max: ({ headers }: FastifyRequest) => Number(headers.key) } }
+  await assertDifferent(t, one, [by('1'), by('2'), by('2'), by('1')], { there: [200, 200, 429, 429], here: [200, 200, 200, 429] })
 })
 
 t.test('routes with long patterns that begin alike count apart', async (t) => {
   const [a, b] = ['a', 'b'].map((last) => `/${'long'.repeat(40)}/${last}`)
-  const { run } = await oursOf(t, {
+  const { run } = await createCompatSide(t, {
     options: {},
-    routes (app) { for (const url of [a, b]) app.get(url, limited({ max: 1, exponentialBackoff: true }), async () => 'long') }
+    routes (app) { for (const url of [a, b]) app.get(url, createRouteConfig({ max: 1, exponentialBackoff: true }), async () => 'long') }
   })
   t.strictSame((await run(a, b, a, b)).map(({ status }) => status), [200, 200, 429, 429])
 })

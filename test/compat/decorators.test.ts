@@ -1,23 +1,23 @@
 // createRateLimit and rateLimit, with the same requests into both plugins.
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
-import { limited, limitedBy, oursOf, sameOnBoth, times, type Options } from './side-by-side.js'
+import { createRouteConfig, getDecorators, createCompatSide, assertSame, repeatStep, type Options } from './side-by-side.js'
 
 /** A route that answers what a limiter says: one that counts, or, by `?peek`, one that looks. */
 function limiterRoute (app: FastifyInstance, url: string, options?: Options): void {
-  const check = limitedBy(app).createRateLimit(options)
-  app.get<{ Querystring: { peek?: string } }>(url, limited(false), async (request) => await check(request, 'peek' in request.query ? { increment: false } : undefined))
+  const check = getDecorators(app).createRateLimit(options)
+  app.get<{ Querystring: { peek?: string } }>(url, createRouteConfig(false), async (request) => await check(request, 'peek' in request.query ? { increment: false } : undefined))
 }
 
 t.test('a limiter answers where the client stands', async (t) => {
   const one = { options: { max: 9 }, routes (app: FastifyInstance) { limiterRoute(app, '/check', { max: 2, timeWindow: '10s' }) } }
-  await sameOnBoth(t, one, '/check', 4000, '/check', '/check', 6000, '/check')
+  await assertSame(t, one, '/check', 4000, '/check', '/check', 6000, '/check')
 })
 
 t.test('a limiter without options has the count of the plugin', async (t) => {
   const one = { options: { max: 3, allowList: ['192.0.2.1'] }, routes (app: FastifyInstance) { limiterRoute(app, '/check') } }
   const allowed = { url: '/check', remoteAddress: '192.0.2.1' }
-  t.strictSame(await sameOnBoth(t, one, '/', '/check', '/', '/check', allowed), [200, 200, 200, 200, 200])
+  t.strictSame(await assertSame(t, one, '/', '/check', '/', '/check', allowed), [200, 200, 200, 200, 200])
 })
 
 t.test('a limiter with the plugin\'s functions', async (t) => {
@@ -25,46 +25,46 @@ t.test('a limiter with the plugin\'s functions', async (t) => {
     options: { max: 3, keyGenerator: async () => 'k', timeWindow: async () => 5000 },
     routes (app: FastifyInstance) { limiterRoute(app, '/check', { max: async (_request: unknown, key: string) => key === 'k' ? 1 : 9 }) }
   }
-  await sameOnBoth(t, one, '/check', '/check', 5000, '/check')
+  await assertSame(t, one, '/check', '/check', 5000, '/check')
 })
 
 t.test('a look counts nothing', async (t) => {
   const one = { options: {}, routes (app: FastifyInstance) { limiterRoute(app, '/check', { max: 3, timeWindow: 5000 }) } }
-  await sameOnBoth(t, one, '/check?peek', '/check', 1000, '/check?peek', '/check?peek', '/check', 4000, '/check?peek')
+  await assertSame(t, one, '/check?peek', '/check', 1000, '/check?peek', '/check?peek', '/check', 4000, '/check?peek')
 })
 
 t.test('a look after a refusal tells of it', async (t) => {
   const one = { options: {}, routes (app: FastifyInstance) { limiterRoute(app, '/check', { max: 1, timeWindow: 5000, ban: 0 }) } }
-  await sameOnBoth(t, one, '/check', '/check', '/check?peek')
+  await assertSame(t, one, '/check', '/check', '/check?peek')
 })
 
 t.test('a hook limits unknown URLs, by the count of the plugin', async (t) => {
   const one = {
     options: { max: 2 },
-    routes (app: FastifyInstance) { app.setNotFoundHandler({ preHandler: limitedBy(app).rateLimit() }, (_request, reply) => reply.code(404).send('none')) }
+    routes (app: FastifyInstance) { app.setNotFoundHandler({ preHandler: getDecorators(app).rateLimit() }, (_request, reply) => reply.code(404).send('none')) }
   }
-  t.strictSame(await sameOnBoth(t, one, '/no', '/', '/such', '/'), [404, 200, 429, 429])
+  t.strictSame(await assertSame(t, one, '/no', '/', '/such', '/'), [404, 200, 429, 429])
 })
 
 t.test('a hook with options has a count of its own', async (t) => {
   const one = {
     options: (record: (call: string) => void) => ({ max: 9, onExceeded: () => record('exceeded') }),
     routes (app: FastifyInstance) {
-      app.setNotFoundHandler({ preHandler: limitedBy(app).rateLimit({ max: 1, timeWindow: 1000 }) }, (_request, reply) => reply.code(404).send('none'))
+      app.setNotFoundHandler({ preHandler: getDecorators(app).rateLimit({ max: 1, timeWindow: 1000 }) }, (_request, reply) => reply.code(404).send('none'))
     }
   }
-  t.strictSame(await sameOnBoth(t, one, '/no', '/', '/such', 1000, '/no'), [404, 200, 429, 404])
+  t.strictSame(await assertSame(t, one, '/no', '/', '/such', 1000, '/no'), [404, 200, 429, 404])
 })
 
 t.test('a hook on a route is charged once beside the plugin\'s own', async (t) => {
   const one = {
     options: { max: 2 },
     routes (app: FastifyInstance) {
-      const hook = limitedBy(app).rateLimit()
-      app.get('/twice', { onRequest: hook, preHandler: [hook, limitedBy(app).rateLimit()] }, async () => 'twice')
+      const hook = getDecorators(app).rateLimit()
+      app.get('/twice', { onRequest: hook, preHandler: [hook, getDecorators(app).rateLimit()] }, async () => 'twice')
     }
   }
-  t.strictSame(await sameOnBoth(t, one, ...times(3, '/twice')), [200, 200, 429])
+  t.strictSame(await assertSame(t, one, ...repeatStep(3, '/twice')), [200, 200, 429])
 })
 
 t.test('both may be asked for in a scope', async (t) => {
@@ -72,11 +72,11 @@ t.test('both may be asked for in a scope', async (t) => {
     options: { max: 2 },
     routes (app: FastifyInstance) { app.register(async (scope) => { limiterRoute(scope, '/check', { max: 1 }) }) }
   }
-  await sameOnBoth(t, one, ...times(2, '/check'))
+  await assertSame(t, one, ...repeatStep(2, '/check'))
 })
 
 t.test('two registrations in one scope both limit', async (t) => {
-  const { app, run } = await oursOf(t, { options: { max: 9 }, routes (app) { app.get('/own', limited({ max: 1 }), async () => 'own') } })
+  const { app, run } = await createCompatSide(t, { options: { max: 9 }, routes (app) { app.get('/own', createRouteConfig({ max: 1 }), async () => 'own') } })
   t.strictSame((await run('/own', '/own')).map(({ status }) => status), [200, 429])
   t.ok(app.hasDecorator('createRateLimit'))
 })

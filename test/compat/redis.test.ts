@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { startRedis, type RedisServer } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
-import { limited, limitedBy, oursOf, originalOf, times, type Case, type Heard, type Options, type Step } from './side-by-side.js'
+import { createRouteConfig, getDecorators, createCompatSide, createOriginalSide, repeatStep, type TestCase, type ClientResponse, type Options, type Step } from './side-by-side.js'
 
 /** A server, and a client of it. */
 async function redisFor (t: Test): Promise<{ server: RedisServer, redis: Redis }> {
@@ -19,7 +19,7 @@ async function redisFor (t: Test): Promise<{ server: RedisServer, redis: Redis }
 /** Room for a slow machine: no test may depend on the time that a call takes. */
 const patient = { deadline: 5000 }
 
-function over (redis: Redis, { options, ...rest }: Case & { readonly options: Options }) {
+function over (redis: Redis, { options, ...rest }: TestCase & { readonly options: Options }) {
   return {
     there: { ...rest, options: { ...options, redis } },
     here: { ...rest, options: { ...options, redis, ...patient } }
@@ -27,7 +27,7 @@ function over (redis: Redis, { options, ...rest }: Case & { readonly options: Op
 }
 
 /** Windows are long, so that whole seconds are the same however slow the machine: only the last can differ. */
-function roughly (heard: readonly Heard[]) {
+function roughly (heard: readonly ClientResponse[]) {
   return heard.map(({ status, headers, body }) => ({
     status,
     limit: headers['x-ratelimit-limit'],
@@ -39,10 +39,10 @@ function roughly (heard: readonly Heard[]) {
   }))
 }
 
-async function sameOverRedis (t: Test, redis: Redis, one: Case & { readonly options: Options }, steps: readonly Step[]): Promise<number[]> {
+async function sameOverRedis (t: Test, redis: Redis, one: TestCase & { readonly options: Options }, steps: readonly Step[]): Promise<number[]> {
   const { there, here } = over(redis, one)
-  const expected = await (await originalOf(t, there)).run(...steps)
-  const found = await (await oursOf(t, here)).run(...steps)
+  const expected = await (await createOriginalSide(t, there)).run(...steps)
+  const found = await (await createCompatSide(t, here)).run(...steps)
   t.strictSame(roughly(found), roughly(expected))
   return expected.map(({ status }) => status)
 }
@@ -51,13 +51,13 @@ const HOURS = '100 hours'
 
 t.test('with a Redis that answers', async (t) => {
   const { redis } = await redisFor(t)
-  const rows: ReadonlyArray<readonly [title: string, one: Case & { readonly options: Options }, steps: readonly Step[], statuses: readonly number[]]> = [
-    ['the plugin\'s count', { options: { nameSpace: 'one-', max: 2, timeWindow: HOURS } }, times(4, '/'), [200, 200, 429, 429]],
-    ['a route\'s own', { options: { nameSpace: 'two-', max: 1, timeWindow: HOURS }, routes (app) { app.get('/own', limited({ max: 2 }), async () => 'own') } }, ['/', '/own', '/own', '/own', '/'], [200, 200, 200, 429, 429]],
-    ['a ban', { options: { nameSpace: 'three-', max: 1, ban: 1, timeWindow: HOURS } }, times(4, '/'), [200, 429, 403, 403]],
-    ['continueExceeding', { options: { nameSpace: 'four-', max: 1, timeWindow: HOURS, continueExceeding: true } }, times(3, '/'), [200, 429, 429]],
-    ['exponentialBackoff', { options: { nameSpace: 'five-', max: 1, timeWindow: '20 minutes', exponentialBackoff: true } }, times(6, '/'), [200, 429, 429, 429, 429, 429]],
-    ['exponentialBackoff outlives the window', { options: { nameSpace: 'six-', max: 1, timeWindow: '30s', exponentialBackoff: true } }, times(5, '/'), [200, 429, 429, 429, 429]]
+  const rows: ReadonlyArray<readonly [title: string, one: TestCase & { readonly options: Options }, steps: readonly Step[], statuses: readonly number[]]> = [
+    ['the plugin\'s count', { options: { nameSpace: 'one-', max: 2, timeWindow: HOURS } }, repeatStep(4, '/'), [200, 200, 429, 429]],
+    ['a route\'s own', { options: { nameSpace: 'two-', max: 1, timeWindow: HOURS }, routes (app) { app.get('/own', createRouteConfig({ max: 2 }), async () => 'own') } }, ['/', '/own', '/own', '/own', '/'], [200, 200, 200, 429, 429]],
+    ['a ban', { options: { nameSpace: 'three-', max: 1, ban: 1, timeWindow: HOURS } }, repeatStep(4, '/'), [200, 429, 403, 403]],
+    ['continueExceeding', { options: { nameSpace: 'four-', max: 1, timeWindow: HOURS, continueExceeding: true } }, repeatStep(3, '/'), [200, 429, 429]],
+    ['exponentialBackoff', { options: { nameSpace: 'five-', max: 1, timeWindow: '20 minutes', exponentialBackoff: true } }, repeatStep(6, '/'), [200, 429, 429, 429, 429, 429]],
+    ['exponentialBackoff outlives the window', { options: { nameSpace: 'six-', max: 1, timeWindow: '30s', exponentialBackoff: true } }, repeatStep(5, '/'), [200, 429, 429, 429, 429]]
   ]
   for (const [title, one, steps, statuses] of rows) {
     t.strictSame(await sameOverRedis(t, redis, one, steps), statuses, title)
@@ -71,7 +71,7 @@ t.test('with a Redis that answers', async (t) => {
 t.test('the name space is that of the original when none is given, and two instances count together', async (t) => {
   const { redis } = await redisFor(t)
   const { here } = over(redis, { options: { max: 2, timeWindow: HOURS } })
-  const [first, second] = [await oursOf(t, here), await oursOf(t, here)]
+  const [first, second] = [await createCompatSide(t, here), await createCompatSide(t, here)]
   t.strictSame([...await first.run('/'), ...await second.run('/'), ...await first.run('/')].map(({ status }) => status), [200, 200, 429])
   t.ok((await redis.keys('*')).every((key) => key.startsWith('fastify-rate-limit-')))
 })
@@ -81,21 +81,21 @@ t.test('limiters in code do not share a count', async (t) => {
   const one = {
     options: { timeWindow: HOURS },
     routes (app: FastifyInstance) {
-      const [a, b] = [limitedBy(app).createRateLimit({ max: 5 }), limitedBy(app).createRateLimit({ max: 3 })]
-      app.get('/both', limited(false), async (request) => [(await a(request)).remaining, (await b(request)).remaining])
+      const [a, b] = [getDecorators(app).createRateLimit({ max: 5 }), getDecorators(app).createRateLimit({ max: 3 })]
+      app.get('/both', createRouteConfig(false), async (request) => [(await a(request)).remaining, (await b(request)).remaining])
     }
   }
   const { there, here } = over(redis, one)
-  t.equal((await (await originalOf(t, there)).run('/both'))[0].body, '[4,1]')
-  t.equal((await (await oursOf(t, here)).run('/both'))[0].body, '[4,2]')
+  t.equal((await (await createOriginalSide(t, there)).run('/both'))[0].body, '[4,1]')
+  t.equal((await (await createCompatSide(t, here)).run('/both'))[0].body, '[4,2]')
 })
 
 t.test('a window that is no whole number locks nobody out', async (t) => {
   const { redis } = await redisFor(t)
   const { there, here } = over(redis, { options: { max: 1, timeWindow: () => 3_600_000.5 } })
-  t.strictSame((await (await originalOf(t, there)).run('/', '/')).map(({ status }) => status), [500, 429])
+  t.strictSame((await (await createOriginalSide(t, there)).run('/', '/')).map(({ status }) => status), [500, 429])
   t.equal(await redis.pttl('fastify-rate-limit-127.0.0.1'), -1, 'for ever')
-  t.strictSame((await (await oursOf(t, here)).run('/', '/')).map(({ status }) => status), [200, 429])
+  t.strictSame((await (await createCompatSide(t, here)).run('/', '/')).map(({ status }) => status), [200, 429])
 })
 
 t.test('HEAD counts as GET, and routes that differ by their host count apart', async (t) => {
@@ -103,19 +103,19 @@ t.test('HEAD counts as GET, and routes that differ by their host count apart', a
   const { here } = over(redis, {
     options: { timeWindow: HOURS },
     routes (app: FastifyInstance) {
-      app.get('/own', { ...limited({ max: 1 }), constraints: { host: 'a.example' } }, async () => 'a')
-      app.get('/own', { ...limited({ max: 1 }), constraints: { host: 'b.example' } }, async () => 'b')
+      app.get('/own', { ...createRouteConfig({ max: 1 }), constraints: { host: 'a.example' } }, async () => 'a')
+      app.get('/own', { ...createRouteConfig({ max: 1 }), constraints: { host: 'b.example' } }, async () => 'b')
     }
   })
   const to = (host: string, method: 'GET' | 'HEAD' = 'GET') => ({ method, url: '/own', headers: { host } })
-  const { run } = await oursOf(t, here)
+  const { run } = await createCompatSide(t, here)
   t.strictSame((await run(to('a.example'), to('a.example', 'HEAD'), to('b.example'))).map(({ status }) => status), [200, 429, 200])
 })
 
 t.test('a Redis that hangs holds no request', async (t) => {
   const { server, redis } = await redisFor(t)
   const sides = await Promise.all([{}, { skipOnError: true }, { skipOnError: false }].map((options) =>
-    oursOf(t, { options: { max: 1, timeWindow: HOURS, redis, ...options } })))
+    createCompatSide(t, { options: { max: 1, timeWindow: HOURS, redis, ...options } })))
   server.signal('SIGSTOP')
   const heard = await Promise.all(sides.map(({ run }) => run('/', '/')))
   t.strictSame(heard.map((two) => two.map(({ status }) => status)), [[200, 429], [200, 200], [503, 503]], 'limits hold here, or nobody is limited, or nobody passes')
@@ -126,7 +126,7 @@ t.test('a Redis that hangs holds no request', async (t) => {
 
 t.test('waits hold while Redis is away', async (t) => {
   const { server, redis } = await redisFor(t)
-  const { run } = await oursOf(t, { options: { max: 1, timeWindow: HOURS, continueExceeding: true, redis } })
+  const { run } = await createCompatSide(t, { options: { max: 1, timeWindow: HOURS, continueExceeding: true, redis } })
   await server.stop()
   await until('the client knows', 10_000, () => redis.status !== 'ready')
   t.strictSame((await run('/', '/', '/')).map(({ status }) => status), [200, 429, 429])

@@ -19,12 +19,12 @@ export interface Limited {
   createRateLimit (options?: Options): (request: FastifyRequest, call?: { increment?: boolean }) => Promise<Options>
 }
 
-export function limitedBy (app: FastifyInstance): Limited {
+export function getDecorators (app: FastifyInstance): Limited {
   return app as unknown as Limited
 }
 
 /** What a client hears of a response: all but the time. */
-export interface Heard {
+export interface ClientResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>
   readonly body: string
@@ -37,11 +37,11 @@ export type Step = InjectOptions | string | number
 export interface Side {
   readonly app: FastifyInstance
   readonly calls: readonly string[]
-  run (...steps: readonly Step[]): Promise<Heard[]>
+  run (...steps: readonly Step[]): Promise<ClientResponse[]>
 }
 
 /** The same application for either plugin. `record` keeps what callbacks are told. */
-export interface Case {
+export interface TestCase {
   readonly options: Options | ((record: (call: string) => void) => Options)
   readonly server?: FastifyServerOptions
   readonly before?: (app: FastifyInstance) => void
@@ -50,19 +50,19 @@ export interface Case {
 }
 
 /** An application under the compat plugin, whose clock is in hand. */
-export function oursOf (t: Test, one: Case, clock = new ManualClock()): Promise<Side> {
+export function createCompatSide (t: Test, testCase: TestCase, clock = new ManualClock()): Promise<Side> {
   const plugin = buildFastifyRateLimit(buildRateLimitPlugin(clock), clock)
-  return sideOf(t, one, (app, options) => app.register(plugin, options), (ms) => { clock.advance(ms * 1000) })
+  return createSide(t, testCase, (app, options) => app.register(plugin, options), (ms) => { clock.advance(ms * 1000) })
 }
 
 /** The same under @fastify/rate-limit; its memory store reads `Date.now`. */
-export function originalOf (t: Test, one: Case): Promise<Side> {
+export function createOriginalSide (t: Test, testCase: TestCase): Promise<Side> {
   let nowMs = 1_790_000_000_000
   t.teardown(() => { Date.now = realNow })
-  return sideOf(t, one, (app, options) => app.register(original, options), (ms) => { nowMs += ms }, () => { Date.now = () => nowMs })
+  return createSide(t, testCase, (app, options) => app.register(original, options), (ms) => { nowMs += ms }, () => { Date.now = () => nowMs })
 }
 
-async function sideOf (t: Test, { options, server, before, routes }: Case, register: (app: FastifyInstance, options: Options) => PromiseLike<unknown>, advance: (ms: number) => void, setTime = () => {}): Promise<Side> {
+async function createSide (t: Test, { options, server, before, routes }: TestCase, register: (app: FastifyInstance, options: Options) => PromiseLike<unknown>, advance: (ms: number) => void, setTime = () => {}): Promise<Side> {
   const calls: string[] = []
   const record = (call: string) => { calls.push(call) }
   const app = fastify(server)
@@ -76,25 +76,25 @@ async function sideOf (t: Test, { options, server, before, routes }: Case, regis
     app,
     calls,
     async run (...steps) {
-      const heard: Heard[] = []
+      const responses: ClientResponse[] = []
       for (const step of steps) {
         setTime()
         if (typeof step === 'number') {
           advance(step)
         } else {
           const { statusCode, headers: { date, connection, ...headers }, body } = await app.inject(step)
-          heard.push({ status: statusCode, headers, body })
+          responses.push({ status: statusCode, headers, body })
         }
       }
-      return heard
+      return responses
     }
   }
 }
 
 /** Send the same requests to both, and hold that a client and the callbacks cannot tell one from the other. Answers the statuses. */
-export async function sameOnBoth (t: Test, one: Case, ...steps: readonly Step[]): Promise<number[]> {
-  const there = await originalOf(t, one)
-  const here = await oursOf(t, one)
+export async function assertSame (t: Test, testCase: TestCase, ...steps: readonly Step[]): Promise<number[]> {
+  const there = await createOriginalSide(t, testCase)
+  const here = await createCompatSide(t, testCase)
   const expected = await there.run(...steps)
   const found = await here.run(...steps)
   t.strictSame(found, expected)
@@ -103,19 +103,19 @@ export async function sameOnBoth (t: Test, one: Case, ...steps: readonly Step[])
 }
 
 /** What differs on purpose: hold what each answers. */
-export async function different (t: Test, one: Case, steps: readonly Step[], statuses: { readonly there: readonly number[], readonly here: readonly number[] }): Promise<{ there: Heard[], here: Heard[] }> {
-  const there = await (await originalOf(t, one)).run(...steps)
-  const here = await (await oursOf(t, one)).run(...steps)
+export async function assertDifferent (t: Test, testCase: TestCase, steps: readonly Step[], statuses: { readonly there: readonly number[], readonly here: readonly number[] }): Promise<{ there: ClientResponse[], here: ClientResponse[] }> {
+  const there = await (await createOriginalSide(t, testCase)).run(...steps)
+  const here = await (await createCompatSide(t, testCase)).run(...steps)
   t.strictSame(there.map(({ status }) => status), statuses.there, 'of the original')
   t.strictSame(here.map(({ status }) => status), statuses.here, 'here')
   return { there, here }
 }
 
-export function times (count: number, step: Step): Step[] {
+export function repeatStep (count: number, step: Step): Step[] {
   return Array(count).fill(step)
 }
 
 /** `config.rateLimit` in the original's words. */
-export function limited (rateLimit: unknown): { config: object } {
+export function createRouteConfig (rateLimit: unknown): { config: object } {
   return { config: { rateLimit } }
 }

@@ -3,7 +3,7 @@ import t from 'tap'
 import fastify from 'fastify'
 import { fastifyRateLimit } from '../../lib/compat/index.js'
 import { rateLimitPlugin } from '../../lib/index.js'
-import { limited, limitedBy, oursOf, type Options } from './side-by-side.js'
+import { createRouteConfig, getDecorators, createCompatSide, type Options } from './side-by-side.js'
 
 const plugin: ReadonlyArray<readonly [options: Options, code: string, message: string]> = [
   [{ max: '2' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got "2"'],
@@ -26,7 +26,7 @@ const plugin: ReadonlyArray<readonly [options: Options, code: string, message: s
 ]
 for (const [options, code, message] of plugin) {
   t.test(message, async (t) => {
-    await t.rejects(oursOf(t, { options }), { code, message })
+    await t.rejects(createCompatSide(t, { options }), { code, message })
   })
 }
 
@@ -39,24 +39,24 @@ const routes: ReadonlyArray<readonly [options: unknown, code: string, message: s
 ]
 for (const [own, code, message] of routes) {
   t.test(message, async (t) => {
-    await t.rejects(oursOf(t, { options: {}, routes (app) { app.get('/own', limited(own), async () => 'own') } }), { code, message })
+    await t.rejects(createCompatSide(t, { options: {}, routes (app) { app.get('/own', createRouteConfig(own), async () => 'own') } }), { code, message })
   })
 }
 
 t.test('a group with unequal limits does not start', async (t) => {
-  await t.rejects(oursOf(t, {
+  await t.rejects(createCompatSide(t, {
     options: {},
     routes (app) {
-      app.get('/a', limited({ groupId: 'g', max: 1 }), async () => 'a')
-      app.get('/b', limited({ groupId: 'g', max: 2 }), async () => 'b')
+      app.get('/a', createRouteConfig({ groupId: 'g', max: 1 }), async () => 'a')
+      app.get('/b', createRouteConfig({ groupId: 'g', max: 2 }), async () => 'b')
     }
   }), { code: 'FST_SLUICE_CONTRADICTION', message: /^GET \/b config\.rateLimit\.groupId: routes of one group share their counters and need equal limits/ })
 })
 
 t.test('a limiter in code is told by its call', async (t) => {
-  const { app } = await oursOf(t, { options: {} })
-  t.throws(() => limitedBy(app).createRateLimit({ max: 'x' }), { message: /^fastify\.createRateLimit\.max: / })
-  t.throws(() => limitedBy(app).rateLimit({ maxx: 1 }), { message: 'fastify.rateLimit.maxx: unknown option, did you mean "max"?' })
+  const { app } = await createCompatSide(t, { options: {} })
+  t.throws(() => getDecorators(app).createRateLimit({ max: 'x' }), { message: /^fastify\.createRateLimit\.max: / })
+  t.throws(() => getDecorators(app).rateLimit({ maxx: 1 }), { message: 'fastify.rateLimit.maxx: unknown option, did you mean "max"?' })
 })
 
 t.test('another limiter in the same scope is refused', async (t) => {
@@ -67,6 +67,6 @@ t.test('another limiter in the same scope is refused', async (t) => {
 })
 
 t.test('null says nothing', async (t) => {
-  const { run } = await oursOf(t, { options: { max: 1, redis: null, allowList: null, ban: null, timeWindow: undefined } })
+  const { run } = await createCompatSide(t, { options: { max: 1, redis: null, allowList: null, ban: null, timeWindow: undefined } })
   t.strictSame((await run('/', '/')).map(({ status }) => status), [200, 429])
 })

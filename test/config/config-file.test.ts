@@ -8,7 +8,7 @@ import { readConfigFile, readConfigText, type ConfigFile } from '../../lib/confi
 import { ConfigFileSchema } from '../../lib/config/file/check-file.js'
 import type { Layer } from '../../lib/config/layers/layer.js'
 import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.js'
-import { holds } from '../fixtures/property.js'
+import { assertProperty } from '../fixtures/property.js'
 
 /** What is said of a file, with the folder left out that only this test has. */
 function toldOf (path: string, folder: string): string[] | null {
@@ -119,11 +119,11 @@ t.test('an empty file says nothing', async (t) => {
 })
 
 t.test('a layer tells the place of a value, or of the nearest thing around it', async (t) => {
-  const { placeOf } = layerIn(readConfigText('max = 1\n[[rules]]\nname = "login"\nmax = 5\n', './conf/rate-limit.toml'))
-  t.equal(placeOf(['rules', 0, 'max']), './conf/rate-limit.toml:4:1: rules[0].max')
-  t.equal(placeOf(['rules', 0, 'match']), './conf/rate-limit.toml:2:3: rules[0].match')
-  t.equal(placeOf(['redis', 'port']), './conf/rate-limit.toml:1:1: redis.port')
-  t.equal(placeOf([]), './conf/rate-limit.toml:1:1')
+  const { locate } = layerIn(readConfigText('max = 1\n[[rules]]\nname = "login"\nmax = 5\n', './conf/rate-limit.toml'))
+  t.equal(locate(['rules', 0, 'max']), './conf/rate-limit.toml:4:1: rules[0].max')
+  t.equal(locate(['rules', 0, 'match']), './conf/rate-limit.toml:2:3: rules[0].match')
+  t.equal(locate(['redis', 'port']), './conf/rate-limit.toml:1:1: redis.port')
+  t.equal(locate([]), './conf/rate-limit.toml:1:1')
 })
 
 t.test('nothing in a file changes what all objects inherit', async (t) => {
@@ -168,7 +168,7 @@ t.test('no mistake shows a password, whatever is wrong beside it or with it', as
 t.test('whatever a file holds, it is a layer or mistakes of one line each, in the order of the lines', async () => {
   const bad = readdirSync('test/config/bad').map((name) => readFileSync(`test/config/bad/${name}`, 'utf8'))
   const spoilt = fc.tuple(fc.constantFrom(...bad), fc.nat(400), fc.nat(20), fc.constantFrom('', '"', '[', ']]', '{', '=', '\n', '__proto__', '1979-05-27', '"\\n\\u2028"', '.', '99999999999999999999'))
-  holds(spoilt, 1500, ([text, at, length, piece]) => {
+  assertProperty(spoilt, 1500, ([text, at, length, piece]) => {
     const file = readConfigText(text.slice(0, at) + piece + text.slice(at + length), 'rate-limit.toml')
     if (!('mistakes' in file)) return
     const places = file.mistakes.map(({ message }) => /^rate-limit\.toml:(\d+):\d+: [^\n\r\u2028]+$/.exec(message))

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { durationMs } from '../../lib/config/schema/durations.js'
-import { durationWords } from '../../lib/common/format-duration.js'
+import { formatDuration } from '../../lib/common/format-duration.js'
 
 const durations: ReadonlyArray<readonly [value: unknown, ms: number | null, why: string]> = [
   [1, 1, 'the shortest'],
@@ -40,5 +40,5 @@ t.test('a duration in words loses nothing', async (t) => {
     [1, '1 millisecond'], [1500, '1500 milliseconds'], [1000, '1 second'], [90_000, '90 seconds'], [60_000, '1 minute'],
     [7_200_000, '2 hours'], [86_400_000, '1 day'], [90_000_000, '25 hours']
   ]
-  for (const [ms, text] of words) t.equal(durationWords(ms), text)
+  for (const [ms, text] of words) t.equal(formatDuration(ms), text)
 })

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import t from 'tap'
 import { durationMs } from '../../lib/config/schema/durations.js'
-import { configFileOf, readEnvironment } from '../../lib/config/environment/environment.js'
+import { getConfigFile, readEnvironment } from '../../lib/config/environment/environment.js'
 import { knownVariables, type KnownVariable } from '../../lib/config/environment/environment-schema.js'
-import { valueBelow } from '../../lib/config/environment/known-names.js'
+import { findKnownValue } from '../../lib/config/environment/known-names.js'
 
 const text = readFileSync('.env.example', 'utf8')
 const shown = parseEnv(text.replace(/^#(?=RATE_LIMIT_)/gm, ''))
@@ -17,7 +17,7 @@ const plain = known.filter(({ variable, option }) => !variable.includes('<') && 
 
 t.test('every variable of the example is known, and its value is right', async (t) => {
   t.strictSame(mistakes.map(({ message }) => message), [])
-  t.equal(configFileOf(shown), 'rate-limit.toml')
+  t.equal(getConfigFile(shown), 'rate-limit.toml')
 })
 
 t.test('the example shows every variable that needs no name', async (t) => {
@@ -25,7 +25,7 @@ t.test('the example shows every variable that needs no name', async (t) => {
 })
 
 t.test('what has a default is shown with it', async (t) => {
-  const value = ({ option }: KnownVariable) => valueBelow(layer.options, option.split('.'))
+  const value = ({ option }: KnownVariable) => findKnownValue(layer.options, option.split('.'))
   const comparable = (value: unknown) => durationMs(value) ?? value
   const rows = plain.filter(({ schema }) => schema.default !== undefined)
   t.ok(rows.length > 20)

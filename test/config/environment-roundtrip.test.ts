@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { readEnvironment } from '../../lib/config/environment/environment.js'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
-import { holds } from '../fixtures/property.js'
+import { assertProperty } from '../fixtures/property.js'
 
 /** An option, and how its value is written. */
 interface Written {
@@ -95,7 +95,7 @@ function variableOf (path: readonly string[], isJoined: boolean): string {
 }
 
 t.test('options written out as variables are read back equal', async () => {
-  holds(fc.tuple(options, fc.infiniteStream(fc.tuple(fc.boolean(), spaces, spaces))), 300, ([written, ways]) => {
+  assertProperty(fc.tuple(options, fc.infiniteStream(fc.tuple(fc.boolean(), spaces, spaces))), 300, ([written, ways]) => {
     const env = Object.fromEntries(written.map(({ path, text }) => {
       const [isJoined, before, after] = ways.next().value
       return [variableOf(path, isJoined), `${before}${text}${after}`]
@@ -107,13 +107,13 @@ t.test('options written out as variables are read back equal', async () => {
 })
 
 t.test('every path of a layer leads back to the variable that set it', async () => {
-  holds(options, 100, (written) => {
+  assertProperty(options, 100, (written) => {
     const env = Object.fromEntries(written.map(({ path, text }) => [variableOf(path, false), text]))
     const { layer } = readEnvironment(env)
     const rules = (layer.options.rules ?? []).map(({ name }) => name)
     for (const { path } of written) {
       const steps = path[0] === 'rules' ? ['rules', rules.indexOf(path[1]), ...path.slice(2)] : path
-      equal(layer.placeOf(steps), variableOf(path, false))
+      equal(layer.locate(steps), variableOf(path, false))
     }
   })
 })
@@ -125,7 +125,7 @@ t.test('no text makes the reader throw, or show a password', async (t) => {
     fc.array(fc.constantFrom('RULES', 'LOGIN', 'TIERS', 'LIMITS', 'MAX', 'REDIS', 'HEALTH', '', '__PROTO__', 'CONSTRUCTOR', 'X'), { maxLength: 6 }).map((steps) => `RATE_LIMIT_${steps.join('__')}`)
   )
   const lower = { rules: [{ name: 'login', limits: [{ name: 'x', max: 1, timeWindow: 1000 }] }] }
-  holds(fc.tuple(fc.dictionary(variable, text), fc.string({ maxLength: 12 })), 500, ([env, noise]) => {
+  assertProperty(fc.tuple(fc.dictionary(variable, text), fc.string({ maxLength: 12 })), 500, ([env, noise]) => {
     const secret = 'hunter2hunter2'
     const { mistakes } = readEnvironment({ ...env, RATE_LIMIT_REDIS: `redis://${noise}:${secret}${noise}` }, lower)
     for (const { message } of mistakes) {

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { configFileOf, readEnvironment, type Environment } from '../../lib/config/environment/environment.js'
+import { getConfigFile, readEnvironment, type Environment } from '../../lib/config/environment/environment.js'
 import { knownVariables } from '../../lib/config/environment/environment-schema.js'
 import { isServiceLink } from '../../lib/config/environment/environment.js'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
-import { layOptions, registerLayer } from '../../lib/config/layers/merge.js'
+import { mergeLayers, registerLayer } from '../../lib/config/layers/merge.js'
 
 function optionsOf (env: Environment, lower?: LayerOptions): unknown {
   const { layer, mistakes } = readEnvironment(env, lower)
@@ -90,48 +90,48 @@ t.test('a name never reaches a prototype', async (t) => {
 })
 
 t.test('a place is the variable that set the value, or the one that would', async (t) => {
-  const { layer: { placeOf } } = readEnvironment({
+  const { layer: { locate } } = readEnvironment({
     RATE_LIMIT_TIMEWINDOW: '1s',
     RATE_LIMIT_RULES__LOG_IN_V2__TIERS__PREMIUM__MAX: '1',
     RATE_LIMIT_RULES__A: '{"limits":[{"name":"x","max":1,"timeWindow":"1s"}]}',
     RATE_LIMIT_LIMITS__HOURLY__MAX: '5',
     RATE_LIMIT_TRUSTED_PROXIES: 'loopback,unix'
   }, lower)
-  t.equal(placeOf(['timeWindow']), 'RATE_LIMIT_TIMEWINDOW', 'as it was spelled')
-  t.equal(placeOf(['trustedProxies', 1]), 'RATE_LIMIT_TRUSTED_PROXIES[1]')
-  t.equal(placeOf(['rules', 0, 'limits', 0, 'max']), 'RATE_LIMIT_RULES__A.limits[0].max', 'in JSON')
-  t.equal(placeOf(['rules', 1, 'tiers', 'Premium', 'max']), 'RATE_LIMIT_RULES__LOG_IN_V2__TIERS__PREMIUM__MAX')
-  t.equal(placeOf(['rules', 1, 'match']), 'RATE_LIMIT_RULES__LOG_IN_V2__MATCH', 'what is missing')
-  t.equal(placeOf(['rules', 1]), 'RATE_LIMIT_RULES__LOG_IN_V2')
-  t.equal(placeOf(['limits', 1, 'max']), 'RATE_LIMIT_LIMITS__HOURLY__MAX')
-  t.equal(placeOf(['limits', 0, 'timeWindow']), 'RATE_LIMIT_LIMITS__PER_SECOND__TIME_WINDOW', 'what came from below')
-  t.equal(placeOf(['throttle', 'maxDelay']), 'RATE_LIMIT_THROTTLE__MAX_DELAY')
-  t.equal(placeOf(['maxx']), 'RATE_LIMIT.maxx', 'what is no option')
-  t.equal(placeOf([]), 'RATE_LIMIT', 'all of it')
+  t.equal(locate(['timeWindow']), 'RATE_LIMIT_TIMEWINDOW', 'as it was spelled')
+  t.equal(locate(['trustedProxies', 1]), 'RATE_LIMIT_TRUSTED_PROXIES[1]')
+  t.equal(locate(['rules', 0, 'limits', 0, 'max']), 'RATE_LIMIT_RULES__A.limits[0].max', 'in JSON')
+  t.equal(locate(['rules', 1, 'tiers', 'Premium', 'max']), 'RATE_LIMIT_RULES__LOG_IN_V2__TIERS__PREMIUM__MAX')
+  t.equal(locate(['rules', 1, 'match']), 'RATE_LIMIT_RULES__LOG_IN_V2__MATCH', 'what is missing')
+  t.equal(locate(['rules', 1]), 'RATE_LIMIT_RULES__LOG_IN_V2')
+  t.equal(locate(['limits', 1, 'max']), 'RATE_LIMIT_LIMITS__HOURLY__MAX')
+  t.equal(locate(['limits', 0, 'timeWindow']), 'RATE_LIMIT_LIMITS__PER_SECOND__TIME_WINDOW', 'what came from below')
+  t.equal(locate(['throttle', 'maxDelay']), 'RATE_LIMIT_THROTTLE__MAX_DELAY')
+  t.equal(locate(['maxx']), 'RATE_LIMIT.maxx', 'what is no option')
+  t.equal(locate([]), 'RATE_LIMIT', 'all of it')
 })
 
 t.test('variables are laid over what the code says, name by name', async (t) => {
   const code = { ...lower, rules: [{ name: 'log-in', match: '/in', max: 5, timeWindow: '1m', tiers: { Gold: { max: 9, timeWindow: '1m' } } }] }
-  const below = layOptions([registerLayer(code)])
+  const below = mergeLayers([registerLayer(code)])
   const { layer, mistakes } = readEnvironment({ RATE_LIMIT_LIMITS__HOURLY__MAX: '50', RATE_LIMIT_RULES__LOG_IN__TIERS__GOLD__MAX: '10', RATE_LIMIT_TIERS__PREMIUM: 'off' }, below.options)
   t.strictSame(mistakes, [])
-  const { options, originOf } = layOptions([registerLayer(code), layer])
+  const { options, findOrigin } = mergeLayers([registerLayer(code), layer])
   t.strictSame(options.limits, [lower.limits?.[0], { name: 'hourly', max: 50, timeWindow: '1h' }])
   t.match(options.rules, [{ name: 'log-in', match: '/in', max: 5, timeWindow: '1m', tiers: { Gold: { max: 10, timeWindow: '1m' } } }])
-  t.strictSame(originOf(['rules', 0, 'tiers', 'Gold', 'max']), { layer: 'environment', place: 'RATE_LIMIT_RULES__LOG_IN__TIERS__GOLD__MAX' })
-  t.strictSame(originOf(['rules', 0, 'max']), { layer: 'register', place: 'rateLimit.rules[0].max' })
+  t.strictSame(findOrigin(['rules', 0, 'tiers', 'Gold', 'max']), { layer: 'environment', place: 'RATE_LIMIT_RULES__LOG_IN__TIERS__GOLD__MAX' })
+  t.strictSame(findOrigin(['rules', 0, 'max']), { layer: 'register', place: 'rateLimit.rules[0].max' })
 })
 
 t.test('a variable of a rule that nobody has made asks for its match', async (t) => {
   const code = { rules: [{ name: 'login', match: '/in' }] }
   const { layer } = readEnvironment({ RATE_LIMIT_RULES__LOGN__MAX: '5' }, code)
-  t.throws(() => layOptions([registerLayer(code), layer]), { code: 'FST_SLUICE_BAD_OPTION', message: /^RATE_LIMIT_RULES__LOGN__MATCH: expected a pattern .* did you mean "login"/ })
+  t.throws(() => mergeLayers([registerLayer(code), layer]), { code: 'FST_SLUICE_BAD_OPTION', message: /^RATE_LIMIT_RULES__LOGN__MATCH: expected a pattern .* did you mean "login"/ })
 })
 
 t.test('the config file is named by RATE_LIMIT_CONFIG', async (t) => {
-  t.equal(configFileOf({ RATE_LIMIT_CONFIG: ' rate-limit.toml ' }), 'rate-limit.toml')
-  t.equal(configFileOf({ RATE_LIMIT_CONFIG: '' }), null)
-  t.equal(configFileOf({}), null)
+  t.equal(getConfigFile({ RATE_LIMIT_CONFIG: ' rate-limit.toml ' }), 'rate-limit.toml')
+  t.equal(getConfigFile({ RATE_LIMIT_CONFIG: '' }), null)
+  t.equal(getConfigFile({}), null)
 })
 
 t.test('what Kubernetes says of services called rate-limit, or so at the beginning, is passed over', async (t) => {

@@ -5,11 +5,11 @@ import { PluginSchema, RouteSchema } from '../../lib/compat/options.js'
 import { configFileForm } from '../../lib/config/file/check-file.js'
 import { RouteRateLimitSchema } from '../../lib/config/schema/policy-schema.js'
 import { ReloadOptionsSchema } from '../../lib/config/schema/options-schema.js'
-import { alternativesOf } from '../../lib/config/schema/schema-values.js'
+import { listAlternatives } from '../../lib/config/schema/schema-values.js'
 import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.js'
 
 function innerOf (schema: TSchema): Array<readonly [step: string, schema: TSchema]> {
-  return alternativesOf(schema).flatMap(({ properties = {}, patternProperties = {}, items }) => [
+  return listAlternatives(schema).flatMap(({ properties = {}, patternProperties = {}, items }) => [
     ...Object.entries<TSchema>(properties).map(([key, inner]) => [`.${key}`, inner] as const),
     ...Object.values<TSchema>(patternProperties).map((inner) => ['.*', inner] as const),
     ...items === undefined ? [] : [['[]', items] as const]

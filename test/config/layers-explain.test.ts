@@ -1,10 +1,10 @@
 import t from 'tap'
-import { explainPlugin, explainPolicy, policiesOf, type ExplainedOption, type OwnConfig, type PolicyName } from '../../lib/config/layers/explain.js'
+import { explainPlugin, explainPolicy, listPolicies, type ExplainedOption, type OwnConfig, type PolicyName } from '../../lib/config/layers/explain.js'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
-import { layOptions } from '../../lib/config/layers/merge.js'
+import { mergeLayers } from '../../lib/config/layers/merge.js'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { builtInDraft } from '../../lib/policies/draft.js'
-import { layersOf } from '../fixtures/layers.js'
+import { builtInDraft } from '../../lib/policies/policy-draft.js'
+import { createLayers } from '../fixtures/layers.js'
 
 type Layers = readonly [RateLimitOptions, ...LayerOptions[]]
 
@@ -18,7 +18,7 @@ function inWords (options: readonly ExplainedOption[] | null): string[] {
 }
 
 t.test('what nobody says is built in, as the policies have it', async (t) => {
-  const options = explainPolicy(layOptions([]), byDefault) ?? []
+  const options = explainPolicy(mergeLayers([]), byDefault) ?? []
   t.strictSame(inWords(options), [
     'max 1000 from built-in (built in)',
     'timeWindow "1 minute" from built-in (built in)',
@@ -85,18 +85,18 @@ const rows: ReadonlyArray<readonly [why: string, layers: Layers, policy: PolicyN
 
 for (const [why, layers, policy, expected, own] of rows) {
   t.test(`a policy is explained: ${why}`, async (t) => {
-    const said = inWords(explainPolicy(layOptions(layersOf(...layers)), policy, own))
+    const said = inWords(explainPolicy(mergeLayers(createLayers(...layers)), policy, own))
     t.strictSame(said.filter((words) => expected.includes(words) || !words.includes('from built-in')), expected)
   })
 }
 
 t.test('a rule that nobody made is not explained', async (t) => {
-  t.equal(explainPolicy(layOptions(layersOf({ rules: [login] })), { rule: 'logout', tier: null }), null)
+  t.equal(explainPolicy(mergeLayers(createLayers({ rules: [login] })), { rule: 'logout', tier: null }), null)
 })
 
 t.test('every policy has a name', async (t) => {
-  const layered = layOptions(layersOf({ tiers: { gold: false } }, { rules: [login, { name: 'search', match: '/s', max: 5, tiers: { basic: { max: 1 } } }] }))
-  t.strictSame(policiesOf(layered), [
+  const layered = mergeLayers(createLayers({ tiers: { gold: false } }, { rules: [login, { name: 'search', match: '/s', max: 5, tiers: { basic: { max: 1 } } }] }))
+  t.strictSame(listPolicies(layered), [
     { rule: null, tier: null }, { rule: null, tier: 'gold' },
     { rule: 'login', tier: null }, { rule: 'login', tier: 'gold' },
     { rule: 'search', tier: null }, { rule: 'search', tier: 'basic' }
@@ -104,7 +104,7 @@ t.test('every policy has a name', async (t) => {
 })
 
 t.test('what holds for the whole plugin is explained, but not where Redis is', async (t) => {
-  const layered = layOptions(layersOf(
+  const layered = mergeLayers(createLayers(
     { redis: 'redis://:secret@localhost', identify: { jwt: { userClaim: 'id' }, custom: () => null }, rules: [login], max: 5 },
     { exempt: { ips: ['10.0.0.1'] }, memory: {} },
     { identify: { deadline: '2s' }, health: false, redis: { host: 'a', password: 'secret' } }
@@ -127,6 +127,6 @@ t.test('what holds for the whole plugin is explained, but not where Redis is', a
 })
 
 t.test('what is explained can be written as JSON', async (t) => {
-  const options = explainPolicy(layOptions(layersOf({ max: () => 5, keyGenerator: String, refundOn: ['2xx'], penalty: {} })), byDefault)
+  const options = explainPolicy(mergeLayers(createLayers({ max: () => 5, keyGenerator: String, refundOn: ['2xx'], penalty: {} })), byDefault)
   t.strictSame(JSON.parse(JSON.stringify(options)), options)
 })

@@ -1,10 +1,10 @@
 // Raising the default never loosens a route's, a rule's or a tier's own limit, also where that one takes a field from it.
 import t from 'tap'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
-import { layOptions } from '../../lib/config/layers/merge.js'
+import { mergeLayers } from '../../lib/config/layers/merge.js'
 import type { RouteRateLimit } from '../../lib/config/schema/policy-schema.js'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { layersOf } from '../fixtures/layers.js'
+import { createLayers } from '../fixtures/layers.js'
 
 const builtIn = { algorithm: 'token-bucket', by: 'client' } as const
 const several = [{ name: 'burst', max: 20, timeWindow: '1s' }, { name: 'hourly', max: 5000, timeWindow: '1h' }]
@@ -38,7 +38,7 @@ const rules: readonly Row[] = [
 
 for (const [why, layers, expected] of rules) {
   t.test(`a rule: ${why}`, async (t) => {
-    t.strictSame(layOptions(layersOf(...layers)).options.rules, [{ ...login, ...expected }])
+    t.strictSame(mergeLayers(createLayers(...layers)).options.rules, [{ ...login, ...expected }])
   })
 }
 
@@ -51,13 +51,13 @@ const tiers: readonly Row[] = [
 
 for (const [why, layers, expected] of tiers) {
   t.test(`a tier of the default ${why}`, async (t) => {
-    t.strictSame(layOptions(layersOf(...layers)).options.tiers, { gold: expected })
+    t.strictSame(mergeLayers(createLayers(...layers)).options.tiers, { gold: expected })
   })
 }
 
 t.test('nothing is pinned where no layer changes limits', async (t) => {
   const register = { max: 10, tiers: { gold: { max: 100 } }, rules: [{ ...login, max: 5 }] }
-  t.strictSame(layOptions(layersOf(register, { mode: 'shadow' }, { rules: [{ name: 'login', cost: 2 }] })).options, {
+  t.strictSame(mergeLayers(createLayers(register, { mode: 'shadow' }, { rules: [{ name: 'login', cost: 2 }] })).options, {
     max: 10, mode: 'shadow', tiers: { gold: { max: 100 } }, rules: [{ ...login, max: 5, cost: 2 }]
   })
 })
@@ -76,15 +76,15 @@ const routes: ReadonlyArray<readonly [why: string, own: RouteRateLimit, expected
 for (const [why, own, expected] of routes) {
   t.test(`a route: ${why}`, async (t) => {
     const register = { timeWindow: '1h', tiers: { basic: { max: 1, timeWindow: '2h' } } }
-    const layered = layOptions(layersOf(register, { timeWindow: '1s', by: 'ip' }, { tiers: { basic: { timeWindow: '3s' } } }))
-    t.strictSame(layered.ownOptions(own, place), expected)
-    t.equal(layOptions(layersOf(register, { mode: 'shadow' })).ownOptions(own, place), own, 'untouched where no layer changes limits')
+    const layered = mergeLayers(createLayers(register, { timeWindow: '1s', by: 'ip' }, { tiers: { basic: { timeWindow: '3s' } } }))
+    t.strictSame(layered.buildRouteOptions(own, place), expected)
+    t.equal(mergeLayers(createLayers(register, { mode: 'shadow' })).buildRouteOptions(own, place), own, 'untouched where no layer changes limits')
   })
 }
 
 t.test('a route that changes one of several limits of the code is a mistake, whatever a file says', async (t) => {
-  const layered = layOptions(layersOf({ limits: several }, { max: 5, timeWindow: '1s' }))
-  t.throws(() => layered.ownOptions({ burst: 3 }, place), {
+  const layered = mergeLayers(createLayers({ limits: several }, { max: 5, timeWindow: '1s' }))
+  t.throws(() => layered.buildRouteOptions({ burst: 3 }, place), {
     code: 'FST_SLUICE_CONTRADICTION', message: `${place}.burst: cannot change one of the 2 inherited limits; give both max and timeWindow, or limits`
   })
 })

@@ -1,11 +1,11 @@
 import t from 'tap'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
 import type { ConfigPath } from '../../lib/config/schema/option-path.js'
-import { layOptions, located, type Layered } from '../../lib/config/layers/merge.js'
+import { mergeLayers, relocateError, type MergedOptions } from '../../lib/config/layers/merge.js'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { FST_SLUICE_STORE, isPlaced } from '../../lib/errors.js'
-import { PolicyBook } from '../../lib/policies/policy-set.js'
-import { layersOf, RULE } from '../fixtures/layers.js'
+import { FST_SLUICE_STORE, isLocated } from '../../lib/errors.js'
+import { PolicySet } from '../../lib/policies/policy-set.js'
+import { createLayers, RULE } from '../fixtures/layers.js'
 
 type Layers = readonly [RateLimitOptions, ...LayerOptions[]]
 
@@ -33,7 +33,7 @@ const refused: ReadonlyArray<readonly [layers: Layers, code: string, message: st
 
 for (const [layers, code, message] of refused) {
   t.test(`layers are refused: ${message}`, async (t) => {
-    t.throws(() => layOptions(layersOf(...layers)), { code: `FST_SLUICE_${code}`, message })
+    t.throws(() => mergeLayers(createLayers(...layers)), { code: `FST_SLUICE_${code}`, message })
   })
 }
 
@@ -61,34 +61,34 @@ const misplaced: ReadonlyArray<readonly [why: string, layers: Layers, code: stri
 
 for (const [why, layers, code, message] of misplaced) {
   t.test(`a mistake is told of the layer that made it: ${why}`, async (t) => {
-    const layered = layOptions(layersOf(...layers))
+    const layered = mergeLayers(createLayers(...layers))
     const error = thrownBy(() => compile(layered))
-    const told = located(error, layered)
+    const told = relocateError(error, layered)
     t.match(told, { code: `FST_SLUICE_${code}`, message })
-    t.ok(isPlaced(told) && message.startsWith(`${told.place}: `), 'its place is part of it')
+    t.ok(isLocated(told) && message.startsWith(`${told.place}: `), 'its place is part of it')
   })
 }
 
 t.test('a mistake in what register was given is the same error', async (t) => {
-  const layered = layOptions(layersOf({ timeWindow: 'soon' }, { max: 5 }))
+  const layered = mergeLayers(createLayers({ timeWindow: 'soon' }, { max: 5 }))
   const error = thrownBy(() => compile(layered))
   t.match(error, { code: 'FST_SLUICE_BAD_OPTION' })
-  t.equal(located(error, layered), error)
+  t.equal(relocateError(error, layered), error)
 })
 
 t.test('an error that is no mistake in the options stays as it is', async (t) => {
-  const layered = layOptions(layersOf({}, { max: 5 }))
+  const layered = mergeLayers(createLayers({}, { max: 5 }))
   const errors = [new Error('rateLimit.max: no'), new FST_SLUICE_STORE('deadline', 'TIMEOUT'), 'rateLimit.max', null]
-  for (const error of errors) t.equal(located(error, layered), error)
+  for (const error of errors) t.equal(relocateError(error, layered), error)
 })
 
 t.test('the mistake of a route stays where it is', async (t) => {
-  const layered = layOptions(layersOf({ limits: several }, { tiers: {} }))
-  const error = thrownBy(() => layered.ownOptions({ max: 5 }, 'GET /a config.rateLimit'))
-  t.equal(located(error, layered), error)
+  const layered = mergeLayers(createLayers({ limits: several }, { tiers: {} }))
+  const error = thrownBy(() => layered.buildRouteOptions({ max: 5 }, 'GET /a config.rateLimit'))
+  t.equal(relocateError(error, layered), error)
 })
 
-const layered = layOptions(layersOf(
+const layered = mergeLayers(createLayers(
   { max: 5, rules: [RULE.a, { ...login, max: 1, limits: undefined }], redis: { host: 'a' }, trustedProxies: ['unix'], timeWindow: '1h' },
   { max: 6, rules: [{ name: 'login', max: 2 }, RULE.b], tiers: { gold: false } },
   { penalty: { strikes: 3 }, redis: { host: 'b', password: 'x' } }
@@ -119,13 +119,13 @@ const origins: ReadonlyArray<readonly [path: ConfigPath, layer: string | null, p
 
 for (const [path, layer, place] of origins) {
   t.test(`${path.join('.') || 'the root'} is of ${layer ?? 'nobody'}`, async (t) => {
-    t.strictSame(layered.originOf(path), layer === null ? null : { layer, place })
-    t.equal(layered.placeOf(path), place)
+    t.strictSame(layered.findOrigin(path), layer === null ? null : { layer, place })
+    t.equal(layered.locate(path), place)
   })
 }
 
-function compile ({ options }: Layered): PolicyBook {
-  return new PolicyBook('app', options, { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }, () => {})
+function compile ({ options }: MergedOptions): PolicySet {
+  return new PolicySet('app', options, { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }, () => {})
 }
 
 function thrownBy (call: () => unknown): unknown {

@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { durationMs } from '../../lib/config/schema/durations.js'
-import { explainPolicy, policiesOf } from '../../lib/config/layers/explain.js'
+import { explainPolicy, listPolicies } from '../../lib/config/layers/explain.js'
 import type { Layer, LayerOptions } from '../../lib/config/layers/layer.js'
 import type { ConfigPath } from '../../lib/config/schema/option-path.js'
-import { layOptions } from '../../lib/config/layers/merge.js'
+import { mergeLayers } from '../../lib/config/layers/merge.js'
 import type { RouteRateLimit, TierOptions } from '../../lib/config/schema/policy-schema.js'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { builtInDraft, layPolicy, type PolicyDraft } from '../../lib/policies/draft.js'
+import { builtInDraft, mergePolicy, type PolicyDraft } from '../../lib/policies/policy-draft.js'
 import type { LimitDraft } from '../../lib/policies/limit-draft.js'
-import { layersOf } from '../fixtures/layers.js'
-import { holds } from '../fixtures/property.js'
+import { createLayers } from '../fixtures/layers.js'
+import { assertProperty } from '../fixtures/property.js'
 
 /** As a plain function, for one that narrows types would want its arguments' written down. */
 const same: (actual: unknown, expected: unknown, said: string) => void = assert.deepEqual
@@ -51,14 +51,14 @@ const shared = fc.record({
 const layerOptions: fc.Arbitrary<RateLimitOptions> = fc.tuple(policy, shared, fc.record({ rules }, some)).map(([a, b, c]) => ({ ...a, ...b, ...c }))
 
 t.test('a layer that says nothing changes nothing, wherever it lies', async () => {
-  holds(fc.tuple(layerOptions, layerOptions), 300, ([a, b]) => {
+  assertProperty(fc.tuple(layerOptions, layerOptions), 300, ([a, b]) => {
     const laid = outcome([a, b])
     for (const layers of [[{}, a, b], [a, {}, b], [a, b, {}], [a, { tiers: {}, rules: [] }, b]]) same(outcome(layers), laid, JSON.stringify(layers))
   })
 })
 
 t.test('what the highest layer says holds', async () => {
-  holds(fc.tuple(layerOptions, layerOptions), 300, ([a, b]) => {
+  assertProperty(fc.tuple(layerOptions, layerOptions), 300, ([a, b]) => {
     const layered = laid([a, b])
     fc.pre(layered !== null)
     for (const [path, value] of leavesOf(b)) {
@@ -72,11 +72,11 @@ t.test('what the highest layer says holds', async () => {
 })
 
 t.test('every value is where its origin says, and nothing is made up', async () => {
-  holds(fc.array(layerOptions, { minLength: 1, maxLength: 3 }), 300, (layers) => {
+  assertProperty(fc.array(layerOptions, { minLength: 1, maxLength: 3 }), 300, (layers) => {
     const layered = laid(layers)
     fc.pre(layered !== null)
     for (const [path, value] of leavesOf(layered.options)) {
-      const origin = layered.originOf(path)
+      const origin = layered.findOrigin(path)
       if (origin?.layer === 'built-in') continue
       const [index, ...within] = JSON.parse(origin?.place ?? '[]')
       same(read(layers[index], within), value, `${path.join('.')} of ${JSON.stringify(layers)}`)
@@ -87,14 +87,14 @@ t.test('every value is where its origin says, and nothing is made up', async () 
 t.test('what has nothing to do with limits, or with one limit only, can be laid in any grouping', async () => {
   const oneLimit = fc.record({ ...single, burst: fc.integer({ min: 1, max: 9 }), mode, rules: fc.constant([{ name: 'x', match: '/x', cost: 2 }]).map((rules) => [...rules]) }, some)
   const options = fc.tuple(oneLimit, shared).map(([a, b]) => ({ ...a, ...b }))
-  holds(fc.tuple(options, options, options), 300, ([a, b, c]) => {
-    const upper = layOptions(layersOf({}, b, c)).options
-    same(layOptions(layersOf(a, upper)).options, layOptions(layersOf(a, b, c)).options, JSON.stringify([a, b, c]))
+  assertProperty(fc.tuple(options, options, options), 300, ([a, b, c]) => {
+    const upper = mergeLayers(createLayers({}, b, c)).options
+    same(mergeLayers(createLayers(a, upper)).options, mergeLayers(createLayers(a, b, c)).options, JSON.stringify([a, b, c]))
   })
 })
 
 t.test('limits that are a policy\'s own stay what they are, whatever a higher layer makes of the default', async () => {
-  holds(fc.tuple(layerOptions, policy), 1000, ([code, { tiers, ...above }]) => {
+  assertProperty(fc.tuple(layerOptions, policy), 1000, ([code, { tiers, ...above }]) => {
     const before = draftsOf(code)
     const layered = laid([code, above])
     const after = layered === null ? null : draftsOf(layered.options)
@@ -116,11 +116,11 @@ t.test('limits that are a policy\'s own stay what they are, whatever a higher la
 })
 
 t.test('what is explained is what is compiled', async () => {
-  holds(fc.tuple(layerOptions, layerOptions), 1000, ([a, b]) => {
+  assertProperty(fc.tuple(layerOptions, layerOptions), 1000, ([a, b]) => {
     const layered = laid([a, b])
     const drafts = layered === null ? null : draftsOf(layered.options)
     fc.pre(layered !== null && drafts !== null)
-    for (const { rule, tier } of policiesOf(layered)) {
+    for (const { rule, tier } of listPolicies(layered)) {
       const draft = rule === null ? drafts.base : drafts.rules.get(rule)
       const limits = tier === null ? draft?.limits : draft?.tiers.get(tier)?.limits
       same(explainedLimits(explainPolicy(layered, { rule, tier }) ?? []), limitsOf(limits, undefined), `${rule}, ${tier} of ${JSON.stringify([a, b])}`)
@@ -130,13 +130,13 @@ t.test('what is explained is what is compiled', async () => {
 
 /** Layers whose places are their index and the path. */
 function indexed (layers: readonly LayerOptions[]): Layer[] {
-  return layers.map((options, index) => ({ name: index === 0 ? 'register' : 'file', options, placeOf: (path) => JSON.stringify([index, ...path]) }))
+  return layers.map((options, index) => ({ name: index === 0 ? 'register' : 'file', options, locate: (path) => JSON.stringify([index, ...path]) }))
 }
 
 /** `null` where the layers contradict each other. */
 function laid (layers: readonly LayerOptions[]) {
   try {
-    return layOptions(indexed(layers))
+    return mergeLayers(indexed(layers))
   } catch {
     return null
   }
@@ -151,8 +151,8 @@ function outcome (layers: readonly LayerOptions[]): unknown {
 function draftsOf (options: RateLimitOptions): { base: PolicyDraft, rules: Map<string, PolicyDraft> } | null {
   try {
     const { rules = [], penalty, exempt, identify, global, ...own } = options
-    const base = layPolicy(builtInDraft, own, 'default', 'rateLimit')
-    return { base, rules: new Map(rules.map(({ name, match, ...rule }) => [name, layPolicy(base, rule, name, name)])) }
+    const base = mergePolicy(builtInDraft, own, 'default', 'rateLimit')
+    return { base, rules: new Map(rules.map(({ name, match, ...rule }) => [name, mergePolicy(base, rule, name, name)])) }
   } catch {
     return null
   }

@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
-import { layOptions } from '../../lib/config/layers/merge.js'
+import { mergeLayers } from '../../lib/config/layers/merge.js'
 import type { TierOptions } from '../../lib/config/schema/policy-schema.js'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { environmentLayer, fileLayer, layersOf, RULE } from '../fixtures/layers.js'
+import { createEnvironmentLayer, createFileLayer, createLayers, RULE } from '../fixtures/layers.js'
 
 type Row = readonly [why: string, layers: readonly [RateLimitOptions, ...LayerOptions[]], expected: RateLimitOptions]
 
@@ -15,7 +15,7 @@ const bySize = () => 50
 function table (title: string, rows: readonly Row[]): void {
   for (const [why, layers, expected] of rows) {
     t.test(`${title}: ${why}`, async (t) => {
-      t.strictSame(layOptions(layersOf(...layers)).options, expected)
+      t.strictSame(mergeLayers(createLayers(...layers)).options, expected)
     })
   }
 }
@@ -92,12 +92,12 @@ table('everything else', [
 ])
 
 t.test('redis is the very object that was given', async (t) => {
-  const { options } = layOptions(layersOf({ redis: ready }, { max: 5 }))
+  const { options } = mergeLayers(createLayers({ redis: ready }, { max: 5 }))
   t.equal(options.redis, ready, 'it may be a client')
 })
 
 t.test('no layer at all is no option at all', async (t) => {
-  t.strictSame(layOptions([]).options, {})
+  t.strictSame(mergeLayers([]).options, {})
 })
 
 t.test('no layer is changed, and none can be changed through the options', async (t) => {
@@ -109,7 +109,7 @@ t.test('no layer is changed, and none can be changed through the options', async
     penalty: { strikes: 3 }
   })
   const above = deepFreeze({ timeWindow: '1s', tiers: { gold: { max: 10 } }, rules: [{ name: 'login', tiers: { gold: { max: 3 } } }], penalty: { factor: 3 } })
-  const { options } = layOptions([...layersOf(given), fileLayer(above), environmentLayer({})])
+  const { options } = mergeLayers([...createLayers(given), createFileLayer(above), createEnvironmentLayer({})])
   t.equal(options.rules?.[0].tiers?.gold && options.rules[0].tiers.gold.limits?.[0].max, 3)
   for (const [path, part] of [['', options], ['.tiers', options.tiers], ['.rules', options.rules], ['.rules[0]', options.rules?.[0]], ['.penalty', options.penalty]]) {
     t.notOk(Object.isFrozen(part), `options${String(path)} is made anew`)
@@ -118,14 +118,14 @@ t.test('no layer is changed, and none can be changed through the options', async
 
 t.test('a tier may have a name that every object knows', async (t) => {
   const named = (tier: TierOptions | false) => ({ tiers: Object.fromEntries(['constructor', 'toString', 'hasOwnProperty'].map((name) => [name, tier])) })
-  const { options: { tiers = {} } } = layOptions(layersOf(named({ max: 9 }), named({ timeWindow: '1s' })))
+  const { options: { tiers = {} } } = mergeLayers(createLayers(named({ max: 9 }), named({ timeWindow: '1s' })))
   for (const name of ['constructor', 'toString', 'hasOwnProperty']) t.match(Object.entries(tiers).find(([key]) => key === name)?.[1], { max: 9, timeWindow: '1s' }, name)
-  t.notOk(Object.hasOwn(layOptions(layersOf({}, { tiers: {} }, named(false))).options.tiers ?? {}, 'valueOf'))
+  t.notOk(Object.hasOwn(mergeLayers(createLayers({}, { tiers: {} }, named(false))).options.tiers ?? {}, 'valueOf'))
 })
 
 t.test('what stands on a prototype is not given', async (t) => {
   const options: LayerOptions = Object.create({ max: 5 }, { timeWindow: { value: '1s', enumerable: true } })
-  t.strictSame(layOptions([fileLayer(options)]).options, { timeWindow: '1s' })
+  t.strictSame(mergeLayers([createFileLayer(options)]).options, { timeWindow: '1s' })
 })
 
 function deepFreeze<T extends object> (value: T): T {

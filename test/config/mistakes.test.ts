@@ -1,5 +1,5 @@
 import t from 'tap'
-import { registerRefuses, type Refusal } from '../fixtures/refusals.js'
+import { testRefusedOptions, type RefusedOptions } from '../fixtures/refusals.js'
 
 const limit = { name: 'a', max: 1, timeWindow: '1s' }
 const names = '"client" or "ip" or "user" or "global"'
@@ -8,7 +8,7 @@ const aLimit = 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode?
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
 const exact = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
 
-const wrongValues: readonly Refusal[] = [
+const wrongValues: readonly RefusedOptions[] = [
   [{ max: '100' }, '.max: expected an integer from 0 to 4294967295, got "100"'],
   [{ max: -1 }, '.max: expected an integer from 0 to 4294967295, got -1'],
   [{ max: 1.5 }, '.max: expected an integer from 0 to 4294967295, got 1.5'],
@@ -73,7 +73,7 @@ const wrongValues: readonly Refusal[] = [
   [{ ipv6Subnet: '64' }, '.ipv6Subnet: expected an integer from 1 to 128, got "64"']
 ]
 
-const unknownKeys: readonly Refusal[] = [
+const unknownKeys: readonly RefusedOptions[] = [
   [{ maxx: 5 }, '.maxx: unknown option, did you mean "max"?'],
   [{ timewindow: '1s' }, '.timewindow: unknown option, did you mean "timeWindow"?'],
   [{ keygenerator: () => 'a' }, '.keygenerator: unknown option, did you mean "keyGenerator"?'],
@@ -84,7 +84,7 @@ const unknownKeys: readonly Refusal[] = [
   [{ 'a/b': 5 }, '.a/b: unknown option']
 ]
 
-const contradictions: readonly Refusal[] = [
+const contradictions: readonly RefusedOptions[] = [
   [{ limits: [limit], max: 5 }, '.max: contradicts limits; put it into one of them'],
   [{ limits: [limit], timeWindow: 5 }, '.timeWindow: contradicts limits; put it into one of them'],
   [{ limits: [limit], burst: 5 }, '.burst: contradicts limits; put it into one of them'],
@@ -94,6 +94,6 @@ const contradictions: readonly Refusal[] = [
   [{ algorithm: 'fixed-window', limits: [{ ...limit, burst: 5 }] }, '.limits[0].burst: belongs to a token bucket, and this limit is a fixed-window']
 ]
 
-registerRefuses(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
-registerRefuses(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)
-registerRefuses(t, 'FST_SLUICE_CONTRADICTION', contradictions)
+testRefusedOptions(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
+testRefusedOptions(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)
+testRefusedOptions(t, 'FST_SLUICE_CONTRADICTION', contradictions)

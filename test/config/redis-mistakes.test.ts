@@ -1,6 +1,6 @@
 // Where Redis is, said wrongly. Nothing is connected.
 import t from 'tap'
-import { registerRefuses, type Refusal } from '../fixtures/refusals.js'
+import { testRefusedOptions, type RefusedOptions } from '../fixtures/refusals.js'
 
 const aTarget = 'a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client'
 const noScheme = 'text that does not begin with "redis://" or "rediss://"'
@@ -11,7 +11,7 @@ const aPrimary = 'the name by which the sentinels know the primary'
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
 const node = { host: '127.0.0.1', port: 1 }
 
-const wrongValues: readonly Refusal[] = [
+const wrongValues: readonly RefusedOptions[] = [
   [{ redis: null }, `.redis: expected ${aTarget}, got null`],
   [{ redis: true }, `.redis: expected ${aTarget}, got true`],
   [{ redis: 6379 }, `.redis: expected ${aTarget}, got 6379`],
@@ -79,7 +79,7 @@ const wrongValues: readonly Refusal[] = [
   [{ health: { allow: ['10.0.0.0/33'] } }, '.health.allow[0]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "10.0.0.0/33"']
 ]
 
-const unknownKeys: readonly Refusal[] = [
+const unknownKeys: readonly RefusedOptions[] = [
   [{ redis: { hosts: 'a' } }, '.redis.hosts: unknown option, did you mean "host"?'],
   [{ redis: { pasword: 'secret' } }, '.redis.pasword: unknown option, did you mean "password"?'],
   [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option; give the URL itself in place of the object, or its host and port'],
@@ -99,5 +99,5 @@ const unknownKeys: readonly Refusal[] = [
   [{ deadlines: 5 }, '.deadlines: unknown option, did you mean "deadline"?']
 ]
 
-registerRefuses(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
-registerRefuses(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)
+testRefusedOptions(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
+testRefusedOptions(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)

@@ -5,7 +5,7 @@ import { readConfigText } from '../../lib/config/file/config-file.js'
 import { readEnvironment } from '../../lib/config/environment/environment.js'
 import { CLUSTER_OPTIONS, CONNECTION_OPTIONS, NODE_OPTIONS } from '../../lib/config/backend/redis-options.js'
 import { checkRedisTarget } from '../../lib/config/backend/redis-target.js'
-import { holds } from '../fixtures/property.js'
+import { assertProperty } from '../fixtures/property.js'
 
 const node = { host: 'a', port: 1 }
 
@@ -96,7 +96,7 @@ const targets = fc.tuple(password, fc.constantFrom(...URLS), fc.constantFrom(...
 
 t.test('a mistake tells no part of a password, whatever is in it and wherever it stands', async (t) => {
   let refused = 0
-  holds(targets, 6000, ([secret, urlOf, targetOf, name]) => {
+  assertProperty(targets, 6000, ([secret, urlOf, targetOf, name]) => {
     const given = targetOf(urlOf(secret), name)
     const message = said(given)
     if (message !== null) refused++

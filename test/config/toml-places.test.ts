@@ -2,9 +2,9 @@ import t from 'tap'
 import fc from 'fast-check'
 import { parse } from 'smol-toml'
 import type { ConfigPath } from '../../lib/config/schema/option-path.js'
-import { placesOf } from '../../lib/config/file/toml-positions.js'
-import { holds } from '../fixtures/property.js'
-import { written } from '../fixtures/toml-writer.js'
+import { createPositionFinder } from '../../lib/config/file/toml-positions.js'
+import { assertProperty } from '../fixtures/property.js'
+import { writeToml } from '../fixtures/toml-writer.js'
 
 /** Text with a "^" line below whatever is looked for, and its path. */
 const rows: ReadonlyArray<readonly [why: string, path: ConfigPath, text: string]> = [
@@ -130,18 +130,18 @@ for (const [why, path, picture] of rows) {
     const text = lines.filter((_, index) => index !== below)
     parse(text.join('\n'))
     const place = { line: Math.max(below, 1), column: lines[below].length }
-    t.strictSame(placesOf(text.join('\n'))(path), place)
-    t.strictSame(placesOf(text.join('\r\n'))(path), place, 'with lines that end in CR and LF')
+    t.strictSame(createPositionFinder(text.join('\n'))(path), place)
+    t.strictSame(createPositionFinder(text.join('\r\n'))(path), place, 'with lines that end in CR and LF')
   })
 }
 
 t.test('the place of every key and element is found, whichever way TOML spells it', async () => {
   const documents = fc.tuple(fc.nat(), fc.integer({ min: 1, max: 40 }))
-  holds(documents, 1500, ([seed, size]) => {
-    const { text, places } = written(seed, size)
+  assertProperty(documents, 1500, ([seed, size]) => {
+    const { text, positions } = writeToml(seed, size)
     const document: unknown = parse(text)
-    const find = placesOf(text)
-    for (const { path, line, column } of places) {
+    const find = createPositionFinder(text)
+    for (const { path, line, column } of positions) {
       has(document, path)
       const found = find(path)
       if (found.line !== line || found.column !== column) throw new Error(`${JSON.stringify(path)}: expected ${line}:${column}, found ${found.line}:${found.column}\n${text}`)
@@ -159,7 +159,7 @@ function has (document: unknown, path: ConfigPath): void {
 
 t.test('no text keeps the search going for ever', async () => {
   const pieces = fc.array(fc.constantFrom('[', ']', '{', '}', '"', "'", '"""', "'''", '=', '.', ',', '#', '\n', '\\', 'a', '1', ' '), { maxLength: 30 })
-  holds(pieces, 3000, (pieces) => {
-    placesOf(pieces.join(''))(['a', 0, 'a'])
+  assertProperty(pieces, 3000, (pieces) => {
+    createPositionFinder(pieces.join(''))(['a', 0, 'a'])
   })
 })

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { openWatcher, type OpenWatcher } from '../../lib/config/file/watch-events.js'
 import { watchFile } from '../../lib/config/file/watch.js'
-import { atRest, watched, WITHIN_MS } from '../fixtures/watched-file.js'
+import { startSettledWatch, startWatch, WITHIN_MS } from '../fixtures/watched-file.js'
 import { until } from '../fixtures/until.js'
 
 /** How many inodes this process has the kernel watch; Linux only. */
@@ -22,17 +22,17 @@ function inotifyWatches (): number {
 
 t.test('no callback runs after close, whenever it comes', async (t) => {
   const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
-  const early = watched(t, path, { seen: 'max = 0' })
+  const early = startWatch(t, path, { loadedContent: 'max = 0' })
   early.close()
   let events = 0
-  const midway = await atRest(t, path, {
+  const midway = await startSettledWatch(t, path, {
     open: (place, onEvent) => openWatcher(place, () => {
       events++
       onEvent()
     })
   })
-  const late = await atRest(t, path)
-  const open = await atRest(t, path)
+  const late = await startSettledWatch(t, path)
+  const open = await startSettledWatch(t, path)
   writeFileSync(path, 'max = 2')
   await until('it has heard of it', WITHIN_MS, () => events > 0)
   midway.close()
@@ -52,7 +52,7 @@ t.test('a watch that is closed while it reads the file tells nothing', async (t)
   let late = 0
   // They look in step: as the first one tells, the others are at every point of their second look.
   const watches = Array.from({ length: 100 }, () => watchFile(path, {
-    seen: 'max = 0',
+    loadedContent: 'max = 0',
     onChange: () => {
       if (isOver) late++
       else early++
@@ -61,7 +61,7 @@ t.test('a watch that is closed while it reads the file tells nothing', async (t)
     }
   }))
   await until('the first one tells', WITHIN_MS, () => isOver)
-  const other = await atRest(t, path)
+  const other = await startSettledWatch(t, path)
   writeFileSync(path, 'max = 2')
   await other.changed('max = 2')
   t.strictSame({ early, late }, { early: 1, late: 0 })
@@ -71,14 +71,14 @@ t.test('a watch can be closed by its own callback', async (t) => {
   const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
   let changes = 0
   const watch = watchFile(path, {
-    seen: 'max = 0',
+    loadedContent: 'max = 0',
     onChange: () => {
       changes++
       watch.close()
     }
   })
   await until('a change', WITHIN_MS, () => changes === 1)
-  const other = await atRest(t, path)
+  const other = await startSettledWatch(t, path)
   writeFileSync(path, 'max = 2')
   await other.changed('max = 2')
   t.equal(changes, 1)
@@ -103,7 +103,7 @@ t.test('1000 watches that are opened and closed leave nothing behind', async (t)
   const before = { resources: process.getActiveResourcesInfo().length, watches: isLinux ? inotifyWatches() : 0 }
   for (let round = 0; round < 20; round++) {
     let telling = 0
-    const watches = Array.from({ length: 50 }, () => watchFile(path, { seen: 'max = 0', open, onChange: () => { telling++ } }))
+    const watches = Array.from({ length: 50 }, () => watchFile(path, { loadedContent: 'max = 0', open, onChange: () => { telling++ } }))
     // Some before their first look, some in the middle of it, most at rest.
     for (const watch of watches.splice(0, 5)) watch.close()
     await until('some are told', WITHIN_MS, () => telling > 0)
@@ -128,7 +128,7 @@ for (const [when, body, toldAtEnd] of ALIVE) {
       import { setTimeout } from 'node:timers/promises'
       import { watchFile } from ${JSON.stringify(pathToFileURL('lib/config/file/watch.ts').href)}
       let told = 0
-      watchFile(${JSON.stringify(path)}, { seen: 'max = 0', onChange () { told++ } })
+      watchFile(${JSON.stringify(path)}, { loadedContent: 'max = 0', onChange () { told++ } })
       process.on('exit', () => { process.stdout.write('told: ' + told) })
       ${body}`
     const child = spawn(process.execPath, [...process.execArgv, '--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, unlinkSync, utimesSync, writeFileSync 
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { openWatcher, type OpenWatcher } from '../../lib/config/file/watch-events.js'
-import { atRest, NEVER_MS, replace, swapLink, watched, WITHIN_MS } from '../fixtures/watched-file.js'
+import { startSettledWatch, NEVER_MS, replaceFile, swapLink, startWatch, WITHIN_MS } from '../fixtures/watched-file.js'
 import { until } from '../fixtures/until.js'
 
 const POLL_MS = 20
@@ -26,10 +26,10 @@ function systemError (code: string): Error {
 t.test('on a mount without events, the poll tells of each kind of change', async (t) => {
   const dir = t.testdir({ a: { 'rate-limit.toml': 'max = 1' }, b: { 'rate-limit.toml': 'max = 4' }, data: t.fixture('symlink', 'a') })
   const path = join(dir, 'data/rate-limit.toml')
-  const watch = await atRest(t, path, { open: openSilent, pollMs: POLL_MS })
+  const watch = await startSettledWatch(t, path, { open: openSilent, pollMs: POLL_MS })
   writeFileSync(path, 'max = 2')
   await watch.changed('max = 2')
-  replace(path, 'max = 3')
+  replaceFile(path, 'max = 3')
   await watch.changed('max = 3')
   swapLink('b', join(dir, 'data'))
   await watch.changed('max = 4')
@@ -49,7 +49,7 @@ t.test('on a mount without events, the poll tells of each kind of change', async
 t.test('the poll sees a change that keeps size and modification time', async (t) => {
   const path = join(t.testdir({ 'rate-limit.toml': 'max = 1' }), 'rate-limit.toml')
   utimesSync(path, 1000, 1000)
-  const watch = await atRest(t, path, { open: openSilent, pollMs: POLL_MS })
+  const watch = await startSettledWatch(t, path, { open: openSilent, pollMs: POLL_MS })
   writeFileSync(path, 'max = 2')
   utimesSync(path, 1000, 1000)
   await watch.changed('max = 2')
@@ -57,8 +57,8 @@ t.test('the poll sees a change that keeps size and modification time', async (t)
 
 t.test('a poll that finds nothing new tells nothing', async (t) => {
   const dir = t.testdir({ 'rate-limit.toml': 'max = 1', other: '0' })
-  const watch = await atRest(t, join(dir, 'rate-limit.toml'), { open: openSilent, pollMs: 1 })
-  const other = await atRest(t, join(dir, 'other'), { open: openSilent, pollMs: POLL_MS })
+  const watch = await startSettledWatch(t, join(dir, 'rate-limit.toml'), { open: openSilent, pollMs: 1 })
+  const other = await startSettledWatch(t, join(dir, 'other'), { open: openSilent, pollMs: POLL_MS })
   for (const text of ['1', '2', '3']) {
     utimesSync(join(dir, 'rate-limit.toml'), 1000, 1000)
     writeFileSync(join(dir, 'other'), text)
@@ -75,7 +75,7 @@ for (const code of ['EMFILE', 'ENOSPC', 'EPERM']) {
       attempts++
       throw systemError(code)
     }
-    const watch = await atRest(t, path, { open, pollMs: POLL_MS })
+    const watch = await startSettledWatch(t, path, { open, pollMs: POLL_MS })
     for (const text of ['max = 2', 'max = 3']) {
       writeFileSync(path, text)
       await watch.changed(text)
@@ -91,7 +91,7 @@ for (const code of ['EMFILE', 'ENOSPC', 'EPERM']) {
       process.nextTick(() => watcher.emit('error', systemError(code)))
       return watcher
     }
-    const watch = await atRest(t, path, { open, pollMs: POLL_MS })
+    const watch = await startSettledWatch(t, path, { open, pollMs: POLL_MS })
     for (const text of ['max = 2', 'max = 3']) {
       writeFileSync(path, text)
       await watch.changed(text)
@@ -109,8 +109,8 @@ t.test('a watcher that fails as soon as it is open is not opened over and over',
     process.nextTick(() => watcher.emit('error', systemError('EMFILE')))
     return watcher
   }
-  const watch = await atRest(t, path, { open, pollMs: NEVER_MS })
-  const other = await atRest(t, path, {})
+  const watch = await startSettledWatch(t, path, { open, pollMs: NEVER_MS })
+  const other = await startSettledWatch(t, path, {})
   for (const text of ['max = 2', 'max = 3', 'max = 4']) {
     writeFileSync(path, text)
     await other.changed(text)
@@ -128,7 +128,7 @@ t.test('events are used again once the system gives them again', async (t) => {
     opened++
     return openWatcher(place, onEvent)
   }
-  const watch = await atRest(t, path, { open, pollMs: POLL_MS })
+  const watch = await startSettledWatch(t, path, { open, pollMs: POLL_MS })
   isShort = false
   await until('a watcher of the directory and one of the file', WITHIN_MS, () => opened === 2)
   writeFileSync(path, 'max = 2')
@@ -144,8 +144,8 @@ t.test('an event that comes while a change is being told is not lost', async (t)
     return new SilentWatcher()
   }
   const told: string[] = []
-  watched(t, path, {
-    seen: 'max = 0',
+  startWatch(t, path, {
+    loadedContent: 'max = 0',
     open,
     onChange: () => {
       told.push(readFileSync(path, 'utf8'))
@@ -166,7 +166,7 @@ t.test('a watcher that fails because its directory was deleted is no error', asy
     watchers.add(watcher)
     return watcher
   }
-  const watch = await atRest(t, path, { open })
+  const watch = await startSettledWatch(t, path, { open })
   rmSync(dirname(path), { recursive: true })
   for (const watcher of watchers) watcher.emit('error', systemError('EPERM')) // as on Windows
   await watch.missing(1)
@@ -181,11 +181,11 @@ t.test('a failure after close is nobody\'s concern', async (t) => {
     watchers.push(watcher)
     return watcher
   }
-  const watch = await atRest(t, path, { open })
+  const watch = await startSettledWatch(t, path, { open })
   watch.close()
   t.strictSame(watchers.map(({ isClosed }) => isClosed), [true, true])
   for (const watcher of watchers) watcher.emit('error', systemError('EPERM'))
-  const other = watched(t, path, { seen: 'max = 0' })
+  const other = startWatch(t, path, { loadedContent: 'max = 0' })
   await other.changed('max = 1')
   t.strictSame(watch.told, { changes: [], missing: 0, errors: [] })
 })

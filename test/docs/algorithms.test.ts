@@ -4,16 +4,16 @@ import t, { type Test } from 'tap'
 import { systemClock, type Clock } from '../../lib/common/clock.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { statuses } from '../fixtures/app.js'
-import { appBy, pageAt, root, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, root, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/algorithms.md')
+const page = readPage('docs/algorithms.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, clock: Clock = new ManualClock()) {
   RUN.add(heading)
-  return appBy(t, page, heading, {}, clock)
+  return createSnippetApp(t, page, heading, {}, clock)
 }
 
 t.test('the plots and the tables beside them show what the algorithms do', async (t) => {
@@ -62,5 +62,5 @@ t.test('several limits hold at once', async (t) => {
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

@@ -4,16 +4,16 @@ import Fastify, { type InjectOptions } from 'fastify'
 import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { appBy, pageAt, root, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, root, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/best-practices.md')
+const page = readPage('docs/best-practices.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string) {
   RUN.add(heading)
-  return appBy(t, page, heading)
+  return createSnippetApp(t, page, heading)
 }
 
 t.test('a limit on trial refuses nobody', async (t) => {
@@ -47,5 +47,5 @@ t.test('a variable switches everything off', async (t) => {
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 import * as errors from '../../lib/errors.js'
-import { toldOf } from './config-files.js'
-import { pageAt, root, snippetsIn } from './snippets.js'
+import { findErrors } from './config-files.js'
+import { readPage, root, parseSnippets } from './snippets.js'
 
 const pages = ['README.md', ...readdirSync(new URL('docs', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
 const manifest: { name: string, scripts: Record<string, string>, peerDependencies: Record<string, string> } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
@@ -19,7 +19,7 @@ interface Block {
   readonly text: string
 }
 
-const blocks = pages.flatMap((page) => Array.from(pageAt(page).matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, words, text]): Block => ({ page, words, text })))
+const blocks = pages.flatMap((page) => Array.from(readPage(page).matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, words, text]): Block => ({ page, words, text })))
 
 /** Blocks that a test of their page reads. */
 const ELSEWHERE: ReadonlyArray<readonly [words: string, page: string]> = [
@@ -58,7 +58,7 @@ for (const block of blocks) {
     if (ELSEWHERE.some(([words, page]) => words === block.words && page === block.page)) return t.ok(existsSync(new URL(testOf(block.page), root)))
     switch (language) {
       case 'js': return t.ok(readFileSync(new URL(testOf(block.page), root), 'utf8').length > 0)
-      case 'toml': return t.strictSame(toldOf(block.text), [])
+      case 'toml': return t.strictSame(findErrors(block.text), [])
       case 'sh': return checkShell(t, block)
       case 'ts': return checkTypes(t, block)
       case 'nginx': return checkNginx(t, block)
@@ -73,20 +73,20 @@ function testOf (page: string): string {
 }
 
 t.test('each page with JavaScript has a test, which holds that each heading has one', async (t) => {
-  for (const page of pages.filter((page) => snippetsIn(pageAt(page)).length > 0)) {
-    t.match(readFileSync(new URL(testOf(page), root), 'utf8'), /snippetsIn\(\w+\)\.map/, page)
+  for (const page of pages.filter((page) => parseSnippets(readPage(page)).length > 0)) {
+    t.match(readFileSync(new URL(testOf(page), root), 'utf8'), /parseSnippets\(\w+\)\.map/, page)
   }
 })
 
 t.test('each code that is named is one of ours', async (t) => {
   const known = new Set<string>([...Object.keys(errors), ...Object.values(errors.warnings), 'FST_SLUICE_QUOTA_EXCEEDED'])
   for (const page of pages) {
-    for (const [, code] of pageAt(page).matchAll(/`(FST_SLUICE_\w*[A-Z])`/g)) t.ok(known.has(code), `${page}: ${code}`)
+    for (const [, code] of readPage(page).matchAll(/`(FST_SLUICE_\w*[A-Z])`/g)) t.ok(known.has(code), `${page}: ${code}`)
   }
 })
 
 t.test('each command that is named is there', async (t) => {
   for (const page of [...pages, 'CONTRIBUTING.md']) {
-    for (const [, script] of pageAt(page).matchAll(/`npm run ([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
+    for (const [, script] of readPage(page).matchAll(/`npm run ([\w:-]+)/g)) t.hasProp(manifest.scripts, script, page)
   }
 })

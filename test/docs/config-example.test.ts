@@ -4,17 +4,17 @@ import t from 'tap'
 import Fastify from 'fastify'
 import { readConfigText } from '../../lib/config/file/config-file.js'
 import { durationMs } from '../../lib/config/schema/durations.js'
-import { valueBelow } from '../../lib/config/environment/known-names.js'
+import { findKnownValue } from '../../lib/config/environment/known-names.js'
 import type { LayerOptions } from '../../lib/config/layers/layer.js'
-import { layOptions, registerLayer } from '../../lib/config/layers/merge.js'
+import { mergeLayers, registerLayer } from '../../lib/config/layers/merge.js'
 import { rateLimitPlugin } from '../../lib/plugin/plugin.js'
-import { optionsIn, toldOf } from './config-files.js'
+import { listOptions, findErrors } from './config-files.js'
 
 const NAME = 'rate-limit.example.toml'
 const text = readFileSync(NAME, 'utf8')
 const shown = uncommented(text)
 
-const all = optionsIn()
+const all = listOptions()
 
 /** What stands commented out, but for the words about it. */
 function uncommented (text: string): string {
@@ -32,15 +32,15 @@ t.test('the example sets nothing as long as nobody removes a comment sign', asyn
 })
 
 t.test('nothing is wrong with what it shows, all at once and each alternative by itself', async (t) => {
-  t.strictSame(toldOf(shown), [])
+  t.strictSame(findErrors(shown), [])
   const others = Array.from(text.matchAll(/^# or: (.+)$/gm), ([, other]) => other)
   t.ok(others.length > 5)
-  for (const other of others) t.strictSame(toldOf(other), [], other)
+  for (const other of others) t.strictSame(findErrors(other), [], other)
 })
 
 t.test('it shows every option that a file can set', async (t) => {
   const options = layerOf(shown)
-  const isShown = (path: readonly string[]) => valueBelow(options, path) !== undefined || text.includes(`# or: ${path.join('.')} = `)
+  const isShown = (path: readonly string[]) => findKnownValue(options, path) !== undefined || text.includes(`# or: ${path.join('.')} = `)
   t.ok(all.length > 50)
   t.strictSame(all.filter(({ path }) => !path.includes('rules') && !isShown(path)).map(({ path }) => path.join('.')), [])
   for (const field of ['name', 'match', 'methods', 'override', 'tiers', 'limits']) t.ok(options.rules?.some((rule) => field in rule), `a rule's ${field}`)
@@ -54,7 +54,7 @@ t.test('what has a default is shown with it', async (t) => {
   const rows = all.filter(({ path, schema }) => schema.default !== undefined && !path.includes('rules'))
   t.ok(rows.length > 25)
   for (const { path, schema } of rows) {
-    const value = valueBelow(options, path)
+    const value = findKnownValue(options, path)
     // Of a switch that may be a table, the table is shown.
     if (typeof value !== 'object' || Array.isArray(value)) t.strictSame(comparable(value), comparable(schema.default), path.join('.'))
   }
@@ -62,7 +62,7 @@ t.test('what has a default is shown with it', async (t) => {
 
 t.test('an application starts with all of its rules', async (t) => {
   const [, rules] = shown.split(/^# --- Rules -+$/m)
-  const { options } = layOptions([registerLayer({}), { name: 'file', options: layerOf(rules), placeOf: String }])
+  const { options } = mergeLayers([registerLayer({}), { name: 'file', options: layerOf(rules), locate: String }])
   t.equal(options.rules?.length, 5)
   const app = Fastify()
   t.teardown(() => app.close())

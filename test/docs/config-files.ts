@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { readConfigText } from '../../lib/config/file/config-file.js'
 import { ConfigFileSchema } from '../../lib/config/file/check-file.js'
-import { alternativesOf } from '../../lib/config/schema/schema-values.js'
+import { listAlternatives } from '../../lib/config/schema/schema-values.js'
 
 /** An option of a config file, and its place. */
 export interface FileOption {
@@ -10,15 +10,15 @@ export interface FileOption {
 }
 
 /** Every option of a config file, those of an object after the object; not what goes by names of the application's own. */
-export function optionsIn (schema: TSchema = ConfigFileSchema, path: readonly string[] = []): FileOption[] {
-  return alternativesOf(schema).flatMap((form) => Object.entries<TSchema>(form.properties ?? {}).flatMap(([key, option]) => [
+export function listOptions (schema: TSchema = ConfigFileSchema, path: readonly string[] = []): FileOption[] {
+  return listAlternatives(schema).flatMap((form) => Object.entries<TSchema>(form.properties ?? {}).flatMap(([key, option]) => [
     { path: [...path, key], schema: option },
-    ...optionsIn(option, [...path, key])
+    ...listOptions(option, [...path, key])
   ]))
 }
 
 /** Everything that is wrong with the text of a config file. */
-export function toldOf (text: string, name = 'rate-limit.toml'): string[] {
+export function findErrors (text: string, name = 'rate-limit.toml'): string[] {
   const file = readConfigText(text, name)
   return 'mistakes' in file ? file.mistakes.map(({ message }) => message) : []
 }

@@ -8,13 +8,13 @@ import { durationMs } from '../../lib/config/schema/durations.js'
 import { readEnvironment } from '../../lib/config/environment/environment.js'
 import type { Layer } from '../../lib/config/layers/layer.js'
 import { explainPolicy, type OwnConfig, type PolicyName } from '../../lib/config/layers/explain.js'
-import { layOptions, registerLayer } from '../../lib/config/layers/merge.js'
+import { mergeLayers, registerLayer } from '../../lib/config/layers/merge.js'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { LONGEST_BURST_MS, POLL_MS, QUIET_MS } from '../../lib/config/file/watch.js'
-import { toldOf } from './config-files.js'
-import { appBy, pageAt, root, snippetsIn } from './snippets.js'
+import { MAX_BURST_MS, POLL_MS, QUIET_MS } from '../../lib/config/file/watch.js'
+import { findErrors } from './config-files.js'
+import { createSnippetApp, readPage, root, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/configuration.md')
+const page = readPage('docs/configuration.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
@@ -54,24 +54,24 @@ t.test('the tables of options are those of the schemas', async (t) => {
 t.test('nothing is wrong with the files that are shown, but for the one that is shown for it', async (t) => {
   const files = [...blocksOf('toml'), ...blocksOf('toml override')]
   t.equal(files.length, 3)
-  for (const file of files) t.strictSame(toldOf(file), [])
+  for (const file of files) t.strictSame(findErrors(file), [])
 })
 
 t.test('the mistakes are told as it is shown', async (t) => {
   const [file] = blocksOf('toml mistakes')
-  t.equal(`${toldOf(file).join('\n')}\n`, blocksOf('text')[0])
+  t.equal(`${findErrors(file).join('\n')}\n`, blocksOf('text')[0])
 })
 
 t.test('the layers come to what the table says', async (t) => {
   RUN.add('An example')
   const given: RateLimitOptions[] = []
-  await appBy(t, page, 'An example', { rateLimitPlugin: async (_: FastifyInstance, options: RateLimitOptions) => { given.push(options) } })
+  await createSnippetApp(t, page, 'An example', { rateLimitPlugin: async (_: FastifyInstance, options: RateLimitOptions) => { given.push(options) } })
   const [{ configFile, ...options }] = given
   t.equal(configFile, 'rate-limit.toml')
   const lower = [registerLayer(options), fileLayerOf(blocksOf('toml', 'An example')[0])]
-  const { layer, mistakes } = readEnvironment(parseEnv(blocksOf('sh', 'An example')[0]), layOptions(lower).options)
+  const { layer, mistakes } = readEnvironment(parseEnv(blocksOf('sh', 'An example')[0]), mergeLayers(lower).options)
   t.strictSame(mistakes, [])
-  const layered = layOptions([...lower, layer])
+  const layered = mergeLayers([...lower, layer])
 
   const rows = rowsUnder('and what holds:')
   t.equal(rows.length, 6)
@@ -98,16 +98,16 @@ t.test('variables mean what stands beside them', async (t) => {
   for (const [variable, toml] of rows) {
     const [name, ...text] = variable.split('=')
     t.strictSame(optionsOf({ [name]: text.join('=') }), JSON.parse(JSON.stringify(parse(toml))), variable)
-    t.strictSame(toldOf(toml), [])
+    t.strictSame(findErrors(toml), [])
   }
   for (const [, name] of page.matchAll(/`(RATE_LIMIT_(?:SERVICE_HOST|PORT|REDIS_PORT_\w+))`/g)) t.strictSame(optionsOf({ [name]: 'tcp://10.0.0.1:80' }), {}, name)
 })
 
 t.test('the times of the watch are those that are told', async (t) => {
   const [, text] = /\*\*Write and rename\.\*\*(.*\n.*\n.*\n)/.exec(page) ?? []
-  t.strictSame(Array.from(text.matchAll(/(\d+) ms/g), ([, ms]) => Number(ms)), [QUIET_MS, LONGEST_BURST_MS, POLL_MS])
+  t.strictSame(Array.from(text.matchAll(/(\d+) ms/g), ([, ms]) => Number(ms)), [QUIET_MS, MAX_BURST_MS, POLL_MS])
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), new Set([...RUN, ...ELSEWHERE]))
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), new Set([...RUN, ...ELSEWHERE]))
 })

@@ -3,9 +3,9 @@ import { storeContract } from '../../lib/store-contract/index.js'
 import { MemoryStore } from '../../lib/stores/memory/store.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { appBy, pageAt, run, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, run, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/custom-stores.md')
+const page = readPage('docs/custom-stores.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
@@ -28,7 +28,7 @@ t.test('limits hold in a store that asks a service', async (t) => {
     const answer: unknown = Reflect.apply(service[method], service, JSON.parse(JSON.stringify(args)))
     return answer === undefined ? answer : JSON.parse(JSON.stringify(answer))
   }
-  const app = await appBy(t, page, 'A store that asks a service', { ask })
+  const app = await createSnippetApp(t, page, 'A store that asks a service', { ask })
   t.strictSame((await statuses(app, 101)).slice(-2), [200, 429])
   t.match(await app.rateLimit.peek('ip:127.0.0.1'), [{ remaining: 0 }])
   t.equal(await app.rateLimit.reset('ip:127.0.0.1'), 1)
@@ -39,7 +39,7 @@ t.test('limits hold in a store that asks a service', async (t) => {
 
 t.test('the contract can be driven as it is shown', async (t) => {
   RUN.add('The contract test')
-  const [{ code }] = snippetsIn(page).filter(({ heading }) => heading === 'The contract test')
+  const [{ code }] = parseSnippets(page).filter(({ heading }) => heading === 'The contract test')
   const tests = new Map<string, () => Promise<void>>()
   await run(code, undefined, { test: (title: string, check: () => Promise<void>) => { tests.set(title, check) }, storeContract, MyStore })
   t.equal(tests.size, storeContract().length)
@@ -63,11 +63,11 @@ t.test('a store ends with the application', async (t) => {
       super.close()
     }
   }
-  const app = await appBy(t, page, 'Closing it', { MyStore: Closing })
+  const app = await createSnippetApp(t, page, 'Closing it', { MyStore: Closing })
   await app.close()
   t.equal(closed, 1)
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

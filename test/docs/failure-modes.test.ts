@@ -3,9 +3,9 @@ import t from 'tap'
 import type { InjectOptions } from 'fastify'
 import { freePort } from '../fixtures/redis-server.js'
 import { systemClock } from '../../lib/common/clock.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/failure-modes.md')
+const page = readPage('docs/failure-modes.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
@@ -16,7 +16,7 @@ const here = page.replaceAll('127.0.0.1:6379', `127.0.0.1:${port}`)
 
 t.test('without Redis each route does as its failure mode says', async (t) => {
   RUN.add('When Redis cannot answer')
-  const app = await appBy(t, here, 'When Redis cannot answer', {}, systemClock)
+  const app = await createSnippetApp(t, here, 'When Redis cannot answer', {}, systemClock)
   const answer = (request: InjectOptions | string) => app.inject(request)
   const local = await answer('/')
   t.strictSame([local.body, local.headers['x-ratelimit-remaining']], ['allowed', '99'])
@@ -29,11 +29,11 @@ t.test('without Redis each route does as its failure mode says', async (t) => {
 
 t.test('the breaker is what it was told to be', async (t) => {
   RUN.add('Which deadline')
-  const app = await appBy(t, here, 'Which deadline', {}, systemClock)
+  const app = await createSnippetApp(t, here, 'Which deadline', {}, systemClock)
   for (let failed = 0; failed < 3; failed++) await app.inject('/')
   t.match(await app.rateLimit.health(), { breaker: 'open' })
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

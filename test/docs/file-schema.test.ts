@@ -7,8 +7,8 @@ import Fastify from 'fastify'
 import { parse } from 'smol-toml'
 import { durationMs } from '../../lib/config/schema/durations.js'
 import { NAME_PATTERN } from '../../lib/config/schema/option-types.js'
-import { holds } from '../fixtures/property.js'
-import { optionsIn, toldOf } from './config-files.js'
+import { assertProperty } from '../fixtures/property.js'
+import { listOptions, findErrors } from './config-files.js'
 import { root } from './snippets.js'
 
 interface JsonSchema {
@@ -47,7 +47,7 @@ t.test('it is made of the schema of the code', async (t) => {
 
 t.test('it has every option of a file, each with a description', async (t) => {
   const described = new Map([...schemasIn(schema)].filter(([, { description }]) => description !== undefined))
-  const options = optionsIn()
+  const options = listOptions()
   t.ok(options.length > 50)
   t.strictSame(options.map(({ path }) => `.${path.join('.')}`).filter((path) => !described.has(path)), [])
   for (const path of ['.rules[].match', '.rules[].override', '.rules[].limits[].name', '.rules[].tiers.*', '.tiers.*.limits[].mode']) t.ok(described.has(path), path)
@@ -114,7 +114,7 @@ t.test('nothing that a file may hold is underlined', async (t) => {
     ['rules', '[{ name = "a" }]', '[]']
   ].flatMap(([key, ...values]) => values.map((value) => `${key} = ${value}`))
   for (const text of texts) {
-    t.strictSame(toldOf(text), [], text)
+    t.strictSame(findErrors(text), [], text)
     t.ok(fits(tableOf(text)), text)
   }
 })
@@ -123,7 +123,7 @@ t.test('it takes those texts for durations that are some', async () => {
   const pattern = new RegExp(schema.properties?.timeWindow?.pattern ?? '')
   const digits = fc.stringMatching(/^\d{0,2}\.?\d{0,2}$/)
   const unit = fc.constantFrom('', 'ms', 'millisecond', 's', 'Secs', 'sec', 'SECONDS', 'm', 'min', 'mins', 'minute', 'h', 'hr', 'hours', 'd', 'days', 'w', 'wk', 'weeks', 'y', 'yrs', 'years', 'parsecs', 'sm', 'e3', 's s', '-')
-  holds(fc.tuple(fc.constantFrom('', ' ', '\t', '-'), digits, fc.constantFrom('', ' ', '  ', '\t'), unit, fc.constantFrom('', ' ')), 5000, (parts) => {
+  assertProperty(fc.tuple(fc.constantFrom('', ' ', '\t', '-'), digits, fc.constantFrom('', ' ', '  ', '\t'), unit, fc.constantFrom('', ' ')), 5000, (parts) => {
     const text = parts.join('')
     if (pattern.test(text) !== (durationMs(text) !== null)) throw new Error(JSON.stringify(text))
   })
@@ -134,9 +134,9 @@ t.test('the options of ioredis that it names are known', async (t) => {
   t.ok(Object.keys(server).length > 8)
   const { cluster, redisOptions, sentinels, name, ...alone } = server
   const value = (key: string) => ['port', 'db'].includes(key) ? '1' : key === 'tls' ? '{}' : '"a"'
-  for (const key of Object.keys(alone)) t.strictSame(toldOf(`redis = { ${key} = ${value(key)} }`), [], key)
-  t.strictSame(toldOf('redis = { sentinels = [{ host = "a", port = 1 }], name = "main" }'), [])
-  t.strictSame(toldOf('redis = { cluster = [{ host = "a", port = 1 }], redisOptions = { username = "a", password = "b", tls = {} } }'), [])
+  for (const key of Object.keys(alone)) t.strictSame(findErrors(`redis = { ${key} = ${value(key)} }`), [], key)
+  t.strictSame(findErrors('redis = { sentinels = [{ host = "a", port = 1 }], name = "main" }'), [])
+  t.strictSame(findErrors('redis = { cluster = [{ host = "a", port = 1 }], redisOptions = { username = "a", password = "b", tls = {} } }'), [])
 })
 
 /** What TOML text holds; `null` where it is none. */

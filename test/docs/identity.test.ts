@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { FastifyRequest } from 'fastify'
-import { token } from '../fixtures/tokens.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createToken } from '../fixtures/tokens.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/identity.md')
+const page = readPage('docs/identity.md')
 const SECRET = 'a secret of at least 32 characters'
 
 /** The headings whose snippets are run by a test below. */
@@ -12,7 +12,7 @@ const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, given = {}) {
   RUN.add(heading)
-  return appBy(t, page, heading, given)
+  return createSnippetApp(t, page, heading, given)
 }
 
 function sessionOf (request: FastifyRequest) {
@@ -22,7 +22,7 @@ function sessionOf (request: FastifyRequest) {
 
 t.test('a session goes before a token, a token before the address', async (t) => {
   const app = await appUnder(t, 'In which order', { sessionOf })
-  const authorization = `Bearer ${token({ sub: '42', app: { plan: 'pro' } }, { secret: SECRET })}`
+  const authorization = `Bearer ${createToken({ sub: '42', app: { plan: 'pro' } }, { secret: SECRET })}`
   const who = async (headers: Record<string, string>, limit: string) => {
     const response = await app.inject({ url: '/', headers })
     t.equal(response.headers['x-ratelimit-limit'], limit)
@@ -30,9 +30,9 @@ t.test('a session goes before a token, a token before the address', async (t) =>
   }
   t.match(await who({ authorization, session: '7' }, '1000'), { kind: 'user', id: '7', tier: 'pro' })
   t.match(await who({ authorization }, '1000'), { kind: 'user', id: '42', tier: 'pro' })
-  t.match(await who({ authorization: `Bearer ${token({ sub: '42' }, { secret: SECRET })}` }, '100'), { id: '42', tier: 'standard' })
+  t.match(await who({ authorization: `Bearer ${createToken({ sub: '42' }, { secret: SECRET })}` }, '100'), { id: '42', tier: 'standard' })
   t.match(await who({}, '20'), { kind: 'ip', id: '127.0.0.1', tier: 'anonymous' })
-  t.match(await who({ authorization: `Bearer ${token({ sub: '42' }, { secret: 'another secret of so many characters' })}` }, '20'), { kind: 'ip' })
+  t.match(await who({ authorization: `Bearer ${createToken({ sub: '42' }, { secret: 'another secret of so many characters' })}` }, '20'), { kind: 'ip' })
 })
 
 t.test('the addresses of the page are read as it says', async (t) => {
@@ -88,10 +88,10 @@ t.test('an API key is looked up once, a made-up one never, and its customer has 
 })
 
 t.test('@fastify/jwt may be registered after the plugin', async (t) => {
-  const app = await appBy(t, '# x\n```js\nawait app.register(rateLimitPlugin, { identify: { jwt: true } })\nawait app.register(jwt, { secret })\napp.get(\'/\', async (request) => request.rateLimit.client)\n```\n', 'x', { secret: SECRET })
-  t.match((await app.inject({ url: '/', headers: { authorization: `Bearer ${token({ sub: '42' }, { secret: SECRET })}` } })).json(), { kind: 'user', id: '42' })
+  const app = await createSnippetApp(t, '# x\n```js\nawait app.register(rateLimitPlugin, { identify: { jwt: true } })\nawait app.register(jwt, { secret })\napp.get(\'/\', async (request) => request.rateLimit.client)\n```\n', 'x', { secret: SECRET })
+  t.match((await app.inject({ url: '/', headers: { authorization: `Bearer ${createToken({ sub: '42' }, { secret: SECRET })}` } })).json(), { kind: 'user', id: '42' })
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

@@ -2,16 +2,16 @@ import t, { type Test } from 'tap'
 import Fastify from 'fastify'
 import { rateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { statuses } from '../fixtures/app.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/in-code.md')
+const page = readPage('docs/in-code.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string) {
   RUN.add(heading)
-  return appBy(t, page, heading)
+  return createSnippetApp(t, page, heading)
 }
 
 t.test('a route can tell its client where he stands', async (t) => {
@@ -57,5 +57,5 @@ t.test('each call that is shown is there, and no other', async (t) => {
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

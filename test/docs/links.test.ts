@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import t from 'tap'
-import { pageAt, root } from './snippets.js'
+import { readPage, root } from './snippets.js'
 
 const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
 
@@ -10,12 +10,12 @@ function anchorOf (heading: string): string {
 }
 
 function anchorsIn (page: string): string[] {
-  return [...pageAt(page).replace(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading))
+  return [...readPage(page).replace(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading))
 }
 
 for (const page of pages) {
   t.test(`what ${page} links to is there`, async (t) => {
-    for (const [, link] of pageAt(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+    for (const [, link] of readPage(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
       const [path, anchor] = link.split('#')
       const target = path === '' ? page : new URL(path, new URL(page, 'https://docs/')).pathname.slice(1)
       t.ok(existsSync(new URL(target, root)), link)

@@ -6,15 +6,15 @@ import { PluginSchema, RouteSchema } from '../../lib/compat/options.js'
 import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { appBy, pageAt, run, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, run, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/migration.md')
+const page = readPage('docs/migration.md')
 
 /** The headings whose snippets are run by a test below, and how many of them. */
 const RUN: string[] = []
 
 function snippetsUnder (heading: string): string[] {
-  const codes = snippetsIn(page).filter((snippet) => snippet.heading === heading).map(({ code }) => code)
+  const codes = parseSnippets(page).filter((snippet) => snippet.heading === heading).map(({ code }) => code)
   RUN.push(...codes.map(() => heading))
   return codes
 }
@@ -32,7 +32,7 @@ t.test('an application moves with one line', async (t) => {
 
 t.test('and then into the plugin\'s own words', async (t) => {
   snippetsUnder('Option by option')
-  const app = await appBy(t, page, 'Option by option', { RateLimitError })
+  const app = await createSnippetApp(t, page, 'Option by option', { RateLimitError })
   t.strictSame(await statuses(app, 3, '/login'), [200, 200, 429])
   t.match((await app.inject('/login')).json(), { statusCode: 429, error: 'Too Many Requests', message: /exceeded$/ })
   t.match((await app.inject('/check')).json(), { isExceeded: false, remaining: 1 })
@@ -63,7 +63,7 @@ t.test('what was consumed is checked, and a login counts failures', async (t) =>
 
 t.test('requests that fail are given back', async (t) => {
   snippetsUnder('From express-rate-limit')
-  const app = await appBy(t, page, 'From express-rate-limit')
+  const app = await createSnippetApp(t, page, 'From express-rate-limit')
   t.strictSame(new Set(await statuses(app, 10, '/fails')), new Set([500]))
   t.strictSame(await statuses(app, 6, '/works'), [200, 200, 200, 200, 200, 429])
   const { headers } = await app.inject('/works')
@@ -86,5 +86,5 @@ t.test('each option of the original has a row, and each word that a row answers 
 })
 
 t.test('each snippet is run', async (t) => {
-  t.strictSame(RUN, snippetsIn(page).map(({ heading }) => heading))
+  t.strictSame(RUN, parseSnippets(page).map(({ heading }) => heading))
 })

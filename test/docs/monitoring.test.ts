@@ -9,26 +9,26 @@ import { Registry, collectDefaultMetrics } from 'prom-client'
 import t, { type Test } from 'tap'
 import type { DecisionMessage } from '../../lib/index.js'
 import { limitedApp, statuses } from '../fixtures/app.js'
-import { appOn, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { withoutPrometheus } from '../fixtures/prometheus.js'
-import { metricsIn, samplesIn, seriesOf, sources, standing } from '../observability/metrics-samples.js'
-import { appBy, pageAt, root, run, snippetsIn } from './snippets.js'
+import { prometheusSkipReason } from '../fixtures/prometheus.js'
+import { createTestMetrics, readSamples, readSeries, createSources, createStanding } from '../observability/metrics-samples.js'
+import { createSnippetApp, readPage, root, run, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/monitoring.md')
+const page = readPage('docs/monitoring.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, given = {}) {
   RUN.add(heading)
-  return appBy(t, page, heading, given)
+  return createSnippetApp(t, page, heading, given)
 }
 
 /** The only snippet under a heading. */
 function codeUnder (heading: string): string {
   RUN.add(heading)
-  const [snippet] = snippetsIn(page).filter((found) => found.heading === heading)
+  const [snippet] = parseSnippets(page).filter((found) => found.heading === heading)
   return snippet.code
 }
 
@@ -44,12 +44,12 @@ function namesIn (cell: string): string[] {
 }
 
 t.test('the table has every metric, with its kind and labels', async (t) => {
-  const metrics = await metricsIn()
-  metrics.watch(sources('open', 1))
-  metrics.store('redis').observe('take', 1)
-  metrics.route('/').count('allowed', 'anonymous')
-  metrics.route('/').countLimits([standing({ name: 'burst' }, { granted: false }), standing({ name: 'daily' }, { remaining: 0 })], 'anonymous')
-  const series = [...(await samplesIn(metrics)).keys()]
+  const metrics = await createTestMetrics()
+  metrics.watch(createSources('open', 1))
+  metrics.getStore('redis').observe('take', 1)
+  metrics.getRoute('/').count('allowed', 'anonymous')
+  metrics.getRoute('/').countLimits([createStanding({ name: 'burst' }, { granted: false }), createStanding({ name: 'daily' }, { remaining: 0 })], 'anonymous')
+  const series = [...(await readSamples(metrics)).keys()]
   const kinds = Array.from((await metrics.registry.metrics()).matchAll(/^# TYPE (\w+) (\w+)$/gm), ([, name, kind]) => {
     const [first = ''] = series.filter((labelled) => new RegExp(`^${name}(_count)?({|$)`).test(labelled))
     return [name, kind, Array.from(first.matchAll(/(\w+)=/g), ([, label]) => label).join()]
@@ -64,14 +64,14 @@ t.test('what is told of values is so', async (t) => {
   for (const url of ['/health', '/free', '/metrics']) await app.inject(url)
   const { metrics } = app.rateLimit
   if (metrics === null) throw new Error('nothing is counted')
-  t.strictSame(await seriesOf({ registry: metrics }, 'rate_limit_requests_total'), {}, 'what is held against nothing is not counted')
+  t.strictSame(await readSeries({ registry: metrics }, 'rate_limit_requests_total'), {}, 'what is held against nothing is not counted')
   await statuses(app, 1, '/no/such')
-  t.match(await seriesOf({ registry: metrics }, 'rate_limit_requests_total'), { '{route="(unknown)",tier="anonymous",outcome="allowed"}': 1 })
-  const series = [...(await samplesIn({ registry: metrics })).keys()]
+  t.match(await readSeries({ registry: metrics }, 'rate_limit_requests_total'), { '{route="(unknown)",tier="anonymous",outcome="allowed"}': 1 })
+  const series = [...(await readSamples({ registry: metrics })).keys()]
   t.notOk(series.some((labelled) => /store_duration|breaker/.test(labelled)), 'memory has neither')
 })
 
-t.test('Prometheus understands every expression, and each metric in them is one', { skip: withoutPrometheus }, async (t) => {
+t.test('Prometheus understands every expression, and each metric in them is one', { skip: prometheusSkipReason }, async (t) => {
   const expressions = Array.from(page.matchAll(/^```promql\n([^]*?)^```$/gm), ([, expression]) => expression.trim())
   t.ok(expressions.length >= 10)
   const known = new Set(rowsOf(4).flatMap(([name]) => namesIn(name)))
@@ -82,7 +82,7 @@ t.test('Prometheus understands every expression, and each metric in them is one'
   t.equal(status, 0, stdout + stderr)
 })
 
-t.test('Prometheus takes what is to be put into its configuration', { skip: withoutPrometheus }, async (t) => {
+t.test('Prometheus takes what is to be put into its configuration', { skip: prometheusSkipReason }, async (t) => {
   const [, config] = /^```yaml\n([^]*?)^```$/m.exec(page) ?? []
   const alerts = readFileSync(new URL('examples/monitoring/alerts.yml', root), 'utf8')
   const file = join(t.testdir({ 'prometheus.yml': config, 'alerts.yml': alerts }), 'prometheus.yml')
@@ -155,7 +155,7 @@ t.test('a subscriber finds the span of the request, on memory and on Redis', asy
   t.equal(subscribers.length, 1)
 
   for (const store of await eachStore(t)) {
-    const { app } = await appOn(t, store, {
+    const { app } = await createStoreApp(t, store, {
       limits: [{ name: 'hourly', max: 1, timeWindow: '1 hour' }, { name: 'trial', max: 2, timeWindow: '1 day', mode: 'shadow' }]
     })
     const spanOfRequest = async (): Promise<Span> => {
@@ -208,7 +208,7 @@ t.test('a limit on trial tells what it would refuse, and is charged by what is n
   t.strictSame(await statuses(app, 9, '/search'), [...Array(8).fill(200), 429])
   const { metrics } = app.rateLimit
   if (metrics === null) throw new Error('nothing is counted')
-  t.strictSame(await seriesOf({ registry: metrics }, 'rate_limit_rejections_total'), {
+  t.strictSame(await readSeries({ registry: metrics }, 'rate_limit_rejections_total'), {
     '{route="/search",limit="search",tier="anonymous",mode="enforce"}': 1,
     '{route="/search",limit="search-tighter",tier="anonymous",mode="shadow"}': 5
   })
@@ -235,7 +235,7 @@ t.test('a share of the clients is refused, the others are counted, and a larger 
   t.ok(some.length > 0 && some.length < 30, `${some.length} of 100`)
   const registry = app.rateLimit.metrics
   if (registry === null) throw new Error('nothing is counted')
-  t.strictSame(await seriesOf({ registry }, 'rate_limit_rejections_total'), {
+  t.strictSame(await readSeries({ registry }, 'rate_limit_rejections_total'), {
     '{route="/export",limit="default",tier="anonymous",mode="enforce"}': some.length,
     '{route="/export",limit="default",tier="anonymous",mode="shadow"}': 100 - some.length
   })
@@ -248,5 +248,5 @@ t.test('a share of the clients is refused, the others are counted, and a larger 
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

@@ -1,16 +1,16 @@
 import fastifySwagger from '@fastify/swagger'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/operator-routes.md')
+const page = readPage('docs/operator-routes.md')
 
 async function isOperator (request: FastifyRequest): Promise<void> {
   if (request.headers.authorization !== 'Bearer of keys') throw Object.assign(new Error('not you'), { statusCode: 401 })
 }
 
 t.test('every route of the table answers as it says', async (t) => {
-  const app = await appBy(t, page, 'Operator routes', { isOperator })
+  const app = await createSnippetApp(t, page, 'Operator routes', { isOperator })
   const rows = [...page.matchAll(/^\| (`(?:GET|PUT|DELETE) .*?) \|/gm)].flatMap(([, row]) => [...row.matchAll(/`([A-Z]+) (\S+)`(?: with `(.*)`)?/g)])
   t.equal(rows.length, 7)
   for (const [, method, path, payload] of rows) {
@@ -28,10 +28,10 @@ t.test('every route of the table answers as it says', async (t) => {
 })
 
 t.test('a document tells of the limits', async (t) => {
-  const app = await appBy(t, page, 'OpenAPI', { swagger: fastifySwagger })
+  const app = await createSnippetApp(t, page, 'OpenAPI', { swagger: fastifySwagger })
   t.match(app.swagger(), { paths: { '/orders': { get: { 'x-rate-limit': { limits: [{ name: 'default', max: 100, windowMs: 60_000 }] }, responses: { 429: {} } } } } })
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(snippetsIn(page).map(({ heading }) => heading), ['Operator routes', 'OpenAPI'])
+  t.strictSame(parseSnippets(page).map(({ heading }) => heading), ['Operator routes', 'OpenAPI'])
 })

@@ -3,16 +3,16 @@ import type { FastifyInstance, FastifyRequest, InjectOptions } from 'fastify'
 import { systemClock } from '../../lib/common/clock.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/policies.md')
+const page = readPage('docs/policies.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
-function appUnder (t: Parameters<typeof appBy>[0], heading: string, given = {}, clock = new ManualClock()) {
+function appUnder (t: Parameters<typeof createSnippetApp>[0], heading: string, given = {}, clock = new ManualClock()) {
   RUN.add(heading)
-  return appBy(t, page, heading, given, clock)
+  return createSnippetApp(t, page, heading, given, clock)
 }
 
 /** Whom the header names, as `id` or `id:tier`. */
@@ -85,7 +85,7 @@ t.test('the table of precedence is true', async (t) => {
   t.equal(rows.length, 5)
   const paths = ['/api/users', '/api/x', '/users/42', '/users', '/api/x']
   for (const [index, [before, after]] of rows.entries()) {
-    const app = await appBy(t, '# x\n```js\nawait app.register(rateLimitPlugin, { rules })\n```\n', 'x', {
+    const app = await createSnippetApp(t, '# x\n```js\nawait app.register(rateLimitPlugin, { rules })\n```\n', 'x', {
       // Written in the wrong order, so that the order of writing decides nothing.
       rules: [{ name: 'after', ...after, max: 2, timeWindow: '1s' }, { name: 'before', ...before, max: 1, timeWindow: '1s' }]
     })
@@ -142,7 +142,7 @@ t.test('a completion costs what it took, more or less than was reserved', async 
 t.test('a throttled route delays what it would refuse, up to its maxDelay', async (t) => {
   RUN.add('Throttling')
   // Requests that wait need a clock that goes.
-  const app = await appBy(t, page, 'Throttling', {}, systemClock)
+  const app = await createSnippetApp(t, page, 'Throttling', {}, systemClock)
   const answers = await Promise.all(Array.from({ length: 30 }, () => app.inject('/thumbnail')))
   const bodies = answers.filter(({ statusCode }) => statusCode === 200).map(({ body }) => body)
   t.ok(bodies.filter((body) => body === 'allowed').length >= 5)
@@ -153,7 +153,7 @@ t.test('a throttled route delays what it would refuse, up to its maxDelay', asyn
 })
 
 t.test('a request that is held when the application closes is answered 503', async (t) => {
-  const app = await appBy(t, page, 'Throttling', {}, systemClock)
+  const app = await createSnippetApp(t, page, 'Throttling', {}, systemClock)
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
   let received = 0
   const allReceived = new Promise<void>((resolve) => app.server.on('request', () => { if (++received === 14) resolve() }))
@@ -199,7 +199,7 @@ t.test('a limit by function gives each client his number', async (t) => {
 })
 
 t.test('what the page says beside its snippets is so', async (t) => {
-  const app = await appBy(t, '# x\n```js\nawait app.register(rateLimitPlugin, options)\ndeclare(app)\n```\n', 'x', {
+  const app = await createSnippetApp(t, '# x\n```js\nawait app.register(rateLimitPlugin, options)\ndeclare(app)\n```\n', 'x', {
     options: { max: 100, timeWindow: '1 minute', rules: [{ name: 'a', match: '/a/*', max: 7, timeWindow: '1 minute' }], exempt: { routes: [] } },
     declare (app: FastifyInstance) {
       app.get('/a/b', { config: { rateLimit: { cost: 5 } } }, async () => 'ok')
@@ -213,5 +213,5 @@ t.test('what the page says beside its snippets is so', async (t) => {
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

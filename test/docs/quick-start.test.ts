@@ -1,18 +1,18 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { statuses } from '../fixtures/app.js'
-import { token } from '../fixtures/tokens.js'
-import { refusalOf } from './quick-start.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createToken } from '../fixtures/tokens.js'
+import { assertRefusal } from './quick-start.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/quick-start.md')
+const page = readPage('docs/quick-start.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, given = {}) {
   RUN.add(heading)
-  return appBy(t, page, heading, given)
+  return createSnippetApp(t, page, heading, given)
 }
 
 async function capacity (app: FastifyInstance, request: InjectOptions | string): Promise<unknown> {
@@ -21,7 +21,7 @@ async function capacity (app: FastifyInstance, request: InjectOptions | string):
 
 t.test('the first server answers its sixth login with the refusal that is shown', async (t) => {
   RUN.add('One limit for everything')
-  await refusalOf(t, page, 'One limit for everything')
+  await assertRefusal(t, page, 'One limit for everything')
 })
 
 t.test('routes have the limits that they name', async (t) => {
@@ -37,7 +37,7 @@ t.test('routes have the limits that they name', async (t) => {
 t.test('keys go before tokens and tokens before addresses, each with the limits of its tier', async (t) => {
   const customers: Readonly<Record<string, object>> = { k1: { id: 'ada', tier: 'premium' }, k2: { id: 'cron', tier: 'internal' }, k3: { id: 'monitoring' } }
   const app = await appUnder(t, 'Who is asking', { customerOf: (key: string) => customers[key] ?? null })
-  const shown = (payload: object) => `Bearer ${token(payload, { secret: 'a secret of at least 32 characters' })}`
+  const shown = (payload: object) => `Bearer ${createToken(payload, { secret: 'a secret of at least 32 characters' })}`
   const rows: ReadonlyArray<readonly [headers: Record<string, string>, limit: string | undefined, why: string]> = [
     [{}, '20', 'anonymous'],
     [{ 'x-api-key': 'k1' }, '1000', 'premium'],
@@ -77,5 +77,5 @@ t.test('logins cost what fails, thumbnails wait, and completions what they took'
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

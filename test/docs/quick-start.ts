@@ -1,12 +1,12 @@
 import type { Test } from 'tap'
-import { run, snippetsIn } from './snippets.js'
+import { run, parseSnippets } from './snippets.js'
 
 /** Time stands still, so that the refusal is the page's however slow the machine. */
 const clock = { nowUs: () => 0 }
 
 /** Starts the server that a page begins with, and holds its sixth login to the refusal that the page shows. */
-export async function refusalOf (t: Test, page: string, heading: string): Promise<void> {
-  const [{ code }] = snippetsIn(page).filter((snippet) => snippet.heading === heading)
+export async function assertRefusal (t: Test, page: string, heading: string): Promise<void> {
+  const [{ code }] = parseSnippets(page).filter((snippet) => snippet.heading === heading)
   const app = await run(code, undefined, {}, clock)
   t.teardown(() => app.close())
   const address = app.server.address()

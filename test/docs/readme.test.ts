@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { refusalOf } from './quick-start.js'
-import { appBy, pageAt, root, snippetsIn } from './snippets.js'
+import { assertRefusal } from './quick-start.js'
+import { createSnippetApp, readPage, root, parseSnippets } from './snippets.js'
 
-const readme = pageAt('README.md')
+const readme = readPage('README.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 t.test('the quick start answers its sixth login with the refusal that is shown', async (t) => {
   RUN.add('Quick start')
-  await refusalOf(t, readme, 'Quick start')
+  await assertRefusal(t, readme, 'Quick start')
 })
 
 t.test('what it grows into holds for each tier and rule', async (t) => {
@@ -19,7 +19,7 @@ t.test('what it grows into holds for each tier and rule', async (t) => {
   process.chdir(t.testdir({ 'rate-limit.toml': 'tiers.premium.max = 2000\n' }))
   t.teardown(() => process.chdir(before))
   const tiers: Readonly<Record<string, object>> = { k1: { id: 'ada' }, k2: { id: 'bob', tier: 'premium' }, k3: { id: 'cron', tier: 'internal' } }
-  const app = await appBy(t, readme, 'And then', { customerOf: (key: string) => tiers[key] ?? null })
+  const app = await createSnippetApp(t, readme, 'And then', { customerOf: (key: string) => tiers[key] ?? null })
   const limitOf = async (url: string, key = '') => (await app.inject({ url, headers: { 'x-api-key': key } })).headers['x-ratelimit-limit']
   t.equal(await limitOf('/'), '20')
   t.equal(await limitOf('/', 'k1'), '100')
@@ -47,5 +47,5 @@ t.test('it stays short', async (t) => {
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(readme).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(readme).map(({ heading }) => heading)), RUN)
 })

@@ -4,17 +4,17 @@ import { systemClock, type Clock } from '../../lib/common/clock.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { readConfigText } from '../../lib/config/file/config-file.js'
-import { toldOf } from './config-files.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { findErrors } from './config-files.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/recipes.md')
+const page = readPage('docs/recipes.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, given = {}, clock: Clock = new ManualClock()) {
   RUN.add(heading)
-  return appBy(t, page, heading, given, clock)
+  return createSnippetApp(t, page, heading, given, clock)
 }
 
 async function header (app: FastifyInstance, request: InjectOptions | string, name = 'x-ratelimit-limit'): Promise<unknown> {
@@ -98,15 +98,15 @@ t.test('a sender of webhooks is one client, whatever its address', async (t) => 
 
 t.test('the file for maintenance is right, and refuses without a time', async (t) => {
   const [, file] = /^```toml\n([^]*?)^```$/m.exec(page) ?? []
-  t.strictSame(toldOf(file), [])
+  t.strictSame(findErrors(file), [])
   const read = readConfigText(file, 'rate-limit.toml')
   if ('mistakes' in read) throw read.mistakes[0]
-  const app = await appBy(t, '# x\n```js\nawait app.register(rateLimitPlugin, options)\napp.get(\'/orders/:id\', { config: { rateLimit: { max: 5 } } }, async () => 1)\n```\n', 'x', { options: read.layer.options })
+  const app = await createSnippetApp(t, '# x\n```js\nawait app.register(rateLimitPlugin, options)\napp.get(\'/orders/:id\', { config: { rateLimit: { max: 5 } } }, async () => 1)\n```\n', 'x', { options: read.layer.options })
   const answer = await app.inject('/orders/1')
   t.equal(answer.statusCode, 429)
   t.equal(answer.headers['retry-after'], undefined)
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

@@ -9,9 +9,9 @@ import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.j
 import { remainders } from '../fixtures/app.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/redis.md')
+const page = readPage('docs/redis.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
@@ -20,7 +20,7 @@ for (const [heading, fields] of [['TLS', ['tls']], ['Sentinel', ['sentinels', 'n
   t.test(`nothing is wrong with the settings under "${heading}"`, async (t) => {
     RUN.add(heading)
     const given: object[] = []
-    await appBy(t, page, heading, { rateLimitPlugin: async (_: FastifyInstance, options: object) => { given.push(options) }, readFileSync: () => 'an authority' })
+    await createSnippetApp(t, page, heading, { rateLimitPlugin: async (_: FastifyInstance, options: object) => { given.push(options) }, readFileSync: () => 'an authority' })
     t.equal(given.length, 1)
     const [options]: unknown[] = given
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
@@ -35,7 +35,7 @@ t.test('a client of one\'s own is used, and stays open for its owner to close', 
   const server = await startRedis(t)
   // With time enough for a busy machine, so that it is Redis that decides.
   const here = page.replaceAll('port: 6379,\n  maxRetries', `port: ${server.port},\n  maxRetries`).replaceAll("'1 minute', redis }", "'1 hour', deadline: 5000, redis }")
-  const app = await appBy(t, here, heading, { Redis })
+  const app = await createSnippetApp(t, here, heading, { Redis })
   await until('Redis decides', 5000, async () => (await app.rateLimit.health()).status === 'ok')
   t.strictSame(await remainders(app, '/', '/'), [99, 98])
   const reader = new Redis(server.url)
@@ -46,10 +46,10 @@ t.test('a client of one\'s own is used, and stays open for its owner to close', 
 t.test('the codes and modes are named alike on both pages', async (t) => {
   for (const word of ["'local'", "'open'", "'closed'", 'NOREPLICAS']) {
     t.match(page, word)
-    t.match(pageAt('docs/failure-modes.md'), word)
+    t.match(readPage('docs/failure-modes.md'), word)
   }
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

@@ -3,9 +3,9 @@ import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.js'
 import { statuses } from '../fixtures/app.js'
-import { appBy, pageAt } from './snippets.js'
+import { createSnippetApp, readPage } from './snippets.js'
 
-const page = pageAt('docs/configuration.md')
+const page = readPage('docs/configuration.md')
 const [, file] = /^```toml\n([^]*?)^```$/m.exec(page) ?? []
 
 t.test('what is said to be fixed are options', async (t) => {
@@ -28,13 +28,13 @@ t.test('a config file is read where the application starts', async (t) => {
   const before = process.cwd()
   process.chdir(t.testdir({ 'rate-limit.toml': file }))
   t.teardown(() => process.chdir(before))
-  const app = await appBy(t, page, 'A config file')
+  const app = await createSnippetApp(t, page, 'A config file')
   t.equal(await left(app), 99)
   t.equal((await app.inject({ method: 'POST', url: '/login' })).headers['x-ratelimit-limit'], '5')
 })
 
 async function withLimits (t: Test): Promise<{ app: FastifyInstance, change: (payload: object) => Promise<number> }> {
-  const app = await appBy(t, page, 'Changing limits while running', { isOperator: async () => {} })
+  const app = await createSnippetApp(t, page, 'Changing limits while running', { isOperator: async () => {} })
   return { app, change: async (payload) => (await app.inject({ method: 'PUT', url: '/limits', payload })).statusCode }
 }
 

@@ -3,16 +3,16 @@ import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { statuses } from '../fixtures/app.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/responses.md')
+const page = readPage('docs/responses.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, given = {}) {
   RUN.add(heading)
-  return appBy(t, page, heading, given)
+  return createSnippetApp(t, page, heading, given)
 }
 
 t.test('the headers of the draft are those that are shown', async (t) => {
@@ -42,8 +42,8 @@ t.test('a client that waits as it is told gets its answer', async (t) => {
   const address = server.address()
   const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}/`
   const given: { fetchInTurn?: (url: string) => Promise<Response> } = {}
-  const [{ code }] = snippetsIn(page).filter(({ heading }) => heading === 'Refusals')
-  await appBy(t, `# x\n\`\`\`js\n${code}given.fetchInTurn = fetchInTurn\n\`\`\`\n`, 'x', { given })
+  const [{ code }] = parseSnippets(page).filter(({ heading }) => heading === 'Refusals')
+  await createSnippetApp(t, `# x\n\`\`\`js\n${code}given.fetchInTurn = fetchInTurn\n\`\`\`\n`, 'x', { given })
   t.equal((await given.fetchInTurn?.(url))?.status, 200, 'after the wait')
   t.equal((await given.fetchInTurn?.(url))?.status, 429, 'where no wait helps')
   t.equal((await given.fetchInTurn?.(url))?.status, 503, 'and no other answer is asked for twice')
@@ -78,5 +78,5 @@ t.test('a browser may read a refusal, and its preflights are not counted', async
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

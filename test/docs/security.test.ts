@@ -2,16 +2,16 @@ import { createHmac } from 'node:crypto'
 import t, { type Test } from 'tap'
 import Fastify from 'fastify'
 import { rateLimitPlugin } from '../../lib/plugin/plugin.js'
-import { appBy, pageAt, snippetsIn } from './snippets.js'
+import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
-const page = pageAt('docs/security.md')
+const page = readPage('docs/security.md')
 
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
 function appUnder (t: Test, heading: string, given = {}) {
   RUN.add(heading)
-  return appBy(t, page, heading, given)
+  return createSnippetApp(t, page, heading, given)
 }
 
 t.test('a key that is hashed is in no partition', async (t) => {
@@ -40,5 +40,5 @@ t.test('a refusal tells nothing but limits, numbers and the request\'s id', asyn
 })
 
 t.test('each heading with a snippet has a test', async (t) => {
-  t.strictSame(new Set(snippetsIn(page).map(({ heading }) => heading)), RUN)
+  t.strictSame(new Set(parseSnippets(page).map(({ heading }) => heading)), RUN)
 })

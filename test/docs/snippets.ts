@@ -17,12 +17,12 @@ export interface Snippet {
 }
 
 /** The text of a page, by its path. */
-export function pageAt (path: string): string {
+export function readPage (path: string): string {
   return readFileSync(new URL(path, root), 'utf8')
 }
 
 /** The JavaScript blocks of a page, in order. */
-export function snippetsIn (page: string): Snippet[] {
+export function parseSnippets (page: string): Snippet[] {
   const parts = page.matchAll(/^#+ (.+)$|^```js\n([\s\S]*?)^```$/gm)
   const snippets: Snippet[] = []
   let heading = ''
@@ -34,11 +34,11 @@ export function snippetsIn (page: string): Snippet[] {
 }
 
 /** What a snippet takes for granted: its own application, and functions of the reader's. */
-export type Surroundings = Readonly<Record<string, unknown>>
+export type SnippetScope = Readonly<Record<string, unknown>>
 
 /** Runs a snippet as the body of a function; what it imports is handed in. Answers its `app`, which may be its own. */
-export async function run (code: string, app: FastifyInstance | undefined, given: Surroundings = {}, clock: Clock = new ManualClock()): Promise<FastifyInstance> {
-  const names: Surroundings = { Fastify, rateLimitPlugin: buildRateLimitPlugin(clock), RateLimitError, cors: fastifyCors, jwt: fastifyJwt, app, ...given }
+export async function run (code: string, app: FastifyInstance | undefined, given: SnippetScope = {}, clock: Clock = new ManualClock()): Promise<FastifyInstance> {
+  const names: SnippetScope = { Fastify, rateLimitPlugin: buildRateLimitPlugin(clock), RateLimitError, cors: fastifyCors, jwt: fastifyJwt, app, ...given }
   const body = code.replace(/^import .*$/gm, '').replace('const app = ', 'app = ').replace('port: 3000', 'port: 0')
   // eslint-disable-next-line no-new-func
   return await new Function(...Object.keys(names), `return (async () => { ${body}\nreturn app })()`)(...Object.values(names))
@@ -48,8 +48,8 @@ export async function run (code: string, app: FastifyInstance | undefined, given
  * An application that a page's snippets under one heading have made, ready to be asked. Where they do not register the plugin, it is
  * there with 100 a minute.
  */
-export async function appBy (t: Test, page: string, heading: string, given: Surroundings = {}, clock: Clock = new ManualClock()): Promise<FastifyInstance> {
-  const codes = snippetsIn(page).filter((snippet) => snippet.heading === heading).map(({ code }) => code)
+export async function createSnippetApp (t: Test, page: string, heading: string, given: SnippetScope = {}, clock: Clock = new ManualClock()): Promise<FastifyInstance> {
+  const codes = parseSnippets(page).filter((snippet) => snippet.heading === heading).map(({ code }) => code)
   if (codes.length === 0) throw new Error(`no snippet under "${heading}"`)
   const app = Fastify()
   t.teardown(() => app.close())

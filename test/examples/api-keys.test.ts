@@ -7,7 +7,7 @@ const [{ CustomerTable }, { hashOf, isSealed, issueKey }, { LookUpCache }] = awa
 )
 
 t.test('each plan has its limit, customers have one budget for all their keys, and made-up keys cost no look-up', async (t) => {
-  const { exit, cellsOf } = await runExample(t, 'api-keys')
+  const { exit, findCells } = await runExample(t, 'api-keys')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [caller: string, sent: number, least: number, lookUps: number, why: string]> = [
@@ -20,7 +20,7 @@ t.test('each plan has its limit, customers have one budget for all their keys, a
     ['cron, plan internal', 60, 60, 1, 'false is unlimited']
   ]
   for (const [caller, sent, least, lookUps, why] of rows) {
-    const [, shownSent, allowed, refused, shownLookUps] = cellsOf(caller).map(Number)
+    const [, shownSent, allowed, refused, shownLookUps] = findCells(caller).map(Number)
     t.equal(shownSent, sent, caller)
     t.ok(allowed >= least, `${caller}: ${why}`) // on a slow machine a bucket gains units meanwhile
     t.equal(allowed + refused, sent)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
 t.test('in the layout of fastify-cli each limit holds where it belongs', async (t) => {
-  const { exit, cellsOf } = await runExample(t, 'autoload')
+  const { exit, findCells } = await runExample(t, 'autoload')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [request: string, allowed: string, refused: string, why: string]> = [
@@ -13,5 +13,5 @@ t.test('in the layout of fastify-cli each limit holds where it belongs', async (
     ['GET /no/such/page', '3', '1', 'a guard of a plugin that depends on the first'],
     ['GET /about', '2', '2', 'what / and unknown pages have left']
   ]
-  for (const [request, allowed, refused, why] of rows) t.strictSame(cellsOf(request).slice(-2), [allowed, refused], `${request}: ${why}`)
+  for (const [request, allowed, refused, why] of rows) t.strictSame(findCells(request).slice(-2), [allowed, refused], `${request}: ${why}`)
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { retryAfterMs, standingsOf } from '../../examples/clients/rate-limit-fields.js'
-import { run, without } from '../fixtures/polite-server.js'
+import { run, findSkipReason } from '../fixtures/polite-server.js'
 
 interface Case {
   readonly why: string
@@ -39,7 +39,7 @@ t.test('JavaScript reads what headers say about limits', async (t) => {
   }
 })
 
-t.test('Python reads the same', { skip: without('python3') }, async (t) => {
+t.test('Python reads the same', { skip: findSkipReason('python3') }, async (t) => {
   const { stdout, stderr } = await run('python3', ['-c', PYTHON, '../../test/vectors/rate-limit-fields.json'])
   t.equal(stderr, '')
   const answers = JSON.parse(stdout) as readonly unknown[]
@@ -52,7 +52,7 @@ t.test('a time to come, in seconds since 1970, is counted from now', async (t) =
   t.ok(resetMs > 0 && resetMs <= 61_000)
 })
 
-t.test('a field on several lines is one list', { skip: without('python3') }, async (t) => {
+t.test('a field on several lines is one list', { skip: findSkipReason('python3') }, async (t) => {
   const headers = new Headers([['ratelimit', '"a";r=1;t=2'], ['ratelimit', '"b";r=3;t=4']])
   t.equal(standingsOf(headers).length, 2)
   const { stdout } = await run('python3', ['-c', `

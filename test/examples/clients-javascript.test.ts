@@ -1,23 +1,23 @@
 import t from 'tap'
 import { politeFetch } from '../../examples/clients/polite-fetch.js'
-import { pauseMs, startPoliteServer, statusesOf } from '../fixtures/polite-server.js'
+import { pauseMs, startRetryServer, toStatuses } from '../fixtures/polite-server.js'
 import { until } from '../fixtures/until.js'
 
 t.test('a client that fetches politely', async (t) => {
-  const { origin, seen } = await startPoliteServer(t)
+  const { origin, seen } = await startRetryServer(t)
   const swift = politeFetch({ backoffMs: 1, slowBelow: 0 })
 
   t.test('comes back when it was told, and is let in', async (t) => {
     const response = await swift(`${origin}/one`)
     t.equal(response.status, 200)
     t.equal(await response.text(), 'hello')
-    t.strictSame(statusesOf(seen('/one')), [200, 429, 200])
-    t.ok(seen('/one')[1].toldMs >= 1000 && pauseMs(seen('/one'), 1) >= seen('/one')[1].toldMs)
+    t.strictSame(toStatuses(seen('/one')), [200, 429, 200])
+    t.ok(seen('/one')[1].retryAfterMs >= 1000 && pauseMs(seen('/one'), 1) >= seen('/one')[1].retryAfterMs)
   })
 
   t.test('reads a date by the clock of the server', async (t) => {
     t.equal((await swift(`${origin}/dated`)).status, 200)
-    t.strictSame(statusesOf(seen('/dated')), [503, 200])
+    t.strictSame(toStatuses(seen('/dated')), [503, 200])
     t.ok(pauseMs(seen('/dated'), 0) >= 1000)
   })
 
@@ -31,12 +31,12 @@ t.test('a client that fetches politely', async (t) => {
   t.test('gives up at once when told to wait longer than it may', async (t) => {
     t.equal((await swift(`${origin}/hourly`)).status, 429)
     t.equal((await politeFetch({ maxWaitMs: Infinity, maxTotalMs: 60_000, slowBelow: 0 })(`${origin}/hourly`)).status, 429)
-    t.strictSame(statusesOf(seen('/hourly')), [200, 429, 429])
+    t.strictSame(toStatuses(seen('/hourly')), [200, 429, 429])
   })
 
   t.test('asks again where a 503 names no time', async (t) => {
     t.equal((await swift(`${origin}/busy`)).status, 200)
-    t.strictSame(statusesOf(seen('/busy')), [503, 503, 200])
+    t.strictSame(toStatuses(seen('/busy')), [503, 503, 200])
   })
 
   t.test('sends a bounded number of requests', async (t) => {
@@ -62,7 +62,7 @@ t.test('a client that fetches politely', async (t) => {
     const response = await swift(new Request(`${origin}/one?post`, { method: 'POST', body: 'text', headers: { 'content-type': 'text/plain' } }))
     t.equal(response.status, 200)
     t.strictSame(seen('/one?post').filter(({ status, body }) => status === 200 && body !== '').map(({ body }) => body), ['text'])
-    t.ok(statusesOf(seen('/one?post')).includes(429))
+    t.ok(toStatuses(seen('/one?post')).includes(429))
   })
 
   t.test('sends a stream only once', async (t) => {
@@ -79,7 +79,7 @@ t.test('a client that fetches politely', async (t) => {
     const controller = new AbortController()
     const asked = politeFetch({ slowBelow: 0 })(`${origin}/one?abort`, { signal: controller.signal })
     const reason = new Error('enough')
-    await until('a refusal', 10_000, () => statusesOf(seen('/one?abort')).includes(429))
+    await until('a refusal', 10_000, () => toStatuses(seen('/one?abort')).includes(429))
     controller.abort(reason)
     await t.rejects(asked, reason)
     await t.rejects(swift(`${origin}/five`, { signal: AbortSignal.abort(reason) }), reason)
@@ -93,7 +93,7 @@ t.test('a client that fetches politely', async (t) => {
     t.test(`slows down before ${path} refuses`, async (t) => {
       const polite = politeFetch()
       for (let sent = 0; sent < 7; sent++) await (await polite(`${origin}${path}`)).text()
-      t.strictSame(statusesOf(seen(path)), Array.from({ length: 7 }, () => 200))
+      t.strictSame(toStatuses(seen(path)), Array.from({ length: 7 }, () => 200))
     })
   }
 
@@ -102,6 +102,6 @@ t.test('a client that fetches politely', async (t) => {
     await (await polite(`${origin}/crowded`)).text()
     // One more than is left, unless they are spread.
     await Promise.all(Array.from({ length: 5 }, () => polite(`${origin}/crowded`)))
-    t.strictSame(statusesOf(seen('/crowded')), Array.from({ length: 6 }, () => 200))
+    t.strictSame(toStatuses(seen('/crowded')), Array.from({ length: 6 }, () => 200))
   })
 })

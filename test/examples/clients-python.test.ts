@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pauseMs, run, startPoliteServer, statusesOf, without } from '../fixtures/polite-server.js'
+import { pauseMs, run, startRetryServer, toStatuses, findSkipReason } from '../fixtures/polite-server.js'
 
 // What a program does that was given a client: it makes calls, and prints how each ended.
 const PROGRAM = `
@@ -15,8 +15,8 @@ def told(call):
 client = PoliteClient(backoff=0.01, slow_below=0)
 `
 
-t.test('a polite client in Python', { skip: without('python3') }, async (t) => {
-  const { origin, seen } = await startPoliteServer(t)
+t.test('a polite client in Python', { skip: findSkipReason('python3') }, async (t) => {
+  const { origin, seen } = await startRetryServer(t)
 
   async function python (...lines: readonly string[]): Promise<string> {
     const { stdout, stderr } = await run('python3', ['-c', PROGRAM + lines.join('\n'), origin])
@@ -30,9 +30,9 @@ t.test('a polite client in Python', { skip: without('python3') }, async (t) => {
       'print(response.status, response.body)',
       'print(client.request("GET", origin + "/dated").status)'
     ), "200 b'hello'\n200")
-    t.strictSame(statusesOf(seen('/one')), [200, 429, 200])
-    t.ok(seen('/one')[1].toldMs >= 1000 && pauseMs(seen('/one'), 1) >= seen('/one')[1].toldMs)
-    t.strictSame(statusesOf(seen('/dated')), [503, 200])
+    t.strictSame(toStatuses(seen('/one')), [200, 429, 200])
+    t.ok(seen('/one')[1].retryAfterMs >= 1000 && pauseMs(seen('/one'), 1) >= seen('/one')[1].retryAfterMs)
+    t.strictSame(toStatuses(seen('/dated')), [503, 200])
     t.ok(pauseMs(seen('/dated'), 0) >= 1000)
   })
 
@@ -42,7 +42,7 @@ t.test('a polite client in Python', { skip: without('python3') }, async (t) => {
       '    print(told(lambda: PoliteClient(max_attempts=3, max_total=5 if path != "/silent" else 0.1).request("GET", origin + path)))'
     ), '429\n429\n503\nTimeoutError')
     t.equal(seen('/closed').length, 1)
-    t.strictSame(statusesOf(seen('/hourly')), [200, 429])
+    t.strictSame(toStatuses(seen('/hourly')), [200, 429])
     t.equal(seen('/down').length, 3)
   })
 
@@ -58,7 +58,7 @@ t.test('a polite client in Python', { skip: without('python3') }, async (t) => {
       'unsafe = PoliteClient(backoff=0.01, retry_unsafe=True, max_attempts=2)',
       'print(told(lambda: unsafe.request("POST", origin + "/post?told", b"told", text)))'
     ), '200\n200\n503\nRemoteDisconnected\n200\n503\n503')
-    t.strictSame(statusesOf(seen('/busy')), [503, 503, 200])
+    t.strictSame(toStatuses(seen('/busy')), [503, 503, 200])
     t.equal(seen('/post').length, 1)
     t.equal(seen('/one?post').at(-1)?.body, 'refused')
     t.strictSame(seen('/post?keyed').map(({ body }) => body), Array.from({ length: 5 }, () => 'keyed'))
@@ -80,7 +80,7 @@ t.test('a polite client in Python', { skip: without('python3') }, async (t) => {
       '    list(threads.map(lambda _: eager.request("GET", origin + "/crowded"), range(5)))'
     )
     for (const [path, sent] of [['/five', 7], ['/draft', 7], ['/crowded', 6]] as const) {
-      t.strictSame(statusesOf(seen(path)), Array.from({ length: sent }, () => 200), path)
+      t.strictSame(toStatuses(seen(path)), Array.from({ length: sent }, () => 200), path)
     }
   })
 })

@@ -2,25 +2,25 @@ import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import t from 'tap'
-import { pauseMs, run, startPoliteServer, statusesOf, without, type Ended } from '../fixtures/polite-server.js'
+import { pauseMs, run, startRetryServer, toStatuses, findSkipReason, type ProcessResult } from '../fixtures/polite-server.js'
 
 // `%{method}`, by which the script tells what may be repeated.
 const hasMethod = /\b(7\.(7[2-9]|[89]\d)|[89]|\d\d)\b/.test(spawnSync('curl', ['--version'], { encoding: 'utf8' }).stdout ?? '')
 
-t.test('a polite curl', { skip: without('curl') || (hasMethod ? false : 'curl is older than 7.72') }, async (t) => {
-  const { origin, seen } = await startPoliteServer(t)
-  const polite = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> => run('sh', ['polite-curl.sh', ...args], { POLITE_BACKOFF: '0', ...env })
+t.test('a polite curl', { skip: findSkipReason('curl') || (hasMethod ? false : 'curl is older than 7.72') }, async (t) => {
+  const { origin, seen } = await startRetryServer(t)
+  const polite = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<ProcessResult> => run('sh', ['polite-curl.sh', ...args], { POLITE_BACKOFF: '0', ...env })
   const post = ['-H', 'content-type: text/plain', '-d']
 
   t.test('waits as long as it is told', async (t) => {
     t.strictSame(await polite([`${origin}/one`]), { code: 0, stdout: 'hello', stderr: '' })
-    t.strictSame(statusesOf(seen('/one')), [200, 429, 200])
-    t.ok(seen('/one')[1].toldMs >= 1000 && pauseMs(seen('/one'), 1) >= seen('/one')[1].toldMs)
+    t.strictSame(toStatuses(seen('/one')), [200, 429, 200])
+    t.ok(seen('/one')[1].retryAfterMs >= 1000 && pauseMs(seen('/one'), 1) >= seen('/one')[1].retryAfterMs)
   })
 
   t.test('reads a date by the clock of the server', async (t) => {
     t.strictSame(await polite([`${origin}/dated`]), { code: 0, stdout: 'hello', stderr: '' })
-    t.strictSame(statusesOf(seen('/dated')), [503, 200])
+    t.strictSame(toStatuses(seen('/dated')), [503, 200])
     t.ok(pauseMs(seen('/dated'), 0) >= 1000)
   })
 
@@ -31,12 +31,12 @@ t.test('a polite curl', { skip: without('curl') || (hasMethod ? false : 'curl is
     t.equal(seen('/closed').length, 1)
     t.equal((await polite([`${origin}/hourly`])).code, 22)
     t.equal((await polite([`${origin}/hourly`], { POLITE_WAIT: '4000' })).code, 22, 'the total is shorter')
-    t.strictSame(statusesOf(seen('/hourly')), [200, 429, 429])
+    t.strictSame(toStatuses(seen('/hourly')), [200, 429, 429])
   })
 
   t.test('repeats what failed, a bounded number of times', async (t) => {
     t.equal((await polite([`${origin}/busy`])).stdout, 'hello')
-    t.strictSame(statusesOf(seen('/busy')), [503, 503, 200])
+    t.strictSame(toStatuses(seen('/busy')), [503, 503, 200])
     t.match(await polite([`${origin}/cut`]), { code: 0, stdout: 'hello' })
     t.match(await polite([`${origin}/down`], { POLITE_ATTEMPTS: '3' }), { code: 22, stdout: 'down' })
     t.equal(seen('/down').length, 3)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 import { startRedis } from '../fixtures/redis-server.js'
-import { askServer } from '../fixtures/sentinel.js'
+import { callServer } from '../fixtures/sentinel.js'
 
 t.test('the fleet proves that its processes share one limit, on a Redis of its own, and ends', async (t) => {
   const { text, exit } = await runExample(t, 'fleet', { REDIS_URL: '' })
@@ -19,9 +19,9 @@ t.test('the fleet proves that its processes share one limit, on a Redis of its o
 t.test('the fleet takes a Redis that it is given, and leaves nothing there for good', async (t) => {
   const { url, port } = await startRedis(t)
   t.strictSame((await runExample(t, 'fleet', { REDIS_URL: url })).exit, [0, null])
-  const stats = String(await askServer(port, ['INFO', 'commandstats']))
+  const stats = String(await callServer(port, ['INFO', 'commandstats']))
   t.match(stats, /cmdstat_evalsha/, 'it was asked')
-  for (const key of await askServer(port, ['KEYS', '*']) as string[]) {
-    t.ok(await askServer(port, ['PTTL', key]) as number > 0, `${key} goes by itself`)
+  for (const key of await callServer(port, ['KEYS', '*']) as string[]) {
+    t.ok(await callServer(port, ['PTTL', key]) as number > 0, `${key} goes by itself`)
   }
 })

@@ -6,12 +6,12 @@ import { runExample } from '../fixtures/example.js'
 const { costOf } = await import(new URL('../../examples/graphql/cost.js', import.meta.url).href)
 
 t.test('queries cost what they ask for, and a refused one calls no resolver', async (t) => {
-  const { text, exit, cellsOf } = await runExample(t, 'graphql')
+  const { text, exit, findCells } = await runExample(t, 'graphql')
   t.strictSame(exit, [0, null])
-  t.strictSame(cellsOf('{ hello }'), ['200', '1', '499', '1'])
-  t.strictSame(cellsOf('query ($n: Int = 30) { authors(first: $n) { name } }'), ['200', '30', '397', '1'], 'GET has no budget of its own')
-  t.strictSame(cellsOf('{ authors(first: 100) { books(first: 100) { title } } }'), ['429', '0', '287', '0'])
-  t.strictSame(cellsOf('{ authors(first: 20) { books(first: 19) { title } } }'), ['429', '0', '287', '0'])
+  t.strictSame(findCells('{ hello }'), ['200', '1', '499', '1'])
+  t.strictSame(findCells('query ($n: Int = 30) { authors(first: $n) { name } }'), ['200', '30', '397', '1'], 'GET has no budget of its own')
+  t.strictSame(findCells('{ authors(first: 100) { books(first: 100) { title } } }'), ['429', '0', '287', '0'])
+  t.strictSame(findCells('{ authors(first: 20) { books(first: 19) { title } } }'), ['429', '0', '287', '0'])
   t.match(text, /429: .*asking for less does/)
   t.match(text, /429: .*Retry in /)
 })

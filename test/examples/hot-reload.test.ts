@@ -2,7 +2,7 @@ import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
 t.test('limits change with their file, what was used stays used, and a broken file keeps the old ones', async (t) => {
-  const { text, exit, cellsOf } = await runExample(t, 'hot-reload')
+  const { text, exit, findCells } = await runExample(t, 'hot-reload')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [change: string, reload: string, allowed: number, refused: number, left: number, why: string]> = [
@@ -13,7 +13,7 @@ t.test('limits change with their file, what was used stays used, and a broken fi
     ['a rule: /search, 3', 'taken', 3, 2, 0, 'the rule has buckets of its own']
   ]
   for (const [change, reload, allowed, refused, left, why] of rows) {
-    const [shownReload, , , ...numbers] = cellsOf(change)
+    const [shownReload, , , ...numbers] = findCells(change)
     t.equal(shownReload, reload, change)
     t.strictSame(numbers.map(Number), [allowed, refused, left], `${change}: ${why}`)
   }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
 t.test('a verified plan decides the limit, and who forges one counts by the address', async (t) => {
-  const { exit, cellsOf } = await runExample(t, 'jwt-tiers')
+  const { exit, findCells } = await runExample(t, 'jwt-tiers')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [caller: string, sent: number, least: number, account: number, why: string]> = [
@@ -15,7 +15,7 @@ t.test('a verified plan decides the limit, and who forges one counts by the addr
     ['cron, plan internal', 60, 60, 200, 'false is unlimited']
   ]
   for (const [caller, sent, least, account, why] of rows) {
-    const [, shownSent, allowed, refused, shownAccount] = cellsOf(caller).map(Number)
+    const [, shownSent, allowed, refused, shownAccount] = findCells(caller).map(Number)
     t.equal(shownSent, sent, caller)
     t.ok(allowed >= least, `${caller}: ${why}`) // on a slow machine a bucket gains units meanwhile
     t.equal(allowed + refused, sent)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
 t.test('only failures are counted, who goes on is blocked, and nothing is checked while Redis is away', async (t) => {
-  const { text, exit, cellsOf } = await runExample(t, 'login')
+  const { text, exit, findCells } = await runExample(t, 'login')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [login: string, answers: string, checked: string, why: string]> = [
@@ -13,6 +13,6 @@ t.test('only failures are counted, who goes on is blocked, and nothing is checke
     ['ada, after the reset', '3 welcome', '3', 'it lifts the block too'],
     ['bob, Redis is away', '3 unavailable', '0', 'failureMode is closed']
   ]
-  for (const [login, answers, checked, why] of rows) t.strictSame(cellsOf(login).slice(1, 3), [answers, checked], `${login}: ${why}`)
+  for (const [login, answers, checked, why] of rows) t.strictSame(findCells(login).slice(1, 3), [answers, checked], `${login}: ${why}`)
   t.match(text, /^ada, right password +1 +1 blocked +0 /m, 'the right password does not help while ada is blocked')
 })

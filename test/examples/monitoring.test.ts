@@ -3,8 +3,8 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { metricsIn } from '../observability/metrics-samples.js'
-import { startPrometheus, withoutPrometheus, type Series } from '../fixtures/prometheus.js'
+import { createTestMetrics } from '../observability/metrics-samples.js'
+import { startPrometheus, prometheusSkipReason, type Series } from '../fixtures/prometheus.js'
 import { until } from '../fixtures/until.js'
 
 const FOLDER = 'examples/monitoring'
@@ -61,7 +61,7 @@ function hasData (series: readonly Series[]): boolean {
   return series.some(({ values }) => values.some(([, value]) => Number.isFinite(Number(value))))
 }
 
-t.test('every expression of the dashboard has data in a Prometheus that read the example, and every rule is evaluated', { skip: withoutPrometheus, timeout: 3 * PATIENCE_MS }, async (t) => {
+t.test('every expression of the dashboard has data in a Prometheus that read the example, and every rule is evaluated', { skip: prometheusSkipReason, timeout: 3 * PATIENCE_MS }, async (t) => {
   const { host, stop } = await startExample(t)
   // What is in the repository, but for where the service is, and quicker.
   const config = readFileSync(`${FOLDER}/prometheus.yml`, 'utf8')
@@ -91,7 +91,7 @@ t.test('every expression of the dashboard has data in a Prometheus that read the
   t.strictSame(await stop(), [0, null], 'the example ends when it is told to')
 })
 
-t.test('the rules are what promtool expects, and fire as their tests say', { skip: withoutPrometheus }, async (t) => {
+t.test('the rules are what promtool expects, and fire as their tests say', { skip: prometheusSkipReason }, async (t) => {
   for (const args of [['check', 'config', 'prometheus.yml'], ['check', 'rules', 'alerts.yml'], ['test', 'rules', 'alerts.test.yml']]) {
     const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: FOLDER, encoding: 'utf8' })
     t.equal(status, 0, stdout + stderr)
@@ -99,7 +99,7 @@ t.test('the rules are what promtool expects, and fire as their tests say', { ski
 })
 
 t.test('what the dashboard and the rules ask for is counted, and all that is counted is on the dashboard', async (t) => {
-  const metrics = await metricsIn()
+  const metrics = await createTestMetrics()
   const counted = Array.from((await metrics.registry.metrics()).matchAll(/^# TYPE (\w+)/gm), ([, name]) => name)
   const namesIn = (text: string) => new Set(Array.from(text.matchAll(/rate_limit_\w+/g), ([name]) => name.replace(/_(bucket|sum|count)$/, '')))
   const shown = namesIn(dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join('\n'))

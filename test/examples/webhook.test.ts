@@ -2,7 +2,7 @@ import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
 t.test('webhooks beyond the rate are held, up to the bounds of the queue, and every signed one is handled once', async (t) => {
-  const { exit, cellsOf } = await runExample(t, 'webhook')
+  const { exit, findCells } = await runExample(t, 'webhook')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [burst: string, sent: number, taken: number, handled: number, why: string]> = [
@@ -13,7 +13,7 @@ t.test('webhooks beyond the rate are held, up to the bounds of the queue, and ev
     ['forged ones', 10, 0, 0, 'no signature, no place in the line']
   ]
   for (const [burst, sent, taken, handled, why] of rows) {
-    const [shownSent, atOnce, held, refused, shownHandled] = cellsOf(burst).map(Number)
+    const [shownSent, atOnce, held, refused, shownHandled] = findCells(burst).map(Number)
     t.equal(shownSent, sent, burst)
     // More on a slow machine: units come while the events do.
     t.ok(atOnce + held >= taken, `${burst}: ${why}`)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { runExample } from '../fixtures/example.js'
 
 t.test('handshakes and messages are limited by themselves, and who goes on is cut off', async (t) => {
-  const { exit, cellsOf } = await runExample(t, 'websocket')
+  const { exit, findCells } = await runExample(t, 'websocket')
   t.strictSame(exit, [0, null])
 
   const rows: ReadonlyArray<readonly [what: string, seen: string, why: string]> = [
@@ -14,5 +14,5 @@ t.test('handshakes and messages are limited by themselves, and who goes on is cu
     ['ada, third connection', '1 closed with 1008', 'a block is the client\'s'],
     ['bob', '5 said', 'others have room']
   ]
-  for (const [what, seen, why] of rows) t.strictSame(cellsOf(what), [seen], `${what}: ${why}`)
+  for (const [what, seen, why] of rows) t.strictSame(findCells(what), [seen], `${what}: ${why}`)
 })

@@ -3,11 +3,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { BREAKER_CHANNEL, DECISION_CHANNEL, publishDecision, RELOAD_CHANNEL, type DecisionMessage } from '../../lib/observability/channels.js'
-import { tellBreakerChange, tellReload } from '../../lib/observability/lifecycle-events.js'
-import { ipClient, loggerOf, refusalLog, refusalOf, type Written } from '../fixtures/refusal-log.js'
+import { logBreakerChange, logReload } from '../../lib/observability/lifecycle-events.js'
+import { createIpClient, createLogger, createRefusalLog, createRefusal, type WrittenLine } from '../fixtures/refusal-log.js'
 
-const client = ipClient('203.0.113.9')
-const decision = refusalOf(client)
+const client = createIpClient('203.0.113.9')
+const decision = createRefusal(client)
 
 /** The messages that a channel carries until the test ends. */
 function heard (t: Test, name: string): unknown[] {
@@ -19,9 +19,9 @@ function heard (t: Test, name: string): unknown[] {
 }
 
 /** A logger, and its lines. */
-function kept (): { lines: Written[], logger: ReturnType<typeof loggerOf> } {
-  const lines: Written[] = []
-  return { lines, logger: loggerOf('application', (line) => lines.push(line)) }
+function kept (): { lines: WrittenLine[], logger: ReturnType<typeof createLogger> } {
+  const lines: WrittenLine[] = []
+  return { lines, logger: createLogger('application', (line) => lines.push(line)) }
 }
 
 t.test('the channels have the names that the guide tells', async (t) => {
@@ -30,7 +30,7 @@ t.test('the channels have the names that the guide tells', async (t) => {
 
 t.test('subscribers hear of each decision, with its request', async (t) => {
   const messages = heard(t, 'fastify-sluice:decision')
-  const request = refusalLog(t).request()
+  const request = createRefusalLog(t).request()
   publishDecision('app', request, { scope: 'default', isEnforced: true }, decision)
   publishDecision('/v1', request, { scope: 'rule:reports', isEnforced: false }, decision)
   const expected: DecisionMessage[] = [
@@ -44,7 +44,7 @@ t.test('subscribers hear of each decision, with its request', async (t) => {
 
 t.test('where nobody subscribes, nothing is made of a decision', async (t) => {
   const policy = { scope: 'default', get isEnforced (): boolean { throw new Error('read') } }
-  const request = refusalLog(t).request()
+  const request = createRefusalLog(t).request()
   const reads = () => publishDecision('app', request, policy, decision)
   t.doesNotThrow(reads)
   const stop = () => {}
@@ -59,8 +59,8 @@ t.test('a change of the breaker is a warning and a message', async (t) => {
   const { lines, logger } = kept()
   const opened = { registration: 'app', store: 'redis', state: 'open', lastError: 'DEADLINE' } as const
   const closed = { ...opened, state: 'closed' } as const
-  tellBreakerChange(logger, opened)
-  tellBreakerChange(logger, closed)
+  logBreakerChange(logger, opened)
+  logBreakerChange(logger, closed)
   t.strictSame(messages, [opened, closed])
   t.strictSame(lines, [
     { level: 'warn', fields: { registration: 'app', store: 'redis', breaker: 'open', lastError: 'DEADLINE' }, message: 'rate limit: the breaker of the store is open', by: 'application' },
@@ -74,8 +74,8 @@ t.test('a reload is logged and told, and one that is refused with why', async (t
   const error = new Error('rate-limit.toml:1:1: max: expected an integer')
   const taken = { registration: 'app', source: 'file', result: 'success' } as const
   const refused = { registration: 'app', source: 'signal', result: 'failure', error } as const
-  tellReload(logger, taken)
-  tellReload(logger, refused)
+  logReload(logger, taken)
+  logReload(logger, refused)
   t.equal(messages[0], taken)
   t.equal(messages[1], refused)
   t.strictSame(lines, [
@@ -86,7 +86,7 @@ t.test('a reload is logged and told, and one that is refused with why', async (t
 
 t.test('a change is told though the logger throws', async (t) => {
   const messages = heard(t, 'fastify-sluice:breaker')
-  tellBreakerChange(loggerOf('application', () => { throw new Error('disk full') }), { registration: 'app', store: 'redis', state: 'open', lastError: null })
+  logBreakerChange(createLogger('application', () => { throw new Error('disk full') }), { registration: 'app', store: 'redis', state: 'open', lastError: null })
   t.equal(messages.length, 1)
 })
 

@@ -1,8 +1,8 @@
 // Clients are in no label, so however many there are, there are only so many series.
 import t from 'tap'
 import { limitedApp } from '../fixtures/app.js'
-import { decisionOf, ipClient } from '../fixtures/refusal-log.js'
-import { metricsIn, samplesIn, standing } from './metrics-samples.js'
+import { createDecision, createIpClient } from '../fixtures/refusal-log.js'
+import { createTestMetrics, readSamples, createStanding } from './metrics-samples.js'
 
 const CLIENTS = 1_000_000
 const REQUESTS = 3000
@@ -12,18 +12,18 @@ function addressOf (i: number): string {
 }
 
 t.test('a million clients leave the number of series as it was', async (t) => {
-  const metrics = await metricsIn()
+  const metrics = await createTestMetrics()
   const route = { url: '/' }
-  const granted = [standing({ name: 'burst' }, { remaining: 1 })]
-  const refused = [standing({ name: 'burst' }, { granted: false }), standing({ name: 'trial', mode: 'shadow' }, { granted: false })]
+  const granted = [createStanding({ name: 'burst' }, { remaining: 1 })]
+  const refused = [createStanding({ name: 'burst' }, { granted: false }), createStanding({ name: 'trial', mode: 'shadow' }, { granted: false })]
   const count = (i: number) => {
-    const decision = decisionOf(ipClient(addressOf(i)), i % 2 === 0 ? 'exempt' : 'unavailable')
+    const decision = createDecision(createIpClient(addressOf(i)), i % 2 === 0 ? 'exempt' : 'unavailable')
     metrics.countDecision(route, decision, i % 3 === 0 ? refused : granted)
   }
   for (let i = 0; i < 6; i++) count(i)
-  const series = [...(await samplesIn(metrics)).keys()]
+  const series = [...(await readSamples(metrics)).keys()]
   for (let i = 6; i < CLIENTS; i++) count(i)
-  const samples = await samplesIn(metrics)
+  const samples = await readSamples(metrics)
   t.strictSame([...samples.keys()], series)
   t.equal(samples.get('rate_limit_requests_total{route="/",tier="anonymous",outcome="exempt"}'), CLIENTS / 2, 'all of them were counted')
   t.equal(samples.get('rate_limit_rejections_total{route="/",limit="trial",tier="anonymous",mode="shadow"}'), Math.ceil(CLIENTS / 3))

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Registry } from 'prom-client'
 import type { Metrics } from '../../lib/observability/metrics/metrics.js'
-import { metricsIn, samplesIn, standing } from './metrics-samples.js'
+import { createTestMetrics, readSamples, createStanding } from './metrics-samples.js'
 
 /** Something that is counted, and the samples that it adds to. */
 interface Event {
@@ -30,27 +30,27 @@ function observed (name: string, labels: string, seconds: number): Array<[string
 
 const events: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ route: routes, tier: tiers, outcome: outcomes }).map(({ route, tier, outcome }): Event => ({
-    count: (metrics) => metrics.route(route).count(outcome, tier),
+    count: (metrics) => metrics.getRoute(route).count(outcome, tier),
     adds: [[`rate_limit_requests_total{route="${labelOf(route)}",tier="${tier}",outcome="${outcome}"}`, 1]]
   })),
   fc.record({ route: routes, tier: tiers, limit: limits, mode: modes }).map(({ route, tier, limit, mode }): Event => ({
-    count: (metrics) => metrics.route(route).countRefusal(limit, tier, mode),
+    count: (metrics) => metrics.getRoute(route).countRefusal(limit, tier, mode),
     adds: [refusal(route, limit, tier, mode)]
   })),
   fc.record({ route: routes, tier: tiers, told: fc.array(fc.record({ limit: limits, mode: modes, granted: fc.boolean(), charged: fc.integer({ min: 0, max: 2 }), remaining: fc.integer({ min: 0, max: 40 }) }), { maxLength: 3 }) })
     .map(({ route, tier, told }): Event => ({
-      count: (metrics) => metrics.route(route).countLimits(told.map(({ limit, mode, ...rest }) => standing({ name: limit, mode }, rest)), tier),
+      count: (metrics) => metrics.getRoute(route).countLimits(told.map(({ limit, mode, ...rest }) => createStanding({ name: limit, mode }, rest)), tier),
       adds: told.flatMap(({ limit, mode, granted, charged, remaining }) => {
         if (!granted) return [refusal(route, limit, tier, mode)]
         return charged > 0 && remaining < 20 ? [[`rate_limit_near_limit_total{limit="${limit}"}`, 1]] : []
       })
     })),
   fc.record({ store: fc.constantFrom('redis', 'memory'), reason: fc.constantFrom('deadline', 'breaker', 'overload', 'connection', 'error') }).map(({ store, reason }): Event => ({
-    count: (metrics) => metrics.store(store).countError(reason),
+    count: (metrics) => metrics.getStore(store).countError(reason),
     adds: [[`rate_limit_store_errors_total{store="${store}",reason="${reason}"}`, 1]]
   })),
   fc.record({ operation: fc.constantFrom('take', 'adjust', 'ping'), seconds: durations }).map(({ operation, seconds }): Event => ({
-    count: (metrics) => metrics.store('redis').observe(operation, seconds),
+    count: (metrics) => metrics.getStore('redis').observe(operation, seconds),
     adds: observed('rate_limit_store_duration_seconds', `{store="redis",operation="${operation}"}`, seconds)
   })),
   durations.map((seconds): Event => ({
@@ -79,13 +79,13 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 
 /** Every sample but those of buckets, and of what is there as 0 from the start. */
 async function counted (metrics: Metrics): Promise<Record<string, number>> {
-  return Object.fromEntries([...await samplesIn(metrics)].filter(([series, value]) => !series.includes('_bucket') && value !== 0).sort())
+  return Object.fromEntries([...await readSamples(metrics)].filter(([series, value]) => !series.includes('_bucket') && value !== 0).sort())
 }
 
 t.test('samples are the sums of what was counted', async () => {
   await fc.assert(fc.asyncProperty(fc.array(steps, { maxLength: 200 }), async (sequence) => {
     const registry = new Registry()
-    const registrations = await Promise.all(Array.from({ length: REGISTRATIONS }, () => metricsIn(registry)))
+    const registrations = await Promise.all(Array.from({ length: REGISTRATIONS }, () => createTestMetrics(registry)))
     const expected = new Map<string, number>()
     const compare = async () => {
       deepEqual(await counted(registrations[0]), Object.fromEntries([...expected].filter(([, value]) => value !== 0).sort()))
@@ -95,7 +95,7 @@ t.test('samples are the sums of what was counted', async () => {
         await compare()
       } else if ('reopened' in step) {
         registrations[step.reopened].close()
-        registrations[step.reopened] = await metricsIn(registry)
+        registrations[step.reopened] = await createTestMetrics(registry)
       } else {
         step.event.count(registrations[step.by])
         for (const [series, amount] of step.event.adds) expected.set(series, (expected.get(series) ?? 0) + amount)
@@ -107,9 +107,9 @@ t.test('samples are the sums of what was counted', async () => {
 
 t.test('buckets hold what is not above them', async () => {
   await fc.assert(fc.asyncProperty(fc.array(durations, { maxLength: 60 }), async (seconds) => {
-    const metrics = await metricsIn()
+    const metrics = await createTestMetrics()
     for (const duration of seconds) metrics.observeDelay(duration)
-    const samples = [...await samplesIn(metrics)].filter(([series]) => series.startsWith('rate_limit_delay_seconds_bucket'))
+    const samples = [...await readSamples(metrics)].filter(([series]) => series.startsWith('rate_limit_delay_seconds_bucket'))
     for (const [series, value] of samples) {
       const bound = Number(series.match(/le="(.*)"/)?.[1].replace('+Inf', 'Infinity'))
       deepEqual(value, seconds.filter((duration) => duration <= bound).length, series)

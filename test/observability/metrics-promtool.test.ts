@@ -1,7 +1,7 @@
 // What Prometheus's own tool says of names, help texts and form.
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
-import { metricsIn, sources, standing } from './metrics-samples.js'
+import { createTestMetrics, createSources, createStanding } from './metrics-samples.js'
 
 const isInstalled = spawnSync('promtool', ['--version']).status === 0
 const skip = isInstalled ? false : 'there is no promtool on the PATH; Debian has it in the package prometheus'
@@ -12,19 +12,19 @@ function promtool (text: string) {
 }
 
 t.test('promtool finds nothing amiss', { skip }, async (t) => {
-  const metrics = await metricsIn()
+  const metrics = await createTestMetrics()
   t.strictSame(promtool(await metrics.registry.metrics()), { status: 0, said: '' }, 'before anything was counted')
 
-  metrics.watch(sources('half-open', 100))
+  metrics.watch(createSources('half-open', 100))
   metrics.countFallback('local', 'redis', 'breaker')
   metrics.countReload('failure')
   metrics.observeDelay(0.25)
-  metrics.store('redis').observe('take', 0.0004)
-  metrics.store('redis').countError('connection')
+  metrics.getStore('redis').observe('take', 0.0004)
+  metrics.getStore('redis').countError('connection')
   for (const route of ['/', null, '/users/:id', '/quote"d/\\d+/new\nline/é']) {
     for (const tier of ['anonymous', 'premium']) {
-      metrics.route(route).count('rejected', tier)
-      metrics.route(route).countLimits([standing({ name: 'burst' }, { granted: false }), standing({ name: 'daily' }, { remaining: 0 })], tier)
+      metrics.getRoute(route).count('rejected', tier)
+      metrics.getRoute(route).countLimits([createStanding({ name: 'burst' }, { granted: false }), createStanding({ name: 'daily' }, { remaining: 0 })], tier)
     }
   }
   t.strictSame(promtool(await metrics.registry.metrics()), { status: 0, said: '' }, 'with a series of every kind')

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm'
 import { Registry } from 'prom-client'
 import t from 'tap'
 import { createMetrics } from '../../lib/observability/metrics/metrics.js'
-import { metricsIn, samplesIn, seriesOf, sources } from './metrics-samples.js'
+import { createTestMetrics, readSamples, readSeries, createSources } from './metrics-samples.js'
 
 setFlagsFromString('--expose-gc')
 const gc: () => void = runInNewContext('gc')
@@ -12,11 +12,11 @@ const gc: () => void = runInNewContext('gc')
 t.test('the registrations of one application share a registry, and those of another have another', async (t) => {
   const app = {}
   const [first, second, other] = [await createMetrics({ app }), await createMetrics({ app }), await createMetrics({ app: {} })]
-  first.route('/').count('allowed', 'anonymous')
-  second.route('/').count('allowed', 'anonymous')
+  first.getRoute('/').count('allowed', 'anonymous')
+  second.getRoute('/').count('allowed', 'anonymous')
   t.equal(first.registry, second.registry)
-  t.strictSame(await seriesOf(first, 'rate_limit_requests_total'), { '{route="/",tier="anonymous",outcome="allowed"}': 2 })
-  t.strictSame(await seriesOf(other, 'rate_limit_requests_total'), {})
+  t.strictSame(await readSeries(first, 'rate_limit_requests_total'), { '{route="/",tier="anonymous",outcome="allowed"}': 2 })
+  t.strictSame(await readSeries(other, 'rate_limit_requests_total'), {})
 })
 
 t.test('a registry that one registration names is that of all that name none', async (t) => {
@@ -36,64 +36,64 @@ t.test('registrations that start at the same time share a registry too', async (
 
 t.test('the breakers of several registrations are counted by state, and their buckets added up', async (t) => {
   const registry = new Registry()
-  const [first, second, third] = [await metricsIn(registry), await metricsIn(registry), await metricsIn(registry)]
-  first.watch(sources('open', 5))
-  second.watch(sources('closed', 7))
-  third.watch(sources('closed', 0))
-  t.strictSame(await seriesOf(first, 'rate_limit_breaker_state'), { '{state="closed"}': 2, '{state="open"}': 1, '{state="half-open"}': 0 })
-  t.strictSame(await seriesOf(first, 'rate_limit_memory_keys'), { '': 12 })
+  const [first, second, third] = [await createTestMetrics(registry), await createTestMetrics(registry), await createTestMetrics(registry)]
+  first.watch(createSources('open', 5))
+  second.watch(createSources('closed', 7))
+  third.watch(createSources('closed', 0))
+  t.strictSame(await readSeries(first, 'rate_limit_breaker_state'), { '{state="closed"}': 2, '{state="open"}': 1, '{state="half-open"}': 0 })
+  t.strictSame(await readSeries(first, 'rate_limit_memory_keys'), { '': 12 })
 })
 
 t.test('a registration that closes leaves its counts, and takes its gauges along', async (t) => {
   const registry = new Registry()
-  const [leaving, staying] = [await metricsIn(registry), await metricsIn(registry)]
-  leaving.watch(sources('open', 5))
-  staying.watch(sources(null, 7))
-  leaving.route('/').count('allowed', 'anonymous')
+  const [leaving, staying] = [await createTestMetrics(registry), await createTestMetrics(registry)]
+  leaving.watch(createSources('open', 5))
+  staying.watch(createSources(null, 7))
+  leaving.getRoute('/').count('allowed', 'anonymous')
   leaving.close()
-  t.strictSame(await seriesOf(staying, 'rate_limit_requests_total'), { '{route="/",tier="anonymous",outcome="allowed"}': 1 })
-  t.strictSame(await seriesOf(staying, 'rate_limit_breaker_state'), {})
-  t.strictSame(await seriesOf(staying, 'rate_limit_memory_keys'), { '': 7 })
+  t.strictSame(await readSeries(staying, 'rate_limit_requests_total'), { '{route="/",tier="anonymous",outcome="allowed"}': 1 })
+  t.strictSame(await readSeries(staying, 'rate_limit_breaker_state'), {})
+  t.strictSame(await readSeries(staying, 'rate_limit_memory_keys'), { '': 7 })
   staying.close()
-  t.strictSame(await seriesOf(staying, 'rate_limit_memory_keys'), {}, 'nobody is left who could say 0')
+  t.strictSame(await readSeries(staying, 'rate_limit_memory_keys'), {}, 'nobody is left who could say 0')
 })
 
 t.test('a request that ends after its registration closed still counts', async (t) => {
-  const metrics = await metricsIn()
-  const meter = metrics.route('/')
+  const metrics = await createTestMetrics()
+  const meter = metrics.getRoute('/')
   metrics.close()
   meter.count('delayed', 'anonymous')
-  t.strictSame(await seriesOf(metrics, 'rate_limit_requests_total'), { '{route="/",tier="anonymous",outcome="delayed"}': 1 })
+  t.strictSame(await readSeries(metrics, 'rate_limit_requests_total'), { '{route="/",tier="anonymous",outcome="delayed"}': 1 })
 })
 
 t.test('closing twice is closing', async (t) => {
   const registry = new Registry()
-  const [leaving, staying] = [await metricsIn(registry), await metricsIn(registry)]
-  const shared = sources(null, 3)
-  leaving.watch(sources(null, 1))
+  const [leaving, staying] = [await createTestMetrics(registry), await createTestMetrics(registry)]
+  const shared = createSources(null, 3)
+  leaving.watch(createSources(null, 1))
   leaving.close()
   staying.watch(shared)
   leaving.close()
-  t.strictSame(await seriesOf(staying, 'rate_limit_memory_keys'), { '': 3 })
+  t.strictSame(await readSeries(staying, 'rate_limit_memory_keys'), { '': 3 })
 })
 
 t.test('a thousand registrations that come and go leave nothing but their counts', async (t) => {
   const registry = new Registry()
   const gone: Array<WeakRef<object>> = []
   async function comeAndGo (): Promise<void> {
-    const metrics = await metricsIn(registry)
-    const watched = sources('closed', 1)
+    const metrics = await createTestMetrics(registry)
+    const watched = createSources('closed', 1)
     metrics.watch(watched)
-    metrics.route('/').count('allowed', 'premium')
-    metrics.route('/').countRefusal('burst', 'premium', 'enforce')
-    metrics.store('redis').observe('take', 0.001)
+    metrics.getRoute('/').count('allowed', 'premium')
+    metrics.getRoute('/').countRefusal('burst', 'premium', 'enforce')
+    metrics.getStore('redis').observe('take', 0.001)
     metrics.close()
     gone.push(new WeakRef(metrics), new WeakRef(watched))
   }
   await comeAndGo()
-  const before = [...(await samplesIn({ registry })).keys()]
+  const before = [...(await readSamples({ registry })).keys()]
   for (let i = 1; i < 1000; i++) await comeAndGo()
-  const samples = await samplesIn({ registry })
+  const samples = await readSamples({ registry })
   t.strictSame([...samples.keys()], before)
   t.equal(samples.get('rate_limit_requests_total{route="/",tier="premium",outcome="allowed"}'), 1000)
   // A WeakRef holds its object until the turn that made it is over.
@@ -105,7 +105,7 @@ t.test('a thousand registrations that come and go leave nothing but their counts
 t.test('a registry that nobody has any more is collected, though its registrations never closed', async (t) => {
   async function abandon (): Promise<WeakRef<object>> {
     const metrics = await createMetrics({ app: {} })
-    metrics.watch(sources('closed', 1))
+    metrics.watch(createSources('closed', 1))
     return new WeakRef(metrics.registry)
   }
   const registry = await abandon()

@@ -121,7 +121,7 @@ t.test('the packed package', async (t) => {
 
   t.test('its code has no comments, its declarations keep theirs', async (t) => {
     const folder = join(application, 'node_modules/fastify-sluice/dist')
-    t.notMatch(readFileSync(join(folder, 'plugin.js'), 'utf8'), /\/\*\*|^\s*\/\//m)
+    t.notMatch(readFileSync(join(folder, 'plugin/plugin.js'), 'utf8'), /\/\*\*|^\s*\/\//m)
     t.notMatch(readFileSync(join(folder, 'stores/redis/scripts/take.lua'), 'utf8'), /^\s*--/m)
     t.match(readFileSync(join(folder, 'index.d.ts'), 'utf8'), '/**')
   })

@@ -5,7 +5,7 @@ import fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import t from 'tap'
 import { RELOAD_CHANNEL, type RateLimitOptions } from '../../lib/index.js'
 import { bareApp, limitedApp, statuses } from '../fixtures/app.js'
-import { appOn, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
 
@@ -31,7 +31,7 @@ async function switchTo (app: FastifyInstance, enabled: unknown) {
 t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     t.test(`${store.name}: an operator looks at a partition, and lifts its block`, async (t) => {
-      const { app } = await appOn(t, store, { ...limit, penalty, admin: { onRequest } })
+      const { app } = await createStoreApp(t, store, { ...limit, penalty, admin: { onRequest } })
       t.strictSame(await statuses(app, 4, { url: '/', remoteAddress: '203.0.113.9' }), [200, 200, 429, 429])
       const { status, headers, body } = await ask(app, 'GET', '/standings?partition=ip:203.0.113.9')
       t.equal(status, 200)
@@ -101,7 +101,7 @@ t.test('the switch takes hold at once, is logged and told, and outlives a reload
   t.match(await switchTo(app, false), { status: 200, body: { enabled: false, configured: true } })
   t.strictSame(await statuses(app, 2), [200, 200])
   t.equal((await app.inject('/')).headers['x-ratelimit-limit'], undefined)
-  t.match(app.rateLimit.explain('GET /').because, { option: 'enabled', value: false, from: 'operator', place: 'an operator, at run time' })
+  t.match(app.rateLimit.explain('GET /').reason, { option: 'enabled', value: false, from: 'operator', place: 'an operator, at run time' })
   await app.rateLimit.reload({ max: 3 })
   t.strictSame((await ask(app, 'GET', '/state')).body, { enabled: false, configured: true })
   t.match(await switchTo(app, false), { body: { enabled: false } })
@@ -233,7 +233,7 @@ t.test('an application that checks and writes bodies its own way can have them',
 
 t.test('while the store is away, what only it can answer gets 503, and the switch works', async (t) => {
   const server = await startRedis(t)
-  const { app } = await appOn(t, { name: 'redis', options: () => ({ redis: server.url }) }, { ...limit, admin: { onRequest }, deadline: 500, breaker: { openFor: '7s' } })
+  const { app } = await createStoreApp(t, { name: 'redis', options: () => ({ redis: server.url }) }, { ...limit, admin: { onRequest }, deadline: 500, breaker: { openFor: '7s' } })
   await until('Redis answers', 20_000, async () => (await ask(app, 'GET', '/standings?partition=global')).status === 200)
   await server.stop()
   for (const method of ['GET', 'DELETE'] as const) {

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { BlockedPartition } from '../../lib/index.js'
 import { PartitionCache } from '../../lib/resilience/partition-cache.js'
 import { limitedApp, MS, statuses } from '../fixtures/app.js'
-import { appOn, as, byHeaders, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, requestAs, byHeaders, eachStore } from '../fixtures/each-store.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
 
@@ -27,12 +27,12 @@ async function listed (app: FastifyInstance): Promise<string[]> {
 t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     t.test(`${store.name}: whoever is blocked is listed, by the name under which a reset lifts it`, async (t) => {
-      const { app } = await appOn(t, store, { ...limit, penalty, identify: byHeaders, rules: [{ name: 'login', match: '/login', ...limit, max: 2 }] }, (app) => {
+      const { app } = await createStoreApp(t, store, { ...limit, penalty, identify: byHeaders, rules: [{ name: 'login', match: '/login', ...limit, max: 2 }] }, (app) => {
         app.get('/login', async () => 'in')
       })
       t.strictSame(await app.rateLimit.blocked(), { blocked: [], cursor: null })
       await statuses(app, 1, from('203.0.113.1'))
-      await block(app, from('203.0.113.9'), from('2001:db8:0:ab12::1'), as('a b{}'), as('x'.repeat(200)))
+      await block(app, from('203.0.113.9'), from('2001:db8:0:ab12::1'), requestAs('a b{}'), requestAs('x'.repeat(200)))
       await statuses(app, 3, from('203.0.113.9', '/login'))
       const { blocked, cursor } = await app.rateLimit.blocked()
       t.equal(cursor, null)
@@ -47,11 +47,11 @@ t.test('on each store', async (t) => {
       }
       for (const { partition } of blocked) await app.rateLimit.reset(partition)
       t.strictSame(await listed(app), [])
-      t.strictSame(await statuses(app, 1, as('x'.repeat(200))), [200])
+      t.strictSame(await statuses(app, 1, requestAs('x'.repeat(200))), [200])
     })
 
     t.test(`${store.name}: the pages of a list hold each once, whoever comes and goes meanwhile`, async (t) => {
-      const { app } = await appOn(t, store, { ...limit, penalty })
+      const { app } = await createStoreApp(t, store, { ...limit, penalty })
       await block(app, ...Array.from({ length: 9 }, (_, i) => from(`203.0.113.${i}`)))
       const first = await app.rateLimit.blocked({ limit: 4 })
       t.strictSame(first.blocked.map(({ partition }) => partition), [0, 1, 2, 3].map((i) => `ip:203.0.113.${i}`))
@@ -64,7 +64,7 @@ t.test('on each store', async (t) => {
     })
 
     t.test(`${store.name}: after a reload only blocks that still hold are listed`, async (t) => {
-      const { app } = await appOn(t, store, { rules: [{ name: 'all', match: '/*', ...limit, penalty: { ...penalty, cooldown: '1 hour' } }], ...limit, penalty })
+      const { app } = await createStoreApp(t, store, { rules: [{ name: 'all', match: '/*', ...limit, penalty: { ...penalty, cooldown: '1 hour' } }], ...limit, penalty })
       await block(app, from('203.0.113.9'))
       await app.rateLimit.reload({ rules: [{ name: 'all', penalty: { ...penalty, maxCooldown: '2 minutes' } }] })
       const { blocked: [shorter] } = await app.rateLimit.blocked()
@@ -126,7 +126,7 @@ t.test('a flood of blocked clients makes no list of its own', async (t) => {
 t.test('on Redis, a block that another process lifted is gone, and one is known wherever it was met', async (t) => {
   const { url } = await startRedis(t)
   const store = { name: 'redis', options: () => ({ redis: url, deadline: 5000 }) } as const
-  const [one, other] = [await appOn(t, store, { ...limit, penalty }), await appOn(t, store, { ...limit, penalty })].map(({ app }) => app)
+  const [one, other] = [await createStoreApp(t, store, { ...limit, penalty }), await createStoreApp(t, store, { ...limit, penalty })].map(({ app }) => app)
   await block(one, from('203.0.113.9'), from('203.0.113.7'))
   t.strictSame(await listed(other), [], 'it has not heard of them')
   await statuses(other, 1, from('203.0.113.9'))
@@ -139,7 +139,7 @@ t.test('on Redis, a block that another process lifted is gone, and one is known 
 t.test('while Redis is away its blocks are listed, and those of the meantime', async (t) => {
   const server = await startRedis(t)
   const store = { name: 'redis', options: () => ({ redis: server.url }) } as const
-  const { app } = await appOn(t, store, { ...limit, penalty, deadline: 2000, breaker: { failures: 1, openFor: '1 hour' } })
+  const { app } = await createStoreApp(t, store, { ...limit, penalty, deadline: 2000, breaker: { failures: 1, openFor: '1 hour' } })
   await block(app, from('203.0.113.9'))
   t.strictSame(await listed(app), ['ip:203.0.113.9'])
   await server.stop()

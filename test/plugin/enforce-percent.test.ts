@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { limitedApp, statuses } from '../fixtures/app.js'
-import { appOn, as, byHeaders, eachStore } from '../fixtures/each-store.js'
-import { seriesOf } from '../observability/metrics-samples.js'
+import { createStoreApp, requestAs, byHeaders, eachStore } from '../fixtures/each-store.js'
+import { readSeries } from '../observability/metrics-samples.js'
 
 const limit = { max: 1, timeWindow: '1 hour' } as const
 const CLIENTS = 400
@@ -57,7 +57,7 @@ t.test('for the others nothing shows but the counts', async (t) => {
   const registry = app.rateLimit.metrics
   t.not(registry, null)
   if (registry === null) return
-  t.strictSame(await seriesOf({ registry }, 'rate_limit_rejections_total'), {
+  t.strictSame(await readSeries({ registry }, 'rate_limit_rejections_total'), {
     '{route="/",limit="default",tier="anonymous",mode="enforce"}': enforced.size,
     '{route="/",limit="default",tier="anonymous",mode="shadow"}': CLIENTS - enforced.size
   })
@@ -75,7 +75,7 @@ t.test('who they are differs from scope to scope', async (t) => {
 t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     t.test(`${store.name}: a tier's limits, and those of a rule and a route, are rolled out too`, async (t) => {
-      const { app } = await appOn(t, store, {
+      const { app } = await createStoreApp(t, store, {
         ...limit,
         identify: byHeaders,
         tiers: { premium: { max: 2, timeWindow: '1 hour' } },
@@ -86,14 +86,14 @@ t.test('on each store', async (t) => {
       })
       t.strictSame(await statuses(app, 3, '/reports'), [200, 200, 200])
       t.strictSame(await statuses(app, 3, '/route'), [200, 200, 200])
-      t.strictSame(await statuses(app, 3, as('1', 'premium', '/route')), [200, 200, 200])
+      t.strictSame(await statuses(app, 3, requestAs('1', 'premium', '/route')), [200, 200, 200])
       t.strictSame(await statuses(app, 3), [200, 429, 429], 'and what they used is another budget than the enforced one')
-      t.strictSame(await statuses(app, 3, as('1', 'premium')), [200, 200, 429])
+      t.strictSame(await statuses(app, 3, requestAs('1', 'premium')), [200, 200, 429])
     })
 
     t.test(`${store.name}: what throttles, strikes and refuses for want of a store does none of it for the others`, async (t) => {
       const trial = { max: 1, timeWindow: '1 hour', enforce: { percent: 0 } } as const
-      const { app } = await appOn(t, store, { ...trial, penalty: { strikes: 1 }, failureMode: 'closed' }, (app) => {
+      const { app } = await createStoreApp(t, store, { ...trial, penalty: { strikes: 1 }, failureMode: 'closed' }, (app) => {
         app.get('/throttled', { config: { rateLimit: { ...trial, throttle: { maxDelay: '1s' } } } }, async () => 'throttled')
       })
       t.strictSame(await statuses(app, 5), [200, 200, 200, 200, 200])

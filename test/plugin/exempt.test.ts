@@ -2,8 +2,8 @@ import fastifyJwt from '@fastify/jwt'
 import t from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { bareApp, limitedApp, remainders, statuses } from '../fixtures/app.js'
-import { as, byHeaders } from '../fixtures/each-store.js'
-import { bearing, SECRET, token } from '../fixtures/tokens.js'
+import { requestAs, byHeaders } from '../fixtures/each-store.js'
+import { requestWithToken, SECRET, createToken } from '../fixtures/tokens.js'
 
 type Asked = { readonly remoteAddress: string, readonly forwarded?: string }
 
@@ -51,11 +51,11 @@ t.test('users are exempt by a verified token only', async (t) => {
   await app.register(fastifyJwt, { secret: SECRET })
   await app.register(plugin, { max: 1, timeWindow: '1 minute', identify: { jwt: true }, exempt: { users: ['42'] } })
   app.get('/', async ({ rateLimit }) => rateLimit?.outcome)
-  t.strictSame(await statuses(app, 3, bearing(token({ sub: '42' }))), [200, 200, 200])
-  t.equal((await app.inject(bearing(token({ sub: '42' })))).body, 'exempt')
-  const forged = token({ sub: '42' }, { secret: 'another secret, of about the same length' })
-  t.strictSame(await statuses(app, 2, bearing(forged)), [200, 429])
-  t.strictSame(await statuses(app, 2, bearing(token({ sub: '43' }))), [200, 429])
+  t.strictSame(await statuses(app, 3, requestWithToken(createToken({ sub: '42' }))), [200, 200, 200])
+  t.equal((await app.inject(requestWithToken(createToken({ sub: '42' })))).body, 'exempt')
+  const forged = createToken({ sub: '42' }, { secret: 'another secret, of about the same length' })
+  t.strictSame(await statuses(app, 2, requestWithToken(forged)), [200, 429])
+  t.strictSame(await statuses(app, 2, requestWithToken(createToken({ sub: '43' }))), [200, 429])
 })
 
 t.test('a key that is called like an exempt user is none', async (t) => {
@@ -91,7 +91,7 @@ for (const [what, when] of rubbish) {
 t.test('who is exempt is told nothing, charged nothing, and called exempt', async (t) => {
   const { app } = await limitedApp(t, { identify: byHeaders, max: 5, headers: 'both', exempt: { users: ['operator'] }, onExceeding: () => t.fail('nothing is counted') })
   app.get('/me', async ({ rateLimit }) => ({ outcome: rateLimit?.outcome, client: rateLimit?.client.id }))
-  const response = await app.inject(as('operator', undefined, '/me'))
+  const response = await app.inject(requestAs('operator', undefined, '/me'))
   t.strictSame(response.json(), { outcome: 'exempt', client: 'operator' })
   t.strictSame(Object.keys(response.headers).filter((name) => name.includes('ratelimit')), [])
   t.match(await app.rateLimit.peek('user:operator'), [{ remaining: 5 }])

@@ -99,15 +99,15 @@ t.test('what is explained is what requests are counted under', async (t) => {
     fc.pre(parts !== null)
     const { app, latest } = parts
     for (const [route, requests] of asked) {
-      const { holds, because, policies } = app.rateLimit.explain(route)
-      seen.set(holds, (seen.get(holds) ?? 0) + 1)
+      const { state, reason, policies } = app.rateLimit.explain(route)
+      seen.set(state, (seen.get(state) ?? 0) + 1)
       for (const tier of TIERS) {
         const expected = policies.map(({ options, tiers }) => limitsIn(tiers.find(({ name }) => name === tier)?.options ?? options))
-        if (because !== null) expected.push('uncounted')
+        if (reason !== null) expected.push('uncounted')
         for (const request of requests) {
           await app.inject({ ...request, headers: tier === null ? {} : { user: 'u', tier } })
           const found = limitsOf(latest())
-          assert.ok(holds === 'by request' ? expected.includes(found) : expected.length === 1 && expected[0] === found, `${route} as ${tier} holds ${holds}: ${expected.join(' or ')} but found ${found}`)
+          assert.ok(state === 'by request' ? expected.includes(found) : expected.length === 1 && expected[0] === found, `${route} as ${tier} holds ${state}: ${expected.join(' or ')} but found ${found}`)
         }
       }
     }

@@ -13,9 +13,9 @@ function said ({ options }: Pick<ExplainedPolicy, 'options'>): string[] {
 }
 
 /** A verdict in words, with the names of the policies. */
-function verdict ({ isKnown, method, url, holds, because, policies }: RouteExplanation): string {
-  const why = because === null ? '' : ` because of ${because.option} ${JSON.stringify(because.value)} from ${because.from} (${because.place})`
-  return `${isKnown ? '' : 'unknown '}${method} ${url}: ${holds}${why} [${policies.map(({ name, scope }) => name === scope ? name : `${name} in ${scope}`).join(', ')}]`
+function verdict ({ isKnown, method, url, state, reason, policies }: RouteExplanation): string {
+  const why = reason === null ? '' : ` because of ${reason.option} ${JSON.stringify(reason.value)} from ${reason.from} (${reason.place})`
+  return `${isKnown ? '' : 'unknown '}${method} ${url}: ${state}${why} [${policies.map(({ name, scope }) => name === scope ? name : `${name} in ${scope}`).join(', ')}]`
 }
 
 const rules = [

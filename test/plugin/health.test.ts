@@ -2,7 +2,7 @@ import fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { systemClock } from '../../lib/common/clock.js'
-import { healthOf, type HealthSource } from '../../lib/observability/health.js'
+import { checkHealth, type HealthSource } from '../../lib/observability/health.js'
 import { bareApp, limitedApp } from '../fixtures/app.js'
 
 const PATH = '/health/rate-limit'
@@ -134,7 +134,7 @@ const reports: ReadonlyArray<readonly [why: string, source: Partial<HealthSource
 for (const [why, source, status, hasPing] of reports) {
   t.test(`${why} is ${status}`, async (t) => {
     const keepsAlive = setTimeout(() => {}, 5000)
-    const health = await healthOf({ ...well, ...source, lastError: () => 'OOM' })
+    const health = await checkHealth({ ...well, ...source, lastError: () => 'OOM' })
     clearTimeout(keepsAlive)
     t.equal(health.status, status)
     t.equal(health.pingMs !== null, hasPing)

@@ -5,8 +5,8 @@ import fastify, { type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import { rateLimitPlugin, type RateLimitOptions } from '../../lib/index.js'
 import { bareApp, limitedApp, remainders, SECOND, statuses, type TestApp } from '../fixtures/app.js'
-import { as, byHeaders } from '../fixtures/each-store.js'
-import { bearing, SECRET, token } from '../fixtures/tokens.js'
+import { requestAs, byHeaders } from '../fixtures/each-store.js'
+import { requestWithToken, SECRET, createToken } from '../fixtures/tokens.js'
 
 const jwt = { identify: { jwt: true }, timeWindow: '1 hour' } as const
 
@@ -35,8 +35,8 @@ async function authApp (t: Test, options: RateLimitOptions): Promise<TestApp & {
   return { ...parts, verifications }
 }
 
-const shown = (payload: object, url = '/') => ({ ...bearing(token(payload)), url })
-const forged = (i: number | string) => bearing(token({ sub: String(i), n: i }, { secret: 'another secret, of about the same length' }))
+const shown = (payload: object, url = '/') => ({ ...requestWithToken(createToken(payload)), url })
+const forged = (i: number | string) => requestWithToken(createToken({ sub: String(i), n: i }, { secret: 'another secret, of about the same length' }))
 
 t.test('users have their own limits by token, and tiers, before the application\'s auth hook runs', async (t) => {
   const { app } = await authApp(t, { max: 2, tiers: { premium: { max: 5 } } })
@@ -61,7 +61,7 @@ t.test('request.user is what the application\'s hook finds and makes', async (t)
 
 t.test('the application answers its 401 itself, and it is counted by the address', async (t) => {
   const { app, log } = await authApp(t, { max: 3 })
-  for (const request of [{ url: '/me', remoteAddress: '203.0.113.9' }, { ...forged(1), url: '/me' }, { ...bearing('nonsense'), url: '/me' }]) {
+  for (const request of [{ url: '/me', remoteAddress: '203.0.113.9' }, { ...forged(1), url: '/me' }, { ...requestWithToken('nonsense'), url: '/me' }]) {
     const response = await app.inject(request)
     t.equal(response.statusCode, 401)
     t.match(response.json(), { code: /^F(?:ST_JWT|AST_JWT|ST_)/ })
@@ -83,10 +83,10 @@ t.test('1000 forged tokens of an address are one bucket, and at most maxFailures
   for (let i = 0; i < 1000; i++) last = Number((await app.inject(forged(i))).headers['x-ratelimit-remaining'])
   t.equal(last, 4000, 'each was charged to the address')
   t.equal(verifications.count, 100)
-  t.match((await app.inject(bearing(token({ sub: '42' })))).json(), { kind: 'ip' }, 'past it a valid token is anonymous, too')
-  t.match((await app.inject(bearing(token({ sub: '42' }), '203.0.113.10'))).json(), { kind: 'user', id: '42' }, 'of this address only')
+  t.match((await app.inject(requestWithToken(createToken({ sub: '42' })))).json(), { kind: 'ip' }, 'past it a valid token is anonymous, too')
+  t.match((await app.inject(requestWithToken(createToken({ sub: '42' }), '203.0.113.10'))).json(), { kind: 'user', id: '42' }, 'of this address only')
   clock.advance(60 * SECOND)
-  t.match((await app.inject(bearing(token({ sub: '42' })))).json(), { kind: 'user', id: '42' })
+  t.match((await app.inject(requestWithToken(createToken({ sub: '42' })))).json(), { kind: 'user', id: '42' })
 })
 
 t.test('forged tokens from a /56 of addresses are one bucket, too', async (t) => {
@@ -98,9 +98,9 @@ t.test('forged tokens from a /56 of addresses are one bucket, too', async (t) =>
 
 t.test('a stolen sub in an unsigned token neither spends nor gets what the user has', async (t) => {
   const { app } = await authApp(t, { max: 2, tiers: { premium: { max: 9 } } })
-  const unsigned = token({ sub: '42', tier: 'premium' }, { header: { alg: 'none' } }).replace(/[^.]+$/, '')
-  t.strictSame(await statuses(app, 3, bearing(unsigned)), [200, 200, 429])
-  t.strictSame(await remainders(app, bearing(token({ sub: '42', tier: 'premium' }), '203.0.113.10')), [8])
+  const unsigned = createToken({ sub: '42', tier: 'premium' }, { header: { alg: 'none' } }).replace(/[^.]+$/, '')
+  t.strictSame(await statuses(app, 3, requestWithToken(unsigned)), [200, 200, 429])
+  t.strictSame(await remainders(app, requestWithToken(createToken({ sub: '42', tier: 'premium' }), '203.0.113.10')), [8])
 })
 
 t.test('the application gets not ready without @fastify/jwt', async (t) => {
@@ -147,7 +147,7 @@ t.test('64 kB of headers say no more than short ones', async (t) => {
     [['X-Forwarded-For: 198.51.100.7', ...Array.from({ length: 1500 }, () => 'a:'), 'X-Forwarded-For: 203.0.113.9'], 'unknown'],
     [[...Array.from({ length: 1500 }, () => 'a:'), 'X-Forwarded-For: 203.0.113.9'], 'unknown'],
     [[`Authorization: Bearer ${'a'.repeat(65_536)}`], '127.0.0.1'],
-    [[`Authorization: Bearer ${token({ sub: 'x'.repeat(40_000) })}`], 'user#'],
+    [[`Authorization: Bearer ${createToken({ sub: 'x'.repeat(40_000) })}`], 'user#'],
     [[`Authorization: Bearer ${'.'.repeat(65_536)}`], '127.0.0.1']
   ]
   for (const [headers, partition] of rows) {
@@ -171,6 +171,6 @@ async function ask (port: number, headers: readonly string[]): Promise<string> {
 t.test('user ids that look like addresses, keys or other users are none of them', async (t) => {
   const { app } = await limitedApp(t, { identify: byHeaders, max: 3, timeWindow: '1 hour' })
   await statuses(app, 2)
-  t.strictSame(await remainders(app, as('127.0.0.1'), as('ip:127.0.0.1'), as('user:42'), as('42'), as('global')), [2, 2, 2, 2, 2])
+  t.strictSame(await remainders(app, requestAs('127.0.0.1'), requestAs('ip:127.0.0.1'), requestAs('user:42'), requestAs('42'), requestAs('global')), [2, 2, 2, 2, 2])
   t.strictSame(await remainders(app, '/'), [0])
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { limitedApp, remainders, SECOND, statuses } from '../fixtures/app.js'
-import { appOn, as, byHeaders, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, requestAs, byHeaders, eachStore } from '../fixtures/each-store.js'
 
 type Max = Extract<NonNullable<RateLimitOptions['max']>, Function>
 type TimeWindow = Extract<NonNullable<RateLimitOptions['timeWindow']>, Function>
@@ -16,7 +16,7 @@ t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     for (const algorithm of algorithms) {
       t.test(`${store.name}, ${algorithm}: each number has buckets of its own, and what was used stays used in each`, async (t) => {
-        const { app } = await appOn(t, store, { max: byHeader, timeWindow: '10 hours', algorithm, cost: ({ headers }) => Number(headers.cost ?? 1) })
+        const { app } = await createStoreApp(t, store, { max: byHeader, timeWindow: '10 hours', algorithm, cost: ({ headers }) => Number(headers.cost ?? 1) })
         await app.inject({ url: '/', headers: { max: '100', cost: '50' } })
         t.strictSame(await remainders(app, asking(1000), asking(100), asking(1)), [999, 49, 0])
         t.strictSame(await statuses(app, 2, asking(1)), [429, 429])
@@ -27,20 +27,20 @@ t.test('on each store', async (t) => {
     }
 
     t.test(`${store.name}: both numbers may depend on the client, who is known by then`, async (t) => {
-      const { app } = await appOn(t, store, {
+      const { app } = await createStoreApp(t, store, {
         identify: byHeaders,
         max: (_request, { kind }) => kind === 'user' ? 5 : 1,
         timeWindow: (_request, { tier }) => tier === 'premium' ? '1 second' : 3_600_000,
         tiers: { premium: {} }
       })
-      t.strictSame(await remainders(app, '/', as('1'), as('2', 'premium')), [0, 4, 4])
+      t.strictSame(await remainders(app, '/', requestAs('1'), requestAs('2', 'premium')), [0, 4, 4])
       t.equal((await app.inject('/')).headers['retry-after'], '3600')
-      t.equal((await app.inject(as('2', 'premium'))).headers['x-ratelimit-reset'], '1')
+      t.equal((await app.inject(requestAs('2', 'premium'))).headers['x-ratelimit-reset'], '1')
     })
 
     t.test(`${store.name}: headers of both dialects tell the request's own numbers`, async (t) => {
       const timeWindow: TimeWindow = ({ headers }) => String(headers.window)
-      const { app } = await appOn(t, store, { max: byHeader, timeWindow, headers: 'both' })
+      const { app } = await createStoreApp(t, store, { max: byHeader, timeWindow, headers: 'both' })
       for (const [max, seconds] of [[10, 3600], [20, 7200], [10, 3600]] as const) {
         const { headers } = await app.inject(asking(max, `${seconds}s`))
         t.equal(headers['x-ratelimit-limit'], String(max))
@@ -50,7 +50,7 @@ t.test('on each store', async (t) => {
     })
 
     t.test(`${store.name}: a refusal by one number does not hold for another`, async (t) => {
-      const { app } = await appOn(t, store, {
+      const { app } = await createStoreApp(t, store, {
         limits: [{ name: 'fixed', max: 100, timeWindow: '1 hour' }, { name: 'made', max: byHeader, timeWindow: '1 hour' }]
       })
       t.strictSame(await statuses(app, 2, asking(1)), [200, 429])
@@ -59,7 +59,7 @@ t.test('on each store', async (t) => {
     })
 
     t.test(`${store.name}: a peek tells of the numbers that were used`, async (t) => {
-      const { app } = await appOn(t, store, { max: byHeader, timeWindow: '10 hours' })
+      const { app } = await createStoreApp(t, store, { max: byHeader, timeWindow: '10 hours' })
       t.match(await app.rateLimit.peek('ip:127.0.0.1'), [{ max: 1000, windowMs: 36_000_000, remaining: 1000 }], 'the built-in one before any request')
       await app.inject(asking(20))
       t.match(await app.rateLimit.peek('ip:127.0.0.1'), [{ max: 20, limit: 20, remaining: 19 }])
@@ -68,7 +68,7 @@ t.test('on each store', async (t) => {
     })
 
     t.test(`${store.name}: 0 refuses without a time to come back`, async (t) => {
-      const { app } = await appOn(t, store, { max: byHeader, timeWindow: '1 hour' })
+      const { app } = await createStoreApp(t, store, { max: byHeader, timeWindow: '1 hour' })
       const { statusCode, headers } = await app.inject(asking(0))
       t.equal(statusCode, 429)
       t.equal(headers['retry-after'], undefined)
@@ -174,5 +174,5 @@ t.test('a function per tier, per route and in a rule', async (t) => {
   })
   app.get('/own', { config: { rateLimit: { max: () => 4 } } }, async () => 'own')
   app.get('/a/bcd', async () => 'a')
-  t.strictSame(await remainders(app, '/', as('1', 'premium'), '/own', '/a/bcd'), [2, 7, 3, 5])
+  t.strictSame(await remainders(app, '/', requestAs('1', 'premium'), '/own', '/a/bcd'), [2, 7, 3, 5])
 })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
-import { appOn, as, byHeaders, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, requestAs, byHeaders, eachStore } from '../fixtures/each-store.js'
 
 const penalty = { strikes: 1, within: '1 hour', cooldown: '1 hour' } as const
 const own = (max: number) => (app: FastifyInstance) => { app.get('/closed', { config: { rateLimit: { max } } }, async () => 'closed') }
@@ -29,7 +29,7 @@ t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     for (const { what, options, declare, answers } of rows) {
       t.test(`${store.name}: max 0 on ${what} refuses without a time to come back, and strikes nobody`, async (t) => {
-        const { app } = await appOn(t, store, { penalty, ...options }, declare)
+        const { app } = await createStoreApp(t, store, { penalty, ...options }, declare)
         for (let i = 0; i < 4; i++) {
           for (const [url, status] of [['/closed', answers[0]], ['/', answers[1]]] as const) {
             const { statusCode, headers, body } = await app.inject(url)
@@ -46,14 +46,14 @@ t.test('on each store', async (t) => {
     }
 
     t.test(`${store.name}: what is exempt stays reachable while everything is closed`, async (t) => {
-      const { app } = await appOn(t, store, {
+      const { app } = await createStoreApp(t, store, {
         identify: byHeaders, max: 0, headers: 'both', exempt: { ips: ['203.0.113.9'], users: ['operator'] }, tiers: { internal: false }
       }, (app) => {
         app.get('/healthz', async () => 'ok')
         app.get('/open', { config: { rateLimit: false } }, async () => 'open')
       })
       t.equal((await app.inject('/')).statusCode, 429)
-      const asked = ['/healthz', '/health/rate-limit', '/open', as('operator'), as('1', 'internal'), { url: '/', remoteAddress: '203.0.113.9' }]
+      const asked = ['/healthz', '/health/rate-limit', '/open', requestAs('operator'), requestAs('1', 'internal'), { url: '/', remoteAddress: '203.0.113.9' }]
       for (const request of asked) {
         const response = await app.inject(request)
         t.equal(response.statusCode, 200, JSON.stringify(request))
@@ -64,7 +64,7 @@ t.test('on each store', async (t) => {
 
     t.test(`${store.name}: what was used before is not forgotten by the refusals meanwhile`, async (t) => {
       let isClosed = false
-      const { app } = await appOn(t, store, { max: () => isClosed ? 0 : 3, timeWindow: '1 hour' })
+      const { app } = await createStoreApp(t, store, { max: () => isClosed ? 0 : 3, timeWindow: '1 hour' })
       const left = async () => (await app.inject('/')).headers['x-ratelimit-remaining']
       t.equal(await left(), '2')
       isClosed = true

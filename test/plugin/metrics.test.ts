@@ -3,10 +3,10 @@ import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { bareApp, limitedApp, statuses } from '../fixtures/app.js'
-import { appOn, as, byHeaders } from '../fixtures/each-store.js'
+import { createStoreApp, requestAs, byHeaders } from '../fixtures/each-store.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
-import { seriesOf } from '../observability/metrics-samples.js'
+import { readSeries } from '../observability/metrics-samples.js'
 
 const REQUESTS = 'rate_limit_requests_total'
 const REJECTIONS = 'rate_limit_rejections_total'
@@ -15,7 +15,7 @@ const limit = { max: 2, timeWindow: '1 hour' } as const
 /** The samples of a metric of an application, by their labels. */
 async function read ({ rateLimit: { metrics } }: FastifyInstance, name: string): Promise<Record<string, number>> {
   if (metrics === null) throw new Error('nothing is counted')
-  return await seriesOf({ registry: metrics }, name)
+  return await readSeries({ registry: metrics }, name)
 }
 
 t.test('Prometheus reads what became of requests, by the pattern of their route', async (t) => {
@@ -59,9 +59,9 @@ t.test('tiers, exemptions, shadow limits and limits that are nearly used up show
     tiers: { internal: false, premium: { max: 100, timeWindow: '1 hour' } }
   })
   await statuses(app, 5)
-  await statuses(app, 2, as('1', 'premium'))
-  await statuses(app, 3, as('2', 'internal'))
-  await statuses(app, 1, as('3', 'no such tier'))
+  await statuses(app, 2, requestAs('1', 'premium'))
+  await statuses(app, 3, requestAs('2', 'internal'))
+  await statuses(app, 1, requestAs('3', 'no such tier'))
   t.strictSame(await read(app, REQUESTS), {
     '{route="/",tier="anonymous",outcome="allowed"}': 5,
     '{route="/",tier="premium",outcome="allowed"}': 2,
@@ -84,7 +84,7 @@ t.test('penalties and delays show', async (t) => {
   t.strictSame(await read(app, 'rate_limit_delay_seconds_count'), { '': 0 })
 
   // In real time, for nobody else lets it out of the line.
-  const { app: patient } = await appOn(t, { name: 'memory', options: () => ({}) }, { max: 1, timeWindow: '1s', throttle: { maxDelay: '5s' } })
+  const { app: patient } = await createStoreApp(t, { name: 'memory', options: () => ({}) }, { max: 1, timeWindow: '1s', throttle: { maxDelay: '5s' } })
   await Promise.all([patient.inject('/'), patient.inject('/')])
   t.strictSame(await read(patient, 'rate_limit_delay_seconds_count'), { '': 1 })
   const { '': seconds } = await read(patient, 'rate_limit_delay_seconds_sum')
@@ -102,7 +102,7 @@ t.test('reloads show, and the limits that they bring', async (t) => {
 t.test('the calls to Redis are timed, and what happens without it shows', async (t) => {
   const server = await startRedis(t)
   // In real time, or no call is ever too late.
-  const { app } = await appOn(t, { name: 'redis', options: () => ({ redis: server.url }) }, { ...limit, deadline: 5000, breaker: { failures: 1, openFor: '1 hour' } })
+  const { app } = await createStoreApp(t, { name: 'redis', options: () => ({ redis: server.url }) }, { ...limit, deadline: 5000, breaker: { failures: 1, openFor: '1 hour' } })
   await statuses(app, 2)
   await app.rateLimit.reset('ip:127.0.0.1')
   t.strictSame(await read(app, 'rate_limit_store_duration_seconds_count'), { '{store="redis",operation="take"}': 2, '{store="redis",operation="reset"}': 1 })

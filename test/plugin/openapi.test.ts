@@ -3,8 +3,8 @@ import fastifySwagger, { formatParamUrl, type FastifyDynamicSwaggerOptions } fro
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { RateLimitError, type RateLimitOptions } from '../../lib/index.js'
-import { pathsOf, templateOf } from '../../lib/openapi/path-template.js'
-import { yamlOf } from '../../lib/openapi/yaml.js'
+import { toDocumentPaths, toPathTemplate } from '../../lib/openapi/path-template.js'
+import { toYaml } from '../../lib/openapi/yaml.js'
 import { bareApp } from '../fixtures/app.js'
 
 /** What @fastify/swagger writes YAML with. */
@@ -248,9 +248,9 @@ t.test('HEAD is told of where it is shown, and routes of several methods', async
 
 t.test('paths are found as @fastify/swagger writes them', async (t) => {
   const patterns = ['/', '/a/:id', '/a/:id?', '/a/*', '*', '/at/:hour(^\\d{2})h:minute(^\\d{2})m', '/x/:file(^(a|b)+).png', '/u::watch', '/a/:a-:b', '/w/*/x', '/a/(x)/(y(z))', '/a/:id::go', '']
-  for (const pattern of patterns) t.equal(templateOf(pattern), formatParamUrl(pattern), pattern)
-  t.strictSame(pathsOf('/v1/a/:id', [{ url: 'https://{host}.example/{base}', variables: { host: { default: 'api' }, base: { default: 'v1' } } }]), ['/v1/a/{id}', '/a/{id}'])
-  t.strictSame(pathsOf('/a', [{ url: 'nonsense' }, null, { url: '/' }]), ['/a'])
+  for (const pattern of patterns) t.equal(toPathTemplate(pattern), formatParamUrl(pattern), pattern)
+  t.strictSame(toDocumentPaths('/v1/a/:id', [{ url: 'https://{host}.example/{base}', variables: { host: { default: 'api' }, base: { default: 'v1' } } }]), ['/v1/a/{id}', '/a/{id}'])
+  t.strictSame(toDocumentPaths('/a', [{ url: 'nonsense' }, null, { url: '/' }]), ['/a'])
   const app = await documented(t, limit, (app) => { app.get('/v1/a/:id', async () => 'a') }, { openapi: { servers: [{ url: 'https://api.example/v1' }] } })
   t.strictSame(documentOf(app).paths['/a/{id}'].get['x-rate-limit'], byDefault)
 })
@@ -260,8 +260,8 @@ t.test('YAML says the same', async (t) => {
   t.strictSame(yaml.parse(String(app.swagger({ yaml: true }))), documentOf(app))
   const texts = ['', ' ', 'a: b', 'a #b', '- a', '~', 'null', 'No', '1e3', '0x1', '.inf', '2026-11-28', 'a\nb', 'a\tb', '"', '\'', '\\', '\u0000\u0007\u007f\u0085\u2028\ufeff', '\ud83d\ude00', '{a}', '[a]', '*a', '&a', '!a', '%a', '@a', '`a', 'a ', 'a:', 'a b', '---', '/a/{b}', 'key?', '? a', '|', '>', 'true', '=', '<<']
   const value = { texts, keyed: Object.fromEntries(texts.map((text, i) => [text, i])), deep: [[[], {}], [{ a: [1, -1.5, null, true] }, [[['x']]]]], left: undefined }
-  t.strictSame(yaml.parse(yamlOf(value)), JSON.parse(JSON.stringify(value)))
-  for (const scalar of ['a: b', 7, null, [], {}]) t.strictSame(yaml.parse(yamlOf(scalar)), scalar)
+  t.strictSame(yaml.parse(toYaml(value)), JSON.parse(JSON.stringify(value)))
+  for (const scalar of ['a: b', 7, null, [], {}]) t.strictSame(yaml.parse(toYaml(scalar)), scalar)
 })
 
 t.test('the operator routes describe themselves', async (t) => {

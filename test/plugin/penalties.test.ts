@@ -2,7 +2,7 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import t from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { limitedApp, MS, SECOND, statuses } from '../fixtures/app.js'
-import { appOn, as, byHeaders, eachStore, timedAppOn, type TimedApp } from '../fixtures/each-store.js'
+import { createStoreApp, requestAs, byHeaders, eachStore, createTimedApp, type TimedApp } from '../fixtures/each-store.js'
 import { startRedis } from '../fixtures/redis-server.js'
 
 const ABNORMAL = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected'
@@ -31,7 +31,7 @@ async function blocked ({ app, wait }: Pick<TimedApp, 'app' | 'wait'>, request: 
 t.test('on each store', { jobs: 12 }, async (t) => {
   for (const store of await eachStore(t)) {
     t.test(`${store.name}: who goes on after refusals is blocked, and served when it is told`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, { ...limit, penalty })
+      const parts = await createTimedApp(t, store, { ...limit, penalty })
       const response = await blocked(parts)
       t.equal(response.headers['retry-after'], '1')
       t.equal(response.headers['cache-control'], 'no-store')
@@ -43,7 +43,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     })
 
     t.test(`${store.name}: each block is longer, up to the longest, and each Retry-After is true`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, { ...limit, penalty: { ...penalty, maxCooldown: '3s' } })
+      const parts = await createTimedApp(t, store, { ...limit, penalty: { ...penalty, maxCooldown: '3s' } })
       for (const seconds of [1, 2, 3, 3]) {
         const response = await blocked(parts)
         t.equal(response.headers['retry-after'], String(seconds))
@@ -53,7 +53,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     })
 
     t.test(`${store.name}: a quiet time forgives`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, { ...limit, penalty: { ...penalty, within: '5s' } })
+      const parts = await createTimedApp(t, store, { ...limit, penalty: { ...penalty, within: '5s' } })
       await blocked(parts)
       await parts.wait(1000)
       t.equal((await blocked(parts)).headers['retry-after'], '2')
@@ -70,7 +70,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
         onBlocked: (_request, { outcome, client, retryAfterMs }) => { seen.push([outcome, client.id, retryAfterMs]) },
         onExceeded: () => { exceeded++ }
       }
-      const parts = await timedAppOn(t, store, options)
+      const parts = await createTimedApp(t, store, options)
       await blocked(parts)
       const before = exceeded
       for (const status of await statuses(parts.app, 10)) t.equal(status, 429)
@@ -83,7 +83,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     })
 
     t.test(`${store.name}: reset lifts a block and forgets what led to it`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, { ...limit, timeWindow: '1 hour', penalty: { ...penalty, cooldown: '1 hour' } })
+      const parts = await createTimedApp(t, store, { ...limit, timeWindow: '1 hour', penalty: { ...penalty, cooldown: '1 hour' } })
       await blocked(parts)
       t.match(await parts.app.rateLimit.peek('ip:127.0.0.1'), [{ isExceeded: true, retryAfterMs: Number }])
       t.equal(await parts.app.rateLimit.reset('ip:127.0.0.1'), 2, 'its bucket and its strikes')
@@ -92,7 +92,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     })
 
     t.test(`${store.name}: of a route without limits of its own, refusals there block there, and a reset lifts that`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, { max: 1, timeWindow: '1 hour' }, (app) => {
+      const parts = await createTimedApp(t, store, { max: 1, timeWindow: '1 hour' }, (app) => {
         app.get('/strict', { config: { rateLimit: { penalty: { ...penalty, cooldown: '1 hour' } } } }, async () => 'strict')
         // It shares the buckets, and has no penalty.
         app.get('/other', { config: { rateLimit: { cost: 1 } } }, async () => 'other')
@@ -104,10 +104,10 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     })
 
     t.test(`${store.name}: the strikes of a user's tiers count together, and a block holds in all`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, { identify: byHeaders, max: 1, timeWindow: '1 hour', tiers: { premium: { max: 2 } }, penalty: { ...penalty, cooldown: '1 hour' } })
-      await blocked(parts, as('1'))
-      t.ok(isBlocked(await parts.app.inject(as('1', 'premium'))))
-      t.notOk(isBlocked(await parts.app.inject(as('2', 'premium'))))
+      const parts = await createTimedApp(t, store, { identify: byHeaders, max: 1, timeWindow: '1 hour', tiers: { premium: { max: 2 } }, penalty: { ...penalty, cooldown: '1 hour' } })
+      await blocked(parts, requestAs('1'))
+      t.ok(isBlocked(await parts.app.inject(requestAs('1', 'premium'))))
+      t.notOk(isBlocked(await parts.app.inject(requestAs('2', 'premium'))))
     })
 
     const innocent: ReadonlyArray<readonly [what: string, options: RateLimitOptions]> = [
@@ -119,7 +119,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     ]
     for (const [what, options] of innocent) {
       t.test(`${store.name}: ${what} earns no strikes`, { buffered: true }, async (t) => {
-        const { app, wait } = await timedAppOn(t, store, { ...options, penalty: { ...penalty, strikes: 1 } })
+        const { app, wait } = await createTimedApp(t, store, { ...options, penalty: { ...penalty, strikes: 1 } })
         // Beyond a second, in which refusals may be answered without Redis.
         for (let round = 0; round < 3; round++) {
           for (let i = 0; i < 5; i++) {
@@ -132,7 +132,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
     }
 
     t.test(`${store.name}: a request that a limit for all refuses beside the client's own is a strike all the same`, { buffered: true }, async (t) => {
-      const parts = await timedAppOn(t, store, {
+      const parts = await createTimedApp(t, store, {
         penalty,
         limits: [{ name: 'own', max: 1, timeWindow: '1 hour' }, { name: 'all', max: 1, timeWindow: '1 hour', by: 'global' }]
       })
@@ -147,8 +147,8 @@ t.test('with instances on one Redis a block holds on all, and onBlocked is calle
   const onOne = { name: 'redis', options: () => options } as const
   let calls = 0
   const settings: RateLimitOptions = { max: 1, timeWindow: '1 hour', penalty: { ...penalty, cooldown: '1 hour' }, onBlocked: () => { calls++ } }
-  const first = await appOn(t, onOne, settings)
-  const second = await timedAppOn(t, onOne, settings)
+  const first = await createStoreApp(t, onOne, settings)
+  const second = await createTimedApp(t, onOne, settings)
   await blocked({ app: first.app, wait: second.wait })
   await blocked(second)
   t.equal(calls, 1)
@@ -157,7 +157,7 @@ t.test('with instances on one Redis a block holds on all, and onBlocked is calle
 t.test('a block that Redis told of holds to its end while Redis is away', async (t) => {
   const server = await startRedis(t)
   const store = { name: 'redis', options: () => ({ redis: server.url, deadline: 200 }) } as const
-  const parts = await timedAppOn(t, store, { ...limit, penalty: { ...penalty, cooldown: '4s' } })
+  const parts = await createTimedApp(t, store, { ...limit, penalty: { ...penalty, cooldown: '4s' } })
   const { app } = parts
   const told = Number((await blocked(parts)).headers['retry-after'])
   const began = performance.now()

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { FastifyRequest } from 'fastify'
 import { limitedApp, remainders, statuses } from '../fixtures/app.js'
-import { appOn, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 
 const byHeader = ({ headers }: FastifyRequest) => Number(headers.max ?? 100)
 const windowByHeader = ({ headers }: FastifyRequest) => String(headers.window ?? '10 hours')
@@ -10,7 +10,7 @@ t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as const) {
       t.test(`${store.name}, ${algorithm}: a function keeps its buckets while the number beside it changes`, async (t) => {
-        const { app } = await appOn(t, store, { max: byHeader, timeWindow: '10 hours', algorithm })
+        const { app } = await createStoreApp(t, store, { max: byHeader, timeWindow: '10 hours', algorithm })
         await statuses(app, 40)
         await statuses(app, 1, { url: '/', headers: { max: '7' } })
         await app.rateLimit.reload({ timeWindow: '1 hour' })
@@ -22,7 +22,7 @@ t.test('on each store', async (t) => {
       })
 
       t.test(`${store.name}, ${algorithm}: the same with a window by function`, async (t) => {
-        const { app } = await appOn(t, store, { max: 100, timeWindow: windowByHeader, algorithm })
+        const { app } = await createStoreApp(t, store, { max: 100, timeWindow: windowByHeader, algorithm })
         await statuses(app, 40)
         await app.rateLimit.reload({ max: 1000 })
         t.strictSame(await remainders(app, '/'), [959])

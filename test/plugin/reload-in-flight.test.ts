@@ -2,15 +2,15 @@
 import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { remainders, statuses } from '../fixtures/app.js'
-import { appOn, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 import { ALGORITHMS } from '../fixtures/limits.js'
-import { gate, gateIn, type Gate } from '../fixtures/reload-gate.js'
+import { createGate, addGate, type Gate } from '../fixtures/reload-gate.js'
 
 const WINDOW = { timeWindow: '100 hours' }
 
 async function sendAll ({ send }: Gate, times: number) {
   const sent: Array<Promise<LightMyRequestResponse>> = []
-  for (let i = 0; i < times; i++) sent.push((await send('/')).answer)
+  for (let i = 0; i < times; i++) sent.push((await send('/')).response)
   return async () => await Promise.all(sent)
 }
 
@@ -18,8 +18,8 @@ t.test('on each store', async (t) => {
   for (const store of await eachStore(t)) {
     for (const algorithm of ALGORITHMS) {
       t.test(`${store.name}, ${algorithm}: requests of a smaller set empty nothing that was used of the larger one`, async (t) => {
-        const { app } = await appOn(t, store, { ...WINDOW, max: 10, algorithm, hook: 'preHandler' })
-        const gate = gateIn(app, 'preValidation')
+        const { app } = await createStoreApp(t, store, { ...WINDOW, max: 10, algorithm, hook: 'preHandler' })
+        const gate = addGate(app, 'preValidation')
         const answers = await sendAll(gate, 3)
         await app.rateLimit.reload({ max: 100 })
         t.strictSame([...new Set(await statuses(app, 60))], [200])
@@ -30,8 +30,8 @@ t.test('on each store', async (t) => {
       })
 
       t.test(`${store.name}, ${algorithm}: requests of a larger set get no more than it has left`, async (t) => {
-        const { app } = await appOn(t, store, { ...WINDOW, max: 30, algorithm, hook: 'preHandler' })
-        const gate = gateIn(app, 'preValidation')
+        const { app } = await createStoreApp(t, store, { ...WINDOW, max: 30, algorithm, hook: 'preHandler' })
+        const gate = addGate(app, 'preValidation')
         await statuses(app, 20)
         const answers = await sendAll(gate, 15)
         await app.rateLimit.reload({ max: 10 })
@@ -43,8 +43,8 @@ t.test('on each store', async (t) => {
       })
 
       t.test(`${store.name}, ${algorithm}: what is given back to a bucket that has other numbers by now is that much, and no more`, async (t) => {
-        const { app } = await appOn(t, store, { ...WINDOW, max: 10, algorithm, cost: 2, refundOn: ['2xx'] })
-        const gate = gateIn(app, 'preHandler')
+        const { app } = await createStoreApp(t, store, { ...WINDOW, max: 10, algorithm, cost: 2, refundOn: ['2xx'] })
+        const gate = addGate(app, 'preHandler')
         const answers = await sendAll(gate, 2)
         await app.rateLimit.reload({ max: 100, cost: 1, refundOn: [] })
         await statuses(app, 50)
@@ -60,18 +60,18 @@ t.test('on each store', async (t) => {
       })
 
       t.test(`${store.name}, ${algorithm}: what is charged after the work is charged to the bucket as it is by then`, async (t) => {
-        const { app } = await appOn(t, store, { ...WINDOW, max: 10, algorithm })
-        const { wait, send, open } = gate(app, 'work')
+        const { app } = await createStoreApp(t, store, { ...WINDOW, max: 10, algorithm })
+        const { wait, send, open } = createGate(app, 'work')
         app.get('/work', async (request) => {
           await wait(request)
           await request.rateLimit?.charge(20)
           return 'done'
         })
-        const { answer } = await send('/work')
+        const { response } = await send('/work')
         await app.rateLimit.reload({ max: 100 })
         await statuses(app, 40)
         open()
-        await answer
+        await response
         t.strictSame(await remainders(app, '/'), [38])
       })
     }

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { remainders } from '../fixtures/app.js'
-import { appOn, eachStore } from '../fixtures/each-store.js'
+import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 
 const HOURS = { timeWindow: '100 hours' }
 
 for (const store of await eachStore(t)) {
   t.test(`${store.name}: peek and reset find after a reload what guards, checks and functions have used`, async (t) => {
-    const { app } = await appOn(t, store, { ...HOURS, max: ({ headers }) => Number(headers.max ?? 9) }, (app) => {
+    const { app } = await createStoreApp(t, store, { ...HOURS, max: ({ headers }) => Number(headers.max ?? 9) }, (app) => {
       app.get('/checked', { config: { rateLimit: false } }, async (request, reply) => {
         const decision = await app.rateLimit.check(request, { groupId: 'checked', max: 5, ...HOURS })
         reply.header('x-ratelimit-remaining', decision?.remaining)

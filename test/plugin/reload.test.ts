@@ -1,8 +1,8 @@
 import t from 'tap'
 import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { bareApp, limitedApp, remainders, SECOND, statuses } from '../fixtures/app.js'
-import { gate } from '../fixtures/reload-gate.js'
-import { throttledApp } from '../throttle/throttled-app.js'
+import { createGate } from '../fixtures/reload-gate.js'
+import { createThrottledApp } from '../throttle/throttled-app.js'
 
 const HOUR = { timeWindow: '1 hour' }
 
@@ -18,18 +18,18 @@ t.test('a reload before the application is ready holds for routes that are decla
 
 t.test('a reload while the application closes, or afterwards, disturbs nobody', async (t) => {
   const { app } = await limitedApp(t, { max: 10, ...HOUR })
-  const { wait, send, open } = gate(app, 'work')
+  const { wait, send, open } = createGate(app, 'work')
   app.get('/work', async (request) => {
     await wait(request)
     return 'done'
   })
   app.addHook('preClose', async () => { await app.rateLimit.reload({ max: 20 }) })
   app.addHook('onClose', async () => { await app.rateLimit.reload({ max: 30 }) })
-  const { answer } = await send('/work')
+  const { response } = await send('/work')
   const closed = app.close()
   await app.rateLimit.reload({ max: 40 })
   open()
-  t.equal((await answer).body, 'done')
+  t.equal((await response).body, 'done')
   await closed
   await app.rateLimit.reload({ max: 50 })
   await t.rejects(app.rateLimit.reload({ max: -1 }), { code: 'FST_SLUICE_BAD_OPTION' })
@@ -178,7 +178,7 @@ t.test('a rule may leave the phase of its routes for onRequest and come back, an
 })
 
 t.test('requests that are held keep their places and their times over a reload, and newcomers who must wait stand behind them', async (t) => {
-  const { app, send, pass } = await throttledApp(t, { max: 1, timeWindow: '1s', throttle: { maxDelay: '10s' } })
+  const { app, send, advance } = await createThrottledApp(t, { max: 1, timeWindow: '1s', throttle: { maxDelay: '10s' } })
   const order: string[] = []
   app.get('/:name', async ({ url }) => { order.push(url) })
   const held = [await send({ url: '/1' }), await send({ url: '/2' }), await send({ url: '/3' }), await send({ url: '/4' })]
@@ -190,9 +190,9 @@ t.test('requests that are held keep their places and their times over a reload, 
   const refused = await send({ url: '/6' })
   t.equal(refused.answer?.statusCode, 429, 'those who wait fill the smaller queue')
   t.strictSame(held.map(({ answer }) => answer?.statusCode ?? null), [200, null, null, null, null])
-  await pass(2000)
+  await advance(2000)
   t.strictSame(order, ['/1', '/2', '/3'])
-  await pass(8000)
+  await advance(8000)
   t.strictSame(order, ['/1', '/2', '/3', '/4', '/5'])
   t.strictSame(held.map(({ answer }) => answer?.statusCode), [200, 200, 200, 200, 200])
 })

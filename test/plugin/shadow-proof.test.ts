@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { limitedApp, MS, type TestApp } from '../fixtures/app.js'
 import { Seeded } from '../fixtures/seeded.js'
-import { seriesOf } from '../observability/metrics-samples.js'
+import { readSeries } from '../observability/metrics-samples.js'
 
 const RUNS = 3
 const REQUESTS = 100
@@ -20,12 +20,12 @@ interface Step {
 /** Traffic of three clients, none of whom minds a refusal: bursts, and waits of up to a window. */
 function trafficOf (random: Seeded): Step[] {
   return Array.from({ length: REQUESTS }, () => ({
-    afterUs: random.oneOf([0, 0, 0, 1, random.below(300) * MS, random.below(1500) * MS]),
+    afterUs: random.pick([0, 0, 0, 1, random.nextInt(300) * MS, random.nextInt(1500) * MS]),
     request: {
-      url: random.oneOf(['/', '/', '/no/such/thing']),
-      remoteAddress: `203.0.113.${random.oneOf([1, 1, 2, 3])}`,
+      url: random.pick(['/', '/', '/no/such/thing']),
+      remoteAddress: `203.0.113.${random.pick([1, 1, 2, 3])}`,
       // Now and then more than any limit here can give.
-      headers: { cost: String(random.oneOf([0, 1, 1, 1, 2, 3, 12])) }
+      headers: { cost: String(random.pick([0, 1, 1, 1, 2, 3, 12])) }
     }
   }))
 }
@@ -47,7 +47,7 @@ async function answersOf ({ app, clock }: TestApp, traffic: readonly Step[]) {
 /** What a limit refused, or would have, of each route. */
 async function counted ({ rateLimit: { metrics } }: FastifyInstance, limit: string, mode: 'enforce' | 'shadow'): Promise<Record<string, number>> {
   if (metrics === null) throw new Error('nothing is counted')
-  const series = Object.entries(await seriesOf({ registry: metrics }, 'rate_limit_rejections_total'))
+  const series = Object.entries(await readSeries({ registry: metrics }, 'rate_limit_rejections_total'))
     .filter(([labels]) => labels.includes(`limit="${limit}"`) && labels.includes(`mode="${mode}"`))
   return Object.fromEntries(series.map(([labels, count]) => [/route="([^"]*)"/.exec(labels)?.[1], count]))
 }
@@ -72,11 +72,11 @@ for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as co
       const random = new Seeded(seed)
       const traffic = trafficOf(random)
       const real: Limits = [
-        { name: 'real', max: 6 + random.below(4), timeWindow: '2s', algorithm: random.oneOf(['token-bucket', 'sliding-window', 'fixed-window']) },
+        { name: 'real', max: 6 + random.nextInt(4), timeWindow: '2s', algorithm: random.pick(['token-bucket', 'sliding-window', 'fixed-window']) },
         { name: 'all', max: 30, timeWindow: '3s', by: 'global' }
       ]
-      const trial = { name: 'trial', max: 3 + random.below(4), timeWindow: '1s', algorithm, by: random.oneOf(['client', 'client', 'global'] as const) } as const
-      const penalty = random.oneOf([false, { strikes: 3, cooldown: '2s' }] as const)
+      const trial = { name: 'trial', max: 3 + random.nextInt(4), timeWindow: '1s', algorithm, by: random.pick(['client', 'client', 'global'] as const) } as const
+      const penalty = random.pick([false, { strikes: 3, cooldown: '2s' }] as const)
 
       const without = await answersOf(await limited(t, real, { penalty }), traffic)
       const tried = await limited(t, [...real, { ...trial, mode: 'shadow' }], { penalty })

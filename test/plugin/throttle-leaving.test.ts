@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { bareApp } from '../fixtures/app.js'
 import { freePort } from '../fixtures/redis-server.js'
-import { throttledApp, turns, type Pending } from '../throttle/throttled-app.js'
+import { createThrottledApp, waitTurns, type Pending } from '../throttle/throttled-app.js'
 
 const codes = (pending: readonly Pending[]) => pending.map(({ answer }) => answer?.statusCode ?? null)
 
@@ -12,38 +12,38 @@ const codes = (pending: readonly Pending[]) => pending.map(({ answer }) => answe
 const SECONDS = { max: 1, timeWindow: '1s', throttle: { maxDelay: 2500 } }
 
 t.test('the last in line who leaves gives his token back', async (t) => {
-  const { send, pass } = await throttledApp(t, SECONDS)
+  const { send, advance } = await createThrottledApp(t, SECONDS)
   const [, second, third] = [await send(), await send(), await send()]
   t.strictSame(codes([await send()]), [429])
   await third.abort()
   const newcomer = await send()
   t.strictSame(codes([newcomer]), [null])
-  await pass(1000)
+  await advance(1000)
   t.strictSame(codes([second, newcomer]), [200, null])
-  await pass(1000)
+  await advance(1000)
   t.strictSame(codes([newcomer]), [200], 'in the place of who left')
 })
 
 t.test('one who leaves from the middle of the line does not let two be served in one slot', async (t) => {
-  const { app, send, pass } = await throttledApp(t, SECONDS)
+  const { app, send, advance } = await createThrottledApp(t, SECONDS)
   const served: string[] = []
   app.get('/:name', async (request) => { served.push(request.url) })
   const [, second] = [await send({ url: '/a' }), await send({ url: '/b' }), await send({ url: '/c' })]
   await second.abort()
   t.strictSame(codes([await send({ url: '/d' })]), [429], 'his slot is lost, and nobody else gets it')
-  await pass(1000)
+  await advance(1000)
   t.strictSame(served, ['/a'])
-  await pass(1000)
+  await advance(1000)
   t.strictSame(served, ['/a', '/c'])
   const next = await send({ url: '/e' })
-  await pass(999)
+  await advance(999)
   t.strictSame(codes([next]), [null])
-  await pass(1)
+  await advance(1)
   t.strictSame(served, ['/a', '/c', '/e'])
 })
 
 t.test('those who leave one after the other from the end give all of their tokens back', async (t) => {
-  const { app, send } = await throttledApp(t, { max: 1, timeWindow: '1s', throttle: { maxDelay: '10s' } })
+  const { app, send } = await createThrottledApp(t, { max: 1, timeWindow: '1s', throttle: { maxDelay: '10s' } })
   const held: Pending[] = []
   for (let i = 0; i < 8; i++) held.push(await send())
   for (const pending of held.slice(1).reverse()) await pending.abort()
@@ -51,7 +51,7 @@ t.test('those who leave one after the other from the end give all of their token
 })
 
 t.test('a place in the queue is free when its client leaves', async (t) => {
-  const { send } = await throttledApp(t, { ...SECONDS, throttle: { maxDelay: 2500, maxQueued: 1 } })
+  const { send } = await createThrottledApp(t, { ...SECONDS, throttle: { maxDelay: 2500, maxQueued: 1 } })
   await send()
   for (let i = 0; i < 5; i++) {
     const held = await send()
@@ -62,26 +62,26 @@ t.test('a place in the queue is free when its client leaves', async (t) => {
 
 t.test('who leaves is heard of by no callback and no handler, and gives nothing back a second time', async (t) => {
   const heard: string[] = []
-  const { app, send, pass } = await throttledApp(t, { ...SECONDS, refundOn: ['4xx'], onExceeding: ({ url }) => { heard.push(`exceeding ${url}`) } })
+  const { app, send, advance } = await createThrottledApp(t, { ...SECONDS, refundOn: ['4xx'], onExceeding: ({ url }) => { heard.push(`exceeding ${url}`) } })
   app.get('/:name', async ({ url }) => { heard.push(url) })
   const held = [await send({ url: '/a' }), await send({ url: '/b' })]
   await held[1].abort()
-  await pass(5000)
+  await advance(5000)
   t.strictSame(heard, ['exceeding /a', '/a'])
   t.match(await app.rateLimit.peek('ip:127.0.0.1'), [{ remaining: 1, resetAfterMs: 0 }])
 })
 
 t.test('who leaves after his release gives nothing back', async (t) => {
-  const { app, send, pass } = await throttledApp(t, SECONDS)
+  const { app, send, advance } = await createThrottledApp(t, SECONDS)
   app.get('/slow', () => {})
   const [, held] = [await send(), await send({ url: '/slow' })]
-  await pass(1000)
+  await advance(1000)
   await held.abort()
   t.match(await app.rateLimit.peek('ip:127.0.0.1'), [{ remaining: 0, resetAfterMs: 1000 }])
 })
 
 t.test('with several limits who leaves gives back where nobody stands behind him', async (t) => {
-  const { app, send } = await throttledApp(t, {
+  const { app, send } = await createThrottledApp(t, {
     throttle: { maxDelay: '10s' },
     limits: [{ name: 'each', max: 1, timeWindow: '1s' }, { name: 'all', max: 10, timeWindow: '10s', by: 'global' }]
   })
@@ -93,11 +93,11 @@ t.test('with several limits who leaves gives back where nobody stands behind him
 })
 
 t.test('closing answers held requests at once, and does not wait for their time', async (t) => {
-  const { app, clock, send } = await throttledApp(t, { max: 1, timeWindow: '1 hour', throttle: { maxDelay: '5 hours' } })
+  const { app, clock, send } = await createThrottledApp(t, { max: 1, timeWindow: '1 hour', throttle: { maxDelay: '5 hours' } })
   const held = [await send(), await send(), await send()]
   const startUs = clock.nowUs()
   await app.close()
-  await turns()
+  await waitTurns()
   t.strictSame(codes(held), [200, 503, 503])
   t.match(held[1].answer?.headers, { 'cache-control': 'no-store', 'content-type': /^application\/problem\+json/ })
   t.match(held[1].answer?.json(), { type: /#temporary-reduced-capacity$/, status: 503 })
@@ -105,7 +105,7 @@ t.test('closing answers held requests at once, and does not wait for their time'
 })
 
 t.test('closing answers those who are held over sockets, and does not wait for their connections', async (t) => {
-  const { app } = await throttledApp(t, { max: 1, timeWindow: '1 hour', throttle: { maxDelay: '5 hours' } })
+  const { app } = await createThrottledApp(t, { max: 1, timeWindow: '1 hour', throttle: { maxDelay: '5 hours' } })
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   let text = ''
@@ -113,14 +113,14 @@ t.test('closing answers those who are held over sockets, and does not wait for t
   t.teardown(() => socket.destroy())
   socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n')
   await new Promise((resolve) => { socket.once('data', resolve) })
-  await turns()
+  await waitTurns()
   await app.close()
-  await turns()
+  await waitTurns()
   t.match(text, /^HTTP\/1.1 200 OK[^]*HTTP\/1.1 503 Service Unavailable/)
 })
 
 t.test('a client who closes his connection gives his token back like one who is injected', async (t) => {
-  const { app } = await throttledApp(t, { max: 1, timeWindow: '1 hour', throttle: { maxDelay: '5 hours' } })
+  const { app } = await createThrottledApp(t, { max: 1, timeWindow: '1 hour', throttle: { maxDelay: '5 hours' } })
   const arrived: string[] = []
   app.addHook('onRequest', async ({ url }) => { arrived.push(url) })
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -131,7 +131,7 @@ t.test('a client who closes his connection gives his token back like one who is 
   t.teardown(() => socket.destroy())
   socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
   const soon = async (ms: number) => {
-    for (let i = 0; i < 1000 && await resetAfterMs() !== ms; i++) await turns()
+    for (let i = 0; i < 1000 && await resetAfterMs() !== ms; i++) await waitTurns()
     t.equal(await resetAfterMs(), ms)
   }
   await soon(7_200_000)
@@ -156,7 +156,7 @@ t.test('without Redis a request is held by the local limits', async (t) => {
   t.equal((await first).json().outcome, 'allowed')
   let isHeld = true
   second.then(() => { isHeld = false })
-  await turns()
+  await waitTurns()
   t.ok(isHeld)
   clock.advance(20_000)
   t.equal((await second).json().outcome, 'delayed')

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import fastify from 'fastify'
 import t from 'tap'
-import { inLowerCase, matchesPath, parsePattern, type Pattern } from '../../lib/routing/pattern.js'
-import { routedReadings } from '../../lib/routing/request-path.js'
-import { routingOf } from '../../lib/routing/router-options.js'
-import { relate, routeShape, type Relation } from '../../lib/routing/route-shape.js'
-import { holds } from '../fixtures/property.js'
+import { toLowerCasePattern, matchesPath, parsePattern, type Pattern } from '../../lib/routing/pattern.js'
+import { interpretRoutePath } from '../../lib/routing/request-path.js'
+import { readRouterOptions } from '../../lib/routing/router-options.js'
+import { relate, parseRouteShape, type Relation } from '../../lib/routing/route-shape.js'
+import { assertProperty } from '../fixtures/property.js'
 
-const exact = routingOf({ initialConfig: {} })
-const lenient = routingOf({ initialConfig: { caseSensitive: false, ignoreDuplicateSlashes: true } })
+const exact = readRouterOptions({ initialConfig: {} })
+const lenient = readRouterOptions({ initialConfig: { caseSensitive: false, ignoreDuplicateSlashes: true } })
 
 function patternOf (text: string): Pattern {
   const pattern = parsePattern(text)
@@ -62,12 +62,12 @@ t.test('a pattern matches all, some or none of a route\'s paths', async (t) => {
     ['/docs/*', '/docs*', 'sometimes', 'it has /docstrings too'],
     ['/100%', '/100%', 'always', 'a percent sign is a text']
   ]
-  for (const [pattern, route, relation, why] of rows) t.equal(relate(patternOf(pattern), routeShape(route, exact)), relation, `${pattern} and ${route}: ${why}`)
+  for (const [pattern, route, relation, why] of rows) t.equal(relate(patternOf(pattern), parseRouteShape(route, exact)), relation, `${pattern} and ${route}: ${why}`)
 })
 
 t.test('a router that takes every case and many slashes takes patterns so too', async (t) => {
-  t.equal(relate(inLowerCase(patternOf('/API/Reports')), routeShape('/Api//REPORTS', lenient)), 'always')
-  t.equal(relate(patternOf('/api/:empty/reports'), routeShape('/api//reports', exact)), 'always')
+  t.equal(relate(toLowerCasePattern(patternOf('/API/Reports')), parseRouteShape('/Api//REPORTS', lenient)), 'always')
+  t.equal(relate(patternOf('/api/:empty/reports'), parseRouteShape('/api//reports', exact)), 'always')
 })
 
 const texts = fc.constantFrom('a', 'b', 'a-b', 'user-1', '1.png')
@@ -84,11 +84,11 @@ const paths = fc.tuple(
 
 t.test('"always" is every path that the router takes to the route, "never" none of them', async (t) => {
   const seen = { always: 0, sometimes: 0, never: 0 }
-  holds(fc.record({ pattern: patterns, route: routes, paths: fc.array(paths, { minLength: 30, maxLength: 30 }) }), 500, (example) => {
+  assertProperty(fc.record({ pattern: patterns, route: routes, paths: fc.array(paths, { minLength: 30, maxLength: 30 }) }), 500, (example) => {
     const app = fastify()
     app.get(example.route, async () => 'here')
-    const routing = routingOf(app)
-    const shape = routeShape(example.route, routing)
+    const routing = readRouterOptions(app)
+    const shape = parseRouteShape(example.route, routing)
     const pattern = patternOf(example.pattern)
     const relation = relate(pattern, shape)
     for (const path of example.paths) {
@@ -96,7 +96,7 @@ t.test('"always" is every path that the router takes to the route, "never" none 
       if (found === null) continue
       seen[relation]++
       const request = { method: 'GET', url: path, params: found.params }
-      const literal = routedReadings(shape, request, routing).at(-1) ?? []
+      const literal = interpretRoutePath(shape, request, routing).at(-1) ?? []
       // A slash at the end of the route is none of its segments.
       const sent = path.split('/').slice(1)
       if (literal.length < sent.length) sent.pop()

@@ -1,13 +1,13 @@
 import fastify, { type FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import type { PathSegments } from '../../lib/routing/pattern.js'
-import { routedReadings, unknownReadings } from '../../lib/routing/request-path.js'
-import { routingOf } from '../../lib/routing/router-options.js'
-import { type Routing } from '../../lib/routing/router-options.js'
-import { routeShape } from '../../lib/routing/route-shape.js'
+import { interpretRoutePath, interpretRawPath } from '../../lib/routing/request-path.js'
+import { readRouterOptions } from '../../lib/routing/router-options.js'
+import { type RouterOptions } from '../../lib/routing/router-options.js'
+import { parseRouteShape } from '../../lib/routing/route-shape.js'
 import { mute } from '../fixtures/muted.js'
 
-const exact: Routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+const exact: RouterOptions = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
 
 const inWords = (readings: readonly PathSegments[]) => readings.map((segments) => `/${segments.map((segment) => segment ?? '?').join('/')}`)
 
@@ -17,14 +17,14 @@ function readBy (server: FastifyServerOptions, route: string, url: string): stri
   app.get(route, async () => 'here')
   const found = app.findRoute({ method: 'GET', url })
   if (found === null) throw new TypeError(`${url} does not lead to ${route}`)
-  const routing = routingOf(app)
-  return inWords(routedReadings(routeShape(route, routing), { method: 'GET', url, params: found.params }, routing))
+  const routing = readRouterOptions(app)
+  return inWords(interpretRoutePath(parseRouteShape(route, routing), { method: 'GET', url, params: found.params }, routing))
 }
 
 t.test('the settings of the router are found in both places', async (t) => {
   mute(t, 'FSTDEP022')
   const none = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
-  const rows: ReadonlyArray<readonly [server: FastifyServerOptions, routing: Partial<Routing>]> = [
+  const rows: ReadonlyArray<readonly [server: FastifyServerOptions, routing: Partial<RouterOptions>]> = [
     [{}, {}],
     [{ routerOptions: {} }, {}],
     [{ caseSensitive: false }, { isCaseSensitive: false }],
@@ -37,7 +37,7 @@ t.test('the settings of the router are found in both places', async (t) => {
     [{ useSemicolonDelimiter: true }, { endsAtSemicolon: true }],
     [{ routerOptions: { useSemicolonDelimiter: true } } as FastifyServerOptions, { endsAtSemicolon: true }]
   ]
-  for (const [server, routing] of rows) t.strictSame(routingOf(fastify(server)), { ...none, ...routing }, JSON.stringify(server))
+  for (const [server, routing] of rows) t.strictSame(readRouterOptions(fastify(server)), { ...none, ...routing }, JSON.stringify(server))
 })
 
 t.test('a routed path is read as the router took it, whatever its spelling', async (t) => {
@@ -97,7 +97,7 @@ t.test('a parameter that cannot be told from the others may be any', async (t) =
 })
 
 t.test('parameters that a schema has changed or taken away hide no rule', async (t) => {
-  const read = (route: string, params: unknown) => inWords(routedReadings(routeShape(route, exact), { method: 'GET', url: '/files/a?x', params }, exact))
+  const read = (route: string, params: unknown) => inWords(interpretRoutePath(parseRouteShape(route, exact), { method: 'GET', url: '/files/a?x', params }, exact))
   t.strictSame(read('/api/:version', { version: 1 }), ['/api/1'])
   t.strictSame(read('/api/:version', {}), ['/api/?'])
   t.strictSame(read('/api/:toString', {}), ['/api/?'])
@@ -126,18 +126,18 @@ t.test('the path of an unknown URL is tidied up, and read as it was sent', async
     ['*', '/', '/'],
     ['', '/', '/']
   ]
-  for (const [url, ...readings] of rows) t.strictSame(inWords(unknownReadings(url, exact)), readings, url)
-  t.strictSame(inWords(unknownReadings('/A;b', { ...exact, isCaseSensitive: false, endsAtSemicolon: true })), ['/a'])
+  for (const [url, ...readings] of rows) t.strictSame(inWords(interpretRawPath(url, exact)), readings, url)
+  t.strictSame(inWords(interpretRawPath('/A;b', { ...exact, isCaseSensitive: false, endsAtSemicolon: true })), ['/a'])
 })
 
 t.test('of a path longer than any pattern no more is kept than tells it apart', async (t) => {
-  const kept = (url: string) => unknownReadings(url, exact).map(({ length }) => length)
+  const kept = (url: string) => interpretRawPath(url, exact).map(({ length }) => length)
   t.strictSame(kept('/a'.repeat(64)), [64])
   t.strictSame(kept('/a'.repeat(10_000)), [65])
   t.strictSame(kept('//a'.repeat(10_000)), [65, 65])
   t.strictSame(kept('/'.repeat(10_000)), [0, 65])
   const taken = { method: 'GET', url: '/', params: { '*': 'a/'.repeat(10_000) } }
-  t.ok(routedReadings(routeShape('/files/*', exact), taken, exact).every(({ length }) => length <= 66))
-  const [resolved] = unknownReadings(`${'/a'.repeat(100)}${'/..'.repeat(98)}/b`, exact)
+  t.ok(interpretRoutePath(parseRouteShape('/files/*', exact), taken, exact).every(({ length }) => length <= 66))
+  const [resolved] = interpretRawPath(`${'/a'.repeat(100)}${'/..'.repeat(98)}/b`, exact)
   t.strictSame(resolved, ['a', 'a', 'b'])
 })

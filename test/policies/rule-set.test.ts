@@ -1,9 +1,9 @@
 import t from 'tap'
 import { type RequestTarget } from '../../lib/routing/request-path.js'
-import { routingOf } from '../../lib/routing/router-options.js'
+import { readRouterOptions } from '../../lib/routing/router-options.js'
 import { RuleSet, type Resolution, type Rule } from '../../lib/routing/rule-set.js'
 
-const routing = routingOf({ initialConfig: {} })
+const routing = readRouterOptions({ initialConfig: {} })
 
 /** Rules that are called by their patterns. */
 const rulesOf = (...rules: ReadonlyArray<string | Omit<Rule, 'name'>>): RuleSet<Rule> => new RuleSet(rules.map((rule) => {
@@ -123,7 +123,7 @@ t.test('of two rules for the two readings of a path the one with .. resolved win
 })
 
 t.test('a router that does not count case has no rules that do', async (t) => {
-  const set = new RuleSet([{ name: 'reports', match: '/API/v1/Reports' }], routingOf({ initialConfig: { caseSensitive: false } }))
+  const set = new RuleSet([{ name: 'reports', match: '/API/v1/Reports' }], readRouterOptions({ initialConfig: { caseSensitive: false } }))
   t.equal(picked(set.forRoute(['GET'], '/Api/:version/REPORTS'), { params: { version: 'V1' } }), 'reports')
   t.equal(fixedRule(set.forRoute(['GET'], '/api/V1/reports')), 'reports')
   t.equal(set.forUnknown({ method: 'GET', url: '/aPI/v1/reports' })?.name, 'reports')

@@ -4,7 +4,7 @@ import { parseStatuses } from '../../lib/policies/status-set.js'
 /** The statuses in a set; all that a response can have were asked for, and some that none has. */
 function statusesIn (...entries: unknown[]): number[] {
   const parsed = parseStatuses(entries)
-  if ('wrongAt' in parsed) throw new Error(`refused entry ${parsed.wrongAt}`)
+  if ('invalidIndex' in parsed) throw new Error(`refused entry ${parsed.invalidIndex}`)
   return [-1, 0, NaN, 2.5, ...Array.from({ length: 1000 }, (_, status) => status)].filter((status) => parsed.has(status))
 }
 
@@ -55,6 +55,6 @@ const wrong: ReadonlyArray<readonly [value: unknown, why: string]> = [
 
 t.test('anything else is refused with its place', async (t) => {
   for (const [value, why] of wrong) {
-    t.strictSame(parseStatuses(['2xx', value, 700]), { wrongAt: 1, expected: 'a status from 100 to 599 or a class of them such as "2xx"', value }, why)
+    t.strictSame(parseStatuses(['2xx', value, 700]), { invalidIndex: 1, expected: 'a status from 100 to 599 or a class of them such as "2xx"', value }, why)
   }
 })

@@ -19,7 +19,7 @@ t.test('a process that closes while a Cluster is asked for its slots ends by its
   await once(child.stdout, 'data')
 
   // Whoever connects from now on is not answered; it is whoever asks for the slots, once a second.
-  for (const { weather } of proxies) weather.isBlackhole = true
+  for (const { faults } of proxies) faults.isBlackhole = true
   const connections = () => proxies.reduce((count, proxy) => count + proxy.connections, 0)
   const before = connections()
   await until('a connection that asks for the slots', 10_000, () => connections() > before)

@@ -47,7 +47,7 @@ function guard (t: Test, store: Store, maxPending = 100): Guarded {
   const causes: unknown[] = []
   const guarded = new GuardedStore({
     store,
-    watch: new CallGuard(50, { failures: 3, withinMs: 10_000, openForMs: 5000 }, clock, (state) => { heard.push(state) }),
+    callGuard: new CallGuard(50, { failures: 3, withinMs: 10_000, openForMs: 5000 }, clock, (state) => { heard.push(state) }),
     maxPending,
     deadlineMs: 50,
     clock,

@@ -1,14 +1,14 @@
 // The room over the process's own clock, timers and turns: bounds are facts of order and count, never of time.
 import t from 'tap'
 import { systemClock } from '../../lib/common/clock.js'
-import { WaitingRoom } from '../../lib/throttle/waiting-room.js'
+import { DelayQueue } from '../../lib/throttle/delay-queue.js'
 
 const LIMITS = { maxQueued: 3000, maxQueuedPerClient: 3000 }
 
 t.test('nobody goes early, and all go in order', async (t) => {
   // It stands still while they come, so that their times are known exactly.
   let stoppedUs: number | null = systemClock.nowUs()
-  const room = new WaitingRoom({ nowUs: () => stoppedUs ?? systemClock.nowUs() })
+  const room = new DelayQueue({ nowUs: () => stoppedUs ?? systemClock.nowUs() })
   const waits = Array.from({ length: 300 }, (_, i) => (i * 7919) % 60_000)
   const gone: number[] = []
   const early: number[] = []
@@ -19,7 +19,7 @@ t.test('nobody goes early, and all go in order', async (t) => {
         if (systemClock.nowUs() < startUs + dueInUs) early.push(dueInUs)
         if (gone.push(dueInUs) === waits.length) resolve()
       }
-      room.reserve('queue', 'ip:a', LIMITS)?.hold({ dueInUs, line: String(dueInUs), onDue, onClose: () => {} })
+      room.reserve('queue', 'ip:a', LIMITS)?.hold({ dueInUs, orderKey: String(dueInUs), onDue, onClose: () => {} })
     }
     stoppedUs = null
   })
@@ -28,7 +28,7 @@ t.test('nobody goes early, and all go in order', async (t) => {
 })
 
 t.test('thousands that are due at once leave in many turns, in order', async (t) => {
-  const room = new WaitingRoom(systemClock)
+  const room = new DelayQueue(systemClock)
   let turns = 0
   const count = () => {
     turns++
@@ -43,7 +43,7 @@ t.test('thousands that are due at once leave in many turns, in order', async (t)
         inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1)
         if (gone.push(i) === 3000) resolve()
       }
-      room.reserve('queue', 'ip:a', LIMITS)?.hold({ dueInUs: 0, line: 'line', onDue, onClose: () => {} })
+      room.reserve('queue', 'ip:a', LIMITS)?.hold({ dueInUs: 0, orderKey: 'line', onDue, onClose: () => {} })
     }
   })
   t.strictSame(gone, Array.from({ length: 3000 }, (_, i) => i))
@@ -53,12 +53,12 @@ t.test('thousands that are due at once leave in many turns, in order', async (t)
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout' || name === 'Immediate').length
 
 t.test('a request that is held keeps the process alive, and one that gave up does not', async (t) => {
-  const room = new WaitingRoom(systemClock)
+  const room = new DelayQueue(systemClock)
   const others = timers()
-  const entry = { dueInUs: 3_600_000_000, line: 'line', onDue: () => {}, onClose: () => {} }
+  const entry = { dueInUs: 3_600_000_000, orderKey: 'line', onDue: () => {}, onClose: () => {} }
   const ticket = room.reserve('queue', 'ip:a', LIMITS)?.hold(entry)
   t.equal(timers(), others + 1)
-  ticket?.leave()
+  ticket?.cancel()
   t.equal(timers(), others)
   room.reserve('queue', 'ip:a', LIMITS)?.hold(entry)
   room.close()

@@ -18,39 +18,39 @@ export interface ThrottledApp extends TestApp {
   /** Send a request, and wait until it is answered or held. */
   send (request?: InjectOptions): Promise<Pending>
   /** Let time pass, for the clock and the timers, in steps of a millisecond at most. */
-  pass (ms: number): Promise<void>
+  advance (ms: number): Promise<void>
 }
 
 /** The turns of the event loop in which an injected request gets as far as it can. */
 const TURNS = 8
 
-export async function turns (): Promise<void> {
+export async function waitTurns (): Promise<void> {
   for (let i = 0; i < TURNS; i++) await new Promise((resolve) => { setImmediate(resolve) })
 }
 
 /** An application over a clock and timers that stand still until they are told otherwise. */
-export async function throttledApp (t: Test, options: RateLimitOptions): Promise<ThrottledApp> {
+export async function createThrottledApp (t: Test, options: RateLimitOptions): Promise<ThrottledApp> {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const parts = await limitedApp(t, options)
   return {
     ...parts,
     async send (request = {}) {
-      const pending = begin(parts, request)
-      await turns()
+      const pending = startRequest(parts, request)
+      await waitTurns()
       return pending
     },
-    async pass (ms) {
+    async advance (ms) {
       for (let left = ms; left > 0; left -= 1) {
         parts.clock.advance(Math.round(Math.min(left, 1) * MS))
         mock.timers.tick(1)
       }
-      await turns()
+      await waitTurns()
     }
   }
 }
 
-function begin ({ app }: TestApp, request: InjectOptions): Pending {
+function startRequest ({ app }: TestApp, request: InjectOptions): Pending {
   const aborter = new AbortController()
   let answer: LightMyRequestResponse | null = null
   const ended = app.inject({ url: '/', signal: aborter.signal, ...request })
@@ -60,7 +60,7 @@ function begin ({ app }: TestApp, request: InjectOptions): Pending {
     ended,
     async abort () {
       aborter.abort()
-      await turns()
+      await waitTurns()
     }
   }
 }

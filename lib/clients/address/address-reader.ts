@@ -1,12 +1,12 @@
 import ipaddr from 'ipaddr.js'
 import { GenerationCache } from '../../common/generation-cache.js'
 import { ANONYMOUS, type Client } from '../../model/client.js'
-import { ipv4Of } from './ipv4.js'
-import { groupsOf } from './ipv6.js'
-import { plainSubnet, WIDEST_PLAIN_SUBNET } from './ipv6.js'
+import { parseIpv4 } from './ipv4.js'
+import { parseGroups } from './ipv6.js'
+import { formatPlainSubnet, MAX_PLAIN_SUBNET_BITS } from './ipv6.js'
 
 /** Longer texts are no addresses (an IPv6 address with an embedded IPv4 one has 45 characters, zones are short). */
-const LONGEST_ADDRESS = 64
+const MAX_ADDRESS_LENGTH = 64
 
 /** Where an address cannot be had (a Unix socket's peer, a closed connection) or is none. All of these are one client. */
 export const UNKNOWN = 'unknown'
@@ -23,8 +23,8 @@ const CAPACITY = 16_384
  */
 export class AddressReader {
   readonly #ipv6Subnet: number
-  readonly #unknown: Client = ipClient(UNKNOWN)
-  readonly #clients = new GenerationCache<string, Client>(CAPACITY, detached)
+  readonly #unknown: Client = createIpClient(UNKNOWN)
+  readonly #clients = new GenerationCache<string, Client>(CAPACITY, copyText)
 
   /** `ipv6Subnet`: bits of an IPv6 address that tell clients apart, 1 to 128. */
   constructor (ipv6Subnet: number) {
@@ -32,68 +32,68 @@ export class AddressReader {
   }
 
   /** The client at a request's address. Whatever is no address is one client, `unknown`. */
-  clientAt (text: string | undefined): Client {
-    if (text === undefined || text.length > LONGEST_ADDRESS) return this.#unknown
-    if (isDottedQuad(text)) return ipClient(text)
+  toClient (text: string | undefined): Client {
+    if (text === undefined || text.length > MAX_ADDRESS_LENGTH) return this.#unknown
+    if (isDottedQuad(text)) return createIpClient(text)
     // How a dual-stack socket tells IPv4.
     if (text.startsWith(MAPPED)) {
       const embedded = text.slice(MAPPED.length)
-      if (isDottedQuad(embedded)) return ipClient(embedded)
+      if (isDottedQuad(embedded)) return createIpClient(embedded)
     }
     const known = this.#clients.get(text)
     if (known !== undefined) return known
-    const client = this.#read(text) ?? this.#unknown
+    const client = this.#parse(text) ?? this.#unknown
     this.#clients.set(text, client)
     return client
   }
 
-  /** The client that an operator names: an address of it, its subnet as `clientAt` prints it, or `unknown`; else `null`. */
-  clientOf (text: string): Client | null {
+  /** The client that an operator names: an address of it, its subnet as `toClient` prints it, or `unknown`; else `null`. */
+  parseClient (text: string): Client | null {
     if (text === UNKNOWN) return this.#unknown
     const suffix = `/${this.#ipv6Subnet}`
-    return this.#read(text.endsWith(suffix) ? text.slice(0, -suffix.length) : text)
+    return this.#parse(text.endsWith(suffix) ? text.slice(0, -suffix.length) : text)
   }
 
-  #read (text: string): Client | null {
-    const plain = this.#ipv6Subnet <= WIDEST_PLAIN_SUBNET ? plainSubnet(text, this.#ipv6Subnet) : null
-    const address = plain ?? canonicalAddress(text, this.#ipv6Subnet)
-    return address === null ? null : ipClient(address)
+  #parse (text: string): Client | null {
+    const plain = this.#ipv6Subnet <= MAX_PLAIN_SUBNET_BITS ? formatPlainSubnet(text, this.#ipv6Subnet) : null
+    const address = plain ?? canonicalizeAddress(text, this.#ipv6Subnet)
+    return address === null ? null : createIpClient(address)
   }
 }
 
 /** The canonical text of an address, an IPv6 one as its subnet (`2001:db8:0:ab00::/56`); `null` when it is none. */
-export function canonicalAddress (text: string, ipv6Subnet: number): string | null {
+export function canonicalizeAddress (text: string, ipv6Subnet: number): string | null {
   if (isDottedQuad(text)) return text
   // The reading is strict, so that no address has two spellings: 127.1 and 0177.0.0.1 are none.
-  const groups = groupsOf(text)
+  const groups = parseGroups(text)
   if (groups === null) return null
   const address = new ipaddr.IPv6([...groups])
   // By range, not by notation, and before masking: else all of IPv4 would be one subnet.
   if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString()
-  const masked = new ipaddr.IPv6(address.parts.map((part, index) => part & maskOf(index, ipv6Subnet)))
+  const masked = new ipaddr.IPv6(address.parts.map((part, index) => part & createGroupMask(index, ipv6Subnet)))
   return ipv6Subnet === 128 ? masked.toRFC5952String() : `${masked.toRFC5952String()}/${ipv6Subnet}`
 }
 
 /** Whether a text is an address of either family, a zone included. */
 export function isAddress (text: string): boolean {
-  return text.length <= LONGEST_ADDRESS && (ipv4Of(text) !== null || groupsOf(text) !== null)
+  return text.length <= MAX_ADDRESS_LENGTH && (parseIpv4(text) !== null || parseGroups(text) !== null)
 }
 
 function isDottedQuad (text: string): boolean {
-  return ipv4Of(text) !== null
+  return parseIpv4(text) !== null
 }
 
 /** A copy: a text cut out of a header would keep all of that header alive for as long as it is remembered. */
-export function detached (text: string): string {
+export function copyText (text: string): string {
   return Buffer.from(text).toString()
 }
 
-function maskOf (partIndex: number, subnetBits: number): number {
+function createGroupMask (partIndex: number, subnetBits: number): number {
   const bits = Math.min(16, Math.max(0, subnetBits - partIndex * 16))
   return (0xffff << (16 - bits)) & 0xffff
 }
 
-function ipClient (id: string): Client {
+function createIpClient (id: string): Client {
   // Joining texts costs more than all the rest, so an address is its own partition; all others have a colon after a word.
   return { kind: 'ip', id, tier: ANONYMOUS, partition: id }
 }

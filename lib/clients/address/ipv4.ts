@@ -2,7 +2,7 @@
  * An IPv4 address in its one canonical spelling as a signed 32-bit integer; `null` for any other text.
  * Written out: a look-up in a table of known addresses costs more, once there are many of them.
  */
-export function ipv4Of (text: string): number | null {
+export function parseIpv4 (text: string): number | null {
   let octets = 1
   let digits = 0
   let value = 0

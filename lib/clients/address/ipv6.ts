@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net'
-import { ipv4Of } from './ipv4.js'
+import { parseIpv4 } from './ipv4.js'
 
 const GROUPS = 8
 const COLON = 0x3a
@@ -12,18 +12,18 @@ const groups = new Uint16Array(GROUPS)
  * The eight groups of an IPv6 address, without its zone; `null` when the text is none.
  * They are overwritten by the next reading.
  */
-export function groupsOf (text: string): Uint16Array | null {
-  const plain = plainGroupsOf(text)
-  return plain !== null || !isIPv6(text) ? plain : plainGroupsOf(withoutExtras(text))
+export function parseGroups (text: string): Uint16Array | null {
+  const plain = parsePlainGroups(text)
+  return plain !== null || !isIPv6(text) ? plain : parsePlainGroups(toPlainIpv6(text))
 }
 
 /** The same for an address of hexadecimal groups only: `null` for one with a zone or an embedded IPv4 address, too. */
-export function plainGroupsOf (text: string): Uint16Array | null {
-  return readGroups(text) ? groups : null
+export function parsePlainGroups (text: string): Uint16Array | null {
+  return tryReadGroups(text) ? groups : null
 }
 
 /** Whether these are the groups of an IPv4-mapped address, ::ffff:0:0/96. */
-export function isMapped (groups: Uint16Array): boolean {
+export function isIpv4Mapped (groups: Uint16Array): boolean {
   return groups[5] === 0xffff && (groups[0] | groups[1] | groups[2] | groups[3] | groups[4]) === 0
 }
 
@@ -31,15 +31,15 @@ export function isMapped (groups: Uint16Array): boolean {
  * The same address without zone, and with an embedded IPv4 address in hexadecimal.
  * Not by ipaddr.js, which takes the old form ::192.0.2.1 for the IPv4-mapped one.
  */
-function withoutExtras (text: string): string {
+function toPlainIpv6 (text: string): string {
   const address = text.split('%')[0]
   const tailAt = address.lastIndexOf(':') + 1
-  const tail = ipv4Of(address.slice(tailAt))
+  const tail = parseIpv4(address.slice(tailAt))
   return tail === null ? address : `${address.slice(0, tailAt)}${(tail >>> 16).toString(16)}:${(tail & 0xffff).toString(16)}`
 }
 
 /** Read an address of hexadecimal groups (RFC 4291, 2.2, forms 1 and 2). Answers whether the text is one. */
-function readGroups (text: string): boolean {
+function tryReadGroups (text: string): boolean {
   const { length } = text
   let at = 0
   let count = 0
@@ -52,7 +52,7 @@ function readGroups (text: string): boolean {
   while (at < length) {
     const begin = at
     let value = 0
-    for (let digit = hexDigit(text.charCodeAt(at)); digit >= 0; digit = at < length ? hexDigit(text.charCodeAt(at)) : -1) {
+    for (let digit = parseHexDigit(text.charCodeAt(at)); digit >= 0; digit = at < length ? parseHexDigit(text.charCodeAt(at)) : -1) {
       value = value << 4 | digit
       at++
     }
@@ -76,7 +76,7 @@ function openGap (gap: number, count: number): boolean {
   return true
 }
 
-function hexDigit (code: number): number {
+function parseHexDigit (code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30
   const letter = code | 0x20
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
@@ -86,7 +86,7 @@ function hexDigit (code: number): number {
  * parser takes five times as long as all the rest of the limiter. What is not plain hexadecimal groups is left to that.
  */
 /** The widest subnet whose text is always the groups before a trailing `::` (RFC 5952: the longest run of zeros is cut). */
-export const WIDEST_PLAIN_SUBNET = 64
+export const MAX_PLAIN_SUBNET_BITS = 64
 
 /**
  * `2001:db8:0:ab00::/56` for any address of that subnet; `null` for an IPv4-mapped address, one with a zone or an
@@ -94,9 +94,9 @@ export const WIDEST_PLAIN_SUBNET = 64
  *
  * `bits`: 1 to 64.
  */
-export function plainSubnet (text: string, bits: number): string | null {
-  const groups = plainGroupsOf(text)
-  if (groups === null || isMapped(groups)) return null
+export function formatPlainSubnet (text: string, bits: number): string | null {
+  const groups = parsePlainGroups(text)
+  if (groups === null || isIpv4Mapped(groups)) return null
   let subnet = ''
   let zeros = ''
   for (let i = 0; i * 16 < bits; i++) {

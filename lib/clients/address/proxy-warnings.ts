@@ -7,7 +7,7 @@ import { warnings } from '../../errors.js'
  */
 export function warnAboutProxies (fastify: FastifyInstance, trustedProxies?: readonly string[]): boolean {
   if (trustedProxies !== undefined) return false
-  const trustProxy = trustProxyOf(fastify)
+  const trustProxy = readTrustProxy(fastify)
   if (trustProxy === true) {
     process.emitWarning('trustProxy: true believes the leftmost X-Forwarded-For entry, which anyone can forge to get a fresh rate limit; name the addresses of your proxies instead', { code: warnings.trustsEveryProxy })
   } else if (typeof trustProxy === 'number') {
@@ -25,7 +25,7 @@ export function warnAboutForwarding (): void {
  * The `trustProxy` option. Fastify publishes it nowhere, so it is read from the options that an instance keeps under
  * a symbol; should that ever move, the warnings stay away and nothing else changes.
  */
-function trustProxyOf (fastify: FastifyInstance): unknown {
+function readTrustProxy (fastify: FastifyInstance): unknown {
   for (let scope: object | null = fastify; scope !== null; scope = Object.getPrototypeOf(scope)) {
     const options = Object.getOwnPropertySymbols(scope).find((symbol) => symbol.description === 'fastify.options')
     if (options !== undefined) return Reflect.get(Reflect.get(scope, options), 'trustProxy')

@@ -16,8 +16,8 @@ export class Ranges {
     const outermost: Range[] = []
     // The wider of two with one beginning comes first, so that whatever is in another follows it.
     for (const range of ranges.toSorted((a, b) => compare(a.first, b.first) || compare(b.last, a.last))) {
-      const before = outermost.at(-1)
-      if (before === undefined || compare(range.first, before.last) > 0) outermost.push(range)
+      const previous = outermost.at(-1)
+      if (previous === undefined || compare(range.first, previous.last) > 0) outermost.push(range)
     }
     this.#width = width
     this.#count = outermost.length
@@ -26,7 +26,7 @@ export class Ranges {
   }
 
   /** Whether an address is in one of the ranges. */
-  hold (address: Uint16Array): boolean {
+  has (address: Uint16Array): boolean {
     let low = 0
     let high = this.#count
     while (low < high) {

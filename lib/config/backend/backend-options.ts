@@ -1,8 +1,8 @@
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { badOption } from '../schema/check.js'
 import { DURATION_EXPECTED, durationMs } from '../schema/durations.js'
-import { tellIn, throwFirst, type Tell } from '../schema/error-collector.js'
-import { tellRedisMistakes } from './redis-target.js'
+import { reportAt, throwFirst, type Report } from '../schema/error-collector.js'
+import { reportRedisErrors } from './redis-target.js'
 import { STORE_EXPECTED, type RateLimitOptions } from '../schema/options-schema.js'
 import { valueAt } from '../schema/schema-values.js'
 import type { Store } from '../../stores/store.js'
@@ -10,23 +10,23 @@ import { NAME_PATTERN, NAME_EXPECTED } from '../schema/option-types.js'
 
 /** Check what the schema cannot express about where limits are kept. Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION. */
 export function checkBackendOptions (options: RateLimitOptions): void {
-  throwFirst('rateLimit', (tell) => tellBackendMistakes(options, tell))
+  throwFirst('rateLimit', (report) => reportBackendErrors(options, report))
 }
 
 /**
  * Tell what `checkBackendOptions` would throw. Values that are not what the schema says are passed over.
  * `redisExpected`: what the `redis` option may be in this source of options.
  */
-export function tellBackendMistakes (options: unknown, tell: Tell, redisExpected?: string): void {
+export function reportBackendErrors (options: unknown, report: Report, redisExpected?: string): void {
   const redis = valueAt(options, ['redis'])
-  if (redis !== undefined) tellRedisMistakes(redis, tellIn(['redis'], tell), redisExpected)
+  if (redis !== undefined) reportRedisErrors(redis, reportAt(['redis'], report), redisExpected)
   const store = valueAt(options, ['store'])
-  if (store !== undefined) tellStoreMistakes(store, tellIn(['store'], tell))
-  if (store !== undefined && redis !== undefined) tell(['store'], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts redis; limits are kept in one of them'))
+  if (store !== undefined) reportStoreErrors(store, reportAt(['store'], report))
+  if (store !== undefined && redis !== undefined) report(['store'], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts redis; limits are kept in one of them'))
   for (const field of ['within', 'openFor']) {
     const value = valueAt(options, ['breaker', field])
     if ((typeof value === 'string' || typeof value === 'number') && durationMs(value) === null) {
-      tell(['breaker', field], (place) => badOption(place, DURATION_EXPECTED, value))
+      report(['breaker', field], (place) => badOption(place, DURATION_EXPECTED, value))
     }
   }
 }
@@ -35,11 +35,11 @@ export function tellBackendMistakes (options: unknown, tell: Tell, redisExpected
 const METHODS = ['take', 'peek', 'adjust', 'reset', 'ping'] as const satisfies ReadonlyArray<keyof Store>
 
 /** Tell what an object lacks to be a store. Whether it does what a store does, only calls can tell. */
-export function tellStoreMistakes (store: unknown, tell: Tell): void {
-  if (typeof store !== 'object' || store === null || Array.isArray(store)) return tell([], (place) => badOption(place, STORE_EXPECTED, store))
+export function reportStoreErrors (store: unknown, report: Report): void {
+  if (typeof store !== 'object' || store === null || Array.isArray(store)) return report([], (place) => badOption(place, STORE_EXPECTED, store))
   const given: Partial<Record<keyof Store, unknown>> = store
   const missing = METHODS.filter((method) => typeof given[method] !== 'function')
-  if (missing.length > 0) return tell([], (place) => new FST_SLUICE_BAD_OPTION(place, STORE_EXPECTED, `an object without ${missing.join(', ')}`))
+  if (missing.length > 0) return report([], (place) => new FST_SLUICE_BAD_OPTION(place, STORE_EXPECTED, `an object without ${missing.join(', ')}`))
   const { kind } = given
-  if (typeof kind !== 'string' || !new RegExp(NAME_PATTERN).test(kind)) tell(['kind'], (place) => badOption(place, NAME_EXPECTED, kind))
+  if (typeof kind !== 'string' || !new RegExp(NAME_PATTERN).test(kind)) report(['kind'], (place) => badOption(place, NAME_EXPECTED, kind))
 }

@@ -5,9 +5,9 @@
 /** What an option must be, in words: of these kinds the words are the only trace. */
 export const PORT = 'a port from 1 to 65535'
 const TEXT = 'a string'
-export const WHOLE = 'a whole number of 0 or more'
+export const WHOLE_NUMBER = 'a whole number of 0 or more'
 const FUNCTION = 'a function'
-const SWITCH = 'true or false'
+const BOOLEAN = 'true or false'
 export const NODES = 'an array of at least one { host, port }'
 export const CONNECTION = 'an object of ioredis options'
 export const CLUSTER = 'an object of ioredis cluster options'
@@ -17,7 +17,7 @@ const ANYTHING = 'anything'
 export type RedisOptionKinds = ReadonlyMap<string, string>
 
 /** `names`: the names of options, by what each must be. */
-function kindsOf (names: Readonly<Record<string, readonly string[]>>): RedisOptionKinds {
+function buildKinds (names: Readonly<Record<string, readonly string[]>>): RedisOptionKinds {
   return new Map(Object.entries(names).flatMap(([kind, keys]) => keys.map((key) => [key, kind] as const)))
 }
 
@@ -25,14 +25,14 @@ function kindsOf (names: Readonly<Record<string, readonly string[]>>): RedisOpti
  * Options of ioredis for one connection, and of its Sentinel connector.
  * Those that would send a call twice, or keep it past its deadline, are missing on purpose.
  */
-export const CONNECTION_OPTIONS = kindsOf({
+export const CONNECTION_OPTIONS = buildKinds({
   [TEXT]: ['host', 'path', 'username', 'password', 'connectionName', 'clientInfoTag', 'name', 'role', 'sentinelUsername', 'sentinelPassword'],
   [PORT]: ['port'],
-  [WHOLE]: [
+  [WHOLE_NUMBER]: [
     'family', 'db', 'connectTimeout', 'commandTimeout', 'disconnectTimeout', 'socketTimeout', 'keepAlive', 'protocol', 'maxLoadingRetryTime',
     'sentinelCommandTimeout', 'sentinelMaxConnections'
   ],
-  [SWITCH]: [
+  [BOOLEAN]: [
     'noDelay', 'enableReadyCheck', 'lazyConnect', 'disableClientInfo', 'showFriendlyErrorStack', 'enableTLSForSentinelMode', 'updateSentinels',
     'failoverDetector'
   ],
@@ -41,36 +41,36 @@ export const CONNECTION_OPTIONS = kindsOf({
   [ANYTHING]: ['tls', 'Connector', 'sentinelTLS', 'natMap', 'preferredSlaves']
 })
 
-export const CLUSTER_TARGET = kindsOf({ [NODES]: ['cluster'], [CONNECTION]: ['redisOptions'], [CLUSTER]: ['clusterOptions'] })
+export const CLUSTER_TARGET = buildKinds({ [NODES]: ['cluster'], [CONNECTION]: ['redisOptions'], [CLUSTER]: ['clusterOptions'] })
 
 /** Options of ioredis for a Cluster, but those that we set ourselves. */
-export const CLUSTER_OPTIONS = kindsOf({
-  [WHOLE]: [
+export const CLUSTER_OPTIONS = buildKinds({
+  [WHOLE_NUMBER]: [
     'maxRedirections', 'retryDelayOnFailover', 'retryDelayOnClusterDown', 'retryDelayOnTryAgain', 'retryDelayOnMoved', 'slotsRefreshTimeout',
     'slotsRefreshInterval'
   ],
-  [SWITCH]: ['enableReadyCheck', 'lazyConnect', 'useSRVRecords', 'shardedSubscribers'],
+  [BOOLEAN]: ['enableReadyCheck', 'lazyConnect', 'useSRVRecords', 'shardedSubscribers'],
   [FUNCTION]: ['clusterRetryStrategy', 'dnsLookup', 'resolveSrv'],
   [ANYTHING]: ['scaleReads', 'natMap']
 })
 
-export const NODE_OPTIONS = kindsOf({ [TEXT]: ['host', 'username', 'password'], [PORT]: ['port'], [WHOLE]: ['family'], [ANYTHING]: ['tls'] })
+export const NODE_OPTIONS = buildKinds({ [TEXT]: ['host', 'username', 'password'], [PORT]: ['port'], [WHOLE_NUMBER]: ['family'], [ANYTHING]: ['tls'] })
 
 /** Numbers may be text, as they come from the environment. `null` is ioredis's word for an option that is off. */
 export function isOfKind (kind: string, value: unknown): boolean {
   switch (kind) {
     case TEXT: return typeof value === 'string'
-    case SWITCH: return typeof value === 'boolean'
+    case BOOLEAN: return typeof value === 'boolean'
     case FUNCTION: return typeof value === 'function' || value === null
-    case WHOLE: return isWhole(value)
-    case PORT: return isWhole(value) && Number(value) >= 1 && Number(value) <= 65_535
+    case WHOLE_NUMBER: return isWholeNumber(value)
+    case PORT: return isWholeNumber(value) && Number(value) >= 1 && Number(value) <= 65_535
     case ANYTHING: return true
     case NODES: return Array.isArray(value) && value.length > 0
     default: return isOptions(value)
   }
 }
 
-function isWhole (value: unknown): boolean {
+function isWholeNumber (value: unknown): boolean {
   return typeof value === 'string' ? /^\d{1,15}$/.test(value) : Number.isSafeInteger(value) && Number(value) >= 0
 }
 

@@ -1,7 +1,7 @@
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
-import type { Tell } from '../schema/error-collector.js'
-import { nearest } from '../schema/suggest.js'
-import { CONNECTION_OPTIONS, isOfKind, PORT, WHOLE } from './redis-options.js'
+import type { Report } from '../schema/error-collector.js'
+import { suggestNearest } from '../schema/suggest.js'
+import { CONNECTION_OPTIONS, isOfKind, PORT, WHOLE_NUMBER } from './redis-options.js'
 
 const SCHEME = /^rediss?:\/\//i
 
@@ -13,31 +13,31 @@ const NOT_ENCODED = 'a URL whose user or password is not percent-encoded'
  *
  * `expected`: what may stand there in its place.
  */
-export function tellUrlMistakes (text: string, expected: string, tell: Tell): void {
-  const found = mistakeIn(text)
-  if (found !== null) return tell([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, found))
+export function reportUrlErrors (text: string, expected: string, report: Report): void {
+  const found = findUrlError(text)
+  if (found !== null) return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, found))
   // ioredis takes these for options, and they would win over ours.
   for (const [key, value] of new URL(text).searchParams) {
     const kind = CONNECTION_OPTIONS.get(key)
-    const isWrong = kind === undefined || ((kind === WHOLE || kind === PORT) && !isOfKind(kind, value))
-    if (isWrong) tell([], (place) => isCut(text) ? new FST_SLUICE_BAD_OPTION(place, expected, NOT_ENCODED) : wrongQuery(place, key, kind))
+    const isWrong = kind === undefined || ((kind === WHOLE_NUMBER || kind === PORT) && !isOfKind(kind, value))
+    if (isWrong) report([], (place) => hasUnencodedPassword(text) ? new FST_SLUICE_BAD_OPTION(place, expected, NOT_ENCODED) : createQueryError(place, key, kind))
   }
 }
 
 /** What a message says in place of the URL. */
-function mistakeIn (text: string): string | null {
+function findUrlError (text: string): string | null {
   if (text === '') return '""'
   if (!SCHEME.test(text)) return 'text that does not begin with "redis://" or "rediss://"'
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null) return isCut(text) ? NOT_ENCODED : 'a URL without a host, or with a port that is none'
+  if (url === null) return hasUnencodedPassword(text) ? NOT_ENCODED : 'a URL without a host, or with a port that is none'
   // Redis has no use for what follows a "#", so the "#" was meant to be in a password.
   if (url.hash !== '' || !isDecodable(url.username + url.password)) return NOT_ENCODED
   if (/^\/?\d*$/.test(url.pathname)) return null
-  return isCut(text) ? NOT_ENCODED : 'a URL with something else after its host than the number of a database'
+  return hasUnencodedPassword(text) ? NOT_ENCODED : 'a URL with something else after its host than the number of a database'
 }
 
 /** Whether an "@" stands behind the part that has the user, the password and the host: they were meant to end there. */
-function isCut (text: string): boolean {
+function hasUnencodedPassword (text: string): boolean {
   return /[/?#].*@/s.test(text.replace(SCHEME, ''))
 }
 
@@ -50,8 +50,8 @@ function isDecodable (text: string): boolean {
   }
 }
 
-function wrongQuery (place: string, key: string, kind: string | undefined): Error {
+function createQueryError (place: string, key: string, kind: string | undefined): Error {
   if (kind !== undefined) return new FST_SLUICE_BAD_OPTION(place, `${kind} for "${key}" in the query of the URL`, 'something else')
-  const near = nearest(key, [...CONNECTION_OPTIONS.keys()])
+  const near = suggestNearest(key, [...CONNECTION_OPTIONS.keys()])
   return new FST_SLUICE_UNKNOWN_OPTION(place, ` in the query of the URL${near === null ? '' : `, did you mean "${near}"?`}`)
 }

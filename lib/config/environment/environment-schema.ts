@@ -1,15 +1,15 @@
 import type { TSchema } from '@sinclair/typebox'
-import { LEVEL, levelOf, PREFIX, spelledOption } from './variable-names.js'
-import { layerForm, type LayerForm } from '../layers/layer-schema.js'
+import { LEVEL, findLevel, PREFIX, formatOption } from './variable-names.js'
+import { buildLayerForm, type LayerForm } from '../layers/layer-schema.js'
 import { isCodeOnly } from '../schema/schema-values.js'
 
 /** The variable that holds the path of the config file; it is no option of the layer. */
 export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`
 
-const form = layerForm({
+const form = buildLayerForm({
   redis: 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }',
   rules: 'an array of rules',
-  needsCode: 'belongs in the code that registers the plugin; a variable cannot hold it'
+  needsCodeMessage: 'belongs in the code that registers the plugin; a variable cannot hold it'
 })
 
 /** Every option that a variable may be about, and a rule that a lower layer has made without its `match`. */
@@ -29,7 +29,7 @@ export interface KnownVariable {
 
 /** Every variable that is an option, in the schema's order, for documentation. Functions are not among them. */
 export function knownVariables (schema: TSchema = EnvironmentSchema, variable = PREFIX.slice(0, -1), option = ''): KnownVariable[] {
-  const level = levelOf(schema)
+  const level = findLevel(schema)
   if (level === null) return []
   if (level.kind === 'names') {
     const name = `<${variable.split('_').pop()?.replace(/S$/, '')}>`
@@ -38,7 +38,7 @@ export function knownVariables (schema: TSchema = EnvironmentSchema, variable = 
   }
   return [...level.schemas].filter(([, schema]) => !isCodeOnly(schema)).flatMap(([key, schema]) => {
     const separator = option === '' ? '_' : LEVEL
-    const one = { variable: `${variable}${separator}${spelledOption(key)}`, option: option === '' ? key : `${option}.${key}`, schema }
+    const one = { variable: `${variable}${separator}${formatOption(key)}`, option: option === '' ? key : `${option}.${key}`, schema }
     return [one, ...knownVariables(schema, one.variable, one.option)]
   })
 }

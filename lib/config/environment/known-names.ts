@@ -6,27 +6,27 @@ import type { LayerOptions } from '../layers/layer.js'
  */
 
 /** The value at a place, or `undefined`. `path`: options, and names instead of indexes. */
-export function valueBelow (lower: LayerOptions, path: readonly string[]): unknown {
+export function findKnownValue (lower: LayerOptions, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, step) => {
-    if (Array.isArray(value)) return value.find((item: unknown) => nameOf(item) === step)
+    if (Array.isArray(value)) return value.find((item: unknown) => getName(item) === step)
     return typeof value === 'object' && value !== null && Object.hasOwn(value, step) ? Reflect.get(value, step) : undefined
   }, lower)
 }
 
 /** The names of what is in the array or the record at a place. */
-export function namesBelow (lower: LayerOptions, path: readonly string[]): readonly string[] {
-  const value = valueBelow(lower, path)
-  if (Array.isArray(value)) return value.map(nameOf).filter((name) => name !== null)
+export function listKnownNames (lower: LayerOptions, path: readonly string[]): readonly string[] {
+  const value = findKnownValue(lower, path)
+  if (Array.isArray(value)) return value.map(getName).filter((name) => name !== null)
   return typeof value === 'object' && value !== null ? Object.keys(value) : []
 }
 
 /** Every tier that is known, for policies that have not named it yet. */
-export function tiersBelow (lower: LayerOptions): readonly string[] {
+export function listKnownTiers (lower: LayerOptions): readonly string[] {
   const tiers = [lower, ...lower.rules ?? []].flatMap((policy) => Object.keys(policy.tiers ?? {}))
   return [...tiers, ...lower.identify?.defaultTier === undefined ? [] : [lower.identify.defaultTier]]
 }
 
 /** The `name` of a rule or a limit. */
-export function nameOf (item: unknown): string | null {
+export function getName (item: unknown): string | null {
   return typeof item === 'object' && item !== null && 'name' in item && typeof item.name === 'string' ? item.name : null
 }

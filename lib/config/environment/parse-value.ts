@@ -1,9 +1,9 @@
 import { KindGuard, type TSchema } from '@sinclair/typebox'
-import { levelOf } from './variable-names.js'
-import { alternativesOf, isCodeOnly } from '../schema/schema-values.js'
+import { findLevel } from './variable-names.js'
+import { listAlternatives, isCodeOnly } from '../schema/schema-values.js'
 
 /** What a variable's text means to its option. */
-export type Reading =
+export type ParsedValue =
   | { readonly kind: 'value', readonly value: unknown }
   /** It cannot be read, whatever the option takes. */
   | { readonly kind: 'mistake', readonly expected: string, readonly found: string }
@@ -13,13 +13,13 @@ export type Reading =
  * lists with commas, and JSON where it begins with a brace or a bracket. What fits nothing stays text, for the schema to
  * refuse as it was written.
  */
-export function readValue (schema: TSchema, text: string): Reading {
-  const alternatives = alternativesOf(schema)
+export function parseValue (schema: TSchema, text: string): ParsedValue {
+  const alternatives = listAlternatives(schema)
   if (isCodeOnly(schema)) return { kind: 'mistake', expected: `${schema.expected ?? 'a value'}, which only code can give`, found: 'text' }
-  if (alternatives.some((one) => isWrittenAsJson(one, text))) return readJson(text)
+  if (alternatives.some((one) => isWrittenAsJson(one, text))) return parseJson(text)
   const list = alternatives.find(KindGuard.IsArray)
   // A list of objects has no form with commas.
-  const value = list === undefined || levelOf(list) !== null ? scalarOf(alternatives, text) : entriesOf(alternativesOf(list.items), text)
+  const value = list === undefined || findLevel(list) !== null ? parseScalar(alternatives, text) : parseList(listAlternatives(list.items), text)
   return { kind: 'value', value }
 }
 
@@ -29,13 +29,13 @@ function isWrittenAsJson (schema: TSchema, text: string): boolean {
 }
 
 /** Options are four levels deep, those of TLS a few more. */
-const DEEPEST = 32
+const MAX_DEPTH = 32
 
-function readJson (text: string): Reading {
+function parseJson (text: string): ParsedValue {
   const expected = `JSON, since it begins with "${text[0]}"`
   try {
-    const value: unknown = JSON.parse(text, refusePrototype)
-    if (isDeeperThan(DEEPEST, value)) return { kind: 'mistake', expected, found: `more than ${DEEPEST} levels` }
+    const value: unknown = JSON.parse(text, rejectPrototype)
+    if (isDeeperThan(MAX_DEPTH, value)) return { kind: 'mistake', expected, found: `more than ${MAX_DEPTH} levels` }
     return { kind: 'value', value }
   } catch {
     // What the parser says of the text repeats some of it, and it may hold a password.
@@ -49,24 +49,24 @@ function isDeeperThan (levels: number, value: unknown): boolean {
 }
 
 /** Whoever copies such a key by assignment would change what the object inherits. */
-function refusePrototype (key: string, value: unknown): unknown {
+function rejectPrototype (key: string, value: unknown): unknown {
   if (key === '__proto__') throw new SyntaxError('no option')
   return value
 }
 
-function entriesOf (alternatives: readonly TSchema[], text: string): unknown[] {
-  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '').map((entry) => scalarOf(alternatives, entry))
+function parseList (alternatives: readonly TSchema[], text: string): unknown[] {
+  return text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '').map((entry) => parseScalar(alternatives, entry))
 }
 
-function scalarOf (alternatives: readonly TSchema[], text: string): unknown {
+function parseScalar (alternatives: readonly TSchema[], text: string): unknown {
   for (const schema of alternatives) {
-    const flag = flagOf(schema, text.toLowerCase())
+    const flag = parseBoolean(schema, text.toLowerCase())
     if (flag !== null) return flag
   }
-  return numberOf(alternatives, text) ?? text
+  return parseNumber(alternatives, text) ?? text
 }
 
-function flagOf (schema: TSchema, word: string): boolean | null {
+function parseBoolean (schema: TSchema, word: string): boolean | null {
   const isBoolean = KindGuard.IsBoolean(schema)
   if (isBoolean && (word === '1' || word === '0')) return word === '1'
   if ((isBoolean || isLiteral(schema, true)) && (word === 'true' || word === 'on')) return true
@@ -79,14 +79,14 @@ function isLiteral (schema: TSchema, value: boolean): boolean {
 }
 
 const DIGITS = /^\d+$/
-const WHOLE = /^-?(?:0|[1-9]\d*)$/
+const INTEGER = /^-?(?:0|[1-9]\d*)$/
 const DECIMAL = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 
 /** Only what can be nothing else: `1e3`, `0x10` and `1_000` are more likely mistakes than numbers. */
-function numberOf (alternatives: readonly TSchema[], text: string): number | null {
+function parseNumber (alternatives: readonly TSchema[], text: string): number | null {
   const isDecimal = alternatives.some(KindGuard.IsNumber)
   if (!isDecimal && !alternatives.some(KindGuard.IsInteger)) return null
-  const form = alternatives.some(KindGuard.IsString) ? DIGITS : isDecimal ? DECIMAL : WHOLE
+  const form = alternatives.some(KindGuard.IsString) ? DIGITS : isDecimal ? DECIMAL : INTEGER
   const number = Number(text)
   // One that would be rounded stays as it was written.
   return form.test(text) && Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : null

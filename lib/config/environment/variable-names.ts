@@ -1,5 +1,5 @@
 import { KindGuard, Type, type TObject, type TSchema } from '@sinclair/typebox'
-import { alternativesOf } from '../schema/schema-values.js'
+import { listAlternatives } from '../schema/schema-values.js'
 
 /*
  * How the places in the options are spelled in the names of variables.
@@ -17,8 +17,8 @@ export type Level =
   | { readonly kind: 'names', readonly schema: TSchema, readonly isArray: boolean }
 
 /** What can be set below a value, or `null` where it is set as a whole. */
-export function levelOf (schema: TSchema): Level | null {
-  if (KindGuard.IsUnion(schema)) return alternativesOf(schema).map(levelOf).find((level) => level !== null) ?? null
+export function findLevel (schema: TSchema): Level | null {
+  if (KindGuard.IsUnion(schema)) return listAlternatives(schema).map(findLevel).find((level) => level !== null) ?? null
   if (KindGuard.IsObject(schema)) return { kind: 'options', schemas: new Map(Object.entries(schema.properties)) }
   if (KindGuard.IsRecord(schema)) return { kind: 'names', schema: Object.values<TSchema>(schema.patternProperties)[0], isArray: false }
   if (KindGuard.IsArray(schema) && KindGuard.IsObject(schema.items) && 'name' in schema.items.properties) {
@@ -28,38 +28,38 @@ export function levelOf (schema: TSchema): Level | null {
 }
 
 /** What stands in an array by its name has it in the variable's own. */
-function withoutName ({ properties: { name: _, ...options }, ...notes }: TObject): TSchema {
-  return Type.Object(options, { expected: notes.expected, additionalProperties: false })
+function withoutName ({ properties: { name: _, ...options }, ...meta }: TObject): TSchema {
+  return Type.Object(options, { expected: meta.expected, additionalProperties: false })
 }
 
 /** An option as documented: `timeWindow` is `TIME_WINDOW`. */
-export function spelledOption (option: string): string {
+export function formatOption (option: string): string {
   return option.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()
 }
 
 /** The name of a rule, a tier or a limit: `log-in.v2` is `LOG_IN_V2`. */
-export function spelledName (name: string): string {
+export function formatName (name: string): string {
   return name.replace(/[-.]/g, '_').toUpperCase()
 }
 
 /** Whether a variable's word means an option: `TIME_WINDOW` and `TIMEWINDOW` alike. */
-export function isSpellingOf (word: string, option: string): boolean {
+export function matchesSpelling (word: string, option: string): boolean {
   const upper = word.toUpperCase()
-  return upper === option.toUpperCase() || upper === spelledOption(option)
+  return upper === option.toUpperCase() || upper === formatOption(option)
 }
 
 /** The variable of a place in the options, as it is documented. `path`: options, and names instead of indexes. */
-export function variableOf (root: TSchema, path: readonly string[]): string {
-  let level = levelOf(root)
+export function formatVariable (root: TSchema, path: readonly string[]): string {
+  let level = findLevel(root)
   const words = path.map((step) => {
     const isName = level?.kind === 'names'
-    level = below(level, step)
-    return isName ? spelledName(step) : spelledOption(step)
+    level = findChildLevel(level, step)
+    return isName ? formatName(step) : formatOption(step)
   })
   return words.length === 0 ? PREFIX.slice(0, -1) : PREFIX + words.join(LEVEL)
 }
 
-function below (level: Level | null, step: string): Level | null {
+function findChildLevel (level: Level | null, step: string): Level | null {
   const schema = level?.kind === 'options' ? level.schemas.get(step) : level?.schema
-  return schema === undefined ? null : levelOf(schema)
+  return schema === undefined ? null : findLevel(schema)
 }

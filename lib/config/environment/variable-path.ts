@@ -1,12 +1,12 @@
 import type { TSchema } from '@sinclair/typebox'
-import { namesBelow, tiersBelow } from './known-names.js'
-import { isSpellingOf, LEVEL, levelOf, PREFIX, spelledName } from './variable-names.js'
+import { listKnownNames, listKnownTiers } from './known-names.js'
+import { matchesSpelling, LEVEL, findLevel, PREFIX, formatName } from './variable-names.js'
 import { EnvironmentSchema } from './environment-schema.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { NAME_PATTERN } from '../schema/option-types.js'
 
 /** What the name of a variable says. */
-export type Meaning =
+export type ResolvedVariable =
   /** `path`: options, and names of rules, tiers and limits as they were first written. */
   | { readonly kind: 'option', readonly path: readonly string[], readonly schema: TSchema }
   /** It means each of these rules, tiers or limits. */
@@ -14,22 +14,22 @@ export type Meaning =
   | { readonly kind: 'unknown' }
 
 /** One step from a level to the next. */
-interface Step {
+interface VariableStep {
   readonly name: string
   /** Characters of the variable that say so. */
   readonly length: number
   readonly schema: TSchema
 }
 
-const UNKNOWN: Meaning = { kind: 'unknown' }
+const UNKNOWN: ResolvedVariable = { kind: 'unknown' }
 
 /** The place in the options that a variable sets. */
-export function meaningOf (variable: string, lower: LayerOptions): Meaning {
+export function resolveVariable (variable: string, lower: LayerOptions): ResolvedVariable {
   let rest = variable.slice(PREFIX.length)
   let schema: TSchema = EnvironmentSchema
   const path: string[] = []
   for (;;) {
-    const [step, ...others] = stepsOf(schema, rest, path, lower)
+    const [step, ...others] = findSteps(schema, rest, path, lower)
     if (step === undefined) return UNKNOWN
     if (others.length > 0) return { kind: 'ambiguous', names: [step, ...others].map(({ name }) => name) }
     path.push(step.name)
@@ -40,30 +40,30 @@ export function meaningOf (variable: string, lower: LayerOptions): Meaning {
 }
 
 /** The first level of what a variable says, in each way that it can be read. */
-export function stepsOf (schema: TSchema, rest: string, path: readonly string[], lower: LayerOptions): readonly Step[] {
-  const level = levelOf(schema)
+export function findSteps (schema: TSchema, rest: string, path: readonly string[], lower: LayerOptions): readonly VariableStep[] {
+  const level = findLevel(schema)
   const head = rest.split(LEVEL, 1)[0]
   if (level === null || head === '') return []
   if (level.kind === 'options') {
-    return [...level.schemas].filter(([name]) => isSpellingOf(head, name)).map(([name, schema]) => ({ name, length: head.length, schema }))
+    return [...level.schemas].filter(([name]) => matchesSpelling(head, name)).map(([name, schema]) => ({ name, length: head.length, schema }))
   }
-  return namedBy(rest, head, path, lower).map((name) => ({ name, length: spelledName(name).length, schema: level.schema }))
+  return findNames(rest, head, path, lower).map((name) => ({ name, length: formatName(name).length, schema: level.schema }))
 }
 
 /** Names that a lower layer knows, else a new one. */
-function namedBy (rest: string, head: string, path: readonly string[], lower: LayerOptions): readonly string[] {
-  const known = meant(rest, namesBelow(lower, path))
+function findNames (rest: string, head: string, path: readonly string[], lower: LayerOptions): readonly string[] {
+  const known = findLongestMatches(rest, listKnownNames(lower, path))
   if (known.length > 0) return known
-  const elsewhere = path[path.length - 1] === 'tiers' ? meant(rest, tiersBelow(lower)) : []
+  const elsewhere = path[path.length - 1] === 'tiers' ? findLongestMatches(rest, listKnownTiers(lower)) : []
   if (elsewhere.length > 0) return elsewhere
-  const made = head.toLowerCase()
-  return new RegExp(NAME_PATTERN).test(made) ? [made] : []
+  const newName = head.toLowerCase()
+  return new RegExp(NAME_PATTERN).test(newName) ? [newName] : []
 }
 
 /** The longest of the names that a text begins with: `a--b` is no part of `a`. */
-function meant (rest: string, names: readonly string[]): readonly string[] {
-  const text = spelledName(rest)
-  const found = [...new Set(names)].filter((name) => text === spelledName(name) || text.startsWith(spelledName(name) + LEVEL))
+function findLongestMatches (rest: string, names: readonly string[]): readonly string[] {
+  const text = formatName(rest)
+  const found = [...new Set(names)].filter((name) => text === formatName(name) || text.startsWith(formatName(name) + LEVEL))
   const longest = Math.max(...found.map(({ length }) => length))
   return found.filter(({ length }) => length === longest)
 }

@@ -1,10 +1,10 @@
 import type { TSchema } from '@sinclair/typebox'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
-import { nameOf, namesBelow, valueBelow } from './known-names.js'
-import { levelOf, variableOf } from './variable-names.js'
+import { getName, listKnownNames, findKnownValue } from './known-names.js'
+import { findLevel, formatVariable } from './variable-names.js'
 import { EnvironmentSchema } from './environment-schema.js'
 import { type LayerOptions } from '../layers/layer.js'
-import { textOfPath } from '../schema/option-path.js'
+import { formatPath } from '../schema/option-path.js'
 import { type ConfigPath } from '../schema/option-path.js'
 
 /** What one variable sets. */
@@ -15,10 +15,10 @@ export interface Setting {
   readonly value: unknown
 }
 
-interface Node {
+interface VariableNode {
   /** The variable that sets all of it, if one does. */
   setting: Setting | null
-  readonly parts: Map<string, Node>
+  readonly children: Map<string, VariableNode>
 }
 
 /** What `limits` take the place of. */
@@ -29,7 +29,7 @@ const NAMED_LISTS = ['rules', 'limits']
 
 /** The variables by what they set, and the options that they make together. */
 export class EnvironmentTree {
-  readonly #root: Node = nodeOf()
+  readonly #root: VariableNode = createNode()
   readonly #lower: LayerOptions
 
   /** `lower`: the options of the layers below, merged. */
@@ -41,76 +41,76 @@ export class EnvironmentTree {
   add (setting: Setting): Error | null {
     let node = this.#root
     for (const step of setting.path) {
-      if (node.setting !== null) return wholeAndPart(node.setting.variable, setting.variable)
-      const next = node.parts.get(step) ?? nodeOf()
-      node.parts.set(step, next)
+      if (node.setting !== null) return createOverlapError(node.setting.variable, setting.variable)
+      const next = node.children.get(step) ?? createNode()
+      node.children.set(step, next)
       node = next
     }
     if (node.setting !== null) {
       return new FST_SLUICE_CONTRADICTION(setting.variable, `sets the same option as ${node.setting.variable}; give one of them`)
     }
-    if (node.parts.size > 0) return wholeAndPart(setting.variable, firstVariable(node))
+    if (node.children.size > 0) return createOverlapError(setting.variable, findFirstVariable(node))
     node.setting = setting
     return null
   }
 
   /** Variables that cannot hold together. */
-  contradictions (): Error[] {
-    return contradictionsIn(this.#root)
+  findContradictions (): Error[] {
+    return findNodeContradictions(this.#root)
   }
 
   /** The options that the variables set, not held to the schema yet. */
   options (): unknown {
-    return this.#valueOf(this.#root, EnvironmentSchema, [])
+    return this.#buildValue(this.#root, EnvironmentSchema, [])
   }
 
   /** See `Layer`: the variable that sets the value at a path, or the one that would. */
-  placeOf (path: ConfigPath): string {
-    let node: Node | undefined = this.#root
-    let level = levelOf(EnvironmentSchema)
+  locate (path: ConfigPath): string {
+    let node: VariableNode | undefined = this.#root
+    let level = findLevel(EnvironmentSchema)
     const names: string[] = []
     for (const [index, step] of path.entries()) {
-      if (level === null) return textOfPath(variableOf(EnvironmentSchema, names), path.slice(index))
-      const name: string = typeof step === 'number' && level.kind === 'names' && level.isArray ? this.#itemsOf(node, names)[step] ?? `${step}` : `${step}`
+      if (level === null) return formatPath(formatVariable(EnvironmentSchema, names), path.slice(index))
+      const name: string = typeof step === 'number' && level.kind === 'names' && level.isArray ? this.#listItemNames(node, names)[step] ?? `${step}` : `${step}`
       const schema = level.kind === 'options' ? level.schemas.get(name) : level.schema
-      if (schema === undefined) return textOfPath(variableOf(EnvironmentSchema, names), path.slice(index))
+      if (schema === undefined) return formatPath(formatVariable(EnvironmentSchema, names), path.slice(index))
       names.push(name)
-      node = node?.parts.get(name)
-      if (node !== undefined && node.setting !== null) return textOfPath(node.setting.variable, path.slice(index + 1))
-      level = levelOf(schema)
+      node = node?.children.get(name)
+      if (node !== undefined && node.setting !== null) return formatPath(node.setting.variable, path.slice(index + 1))
+      level = findLevel(schema)
     }
-    return variableOf(EnvironmentSchema, names)
+    return formatVariable(EnvironmentSchema, names)
   }
 
-  #valueOf (node: Node, schema: TSchema, path: readonly string[]): unknown {
-    const level = levelOf(schema)
+  #buildValue (node: VariableNode, schema: TSchema, path: readonly string[]): unknown {
+    const level = findLevel(schema)
     if (node.setting !== null || level === null) return node.setting?.value
     if (level.kind === 'names' && level.isArray) {
-      return this.#itemsOf(node, path).map((name) => this.#itemOf(node.parts.get(name), level.schema, [...path, name], name))
+      return this.#listItemNames(node, path).map((name) => this.#buildItem(node.children.get(name), level.schema, [...path, name], name))
     }
     // Not by assignment: a tier may have any name.
-    return Object.fromEntries([...node.parts].map(([step, part]) => {
-      const below = level.kind === 'options' ? level.schemas.get(step) : level.schema
-      return [step, below === undefined ? undefined : this.#valueOf(part, below, [...path, step])]
+    return Object.fromEntries([...node.children].map(([step, child]) => {
+      const childSchema = level.kind === 'options' ? level.schemas.get(step) : level.schema
+      return [step, childSchema === undefined ? undefined : this.#buildValue(child, childSchema, [...path, step])]
     }))
   }
 
   /** Limits replace those below whole, so the ones that no variable changes must be among them. */
-  #itemsOf (node: Node | undefined, path: readonly string[]): readonly string[] {
-    const own = [...node?.parts.keys() ?? []]
-    return isLimits(path) ? [...new Set([...namesBelow(this.#lower, path), ...own])] : own
+  #listItemNames (node: VariableNode | undefined, path: readonly string[]): readonly string[] {
+    const own = [...node?.children.keys() ?? []]
+    return isLimits(path) ? [...new Set([...listKnownNames(this.#lower, path), ...own])] : own
   }
 
-  #itemOf (node: Node | undefined, schema: TSchema, path: readonly string[], name: string): unknown {
-    const base = isLimits(path.slice(0, -1)) ? valueBelow(this.#lower, path) : undefined
+  #buildItem (node: VariableNode | undefined, schema: TSchema, path: readonly string[], name: string): unknown {
+    const base = isLimits(path.slice(0, -1)) ? findKnownValue(this.#lower, path) : undefined
     if (node === undefined) return base
-    const value = this.#valueOf(node, schema, path)
-    return isOptions(value) ? { ...limitUnder(base, value), name, ...value } : value
+    const value = this.#buildValue(node, schema, path)
+    return isOptions(value) ? { ...dropStaleBurst(base, value), name, ...value } : value
   }
 }
 
 /** What is left of a limit where some of its fields are changed: a burst that was written for another max would loosen this one. */
-function limitUnder (limit: unknown, changes: Readonly<Record<string, unknown>>): object {
+function dropStaleBurst (limit: unknown, changes: Readonly<Record<string, unknown>>): object {
   if (!isOptions(limit)) return {}
   const { burst, ...rest } = limit
   const isBucket = changes.algorithm === undefined || changes.algorithm === 'token-bucket'
@@ -125,33 +125,33 @@ function isLimits (path: readonly string[]): boolean {
   return path[path.length - 1] === 'limits'
 }
 
-function nodeOf (): Node {
-  return { setting: null, parts: new Map() }
+function createNode (): VariableNode {
+  return { setting: null, children: new Map() }
 }
 
-function firstVariable (node: Node): string {
+function findFirstVariable (node: VariableNode): string {
   if (node.setting !== null) return node.setting.variable
-  const [part] = node.parts.values()
-  return firstVariable(part)
+  const [child] = node.children.values()
+  return findFirstVariable(child)
 }
 
-function wholeAndPart (whole: string, part: string): Error {
-  return new FST_SLUICE_CONTRADICTION(part, `is a part of what ${whole} sets as a whole; give one of them`)
+function createOverlapError (parent: string, child: string): Error {
+  return new FST_SLUICE_CONTRADICTION(child, `is a part of what ${parent} sets as a whole; give one of them`)
 }
 
-function contradictionsIn (node: Node): Error[] {
-  const limits = node.parts.get('limits')
-  const fields = SINGLE_FIELDS.map((field) => node.parts.get(field)).filter((part) => part !== undefined)
+function findNodeContradictions (node: VariableNode): Error[] {
+  const limits = node.children.get('limits')
+  const fields = SINGLE_FIELDS.map((field) => node.children.get(field)).filter((child) => child !== undefined)
   const both = limits === undefined
     ? []
-    : fields.map((field) => new FST_SLUICE_CONTRADICTION(firstVariable(field), `contradicts ${firstVariable(limits)}; put it into one of the limits`))
-  const renamed = NAMED_LISTS.flatMap((option) => [...node.parts.get(option)?.parts ?? []].flatMap(([name, part]) => renamedIn(part, name)))
-  return [...both, ...renamed, ...[...node.parts.values()].flatMap(contradictionsIn)]
+    : fields.map((field) => new FST_SLUICE_CONTRADICTION(findFirstVariable(field), `contradicts ${findFirstVariable(limits)}; put it into one of the limits`))
+  const renamed = NAMED_LISTS.flatMap((option) => [...node.children.get(option)?.children ?? []].flatMap(([name, child]) => findRenamed(child, name)))
+  return [...both, ...renamed, ...[...node.children.values()].flatMap(findNodeContradictions)]
 }
 
 /** JSON may give a rule or a limit its name, but not another one. */
-function renamedIn ({ setting }: Node, name: string): Error[] {
-  const given = nameOf(setting?.value)
+function findRenamed ({ setting }: VariableNode, name: string): Error[] {
+  const given = getName(setting?.value)
   if (setting === null || given === null || given === name) return []
   return [new FST_SLUICE_CONTRADICTION(`${setting.variable}.name`, `contradicts the variable, which is about "${name}"`)]
 }

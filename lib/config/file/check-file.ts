@@ -2,17 +2,17 @@ import { Type } from '@sinclair/typebox'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { badOption } from '../schema/check.js'
 import type { LayerOptions } from '../layers/layer.js'
-import { layerForm } from '../layers/layer-schema.js'
-import { tellLayerMistakes } from '../layers/check-layer.js'
-import { tellIn, type Mistakes, type Tell } from '../schema/error-collector.js'
+import { buildLayerForm } from '../layers/layer-schema.js'
+import { reportLayerErrors } from '../layers/check-layer.js'
+import { reportAt, type ErrorCollector, type Report } from '../schema/error-collector.js'
 import { NAME_EXPECTED } from '../schema/option-types.js'
-import { isTable, valuesIn } from '../schema/schema-values.js'
+import { isTable, walkValues } from '../schema/schema-values.js'
 
 /** What a config file may hold, and the words for it. */
-export const configFileForm = layerForm({
+export const configFileForm = buildLayerForm({
   redis: 'a URL, or a table: ioredis options, { sentinels, name } or { cluster: [nodes] }',
   rules: 'an array of rules, each under [[rules]]',
-  needsCode: 'belongs in the code that registers the plugin; a file cannot hold it'
+  needsCodeMessage: 'belongs in the code that registers the plugin; a file cannot hold it'
 })
 
 /**
@@ -25,30 +25,30 @@ export const ConfigFileSchema = Type.Unsafe<LayerOptions>(configFileForm.schema)
 type Table = Readonly<Record<string, unknown>>
 
 /** Collect what is wrong with a file's options by themselves. What is wrong only in company shows when the layers are merged. */
-export function checkFileOptions (options: Table, { tell }: Mistakes): void {
+export function checkFileOptions (options: Table, { report }: ErrorCollector): void {
   if ('configFile' in options) {
-    tell(['configFile'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot name another; give it to register, or as RATE_LIMIT_CONFIG'))
+    report(['configFile'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot name another; give it to register, or as RATE_LIMIT_CONFIG'))
   }
-  tellNames(options, tell)
-  tellLayerMistakes(configFileForm, options, tell)
-  for (const { value, path } of valuesIn(configFileForm.schema, options)) {
-    if (isTable(value) && Array.isArray(value.limits)) tellLimits(value, tellIn(path, tell))
+  reportInvalidNames(options, report)
+  reportLayerErrors(configFileForm, options, report)
+  for (const { value, path } of walkValues(configFileForm.schema, options)) {
+    if (isTable(value) && Array.isArray(value.limits)) reportLimitConflicts(value, reportAt(path, report))
   }
 }
 
 /** The schema would tell them too, but of the table around them. */
-function tellNames (options: Table, tell: Tell): void {
-  for (const { schema: { patternProperties }, value, path } of valuesIn(configFileForm.schema, options)) {
+function reportInvalidNames (options: Table, report: Report): void {
+  for (const { schema: { patternProperties }, value, path } of walkValues(configFileForm.schema, options)) {
     if (patternProperties === undefined || !isTable(value)) continue
     for (const name of Object.keys(value).filter((key) => !Object.keys(patternProperties).some((pattern) => new RegExp(pattern).test(key)))) {
-      tell([...path, name], (place) => badOption(place, NAME_EXPECTED, name))
+      report([...path, name], (place) => badOption(place, NAME_EXPECTED, name))
     }
   }
 }
 
-function tellLimits (policy: Table, tell: Tell): void {
+function reportLimitConflicts (policy: Table, report: Report): void {
   for (const field of ['max', 'timeWindow', 'burst']) {
     if (policy[field] === undefined) continue
-    tell([field], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts limits; put it into one of them'))
+    report([field], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts limits; put it into one of them'))
   }
 }

@@ -3,11 +3,11 @@ import { FST_SLUICE_BAD_SYNTAX, FST_SLUICE_UNREADABLE_FILE } from '../../errors.
 import { checkFileOptions } from './check-file.js'
 import { readText } from './read-text.js'
 import { type Layer, type LayerOptions } from '../layers/layer.js'
-import { textOfPath } from '../schema/option-path.js'
+import { formatPath } from '../schema/option-path.js'
 import { type ConfigPath } from '../schema/option-path.js'
-import { Mistakes } from '../schema/error-collector.js'
-import { placesOf, type Place } from './toml-positions.js'
-import { parseToml, plainTable } from './toml.js'
+import { ErrorCollector } from '../schema/error-collector.js'
+import { createPositionFinder, type TextPosition } from './toml-positions.js'
+import { parseToml, toPlainObject } from './toml.js'
 
 /** A config file that was read: its layer, or everything that is wrong with it, in the order of its lines. */
 export type ConfigFile =
@@ -34,36 +34,36 @@ export function readConfigFile (path: string): ConfigFile {
 /** Check the text of a config file by itself, like `readConfigFile`. */
 export function readConfigText (text: string, path: string): ConfigFile {
   try {
-    return checked(parseToml(text, path), text, path)
+    return checkTable(parseToml(text, path), text, path)
   } catch (error) {
     if (error instanceof FST_SLUICE_BAD_SYNTAX) return { mistakes: [error] }
     throw error
   }
 }
 
-function checked (table: TomlTable, text: string, path: string): ConfigFile {
+function checkTable (table: TomlTable, text: string, path: string): ConfigFile {
   // Most files have nothing to tell, so nobody looks for their places.
-  let places: ((path: ConfigPath) => Place) | null = null
-  const find = (at: ConfigPath): Place => (places ??= placesOf(text))(at)
-  const placeOf = (at: ConfigPath): string => {
+  let finder: ((path: ConfigPath) => TextPosition) | null = null
+  const find = (at: ConfigPath): TextPosition => (finder ??= createPositionFinder(text))(at)
+  const locate = (at: ConfigPath): string => {
     const { line, column } = find(at)
-    return [`${path}:${line}:${column}`, ...(at.length === 0 ? [] : [textOfPath('', at.map(printable))])].join(': ')
+    return [`${path}:${line}:${column}`, ...(at.length === 0 ? [] : [formatPath('', at.map(formatKey))])].join(': ')
   }
-  const mistakes = new Mistakes(placeOf)
-  const options = plainTable(table, mistakes)
-  checkFileOptions(options, mistakes)
-  const [first, ...others] = mistakes.sorted((a, b) => order(find(a), find(b)))
-  return first === undefined ? { layer: { name: 'file', options: options as LayerOptions, placeOf } } : { mistakes: [first, ...others] }
+  const collector = new ErrorCollector(locate)
+  const options = toPlainObject(table, collector)
+  checkFileOptions(options, collector)
+  const [first, ...others] = collector.sorted((a, b) => comparePositions(find(a), find(b)))
+  return first === undefined ? { layer: { name: 'file', options: options as LayerOptions, locate } } : { mistakes: [first, ...others] }
 }
 
-const LONGEST_PRINTED = 64
+const MAX_KEY_LENGTH = 64
 
 /** A key as a message may show it: in one line, however it was written. */
-function printable (step: string | number): string | number {
-  if (typeof step === 'number' || (/^[\w.-]+$/.test(step) && step.length <= LONGEST_PRINTED)) return step
-  return JSON.stringify(step.length > LONGEST_PRINTED ? `${step.slice(0, LONGEST_PRINTED)}...` : step)
+function formatKey (step: string | number): string | number {
+  if (typeof step === 'number' || (/^[\w.-]+$/.test(step) && step.length <= MAX_KEY_LENGTH)) return step
+  return JSON.stringify(step.length > MAX_KEY_LENGTH ? `${step.slice(0, MAX_KEY_LENGTH)}...` : step)
 }
 
-function order (a: Place, b: Place): number {
+function comparePositions (a: TextPosition, b: TextPosition): number {
   return a.line - b.line || a.column - b.column
 }

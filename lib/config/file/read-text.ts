@@ -3,10 +3,10 @@ import { isAbsolute } from 'node:path'
 import { FST_SLUICE_UNREADABLE_FILE } from '../../errors.js'
 
 /** 1 MiB: a thousand rules fit in a quarter of it. */
-const MOST_BYTES = 1_048_576
+const MAX_BYTES = 1_048_576
 
 /** What the system says about a path, in plain words. */
-const WORDS: Readonly<Record<string, string>> = {
+const ERROR_TEXTS: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
   ENOTDIR: 'does not exist, since a part of its path is a file',
   EACCES: 'may not be read by this process',
@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<string, string>> = {
  * (`ENOENT` for a missing file).
  */
 export function readText (path: string): string {
-  return textOf(path, readBytes(path))
+  return decodeText(path, readBytes(path))
 }
 
 function readBytes (path: string): Buffer {
@@ -30,14 +30,14 @@ function readBytes (path: string): Buffer {
     // Without O_NONBLOCK, opening a pipe would wait for somebody to write.
     const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     try {
-      return bytesOf(path, file)
+      return readOpenFile(path, file)
     } finally {
       closeSync(file)
     }
   } catch (cause) {
     if (cause instanceof FST_SLUICE_UNREADABLE_FILE) throw cause
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
-    throw new FST_SLUICE_UNREADABLE_FILE(path, (WORDS[code] ?? `cannot be read (${code})`) + whereMissing(code, path), { cause })
+    throw new FST_SLUICE_UNREADABLE_FILE(path, (ERROR_TEXTS[code] ?? `cannot be read (${code})`) + whereMissing(code, path), { cause })
   }
 }
 
@@ -46,25 +46,25 @@ function whereMissing (code: string, path: string): string {
   return code === 'ENOENT' && !isAbsolute(path) ? ` in ${process.cwd()}` : ''
 }
 
-function bytesOf (path: string, file: number): Buffer {
+function readOpenFile (path: string, file: number): Buffer {
   const status = fstatSync(file)
   if (status.isDirectory()) throw new FST_SLUICE_UNREADABLE_FILE(path, 'is a directory, not a file')
   if (!status.isFile()) throw new FST_SLUICE_UNREADABLE_FILE(path, 'is no regular file')
-  if (status.size > MOST_BYTES) throw tooBig(path, status.size)
+  if (status.size > MAX_BYTES) throw createTooLargeError(path, status.size)
   // The file may have grown since, and some systems' files do not know their size.
-  const bytes = Buffer.alloc(MOST_BYTES + 1)
+  const bytes = Buffer.alloc(MAX_BYTES + 1)
   let length = 0
-  for (let read = -1; read !== 0 && length <= MOST_BYTES; length += read) read = readSync(file, bytes, length, bytes.length - length, null)
-  if (length > MOST_BYTES) throw tooBig(path, length)
+  for (let read = -1; read !== 0 && length <= MAX_BYTES; length += read) read = readSync(file, bytes, length, bytes.length - length, null)
+  if (length > MAX_BYTES) throw createTooLargeError(path, length)
   return bytes.subarray(0, length)
 }
 
-function tooBig (path: string, bytes: number): Error {
+function createTooLargeError (path: string, bytes: number): Error {
   // Up, so that one byte too many does not read like exactly as many as may be.
   return new FST_SLUICE_UNREADABLE_FILE(path, `is ${(Math.ceil(bytes / 100_000) / 10).toFixed(1)} MB; a config file may have 1 MiB at most`)
 }
 
-function textOf (path: string, bytes: Buffer): string {
+function decodeText (path: string, bytes: Buffer): string {
   const isUtf16 = bytes.length >= 2 && [0xfeff, 0xfffe].includes(bytes.readUInt16BE(0))
   if (isUtf16) throw new FST_SLUICE_UNREADABLE_FILE(path, 'is UTF-16 text; save it as UTF-8')
   if (bytes.includes(0)) throw new FST_SLUICE_UNREADABLE_FILE(path, 'has NUL bytes, so it is no text')

@@ -2,24 +2,24 @@ import { parse } from 'smol-toml'
 import type { ConfigPath } from '../schema/option-path.js'
 
 /** Where something begins in a text, both counted from 1, and columns as editors count them. */
-export interface Place {
+export interface TextPosition {
   readonly line: number
   readonly column: number
 }
 
 /** A key or an element of an array. */
-interface Node {
+interface KeyNode {
   /** Index of its first character. */
   at: number
   /** What is in it, by key or by index. */
-  readonly inner: Map<string, Node>
+  readonly children: Map<string, KeyNode>
   /** Whether only a longer key has named it so far: the `a` of `[a.b]`. */
   isImplied: boolean
   /** The last `[[element]]` of an array: headers below go on in it. */
-  last: Node | null
+  lastElement: KeyNode | null
 }
 
-interface Step {
+interface KeyStep {
   readonly name: string
   readonly at: number
 }
@@ -28,8 +28,8 @@ interface Step {
  * Finds the places of keys in TOML that a parser has accepted: of the key itself, or of an element of an array. What has
  * none, such as an option that is missing, is where the nearest thing around it is.
  */
-export function placesOf (text: string): (path: ConfigPath) => Place {
-  const root = nodeFrom(0)
+export function createPositionFinder (text: string): (path: ConfigPath) => TextPosition {
+  const root = createNode(0)
   try {
     new Scanner(text).document(root)
   } catch {
@@ -37,38 +37,38 @@ export function placesOf (text: string): (path: ConfigPath) => Place {
   }
   const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]
   return (path) => {
-    const { at } = nodeAt(root, path)
+    const { at } = findNode(root, path)
     const line = lineStarts.findLastIndex((start) => start <= at)
     return { line: line + 1, column: at - lineStarts[line] + 1 }
   }
 }
 
-function nodeAt (root: Node, path: ConfigPath): Node {
+function findNode (root: KeyNode, path: ConfigPath): KeyNode {
   let node = root
   for (const step of path) {
-    const next = node.inner.get(String(step))
+    const next = node.children.get(String(step))
     if (next === undefined) break
     node = next
   }
   return node
 }
 
-function nodeFrom (at: number, isImplied = false): Node {
-  return { at, inner: new Map(), isImplied, last: null }
+function createNode (at: number, isImplied = false): KeyNode {
+  return { at, children: new Map(), isImplied, lastElement: null }
 }
 
-function innerOf (node: Node, { name, at }: Step, isImplied: boolean): Node {
-  const inner = node.inner.get(name) ?? nodeFrom(at, isImplied)
-  node.inner.set(name, inner)
-  if (inner.isImplied && !isImplied) Object.assign(inner, { at, isImplied })
-  return inner
+function getOrAddChild (node: KeyNode, { name, at }: KeyStep, isImplied: boolean): KeyNode {
+  const child = node.children.get(name) ?? createNode(at, isImplied)
+  node.children.set(name, child)
+  if (child.isImplied && !isImplied) Object.assign(child, { at, isImplied })
+  return child
 }
 
 /** The node that a key of one or more steps names, below `node`. */
-function descend (node: Node, steps: readonly Step[]): Node {
+function descend (node: KeyNode, steps: readonly KeyStep[]): KeyNode {
   return steps.reduce((from, step, index) => {
-    const inner = innerOf(from, step, index < steps.length - 1)
-    return index < steps.length - 1 ? inner.last ?? inner : inner
+    const child = getOrAddChild(from, step, index < steps.length - 1)
+    return index < steps.length - 1 ? child.lastElement ?? child : child
   }, node)
 }
 
@@ -92,7 +92,7 @@ class Scanner {
     this.#text = text
   }
 
-  document (root: Node): void {
+  document (root: KeyNode): void {
     let table = root
     for (this.#blank(); this.#at < this.#text.length; this.#blank()) {
       if (this.#eat('[[')) table = this.#element(root)
@@ -101,49 +101,49 @@ class Scanner {
     }
   }
 
-  #header (root: Node, end: string): Node {
+  #header (root: KeyNode, end: string): KeyNode {
     const table = descend(root, this.#key())
     this.#eat(end)
     return table
   }
 
-  #element (root: Node): Node {
+  #element (root: KeyNode): KeyNode {
     const steps = this.#key()
     const list = descend(root, steps)
-    list.last = innerOf(list, { name: String(list.inner.size), at: steps[steps.length - 1].at }, false)
+    list.lastElement = getOrAddChild(list, { name: String(list.children.size), at: steps[steps.length - 1].at }, false)
     this.#eat(']]')
-    return list.last
+    return list.lastElement
   }
 
-  #pair (table: Node): void {
+  #pair (table: KeyNode): void {
     const node = descend(table, this.#key())
     this.#eat('=')
     this.#value(node)
   }
 
-  #key (): Step[] {
-    const steps: Step[] = []
+  #key (): KeyStep[] {
+    const steps: KeyStep[] = []
     do {
       this.#blank()
       const at = this.#at
-      steps.push({ name: this.#keyPart(), at })
+      steps.push({ name: this.#keySegment(), at })
       this.#blank()
     } while (this.#eat('.'))
     return steps
   }
 
-  #keyPart (): string {
+  #keySegment (): string {
     const quote = this.#quote()
     if (quote === null) return this.#take(BARE_KEY)
     const [name] = Object.keys(parse(`${this.#take(STRINGS[quote])} = 0`))
     return name
   }
 
-  #value (node: Node): void {
+  #value (node: KeyNode): void {
     this.#blank()
     const quote = this.#quote()
     if (quote !== null) this.#take(STRINGS[quote])
-    else if (this.#eat('[')) this.#items(']', (index) => this.#value(innerOf(node, { name: String(index), at: this.#at }, false)))
+    else if (this.#eat('[')) this.#items(']', (index) => this.#value(getOrAddChild(node, { name: String(index), at: this.#at }, false)))
     else if (this.#eat('{')) this.#items('}', () => this.#pair(node))
     else this.#take(UNQUOTED)
     this.#blank()

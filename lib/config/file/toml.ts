@@ -1,24 +1,24 @@
 import { parse, TomlError, type TomlTable, type TomlValue } from 'smol-toml'
 import { FST_SLUICE_BAD_SYNTAX, FST_SLUICE_CONTRADICTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import type { ConfigPath } from '../schema/option-path.js'
-import type { Mistakes } from '../schema/error-collector.js'
+import type { ErrorCollector } from '../schema/error-collector.js'
 
 /** Options are four levels deep, those of TLS a few more. */
-const DEEPEST = 32
+const MAX_DEPTH = 32
 
 /** What TOML text holds. `path`: the file's, for the error. Throws FST_SLUICE_BAD_SYNTAX with line and column. */
 export function parseToml (text: string, path: string): TomlTable {
   try {
-    return parse(text, { integersAsBigInt: 'asNeeded', maxDepth: DEEPEST })
+    return parse(text, { integersAsBigInt: 'asNeeded', maxDepth: MAX_DEPTH })
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     // Not kept as the cause: it shows the lines around the mistake, and a password may be in them.
-    throw new FST_SLUICE_BAD_SYNTAX(`${path}:${error.line}:${error.column}`, whatIn(error))
+    throw new FST_SLUICE_BAD_SYNTAX(`${path}:${error.line}:${error.column}`, describeSyntaxError(error))
   }
 }
 
 /** Plainer words for what the parser says of the likeliest slips. */
-const WORDS: Readonly<Record<string, string>> = {
+const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
   'invalid value': 'this is no value; text needs quotes',
   'control characters are not allowed in strings': 'the text has no closing quote in this line, or holds a control character',
   'trying to redefine an already defined table or value': 'this key or table is there already',
@@ -26,34 +26,34 @@ const WORDS: Readonly<Record<string, string>> = {
   'document contains excessively nested structures. aborting.': 'this is nested too deeply'
 }
 
-function whatIn ({ message }: TomlError): string {
+function describeSyntaxError ({ message }: TomlError): string {
   const what = message.split('\n', 1)[0].replace(/^Invalid TOML document: /, '')
-  return WORDS[what] ?? what
+  return SYNTAX_MESSAGES[what] ?? what
 }
 
 /** The same as ordinary objects with numbers and texts only. What no option can be is left out and told. */
-export function plainTable (table: TomlTable, mistakes: Mistakes, path: ConfigPath = []): Record<string, unknown> {
+export function toPlainObject (table: TomlTable, collector: ErrorCollector, path: ConfigPath = []): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).flatMap(([key, value]) => {
     const at = [...path, key]
     if (key === '__proto__') {
-      mistakes.tell(at, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, ''))
+      collector.report(at, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, ''))
       return []
     }
-    return [[key, plainValue(value, mistakes, at)]]
+    return [[key, toPlainValue(value, collector, at)]]
   }))
 }
 
-function plainValue (value: TomlValue, mistakes: Mistakes, path: ConfigPath): unknown {
-  if (path.length > DEEPEST) {
-    mistakes.tell(path, (place) => new FST_SLUICE_CONTRADICTION(place, `is more than ${DEEPEST} levels deep`))
+function toPlainValue (value: TomlValue, collector: ErrorCollector, path: ConfigPath): unknown {
+  if (path.length > MAX_DEPTH) {
+    collector.report(path, (place) => new FST_SLUICE_CONTRADICTION(place, `is more than ${MAX_DEPTH} levels deep`))
     return undefined
   }
   // Whole numbers past 2^53 are past every option's range, so it does no harm that they are rounded.
   if (typeof value === 'bigint') return Number(value)
   if (typeof value !== 'object') return value
-  if (Array.isArray(value)) return value.map((item, index) => plainValue(item, mistakes, [...path, index]))
-  if (isTable(value)) return plainTable(value, mistakes, path)
-  mistakes.tell(path, (place) => new FST_SLUICE_CONTRADICTION(place, 'is a date or a time, and no option is one; text needs quotes'))
+  if (Array.isArray(value)) return value.map((item, index) => toPlainValue(item, collector, [...path, index]))
+  if (isTable(value)) return toPlainObject(value, collector, path)
+  collector.report(path, (place) => new FST_SLUICE_CONTRADICTION(place, 'is a date or a time, and no option is one; text needs quotes'))
   return undefined
 }
 

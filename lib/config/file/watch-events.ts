@@ -1,5 +1,5 @@
 import { watch } from 'node:fs'
-import { placesOf, type Place } from './watch-targets.js'
+import { findWatchTargets, type WatchTarget } from './watch-targets.js'
 import { isMissing } from './file-fingerprint.js'
 
 /** What is used of an `fs.FSWatcher`. */
@@ -48,35 +48,35 @@ export class WatchEvents {
   }
 
   /** Watch the places that are on the way now, and no others. A change after this is told or can be seen. Never rejects. */
-  async follow (): Promise<void> {
-    const places = await placesOf(this.#path)
+  async sync (): Promise<void> {
+    const targets = await findWatchTargets(this.#path)
     if (this.#isClosed) return
-    const identities = new Set(places.map(({ identity }) => identity))
-    for (const identity of this.#watchers.keys()) if (!identities.has(identity)) this.#end(identity)
+    const identities = new Set(targets.map(({ identity }) => identity))
+    for (const identity of this.#watchers.keys()) if (!identities.has(identity)) this.#closeWatcher(identity)
     for (const identity of this.#failures.keys()) if (!identities.has(identity)) this.#failures.delete(identity)
-    for (const place of places) {
-      if (!this.#watchers.has(place.identity) && !this.#failures.has(place.identity)) this.#begin(place)
+    for (const target of targets) {
+      if (!this.#watchers.has(target.identity) && !this.#failures.has(target.identity)) this.#openWatcher(target)
     }
   }
 
   /** Let `follow` try again what has failed. */
-  forgive (): void {
+  retryFailed (): void {
     this.#failures.clear()
   }
 
   close (): void {
     this.#isClosed = true
-    for (const identity of this.#watchers.keys()) this.#end(identity)
+    for (const identity of this.#watchers.keys()) this.#closeWatcher(identity)
   }
 
-  #begin ({ path, identity }: Place): void {
+  #openWatcher ({ path, identity }: WatchTarget): void {
     try {
       const watcher = this.#open(path, this.#onEvent)
       this.#watchers.set(identity, watcher)
       watcher.on('error', (error) => {
         // One that was given up has no more to say.
         if (this.#watchers.get(identity) !== watcher) return
-        this.#end(identity)
+        this.#closeWatcher(identity)
         this.#failures.set(identity, error)
         this.#onEvent()
       })
@@ -85,7 +85,7 @@ export class WatchEvents {
     }
   }
 
-  #end (identity: string): void {
+  #closeWatcher (identity: string): void {
     this.#watchers.get(identity)?.close()
     this.#watchers.delete(identity)
   }

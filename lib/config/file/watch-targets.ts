@@ -2,14 +2,14 @@ import { lstat, readlink, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join, parse, sep } from 'node:path'
 
 /** A directory or file whose events may mean that a path leads to something else now. */
-export interface Place {
+export interface WatchTarget {
   readonly path: string
   /** Differs when another directory or file has taken the path. */
   readonly identity: string
 }
 
 /** As many as Linux follows. */
-const MOST_LINKS = 40
+const MAX_LINKS = 40
 
 /**
  * Where a change of what is behind an absolute path shows: the directory of each symbolic link on the way, the
@@ -18,25 +18,25 @@ const MOST_LINKS = 40
  * A file system's root is left out: it is busy, its links are not swapped while programs run, and on macOS watching it
  * would mean to hear of every file on the disk.
  */
-export async function placesOf (path: string): Promise<Place[]> {
-  const places = new Map<string, Place>()
-  const add = async (place: string): Promise<void> => {
-    if (dirname(place) === place || places.has(place)) return
-    const identity = await identityOf(place)
-    if (identity !== null) places.set(place, { path: place, identity })
+export async function findWatchTargets (path: string): Promise<WatchTarget[]> {
+  const targets = new Map<string, WatchTarget>()
+  const add = async (targetPath: string): Promise<void> => {
+    if (dirname(targetPath) === targetPath || targets.has(targetPath)) return
+    const identity = await readIdentity(targetPath)
+    if (identity !== null) targets.set(targetPath, { path: targetPath, identity })
   }
 
   let at = parse(path).root
-  const ahead = stepsOf(path)
-  for (let links = 0, step = ahead.pop(); step !== undefined && links <= MOST_LINKS; step = ahead.pop()) {
+  const pendingSteps = splitPath(path)
+  for (let links = 0, step = pendingSteps.pop(); step !== undefined && links <= MAX_LINKS; step = pendingSteps.pop()) {
     // `at` holds no links any more, so going up is what its name says.
     if (step === '..') {
       at = dirname(at)
       continue
     }
     const next = join(at, step)
-    const kind = await kindOf(next)
-    if (kind === 'link' || ahead.length === 0) await add(at)
+    const kind = await readKind(next)
+    if (kind === 'link' || pendingSteps.length === 0) await add(at)
     if (kind === 'missing') break
     if (kind === 'entry') {
       at = next
@@ -45,20 +45,20 @@ export async function placesOf (path: string): Promise<Place[]> {
     links++
     const target = await readlink(next).catch(() => '')
     if (isAbsolute(target)) at = parse(target).root
-    ahead.push(...stepsOf(target))
+    pendingSteps.push(...splitPath(target))
   }
   // The file for itself too: one that is mounted alone into a container is in no directory's events, and kqueue tells
   // of writes only to those who watch the file. Where the path broke off, this is how far it goes.
   await add(at)
-  return [...places.values()]
+  return [...targets.values()]
 }
 
 /** The names on the way, the last one first. */
-function stepsOf (path: string): string[] {
+function splitPath (path: string): string[] {
   return path.slice(parse(path).root.length).split(sep === '/' ? sep : /[\\/]/).filter((step) => step !== '' && step !== '.').reverse()
 }
 
-async function kindOf (path: string): Promise<'entry' | 'link' | 'missing'> {
+async function readKind (path: string): Promise<'entry' | 'link' | 'missing'> {
   try {
     return (await lstat(path)).isSymbolicLink() ? 'link' : 'entry'
   } catch {
@@ -66,7 +66,7 @@ async function kindOf (path: string): Promise<'entry' | 'link' | 'missing'> {
   }
 }
 
-async function identityOf (path: string): Promise<string | null> {
+async function readIdentity (path: string): Promise<string | null> {
   try {
     const { dev, ino, birthtimeNs } = await stat(path, { bigint: true })
     // A directory that is deleted and created again often gets the same inode number.

@@ -1,5 +1,5 @@
-import { builtInLimits, hasLimitFields, layLimits, pinLimits, type LaidLimits } from './inherit-limits.js'
-import { fieldsIn, without, type Fields, type Node } from './option-tree.js'
+import { builtInLimits, hasLimitFields, inheritLimits, freezeLimits, type InheritedLimits } from './inherit-limits.js'
+import { getFields, without, type Fields, type OptionNode } from './option-tree.js'
 
 /*
  * What a policy takes from the one below: a rule or a route from the default policy, a tier from its policy. It is what
@@ -7,54 +7,54 @@ import { fieldsIn, without, type Fields, type Node } from './option-tree.js'
  */
 
 /** The limits of a policy and of its tiers, with all that they take from the policy below. */
-export interface LaidPolicy {
-  readonly limits: LaidLimits
+export interface InheritedPolicy {
+  readonly limits: InheritedLimits
   /** `null` is unlimited. */
-  readonly tiers: ReadonlyMap<string, LaidLimits | null>
+  readonly tiers: ReadonlyMap<string, InheritedLimits | null>
 }
 
 /** What holds where nobody says anything. */
-export const builtInPolicy: LaidPolicy = { limits: builtInLimits, tiers: new Map() }
+export const builtInPolicy: InheritedPolicy = { limits: builtInLimits, tiers: new Map() }
 
 /** What a policy's options make of the policy below. */
-export function layPolicy (below: LaidPolicy, fields: Fields): LaidPolicy {
-  const limits = layLimits(belowMode(below.limits, fields), fields)
-  const tiers = tiersBelow(below, fields)
-  for (const [name, tier] of fieldsIn(fields, 'tiers')) {
-    const base = belowMode(tierBelow(tiers, name, limits), fields)
-    tiers.set(name, tier.kind === 'branch' ? { ...layLimits(base, tier.fields), common: limits.common } : null)
+export function inheritPolicy (base: InheritedPolicy, fields: Fields): InheritedPolicy {
+  const limits = inheritLimits(dropOverriddenMode(base.limits, fields), fields)
+  const tiers = inheritTiers(base, fields)
+  for (const [name, tier] of getFields(fields, 'tiers')) {
+    const tierBase = dropOverriddenMode(getTierBase(tiers, name, limits), fields)
+    tiers.set(name, tier.kind === 'branch' ? { ...inheritLimits(tierBase, tier.fields), common: limits.common } : null)
   }
   return { limits, tiers }
 }
 
 /** The mode of a policy is that of every limit that it inherits. */
-function belowMode (below: LaidLimits, fields: Fields): LaidLimits {
-  return fields.has('mode') ? { ...below, limits: below.limits.map((limit) => without(limit, ['mode'])) } : below
+function dropOverriddenMode (base: InheritedLimits, fields: Fields): InheritedLimits {
+  return fields.has('mode') ? { ...base, limits: base.limits.map((limit) => without(limit, ['mode'])) } : base
 }
 
 /** Limits of a policy's own leave no tier of the policy below. */
-function tiersBelow ({ tiers }: LaidPolicy, fields: Fields): Map<string, LaidLimits | null> {
+function inheritTiers ({ tiers }: InheritedPolicy, fields: Fields): Map<string, InheritedLimits | null> {
   const inherited = hasLimitFields(fields) ? [] : tiers
-  return new Map(Array.from(inherited, ([name, tier]) => [name, tier === null ? null : belowMode(tier, fields)]))
+  return new Map(Array.from(inherited, ([name, tier]) => [name, tier === null ? null : dropOverriddenMode(tier, fields)]))
 }
 
-function tierBelow (tiers: LaidPolicy['tiers'], name: string, limits: LaidLimits): LaidLimits {
+function getTierBase (tiers: InheritedPolicy['tiers'], name: string, limits: InheritedLimits): InheritedLimits {
   return { ...(tiers.get(name) ?? limits), common: limits.common }
 }
 
 /** A policy's options with every field that its limits, and those of its tiers, take from the policy below. */
-export function pinPolicy (below: LaidPolicy, fields: Fields): Fields {
-  return pinTiers(below, pinLimits(below.limits, fields))
+export function freezePolicy (base: InheritedPolicy, fields: Fields): Fields {
+  return freezeTiers(base, freezeLimits(base.limits, fields))
 }
 
 /** The same for the tiers alone. */
-export function pinTiers (below: LaidPolicy, fields: Fields): Fields {
+export function freezeTiers (base: InheritedPolicy, fields: Fields): Fields {
   const tiers = fields.get('tiers')
   if (tiers?.kind !== 'branch') return fields
-  const limits = layLimits(below.limits, fields)
-  const bases = tiersBelow(below, fields)
-  const pinned = Array.from(tiers.fields, ([name, tier]): [string, Node] => [
-    name, tier.kind === 'branch' ? { ...tier, fields: pinLimits(tierBelow(bases, name, limits), tier.fields) } : tier
+  const limits = inheritLimits(base.limits, fields)
+  const bases = inheritTiers(base, fields)
+  const frozen = Array.from(tiers.fields, ([name, tier]): [string, OptionNode] => [
+    name, tier.kind === 'branch' ? { ...tier, fields: freezeLimits(getTierBase(bases, name, limits), tier.fields) } : tier
   ])
-  return new Map([...fields, ['tiers', { ...tiers, fields: new Map(pinned) }]])
+  return new Map([...fields, ['tiers', { ...tiers, fields: new Map(frozen) }]])
 }

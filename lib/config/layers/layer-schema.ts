@@ -1,7 +1,7 @@
 import { OptionalKind, Type, type SchemaOptions, type TObject, type TSchema } from '@sinclair/typebox'
 import { RuleSchema } from '../schema/policy-schema.js'
 import { RateLimitOptionsSchema } from '../schema/options-schema.js'
-import { alternativesOf, isCodeOnly } from '../schema/schema-values.js'
+import { listAlternatives, isCodeOnly } from '../schema/schema-values.js'
 
 /*
  * What a layer without code may say is derived from what `register` takes, so that the two cannot drift apart.
@@ -16,27 +16,27 @@ export interface LayerForm {
   /** What `redis` may be. */
   readonly redis: string
   /** What is said of a function. */
-  readonly needsCode: string
+  readonly needsCodeMessage: string
 }
 
-/** `redis`, `rules`: what these options may be, in the layer's own words. `needsCode`: see `LayerForm`. */
-export function layerForm ({ redis, rules, needsCode }: { readonly redis: string, readonly rules: string, readonly needsCode: string }): LayerForm {
+/** `redis`, `rules`: what these options may be, in the layer's own words. `needsCodeMessage`: see `LayerForm`. */
+export function buildLayerForm ({ redis, rules, needsCodeMessage }: { readonly redis: string, readonly rules: string, readonly needsCodeMessage: string }): LayerForm {
   // Which file is read must be known before the layers are, so none of them can say it.
   const { configFile: _, ...options }: Readonly<Record<string, TSchema>> = RateLimitOptionsSchema.properties
   const known = Type.Object({
-    ...withoutFunctionWords(options),
+    ...withoutFunctionText(options),
     redis: Type.Optional(Type.Union([Type.String(), Type.Object({})], { expected: redis, description: options.redis.description })),
     // A lower layer may have made the rule, so it needs no match.
     rules: Type.Optional(Type.Array(
-      Type.Object({ ...withoutFunctionWords(RuleSchema.properties), match: Type.Optional(RuleSchema.properties.match) }, notesOf(RuleSchema)),
-      { ...notesOf(options.rules), expected: rules }
+      Type.Object({ ...withoutFunctionText(RuleSchema.properties), match: Type.Optional(RuleSchema.properties.match) }, toMeta(RuleSchema)),
+      { ...toMeta(options.rules), expected: rules }
     ))
-  }, notesOf(RateLimitOptionsSchema))
-  return { known, schema: withoutCode(known) ?? Type.Never(), redis, needsCode }
+  }, toMeta(RateLimitOptionsSchema))
+  return { known, schema: withoutCode(known) ?? Type.Never(), redis, needsCodeMessage }
 }
 
 /** Functions are still told of, but nobody is told to give one. */
-function withoutFunctionWords (options: Readonly<Record<string, TSchema>>): Record<string, TSchema> {
+function withoutFunctionText (options: Readonly<Record<string, TSchema>>): Record<string, TSchema> {
   return Object.fromEntries(Object.entries(options).map(([key, schema]) => {
     const expected = schema.expected?.replace(/, or a function$/, '')
     return [key, expected === schema.expected ? schema : { ...schema, expected }]
@@ -54,13 +54,13 @@ function withoutCode (schema: TSchema): TSchema | null {
   const kept = new Set(options.map(([key]) => key))
   const dropped = Object.keys(schema.properties).filter((key) => !kept.has(key))
   const expected = dropped.reduce((text, key) => text?.replace(`, ${key}?`, ''), schema.expected)
-  return Type.Object(Object.fromEntries(options), { ...notesOf(schema), ...(expected === undefined ? {} : { expected }) })
+  return Type.Object(Object.fromEntries(options), { ...toMeta(schema), ...(expected === undefined ? {} : { expected }) })
 }
 
 function unionWithoutCode (schema: TSchema): TSchema | null {
-  const forms = alternativesOf(schema).map(withoutCode).filter((form) => form !== null)
-  const notes = notesOf(schema)
-  return forms.length === 1 ? { ...forms[0], ...notes } : { ...schema, ...notes, anyOf: forms }
+  const forms = listAlternatives(schema).map(withoutCode).filter((form) => form !== null)
+  const meta = toMeta(schema)
+  return forms.length === 1 ? { ...forms[0], ...meta } : { ...schema, ...meta, anyOf: forms }
 }
 
 function optionsWithoutCode (options: Readonly<Record<string, TSchema>>): Array<[key: string, schema: TSchema]> {
@@ -72,13 +72,13 @@ function optionsWithoutCode (options: Readonly<Record<string, TSchema>>): Array<
 }
 
 /** What is said about a schema, but for what is said about functions. */
-function notesOf ({ expected, description, default: preset, additionalProperties, maxItems }: TSchema): SchemaOptions {
-  const notes = {
+function toMeta ({ expected, description, default: preset, additionalProperties, maxItems }: TSchema): SchemaOptions {
+  const meta = {
     expected: expected?.replace(/, or a function$/, ''),
     description: description?.split(/(?<=\.) /).filter((sentence) => !/\bfunction\b|\bof yours\b/.test(sentence)).join(' '),
     default: preset,
     additionalProperties,
     maxItems
   }
-  return Object.fromEntries(Object.entries(notes).filter(([, note]) => note !== undefined))
+  return Object.fromEntries(Object.entries(meta).filter(([, note]) => note !== undefined))
 }

@@ -12,7 +12,7 @@ export interface Layer {
    * Where a value of this layer was written, or the nearest thing around it, as a message begins:
    * `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`, `RATE_LIMIT_RULES__LOGIN__MAX`.
    */
-  readonly placeOf: (path: ConfigPath) => string
+  readonly locate: (path: ConfigPath) => string
 }
 
 /** What one layer may say: a rule that a lower layer has made needs no `match` in a higher one. */

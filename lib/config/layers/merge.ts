@@ -1,13 +1,13 @@
-import { isPlaced } from '../../errors.js'
+import { isLocated } from '../../errors.js'
 import { badOption, checkOptions } from '../schema/check.js'
 import { type Layer } from './layer.js'
-import { textOfPath } from '../schema/option-path.js'
+import { formatPath } from '../schema/option-path.js'
 import { type ConfigPath } from '../schema/option-path.js'
-import { layTree, saysLimits } from './overlay.js'
-import { pathIn, sourceAt } from './tree-paths.js'
-import { builtInPolicy, layPolicy, pinPolicy, type LaidPolicy } from './inherit-policy.js'
-import { itemsOf, leafOf, optionsOf, placeOf, treeOf, treeOfRoute, type Branch, type SourceName } from './option-tree.js'
-import { nearest } from '../schema/suggest.js'
+import { mergeTrees, definesLimits } from './overlay.js'
+import { parsePath, findSource } from './tree-paths.js'
+import { builtInPolicy, inheritPolicy, freezePolicy, type InheritedPolicy } from './inherit-policy.js'
+import { getItems, getLeafValue, toOptions, locateSource, toLayerTree, toRouteTree, type Branch, type SourceName } from './option-tree.js'
+import { suggestNearest } from '../schema/suggest.js'
 import { RouteRateLimitSchema, type RouteRateLimit } from '../schema/policy-schema.js'
 import { RateLimitOptionsSchema, type RateLimitOptions } from '../schema/options-schema.js'
 
@@ -18,7 +18,7 @@ export interface Origin {
 }
 
 /** The options of several layers as one. */
-export interface Layered {
+export interface MergedOptions {
   /** What they were made of, lowest first. */
   readonly layers: readonly Layer[]
   /** As if one person had written them; made anew, and held against the schema. */
@@ -26,25 +26,25 @@ export interface Layered {
   /** The same, each value with where it was written. */
   readonly root: Branch
   /** Which layer gave the value at a path of `options`; `null` where none did. Of an object it is the layer that made it. */
-  readonly originOf: (path: ConfigPath) => Origin | null
+  readonly findOrigin: (path: ConfigPath) => Origin | null
   /** Where the value at a path of `options` was written, or the nearest thing around it, as a message begins. */
-  readonly placeOf: (path: ConfigPath) => string
+  readonly locate: (path: ConfigPath) => string
   /**
    * What a route says in code, checked already, with the fields that its limits take from the default policy as the
    * code has it: a file that changes the default must not change what a route's own `{ max: 5 }` means.
    *
    * `place`: where they are written. Throws FST_SLUICE_CONTRADICTION with it, where the code's default has several limits.
    */
-  readonly ownOptions: (options: RouteRateLimit, place: string) => RouteRateLimit
+  readonly buildRouteOptions: (options: RouteRateLimit, place: string) => RouteRateLimit
   /** The same, each value with where it was written. */
-  readonly ownTree: (options: RouteRateLimit, place: string) => Branch
+  readonly buildRouteTree: (options: RouteRateLimit, place: string) => Branch
 }
 
 const ROOT = 'rateLimit'
 
 /** What `register` was given, checked already, as the lowest layer. */
 export function registerLayer (options: RateLimitOptions): Layer {
-  return { name: 'register', options, placeOf: (path) => textOfPath(ROOT, path) }
+  return { name: 'register', options, locate: (path) => formatPath(ROOT, path) }
 }
 
 /**
@@ -59,63 +59,63 @@ export function registerLayer (options: RateLimitOptions): Layer {
  * Throws FST_SLUICE_CONTRADICTION where a layer gives one field and there are several limits, or two rules of one name,
  * and FST_SLUICE_BAD_OPTION where no layer gives a rule its `match`: each with the layer's own place.
  */
-export function layOptions (layers: readonly Layer[]): Layered {
-  const trees = layers.map(treeOf)
-  const root = trees.reduce(layTree, treeOf(registerLayer({})))
-  const placeAt = (path: ConfigPath) => placeOf(sourceAt(root, path).source)
+export function mergeLayers (layers: readonly Layer[]): MergedOptions {
+  const trees = layers.map(toLayerTree)
+  const root = trees.reduce(mergeTrees, toLayerTree(registerLayer({})))
+  const locate = (path: ConfigPath) => locateSource(findSource(root, path).source)
   checkMatches(root)
-  const options = optionsOf(root)
+  const options = toOptions(root)
   checkOptions(RateLimitOptionsSchema, options, ROOT)
-  const defaultInCode = defaultBelow(layers, trees)
+  const codeDefault = findCodeDefault(layers, trees)
   return {
     layers,
     options,
     root,
-    originOf (path) {
-      const { source, isGiven } = sourceAt(root, path)
-      return isGiven ? { layer: source.layer.name, place: placeOf(source) } : null
+    findOrigin (path) {
+      const { source, isGiven } = findSource(root, path)
+      return isGiven ? { layer: source.layer.name, place: locateSource(source) } : null
     },
-    placeOf: placeAt,
-    ownOptions: (own, place) => defaultInCode === null ? own : routeOptions(ownTree(defaultInCode, own, place), place),
-    ownTree: (own, place) => ownTree(defaultInCode, own, place)
+    locate,
+    buildRouteOptions: (own, place) => codeDefault === null ? own : toRouteOptions(freezeRouteTree(codeDefault, own, place), place),
+    buildRouteTree: (own, place) => freezeRouteTree(codeDefault, own, place)
   }
 }
 
 /** The default policy as `register` has it; `null` where no higher layer changes what a route may take from it. */
-function defaultBelow (layers: readonly Layer[], trees: readonly Branch[]): LaidPolicy | null {
+function findCodeDefault (layers: readonly Layer[], trees: readonly Branch[]): InheritedPolicy | null {
   const first = layers.findIndex(({ name }) => name === 'file' || name === 'environment')
-  if (first === -1 || !trees.slice(first).some(({ fields }) => saysLimits(fields))) return null
-  const { fields } = trees.slice(0, first).reduce(layTree, treeOf(registerLayer({})))
-  return layPolicy(builtInPolicy, fields)
+  if (first === -1 || !trees.slice(first).some(({ fields }) => definesLimits(fields))) return null
+  const { fields } = trees.slice(0, first).reduce(mergeTrees, toLayerTree(registerLayer({})))
+  return inheritPolicy(builtInPolicy, fields)
 }
 
-function ownTree (below: LaidPolicy | null, options: RouteRateLimit, place: string): Branch {
-  const tree = treeOfRoute(options, place)
-  return below === null ? tree : { ...tree, fields: pinPolicy(below, tree.fields) }
+function freezeRouteTree (base: InheritedPolicy | null, options: RouteRateLimit, place: string): Branch {
+  const tree = toRouteTree(options, place)
+  return base === null ? tree : { ...tree, fields: freezePolicy(base, tree.fields) }
 }
 
-function routeOptions (tree: Branch, place: string): RouteRateLimit {
-  const options = optionsOf(tree)
+function toRouteOptions (tree: Branch, place: string): RouteRateLimit {
+  const options = toOptions(tree)
   checkOptions(RouteRateLimitSchema, options, place)
   return options
 }
 
 /** Only a rule that a lower layer has made needs no `match`. */
 function checkMatches (root: Branch): void {
-  const rules = itemsOf(root, 'rules')
+  const rules = getItems(root, 'rules')
   for (const { fields, source } of rules) {
     if (fields.has('match')) continue
-    const name = String(leafOf(fields, 'name'))
-    const made = rules.filter(({ fields }) => fields.has('match')).map(({ fields }) => String(leafOf(fields, 'name')))
-    const near = nearest(name, made)
+    const name = String(getLeafValue(fields, 'name'))
+    const knownNames = rules.filter(({ fields }) => fields.has('match')).map(({ fields }) => String(getLeafValue(fields, 'name')))
+    const near = suggestNearest(name, knownNames)
     const hint = near === null ? '' : `; did you mean "${near}"?`
-    throw badOption(placeOf(source, 'match'), `a pattern such as "/api/*/reports" (no layer below has a rule "${name}"${hint})`, undefined)
+    throw badOption(locateSource(source, 'match'), `a pattern such as "/api/*/reports" (no layer below has a rule "${name}"${hint})`, undefined)
   }
 }
 
 /** An error of the merged options, told of the place in the layer that is to blame; any other error as it is. */
-export function located (error: unknown, { root, placeOf }: Pick<Layered, 'root' | 'placeOf'>): unknown {
-  if (!isPlaced(error) || !/^rateLimit(?:[.[]|$)/.test(error.place)) return error
-  const place = placeOf(pathIn(root, error.place.slice(ROOT.length)))
-  return place === error.place ? error : error.at(place)
+export function relocateError (error: unknown, { root, locate }: Pick<MergedOptions, 'root' | 'locate'>): unknown {
+  if (!isLocated(error) || !/^rateLimit(?:[.[]|$)/.test(error.place)) return error
+  const place = locate(parsePath(root, error.place.slice(ROOT.length)))
+  return place === error.place ? error : error.relocated(place)
 }

@@ -1,6 +1,6 @@
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { type Layer, type LayerName } from './layer.js'
-import { textOfPath } from '../schema/option-path.js'
+import { formatPath } from '../schema/option-path.js'
 import { type ConfigPath } from '../schema/option-path.js'
 
 /*
@@ -13,7 +13,7 @@ export type SourceName = LayerName | 'route'
 
 /** Where a value was written. */
 export interface Source {
-  readonly layer: { readonly name: SourceName, readonly placeOf: Layer['placeOf'] }
+  readonly layer: { readonly name: SourceName, readonly locate: Layer['locate'] }
   readonly path: ConfigPath
 }
 
@@ -38,87 +38,87 @@ export interface List {
   readonly source: Source
 }
 
-export type Node = Leaf | Branch | List
-export type Fields = ReadonlyMap<string, Node>
+export type OptionNode = Leaf | Branch | List
+export type Fields = ReadonlyMap<string, OptionNode>
 
 /** Arrays whose entries have names. */
-const LISTS: ReadonlySet<string> = new Set(['rules', 'limits'])
+const NAMED_LISTS: ReadonlySet<string> = new Set(['rules', 'limits'])
 
 /** Where objects stand that are no options of ours. */
-const WHOLE: ReadonlySet<string> = new Set(['redis', 'store', 'metrics.registry'])
+const OPAQUE_PATHS: ReadonlySet<string> = new Set(['redis', 'store', 'metrics.registry'])
 
 /** The options of a layer. Throws FST_SLUICE_CONTRADICTION where two of its rules have one name. */
-export function treeOf (layer: Layer): Branch {
-  const tree = branchOf(layer.options, { layer, path: [] })
+export function toLayerTree (layer: Layer): Branch {
+  const tree = toBranch(layer.options, { layer, path: [] })
   const places = new Map<unknown, string>()
-  for (const { fields, source: { path } } of itemsOf(tree, 'rules')) {
-    const name = leafOf(fields, 'name')
-    const twin = places.get(name)
-    if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(layer.placeOf([...path, 'name']), `${twin} has the name "${String(name)}" already`)
-    places.set(name, layer.placeOf(path))
+  for (const { fields, source: { path } } of getItems(tree, 'rules')) {
+    const name = getLeafValue(fields, 'name')
+    const firstPlace = places.get(name)
+    if (firstPlace !== undefined) throw new FST_SLUICE_CONTRADICTION(layer.locate([...path, 'name']), `${firstPlace} has the name "${String(name)}" already`)
+    places.set(name, layer.locate(path))
   }
   return tree
 }
 
 /** The options of a route's config, which stand at `place`. */
-export function treeOfRoute (options: object, place: string): Branch {
-  return branchOf(options, { layer: { name: 'route', placeOf: (path) => textOfPath(place, path) }, path: [] })
+export function toRouteTree (options: object, place: string): Branch {
+  return toBranch(options, { layer: { name: 'route', locate: (path) => formatPath(place, path) }, path: [] })
 }
 
 /** `undefined` is not given. */
-function branchOf (options: object, source: Source): Branch {
+function toBranch (options: object, source: Source): Branch {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  return { kind: 'branch', fields: new Map(given.map(([key, value]) => [key, nodeOf(key, value, below(source, key))])), source }
+  return { kind: 'branch', fields: new Map(given.map(([key, value]) => [key, toNode(key, value, childSource(source, key))])), source }
 }
 
-function nodeOf (key: string, value: unknown, source: Source): Node {
-  if (typeof value !== 'object' || value === null || WHOLE.has(source.path.join('.'))) return { kind: 'leaf', value, source }
-  if (!Array.isArray(value)) return branchOf(value, source)
-  if (!LISTS.has(key)) return { kind: 'leaf', value, source }
-  return { kind: 'list', items: value.map((item: object, index) => branchOf(item, below(source, index))), source }
+function toNode (key: string, value: unknown, source: Source): OptionNode {
+  if (typeof value !== 'object' || value === null || OPAQUE_PATHS.has(source.path.join('.'))) return { kind: 'leaf', value, source }
+  if (!Array.isArray(value)) return toBranch(value, source)
+  if (!NAMED_LISTS.has(key)) return { kind: 'leaf', value, source }
+  return { kind: 'list', items: value.map((item: object, index) => toBranch(item, childSource(source, index))), source }
 }
 
-function below ({ layer, path }: Source, step: string | number): Source {
+function childSource ({ layer, path }: Source, step: string | number): Source {
   return { layer, path: [...path, step] }
 }
 
 /** The options that a tree stands for, made anew. */
-export function optionsOf (node: Node): unknown {
+export function toOptions (node: OptionNode): unknown {
   switch (node.kind) {
     case 'leaf': return node.value
-    case 'list': return node.items.map(optionsOf)
-    case 'branch': return Object.fromEntries(Array.from(node.fields, ([key, field]) => [key, optionsOf(field)]))
+    case 'list': return node.items.map(toOptions)
+    case 'branch': return Object.fromEntries(Array.from(node.fields, ([key, field]) => [key, toOptions(field)]))
     default: return node satisfies never
   }
 }
 
 /** The value of an option, unless it is an object. */
-export function leafOf (fields: Fields, key: string): unknown {
+export function getLeafValue (fields: Fields, key: string): unknown {
   const node = fields.get(key)
   return node?.kind === 'leaf' ? node.value : undefined
 }
 
 /** The entries of `rules` or `limits`. */
-export function itemsOf ({ fields }: Branch, key: 'rules' | 'limits'): readonly Branch[] {
+export function getItems ({ fields }: Branch, key: 'rules' | 'limits'): readonly Branch[] {
   const node = fields.get(key)
   return node?.kind === 'list' ? node.items : []
 }
 
 /** The fields of an object; none where there is something else. */
-export function fieldsIn (fields: Fields, key: string): Fields {
+export function getFields (fields: Fields, key: string): Fields {
   const node = fields.get(key)
   return node?.kind === 'branch' ? node.fields : new Map()
 }
 
-export function pick (fields: Fields, keys: readonly string[]): Map<string, Node> {
+export function pick (fields: Fields, keys: readonly string[]): Map<string, OptionNode> {
   return new Map([...fields].filter(([key]) => keys.includes(key)))
 }
 
-export function without (fields: Fields, keys: readonly string[]): Map<string, Node> {
+export function without (fields: Fields, keys: readonly string[]): Map<string, OptionNode> {
   return new Map([...fields].filter(([key]) => !keys.includes(key)))
 }
 
 /** Where a value was written, or would have been, as a message begins. */
-export function placeOf ({ layer, path }: Source, ...rest: ConfigPath): string {
-  return layer.placeOf([...path, ...rest])
+export function locateSource ({ layer, path }: Source, ...rest: ConfigPath): string {
+  return layer.locate([...path, ...rest])
 }

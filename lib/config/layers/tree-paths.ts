@@ -1,33 +1,33 @@
 import type { ConfigPath } from '../schema/option-path.js'
-import type { Branch, Node, Source } from './option-tree.js'
+import type { Branch, OptionNode, Source } from './option-tree.js'
 
 /** Where a value at a path was written; `isGiven` is false where only something around it was. */
-export function sourceAt (root: Branch, path: ConfigPath): { readonly source: Source, readonly isGiven: boolean } {
-  let node: Node = root
+export function findSource (root: Branch, path: ConfigPath): { readonly source: Source, readonly isGiven: boolean } {
+  let node: OptionNode = root
   for (const [index, step] of path.entries()) {
-    const inner = childOf(node, step)
-    if (inner === undefined) return { source: within(node.source, path.slice(index)), isGiven: node.kind === 'leaf' && holds(node.value, path.slice(index)) }
+    const inner = findChild(node, step)
+    if (inner === undefined) return { source: extendSource(node.source, path.slice(index)), isGiven: node.kind === 'leaf' && hasPath(node.value, path.slice(index)) }
     node = inner
   }
   return { source: node.source, isGiven: true }
 }
 
 /** The path that a text such as `.rules[1].tiers.gold.max` means in a tree: the name of a tier may have dots. */
-export function pathIn (root: Branch, text: string): ConfigPath {
+export function parsePath (root: Branch, text: string): ConfigPath {
   const path: Array<string | number> = []
-  let node: Node | undefined = root
+  let node: OptionNode | undefined = root
   let rest = text
   while (rest !== '') {
-    const step = stepOf(node, rest)
+    const step = parseStep(node, rest)
     if (step === null) break
     path.push(step)
-    node = node === undefined ? node : childOf(node, step)
+    node = node === undefined ? node : findChild(node, step)
     rest = rest.slice(typeof step === 'number' ? `[${step}]`.length : step.length + 1)
   }
   return path
 }
 
-function stepOf (node: Node | undefined, text: string): string | number | null {
+function parseStep (node: OptionNode | undefined, text: string): string | number | null {
   const known = node?.kind === 'branch' ? [...node.fields.keys()].filter((key) => isNext(text, key)) : []
   if (known.length > 0) return known.reduce((longest, key) => key.length > longest.length ? key : longest)
   const index = /^\[(\d+)\]/.exec(text)
@@ -39,7 +39,7 @@ function isNext (text: string, key: string): boolean {
   return text.startsWith(`.${key}`) && ['.', '[', undefined].includes(text[key.length + 1])
 }
 
-function childOf (node: Node, step: string | number): Node | undefined {
+function findChild (node: OptionNode, step: string | number): OptionNode | undefined {
   switch (node.kind) {
     case 'leaf': return undefined
     case 'list': return typeof step === 'number' ? node.items[step] : undefined
@@ -48,12 +48,12 @@ function childOf (node: Node, step: string | number): Node | undefined {
   }
 }
 
-function within ({ layer, path }: Source, rest: ConfigPath): Source {
+function extendSource ({ layer, path }: Source, rest: ConfigPath): Source {
   return { layer, path: [...path, ...rest] }
 }
 
 /** Whether a value that is replaced whole has something at a path. */
-function holds (value: unknown, path: ConfigPath): boolean {
+function hasPath (value: unknown, path: ConfigPath): boolean {
   let inner = value
   for (const step of path) {
     if (typeof inner !== 'object' || inner === null || !Object.hasOwn(inner, step)) return false

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { badOption } from './check.js'
-import { cidrsOf, NetworkList } from './network-list.js'
+import { parseCidrs, NetworkList } from './network-list.js'
 
 const HOOKS_EXPECTED = 'an onRequest hook, or an array of them'
 
@@ -29,15 +29,15 @@ export type AdminOptions = Static<typeof AdminSchema>
 export function checkAdminOptions ({ admin }: { readonly admin?: AdminOptions }, place: string): void {
   if (admin === undefined || admin === false) return
   if (admin.onRequest !== undefined) {
-    const hooks: readonly unknown[] = hooksOf(admin.onRequest)
+    const hooks: readonly unknown[] = toHooks(admin.onRequest)
     // Of an empty array nobody knows whether all may pass or none.
     if (hooks.length === 0 || !hooks.every((hook) => typeof hook === 'function')) throw badOption(`${place}.admin.onRequest`, HOOKS_EXPECTED, admin.onRequest)
   }
-  cidrsOf(admin.allow ?? [], `${place}.admin.allow`)
+  parseCidrs(admin.allow ?? [], `${place}.admin.allow`)
 }
 
 /** The hooks, in order; none where the option is not given. */
-export function hooksOf (onRequest: AdminHook | readonly AdminHook[] | undefined): AdminHook[] {
+export function toHooks (onRequest: AdminHook | readonly AdminHook[] | undefined): AdminHook[] {
   if (onRequest === undefined) return []
   return typeof onRequest === 'function' ? [onRequest] : [onRequest].flat()
 }

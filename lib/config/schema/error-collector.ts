@@ -1,65 +1,65 @@
-import { isPlaced } from '../../errors.js'
-import { textOfPath } from './option-path.js'
+import { isLocated } from '../../errors.js'
+import { formatPath } from './option-path.js'
 import { type ConfigPath } from './option-path.js'
 
 /** Mistakes that are told of one source of options. */
-const MOST_TOLD = 100
+const MAX_ERRORS = 100
 
 /** Takes a mistake: the way to the value from what is checked, and the error, told of the place that the value has. */
-export type Tell = (path: ConfigPath, errorAt: (place: string) => Error) => void
+export type Report = (path: ConfigPath, createError: (place: string) => Error) => void
 
 /** Throw the first mistake that a check tells. `place`: where the checked value is written. */
-export function throwFirst (place: string, check: (tell: Tell) => void): void {
-  check((path, errorAt) => { throw errorAt(textOfPath(place, path)) })
+export function throwFirst (place: string, check: (report: Report) => void): void {
+  check((path, createError) => { throw createError(formatPath(place, path)) })
 }
 
 /** Tell of what is in a value, for a check that knows the value only. */
-export function tellIn (path: ConfigPath, tell: Tell): Tell {
-  return (inner, errorAt) => { tell([...path, ...inner], errorAt) }
+export function reportAt (path: ConfigPath, report: Report): Report {
+  return (inner, createError) => { report([...path, ...inner], createError) }
 }
 
 /** Tell what a check of one value throws. */
-export function tellThrown (check: () => void, tell: Tell): void {
+export function reportThrown (check: () => void, report: Report): void {
   try {
     check()
   } catch (error) {
-    if (!isPlaced(error)) throw error
-    tell([], (place) => error.at(place))
+    if (!isLocated(error)) throw error
+    report([], (place) => error.relocated(place))
   }
 }
 
-interface Mistake {
+interface ReportedError {
   readonly path: ConfigPath
   readonly error: Error
 }
 
 /** Collects what is wrong with one source of options: of each value and what is in it the first mistake, and 100 in all. */
-export class Mistakes {
+export class ErrorCollector {
   /** Where the value at a path was written. */
-  readonly placeOf: (path: ConfigPath) => string
-  readonly #told: Mistake[] = []
+  readonly locate: (path: ConfigPath) => string
+  readonly #reported: ReportedError[] = []
 
-  constructor (placeOf: (path: ConfigPath) => string) {
-    this.placeOf = placeOf
+  constructor (locate: (path: ConfigPath) => string) {
+    this.locate = locate
   }
 
   /** Tell a mistake, unless one was told already of the same value, of what it is in, or of anything in it. */
-  readonly tell: Tell = (path, errorAt) => {
-    if (this.#told.length < MOST_TOLD && this.#isClean(path)) this.#told.push({ path, error: errorAt(this.placeOf(path)) })
+  readonly report: Report = (path, createError) => {
+    if (this.#reported.length < MAX_ERRORS && this.#isClean(path)) this.#reported.push({ path, error: createError(this.locate(path)) })
   }
 
   /** The errors, as they were told. */
   get errors (): readonly Error[] {
-    return this.#told.map(({ error }) => error)
+    return this.#reported.map(({ error }) => error)
   }
 
   /** The errors, in the order of what they are about. */
   sorted (compare: (a: ConfigPath, b: ConfigPath) => number): Error[] {
-    return this.#told.toSorted((a, b) => compare(a.path, b.path)).map(({ error }) => error)
+    return this.#reported.toSorted((a, b) => compare(a.path, b.path)).map(({ error }) => error)
   }
 
   #isClean (path: ConfigPath): boolean {
-    return !this.#told.some((mistake) => isWithin(path, mistake.path) || isWithin(mistake.path, path))
+    return !this.#reported.some((reported) => isWithin(path, reported.path) || isWithin(reported.path, path))
   }
 }
 

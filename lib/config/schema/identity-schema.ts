@@ -2,9 +2,9 @@ import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
-import { tellIn, tellThrown, throwFirst, type Tell } from './error-collector.js'
-import { cidrsOf, NetworkList } from './network-list.js'
-import { Callback, Count, Duration, Name } from './option-types.js'
+import { reportAt, reportThrown, throwFirst, type Report } from './error-collector.js'
+import { parseCidrs, NetworkList } from './network-list.js'
+import { Callback, IntegerRange, Duration, Name } from './option-types.js'
 import { valueAt } from './schema-values.js'
 
 /*
@@ -25,7 +25,7 @@ export interface Identity {
 /** What `identify.custom` is. */
 export type CustomIdentify = (request: FastifyRequest) => Identity | null | undefined | PromiseLike<Identity | null | undefined>
 
-const ClaimPath = (notes: SchemaOptions) => Type.String({ ...notes, minLength: 1, maxLength: 256, expected: 'the name of a claim, 1 to 256 characters' })
+const ClaimPath = (meta: SchemaOptions) => Type.String({ ...meta, minLength: 1, maxLength: 256, expected: 'the name of a claim, 1 to 256 characters' })
 
 const TokenSchema = Type.Object({
   userClaim: Type.Optional(ClaimPath({ default: 'sub', description: 'The claim that holds the user\'s id. Dots lead into objects (`account.id`), unless the token has a claim of that very name.' })),
@@ -48,7 +48,7 @@ export const IdentifySchema = Type.Object({
   deadline: Type.Optional(Duration({
     default: '1s', description: 'How long it may take to find out who is asking, at most a minute. Then the next way to tell is used, in the end the address, and it is logged.'
   })),
-  maxFailures: Type.Optional(Count(1, 1_000_000, {
+  maxFailures: Type.Optional(IntegerRange(1, 1_000_000, {
     default: 100, description: 'Tokens of one address that may fail, or be in verification at once, per minute. Past it its tokens are not verified, and count by the address.'
   }))
 }, { additionalProperties: false, expected: 'an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }', description: 'Who is asking: the user that `custom` or a verified token names, else the generated key, else the address.' })
@@ -81,29 +81,29 @@ export interface IdentityOptions {
   readonly exempt?: ExemptOptions
 }
 
-const LONGEST_DEADLINE_MS = 60_000
+const MAX_DEADLINE_MS = 60_000
 
 /** Check what the schemas cannot express. Throws FST_SLUICE_BAD_OPTION with the place, such as `rateLimit.trustedProxies[1]`. */
 export function checkIdentityOptions (options: IdentityOptions, place: string): void {
-  throwFirst(place, (tell) => tellIdentityMistakes(options, tell))
+  throwFirst(place, (report) => reportIdentityErrors(options, report))
 }
 
 /** Tell what `checkIdentityOptions` would throw. Values that are not what the schemas say are passed over. */
-export function tellIdentityMistakes (options: unknown, tell: Tell): void {
-  tellDeadline(valueAt(options, ['identify', 'deadline']), tellIn(['identify', 'deadline'], tell))
-  tellNetworks(valueAt(options, ['trustedProxies']), [UNIX], tellIn(['trustedProxies'], tell))
-  tellNetworks(valueAt(options, ['exempt', 'ips']), [], tellIn(['exempt', 'ips'], tell))
+export function reportIdentityErrors (options: unknown, report: Report): void {
+  reportDeadlineError(valueAt(options, ['identify', 'deadline']), reportAt(['identify', 'deadline'], report))
+  reportNetworkErrors(valueAt(options, ['trustedProxies']), [UNIX], reportAt(['trustedProxies'], report))
+  reportNetworkErrors(valueAt(options, ['exempt', 'ips']), [], reportAt(['exempt', 'ips'], report))
 }
 
-function tellDeadline (deadline: unknown, tell: Tell): void {
+function reportDeadlineError (deadline: unknown, report: Report): void {
   if (typeof deadline !== 'string' && typeof deadline !== 'number') return
   const ms = durationMs(deadline)
-  if (ms === null || ms > LONGEST_DEADLINE_MS) tell([], (place) => badOption(place, `${DURATION_EXPECTED}, at most a minute`, deadline))
+  if (ms === null || ms > MAX_DEADLINE_MS) report([], (place) => badOption(place, `${DURATION_EXPECTED}, at most a minute`, deadline))
 }
 
-function tellNetworks (list: unknown, words: readonly string[], tell: Tell): void {
+function reportNetworkErrors (list: unknown, keywords: readonly string[], report: Report): void {
   if (!Array.isArray(list)) return
   list.forEach((entry: unknown, index) => {
-    if (typeof entry === 'string') tellThrown(() => cidrsOf([entry], '', words), tellIn([index], tell))
+    if (typeof entry === 'string') reportThrown(() => parseCidrs([entry], '', keywords), reportAt([index], report))
   })
 }

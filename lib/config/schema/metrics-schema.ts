@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { badOption } from './check.js'
-import { cidrsOf, NetworkList } from './network-list.js'
+import { parseCidrs, NetworkList } from './network-list.js'
 import { RoutePath } from './option-types.js'
 
 const REGISTRY_EXPECTED = 'a Registry of prom-client'
@@ -36,7 +36,7 @@ export type MetricsOptions = Static<typeof MetricsSchema>
 export function checkMetricsOptions ({ metrics }: { readonly metrics?: MetricsOptions }, place: string): void {
   if (metrics === undefined || metrics === false) return
   if (metrics.registry !== undefined && !isRegistry(metrics.registry)) throw badOption(`${place}.metrics.registry`, REGISTRY_EXPECTED, metrics.registry)
-  cidrsOf(metrics.allow ?? [], `${place}.metrics.allow`)
+  parseCidrs(metrics.allow ?? [], `${place}.metrics.allow`)
 }
 
 function isRegistry (value: unknown): boolean {

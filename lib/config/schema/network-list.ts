@@ -14,48 +14,48 @@ export interface Cidr {
   readonly bits: number
 }
 
-const NAMED: Readonly<Record<string, readonly string[]>> = {
+const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
 }
 
-/** A list of networks as an option. `words`: see `cidrsOf`. */
-export function NetworkList (notes: SchemaOptions = {}, words: readonly string[] = []) {
-  return Type.Array(Type.String({ expected: expected(words) }), { ...notes, expected: `an array of addresses, CIDRs, ${names(words, 'and')}` })
+/** A list of networks as an option. `words`: see `parseCidrs`. */
+export function NetworkList (meta: SchemaOptions = {}, keywords: readonly string[] = []) {
+  return Type.Array(Type.String({ expected: describeExpected(keywords) }), { ...meta, expected: `an array of addresses, CIDRs, ${formatNames(keywords, 'and')}` })
 }
 
 /**
  * The networks that each entry of a list means: an address, a CIDR, `loopback` or `private`. `words` are entries that
  * mean something else to the option, and no network. Throws FST_SLUICE_BAD_OPTION with the entry's place.
  */
-export function cidrsOf (list: readonly string[], place: string, words: readonly string[] = []): Cidr[] {
+export function parseCidrs (list: readonly string[], place: string, keywords: readonly string[] = []): Cidr[] {
   return list.flatMap((text, index) => {
-    if (words.includes(text)) return []
-    return (Object.hasOwn(NAMED, text) ? NAMED[text] : [text]).map((written) => {
-      const cidr = cidrOf(written)
-      if (cidr === null) throw badOption(`${place}[${index}]`, expected(words), text)
+    if (keywords.includes(text)) return []
+    return (Object.hasOwn(NAMED_NETWORKS, text) ? NAMED_NETWORKS[text] : [text]).map((written) => {
+      const cidr = parseCidr(written)
+      if (cidr === null) throw badOption(`${place}[${index}]`, describeExpected(keywords), text)
       return cidr
     })
   })
 }
 
-function cidrOf (text: string): Cidr | null {
+function parseCidr (text: string): Cidr | null {
   const [written, prefix, ...rest] = text.split('/')
   // A zone says by which interface an address is reached, not whose it is.
   const address = written.split('%')[0]
   const family = isIPv4(written) ? 'ipv4' : isIPv6(written) ? 'ipv6' : null
   if (family === null || rest.length > 0) return null
-  const widest = family === 'ipv4' ? 32 : 128
-  if (prefix === undefined) return { address, family, bits: widest }
-  if (!/^(0|[1-9]\d{0,2})$/.test(prefix) || Number(prefix) > widest) return null
+  const maxBits = family === 'ipv4' ? 32 : 128
+  if (prefix === undefined) return { address, family, bits: maxBits }
+  if (!/^(0|[1-9]\d{0,2})$/.test(prefix) || Number(prefix) > maxBits) return null
   return { address, family, bits: Number(prefix) }
 }
 
-function expected (words: readonly string[]): string {
-  return `an address or a CIDR such as "10.0.0.0/8", ${names(words, 'or')}`
+function describeExpected (keywords: readonly string[]): string {
+  return `an address or a CIDR such as "10.0.0.0/8", ${formatNames(keywords, 'or')}`
 }
 
-function names (words: readonly string[], conjunction: 'and' | 'or'): string {
-  const quoted = [...Object.keys(NAMED), ...words].map((name) => `"${name}"`)
+function formatNames (keywords: readonly string[], conjunction: 'and' | 'or'): string {
+  const quoted = [...Object.keys(NAMED_NETWORKS), ...keywords].map((name) => `"${name}"`)
   return `${quoted.slice(0, -1).join(', ')} ${conjunction} ${quoted[quoted.length - 1]}`
 }

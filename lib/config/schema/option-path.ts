@@ -2,7 +2,7 @@
 export type ConfigPath = ReadonlyArray<string | number>
 
 /** A path as it is written in a message: `rateLimit.rules[2].max`. */
-export function textOfPath (root: string, path: ConfigPath): string {
+export function formatPath (root: string, path: ConfigPath): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`
     return text === '' ? step : `${text}.${step}`

@@ -6,34 +6,34 @@ import { DURATION_EXPECTED } from './durations.js'
  * docs/options.md.
  */
 
-export interface Notes extends SchemaOptions {
+export interface OptionMeta extends SchemaOptions {
   expected: string
   description?: string
 }
 
 /** A function option; TypeBox checks that it is one, and the type parameter says which. */
-export function Callback<F> (notes: Notes) {
-  return Type.Unsafe<F>(Type.Function([], Type.Any(), notes))
+export function Callback<F> (meta: OptionMeta) {
+  return Type.Unsafe<F>(Type.Function([], Type.Any(), meta))
 }
 
-export function OneOf<const T extends readonly string[]> (names: T, notes: Omit<Notes, 'expected'>) {
+export function StringEnum<const T extends readonly string[]> (names: T, meta: Omit<OptionMeta, 'expected'>) {
   return Type.Unsafe<T[number]>(Type.Union(names.map((name) => Type.Literal(name)), {
-    ...notes, expected: names.map((name) => `"${name}"`).join(' or ')
+    ...meta, expected: names.map((name) => `"${name}"`).join(' or ')
   }))
 }
 
 /** Milliseconds, or a text with a unit; the text itself is read later. */
-export function Duration (notes: SchemaOptions = {}) {
-  return Type.Union([Type.Number(), Type.String()], { ...notes, expected: DURATION_EXPECTED })
+export function Duration (meta: SchemaOptions = {}) {
+  return Type.Union([Type.Number(), Type.String()], { ...meta, expected: DURATION_EXPECTED })
 }
 
 /** A whole number in a range. */
-export function Count (minimum: number, maximum: number, notes: SchemaOptions = {}) {
-  return Type.Integer({ ...notes, minimum, maximum, expected: `an integer from ${minimum} to ${maximum}` })
+export function IntegerRange (minimum: number, maximum: number, meta: SchemaOptions = {}) {
+  return Type.Integer({ ...meta, minimum, maximum, expected: `an integer from ${minimum} to ${maximum}` })
 }
 
-export function Flag (notes: SchemaOptions) {
-  return Type.Boolean({ ...notes, expected: 'true or false' })
+export function BooleanOption (meta: SchemaOptions) {
+  return Type.Boolean({ ...meta, expected: 'true or false' })
 }
 
 /** Where one of our routes is mounted, below the prefix. */
@@ -42,8 +42,8 @@ export function RoutePath () {
 }
 
 /** A name in keys, metrics and messages. */
-export function Name (notes: SchemaOptions = {}) {
-  return Type.String({ ...notes, pattern: NAME_PATTERN, expected: NAME_EXPECTED })
+export function Name (meta: SchemaOptions = {}) {
+  return Type.String({ ...meta, pattern: NAME_PATTERN, expected: NAME_EXPECTED })
 }
 
 export const NAME_EXPECTED = 'a name of letters, digits, ".", "_" and "-", at most 64'

@@ -6,7 +6,7 @@ import { ExemptSchema, IdentifySchema, TrustedProxiesSchema } from './identity-s
 import { LogSchema } from './log-schema.js'
 import { MetricsSchema } from './metrics-schema.js'
 import { NetworkList } from './network-list.js'
-import { Count, Duration, Flag, Name, OneOf, RoutePath } from './option-types.js'
+import { IntegerRange, Duration, BooleanOption, Name, StringEnum, RoutePath } from './option-types.js'
 import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
 
 export const STORE_EXPECTED = 'a store: an object with a `kind` and the methods take, peek, adjust, reset and ping'
@@ -16,8 +16,8 @@ export const RateLimitOptionsSchema = Type.Object({
   ...policyOptions,
   ...defaultedLimit,
   name: Type.Optional(Name({ description: 'This registration in keys and metrics. Default: its prefix, or `app`.' })),
-  global: Type.Optional(Flag({ default: true, description: 'Whether routes without limits of their own, and unknown URLs, get the limits given here.' })),
-  enabled: Type.Optional(Flag({ default: true, description: '`false` lets everything pass uncounted.' })),
+  global: Type.Optional(BooleanOption({ default: true, description: 'Whether routes without limits of their own, and unknown URLs, get the limits given here.' })),
+  enabled: Type.Optional(BooleanOption({ default: true, description: '`false` lets everything pass uncounted.' })),
   rules: Type.Optional(Type.Array(RuleSchema, {
     maxItems: 1000, expected: 'an array of rules', description: 'Policies for routes by pattern: `{ name, match: \'/api/*/reports\', methods?, override?, max, timeWindow, ... }`. The most specific rule wins; one with `override: true` holds also for routes that have limits of their own or `false`.'
   })),
@@ -25,9 +25,9 @@ export const RateLimitOptionsSchema = Type.Object({
   trustedProxies: Type.Optional(TrustedProxiesSchema),
   exempt: Type.Optional(ExemptSchema),
   memory: Type.Optional(Type.Object({
-    maxKeys: Type.Optional(Count(1, 16_777_216, { default: 100_000, description: 'Buckets kept in memory. Past it the buckets nearest to full make room.' }))
+    maxKeys: Type.Optional(IntegerRange(1, 16_777_216, { default: 100_000, description: 'Buckets kept in memory. Past it the buckets nearest to full make room.' }))
   }, { additionalProperties: false, expected: 'an object: { maxKeys? }', description: 'The memory store.' })),
-  ipv6Subnet: Type.Optional(Count(1, 128, { default: 56, description: 'IPv6 addresses with the same first bits are one client.' })),
+  ipv6Subnet: Type.Optional(IntegerRange(1, 128, { default: 56, description: 'IPv6 addresses with the same first bits are one client.' })),
   redis: Type.Optional(Type.Unsafe<RedisTarget>(Type.Any({
     expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client', description: 'Redis (6.2 or newer) or Valkey, for limits that hold across instances. A client of yours is used as it is, and never closed.'
   }))),
@@ -35,18 +35,18 @@ export const RateLimitOptionsSchema = Type.Object({
   store: Type.Optional(Type.Unsafe<Store>(Type.Any({
     expected: STORE_EXPECTED, description: 'A store of yours in place of Redis, for limits that are kept elsewhere. It is watched as Redis is, and never closed.'
   }))),
-  deadline: Type.Optional(Count(1, 5000, { default: 50, description: 'Milliseconds that a call to the store may take, connecting and queueing included. Then the failure mode applies.' })),
+  deadline: Type.Optional(IntegerRange(1, 5000, { default: 50, description: 'Milliseconds that a call to the store may take, connecting and queueing included. Then the failure mode applies.' })),
   breaker: Type.Optional(Type.Object({
     failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 5, expected: 'an integer of 1 or more', description: 'Failed calls, if they are at least half of the calls in `within`, after which none is made for `openFor`.' })),
     within: Type.Optional(Duration({ default: '10s', description: 'The time in which failed calls are counted.' })),
     openFor: Type.Optional(Duration({ default: '5s', description: 'How long no call is made; then a single probe decides.' }))
   }, { additionalProperties: false, expected: 'an object: { failures?, within?, openFor? }', description: 'Keeps calls from a store that fails.' })),
-  connections: Type.Optional(Count(1, 16, { default: 1, description: 'Connections to Redis.' })),
-  maxPending: Type.Optional(Count(1, 1_000_000, { default: 10_000, description: 'Requests that may wait for the store at once. Past it the failure mode applies.' })),
+  connections: Type.Optional(IntegerRange(1, 16, { default: 1, description: 'Connections to Redis.' })),
+  maxPending: Type.Optional(IntegerRange(1, 1_000_000, { default: 10_000, description: 'Requests that may wait for the store at once. Past it the failure mode applies.' })),
   configFile: Type.Optional(Type.String({
     minLength: 1, expected: 'the path of a TOML file', description: 'A file with options like these. It is laid over them, and read anew when it changes. The variable `RATE_LIMIT_CONFIG` may name another.'
   })),
-  reloadOnSignal: Type.Optional(Flag({ default: false, description: 'Whether SIGHUP reads the file anew too, instead of ending the process.' })),
+  reloadOnSignal: Type.Optional(BooleanOption({ default: false, description: 'Whether SIGHUP reads the file anew too, instead of ending the process.' })),
   health: Type.Optional(Type.Union([
     Type.Literal(false),
     Type.Object({
@@ -56,9 +56,9 @@ export const RateLimitOptionsSchema = Type.Object({
   ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
   metrics: Type.Optional(MetricsSchema),
   admin: Type.Optional(AdminSchema),
-  openapi: Type.Optional(Flag({ default: true, description: 'Whether the documents of `@fastify/swagger` (OpenAPI 3), where it is registered, tell of the limits.' })),
+  openapi: Type.Optional(BooleanOption({ default: true, description: 'Whether the documents of `@fastify/swagger` (OpenAPI 3), where it is registered, tell of the limits.' })),
   log: Type.Optional(LogSchema),
-  headers: Type.Optional(OneOf(['x-ratelimit', 'ratelimit', 'both', 'off'], {
+  headers: Type.Optional(StringEnum(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
   }))
 }, { additionalProperties: false, expected: 'an object of rate-limit options' })

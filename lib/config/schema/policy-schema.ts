@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Client } from '../../model/client.js'
 import type { Decision } from '../../model/decision.js'
 import { DURATION_EXPECTED } from './durations.js'
-import { Callback, Count, Duration, NAME_PATTERN, Name, OneOf } from './option-types.js'
+import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
 
 /*
  * What a policy may say, on the plugin, on a route, in a rule: once. The schema validates it, its `Static` is the type,
@@ -11,32 +11,32 @@ import { Callback, Count, Duration, NAME_PATTERN, Name, OneOf } from './option-t
  */
 
 /** Counts are stored in four bytes. */
-export const MOST_UNITS = 4_294_967_295
+export const MAX_UNITS = 4_294_967_295
 
 /** A number that the application works out for each request; it must answer at once. */
 type PerRequest<T> = (request: FastifyRequest, client: Client) => T
 
-const Max = (notes: SchemaOptions = {}) => Type.Union([
-  Type.Integer({ minimum: 0, maximum: MOST_UNITS }),
+const Max = (meta: SchemaOptions = {}) => Type.Union([
+  Type.Integer({ minimum: 0, maximum: MAX_UNITS }),
   Callback<PerRequest<number>>({ expected: 'a function' })
-], { ...notes, expected: `an integer from 0 to ${MOST_UNITS}`, description: 'Units that one partition may use per `timeWindow`. 0 refuses everything. In code also a function of the request and the client.' })
+], { ...meta, expected: `an integer from 0 to ${MAX_UNITS}`, description: 'Units that one partition may use per `timeWindow`. 0 refuses everything. In code also a function of the request and the client.' })
 
-const TimeWindow = (notes: SchemaOptions = {}) => Type.Union([
+const TimeWindow = (meta: SchemaOptions = {}) => Type.Union([
   Type.Number(),
   Type.String(),
   Callback<PerRequest<number | string>>({ expected: 'a function' })
-], { ...notes, expected: DURATION_EXPECTED, description: 'The time that `max` is meant for. In code also a function of the request and the client.' })
+], { ...meta, expected: DURATION_EXPECTED, description: 'The time that `max` is meant for. In code also a function of the request and the client.' })
 
-const AlgorithmName = OneOf(['token-bucket', 'sliding-window', 'fixed-window'], {
+const AlgorithmName = StringEnum(['token-bucket', 'sliding-window', 'fixed-window'], {
   default: 'token-bucket', description: 'How requests are counted.'
 })
 
-const Burst = Count(1, MOST_UNITS, { description: 'Capacity of a token bucket: the most that may be used at one moment. Default: `max`.' })
-const By = OneOf(['client', 'ip', 'user', 'global'], {
+const Burst = IntegerRange(1, MAX_UNITS, { description: 'Capacity of a token bucket: the most that may be used at one moment. Default: `max`.' })
+const By = StringEnum(['client', 'ip', 'user', 'global'], {
   default: 'client', description: 'Whose budget is charged: the client (its user, else its key, else its address), the address, the user, or one budget for all. A `user` limit leaves out whoever is not identified; a request that no limit applies to is charged by its address.'
 })
 
-const Mode = OneOf(['enforce', 'shadow'], {
+const Mode = StringEnum(['enforce', 'shadow'], {
   default: 'enforce', description: '`shadow` counts and decides but never refuses, and shows in no header.'
 })
 
@@ -65,12 +65,12 @@ const TierSchema = Type.Object(limitOptions, { additionalProperties: false, expe
 
 const ThrottleSchema = Type.Object({
   maxDelay: Type.Optional(Duration({ default: '2s', description: 'The longest that a request is held.' })),
-  maxQueued: Type.Optional(Count(1, 1_000_000, { default: 1000, description: 'Requests of this policy held at once.' })),
-  maxQueuedPerClient: Type.Optional(Count(1, 1_000_000, { default: 100, description: 'Requests of one client held at once.' }))
+  maxQueued: Type.Optional(IntegerRange(1, 1_000_000, { default: 1000, description: 'Requests of this policy held at once.' })),
+  maxQueuedPerClient: Type.Optional(IntegerRange(1, 1_000_000, { default: 100, description: 'Requests of one client held at once.' }))
 }, { additionalProperties: false })
 
 const PenaltySchema = Type.Object({
-  strikes: Type.Optional(Count(1, 1_000_000, { default: 5, description: 'Refusals within `within` that block the client.' })),
+  strikes: Type.Optional(IntegerRange(1, 1_000_000, { default: 5, description: 'Refusals within `within` that block the client.' })),
   within: Type.Optional(Duration({ default: '10 minutes', description: 'The time in which refusals are counted; one without any forgives a block.' })),
   cooldown: Type.Optional(Duration({ default: '1 minute', description: 'How long the first block lasts.' })),
   factor: Type.Optional(Type.Number({ minimum: 1, maximum: 1000, default: 2, expected: 'a number from 1 to 1000', description: 'Each block is so many times as long as the one before.' })),
@@ -92,7 +92,7 @@ export const policyOptions = {
   groupId: Type.Optional(Type.String({ minLength: 1, maxLength: 128, expected: 'a string of 1 to 128 characters', description: 'Routes with the same id share their buckets. They must have equal limits.' })),
   mode: Type.Optional(Mode),
   enforce: Type.Optional(Type.Object({
-    percent: Type.Optional(Count(0, 100, { default: 100, description: 'The share of clients for whom limits are enforced.' }))
+    percent: Type.Optional(IntegerRange(0, 100, { default: 100, description: 'The share of clients for whom limits are enforced.' }))
   }, {
     additionalProperties: false, expected: 'an object: { percent? }', description: 'Enforce the limits for `percent` (100) of the clients, always the same ones, and try them in shadow mode for the others.'
   })),
@@ -102,10 +102,10 @@ export const policyOptions = {
   penalty: Type.Optional(Type.Union([Type.Literal(false), PenaltySchema], {
     expected: 'false, or an object: { strikes?, within?, cooldown?, factor?, maxCooldown? }', description: 'Block a client after `strikes` (5) refusals `within` (10 minutes) for a `cooldown` (1 minute) that grows by `factor` (2) up to `maxCooldown` (1 hour).'
   })),
-  hook: Type.Optional(OneOf(['onRequest', 'preParsing', 'preValidation', 'preHandler'], {
+  hook: Type.Optional(StringEnum(['onRequest', 'preParsing', 'preValidation', 'preHandler'], {
     default: 'onRequest', description: 'When a request is counted.'
   })),
-  failureMode: Type.Optional(OneOf(['local', 'open', 'closed'], {
+  failureMode: Type.Optional(StringEnum(['local', 'open', 'closed'], {
     default: 'local', description: 'What holds while the store cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
   })),
   keyGenerator: Type.Optional(Callback<(request: FastifyRequest) => string | Promise<string>>({

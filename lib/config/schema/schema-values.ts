@@ -8,22 +8,22 @@ export interface DescribedValue {
 }
 
 /** Every value that a schema knows, with the schema of its own. */
-export function * valuesIn (schema: TSchema, value: unknown, path: ConfigPath = []): Generator<DescribedValue> {
+export function * walkValues (schema: TSchema, value: unknown, path: ConfigPath = []): Generator<DescribedValue> {
   yield { schema, value, path }
-  for (const form of alternativesOf(schema)) {
-    for (const [key, inner] of entriesOf(value)) {
-      const innerSchema = schemaOfKey(form, key)
-      if (innerSchema !== null) yield * valuesIn(innerSchema, inner, [...path, key])
+  for (const form of listAlternatives(schema)) {
+    for (const [key, inner] of listEntries(value)) {
+      const innerSchema = findKeySchema(form, key)
+      if (innerSchema !== null) yield * walkValues(innerSchema, inner, [...path, key])
     }
   }
 }
 
-function entriesOf (value: unknown): Array<readonly [key: string | number, value: unknown]> {
+function listEntries (value: unknown): Array<readonly [key: string | number, value: unknown]> {
   if (Array.isArray(value)) return [...value.entries()]
   return typeof value === 'object' && value !== null ? Object.entries(value) : []
 }
 
-function schemaOfKey (schema: TSchema, key: string | number): TSchema | null {
+function findKeySchema (schema: TSchema, key: string | number): TSchema | null {
   if (typeof key === 'number') return schema.items ?? null
   if (schema.properties !== undefined) return Object.hasOwn(schema.properties, key) ? schema.properties[key] : null
   const names = Object.entries<TSchema>(schema.patternProperties ?? {})
@@ -31,13 +31,13 @@ function schemaOfKey (schema: TSchema, key: string | number): TSchema | null {
 }
 
 /** The schemas of which a value may fit any. */
-export function alternativesOf (schema: TSchema): TSchema[] {
-  return KindGuard.IsUnion(schema) ? schema.anyOf.flatMap(alternativesOf) : [schema]
+export function listAlternatives (schema: TSchema): TSchema[] {
+  return KindGuard.IsUnion(schema) ? schema.anyOf.flatMap(listAlternatives) : [schema]
 }
 
 /** Whether only code can give a value: a function, or an object that TypeBox knows nothing about. */
 export function isCodeOnly (schema: TSchema): boolean {
-  return alternativesOf(schema).every((one) => KindGuard.IsFunction(one) || KindGuard.IsAny(one))
+  return listAlternatives(schema).every((one) => KindGuard.IsFunction(one) || KindGuard.IsAny(one))
 }
 
 /** What is at a path in a value, if anything is. */

@@ -1,5 +1,5 @@
 /** The known word that is closest to a mistyped one, or `null` when none is near. */
-export function nearest (word: string, known: readonly string[]): string | null {
+export function suggestNearest (word: string, known: readonly string[]): string | null {
   let best: string | null = null
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
@@ -26,7 +26,7 @@ function editDistance (a: string, b: string): number {
 }
 
 /** Words of other rate limiters, or of the way people speak, that no spelling leads from to the option. */
-const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['limit', 'max'],
   ['points', 'max'],
   ['requests', 'max'],
@@ -54,7 +54,7 @@ const OTHER_WORDS: ReadonlyMap<string, string> = new Map([
 ])
 
 /** The known word that another word stands for elsewhere, or `null`. */
-export function meantBy (word: string, known: readonly string[]): string | null {
-  const meant = OTHER_WORDS.get(word)
-  return meant !== undefined && known.includes(meant) ? meant : null
+export function suggestSynonym (word: string, known: readonly string[]): string | null {
+  const option = SYNONYMS.get(word)
+  return option !== undefined && known.includes(option) ? option : null
 }

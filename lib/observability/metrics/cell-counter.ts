@@ -20,28 +20,28 @@ export class CellCounter<Label extends string> extends Counter<Label> {
   }
 
   /** A cell of its own for these labels: ask once for each. Its series shows from the first count on. */
-  cell (labels: Record<Label, string>): Cell {
-    const cell = { labels, count: 0 }
-    this.cells?.push(cell)
-    return cell
+  createCell (labels: Record<Label, string>): Cell {
+    const createCell = { labels, count: 0 }
+    this.cells?.push(createCell)
+    return createCell
   }
 
   /** The same, shown as 0 before: the rate of a series that begins with 1 misses the first count. */
-  cellFromZero (labels: Record<Label, string>): Cell {
+  createCellFromZero (labels: Record<Label, string>): Cell {
     this.inc(labels, 0)
-    return this.cell(labels)
+    return this.createCell(labels)
   }
 
   override reset (): void {
     super.reset()
-    for (const cell of this.cells ?? []) cell.count = 0
+    for (const createCell of this.cells ?? []) createCell.count = 0
   }
 
   #publish (): void {
-    for (const cell of this.cells ?? []) {
-      if (cell.count === 0) continue
-      this.inc(cell.labels, cell.count)
-      cell.count = 0
+    for (const createCell of this.cells ?? []) {
+      if (createCell.count === 0) continue
+      this.inc(createCell.labels, createCell.count)
+      createCell.count = 0
     }
   }
 }

@@ -12,7 +12,7 @@ export interface MetricSources {
 const STATES = Object.keys({ closed: true, open: true, 'half-open': true } satisfies Record<BreakerState, true>)
 
 /** How many breakers are in each state: with one registration, 1 for the state that it is in. */
-export function breakerGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
+export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
   return new Gauge({
     name,
     help: 'Circuit breakers of stores that are in this state now.',
@@ -29,7 +29,7 @@ export function breakerGauge (name: string, sources: ReadonlySet<MetricSources>)
 }
 
 /** Buckets in memory, of all registrations together. */
-export function memoryGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
+export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
   return new Gauge({
     name,
     help: 'Buckets that are kept in memory now.',

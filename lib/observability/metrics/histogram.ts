@@ -7,7 +7,7 @@ interface Sample {
 }
 
 /** How often each range of durations was seen. */
-export class Buckets {
+export class HistogramBuckets {
   readonly #bounds: readonly number[]
   /** One for each bound, and one for what is above them all. */
   readonly #counts: number[]
@@ -33,7 +33,7 @@ export class Buckets {
   }
 
   /** As Prometheus has them: each bucket holds those below it too. */
-  samples (name: string, labels: Readonly<Record<string, string>>): Sample[] {
+  toSamples (name: string, labels: Readonly<Record<string, string>>): Sample[] {
     let count = 0
     const buckets = [...this.#bounds, '+Inf'].map((le, index) => {
       count += this.#counts[index]
@@ -58,7 +58,7 @@ export class BucketHistogram<Label extends string> implements RegisteredMetric {
   /** How prom-client joins the workers of a cluster. */
   readonly aggregator = 'sum'
   readonly #bounds: readonly number[]
-  readonly #series: Array<{ readonly labels: Record<Label, string>, readonly buckets: Buckets }> = []
+  readonly #series: Array<{ readonly labels: Record<Label, string>, readonly createBuckets: HistogramBuckets }> = []
 
   /** `bounds`: the upper bound of each bucket, rising, seconds. */
   constructor (name: string, help: string, bounds: readonly number[]) {
@@ -68,18 +68,18 @@ export class BucketHistogram<Label extends string> implements RegisteredMetric {
   }
 
   /** Buckets of its own for these labels: ask once for each. */
-  buckets (labels: Record<Label, string>): Buckets {
-    const buckets = new Buckets(this.#bounds)
-    this.#series.push({ labels, buckets })
-    return buckets
+  createBuckets (labels: Record<Label, string>): HistogramBuckets {
+    const createBuckets = new HistogramBuckets(this.#bounds)
+    this.#series.push({ labels, createBuckets })
+    return createBuckets
   }
 
   async get () {
     const { name, help, type, aggregator } = this
-    return { name, help, type, aggregator, values: this.#series.flatMap(({ labels, buckets }) => buckets.samples(name, labels)) }
+    return { name, help, type, aggregator, values: this.#series.flatMap(({ labels, createBuckets }) => createBuckets.toSamples(name, labels)) }
   }
 
   reset (): void {
-    for (const { buckets } of this.#series) buckets.clear()
+    for (const { createBuckets } of this.#series) createBuckets.clear()
   }
 }

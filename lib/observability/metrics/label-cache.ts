@@ -9,57 +9,57 @@ const anonymous: typeof ANONYMOUS = 'anonymous'
  * The values that a label may take: the first so many names, and `(other)` for all that come later. They stay for good,
  * as the counts under them do.
  */
-export class LabelNames {
+export class BoundedLabels {
   readonly #names = new Set<string>()
-  readonly #most: number
+  readonly #maxNames: number
 
-  constructor (most: number) {
-    this.#most = most
+  constructor (maxNames: number) {
+    this.#maxNames = maxNames
   }
 
-  admit (name: string): string {
+  get (name: string): string {
     if (this.#names.has(name)) return name
-    if (this.#names.size >= this.#most) return OTHER
+    if (this.#names.size >= this.#maxNames) return OTHER
     this.#names.add(name)
     return name
   }
 }
 
 /** Something for each value of a label, made when it is first asked for. */
-export class ByName<T> {
-  readonly #names: LabelNames
-  readonly #make: (name: string) => T
-  readonly #made = new Map<string, T>()
+export class LabelCache<T> {
+  readonly #names: BoundedLabels
+  readonly #createValue: (name: string) => T
+  readonly #values = new Map<string, T>()
 
-  constructor (names: LabelNames, make: (name: string) => T) {
+  constructor (names: BoundedLabels, createValue: (name: string) => T) {
     this.#names = names
-    this.#make = make
+    this.#createValue = createValue
   }
 
-  of (name: string): T {
-    return this.#made.get(name) ?? this.#admit(this.#names.admit(name))
+  get (name: string): T {
+    return this.#values.get(name) ?? this.#add(this.#names.get(name))
   }
 
-  #admit (name: string): T {
-    const known = this.#made.get(name)
+  #add (name: string): T {
+    const known = this.#values.get(name)
     if (known !== undefined) return known
-    const made = this.#make(name)
-    this.#made.set(name, made)
-    return made
+    const value = this.#createValue(name)
+    this.#values.set(name, value)
+    return value
   }
 }
 
 /** Something for each tier. Most requests are of nobody in particular, and need no look-up. */
-export class ByTier<T> {
+export class TierCache<T> {
   readonly #anonymous: T
-  readonly #others: ByName<T>
+  readonly #others: LabelCache<T>
 
-  constructor (names: LabelNames, make: (tier: string) => T) {
-    this.#anonymous = make(anonymous)
-    this.#others = new ByName(names, make)
+  constructor (names: BoundedLabels, createValue: (tier: string) => T) {
+    this.#anonymous = createValue(anonymous)
+    this.#others = new LabelCache(names, createValue)
   }
 
-  of (tier: string): T {
-    return tier === anonymous ? this.#anonymous : this.#others.of(tier)
+  get (tier: string): T {
+    return tier === anonymous ? this.#anonymous : this.#others.get(tier)
   }
 }

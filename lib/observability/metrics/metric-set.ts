@@ -2,22 +2,22 @@ import { Registry } from 'prom-client'
 import type { MetricsRegistry, RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import type { RouteRateLimit } from '../../config/schema/policy-schema.js'
-import { ByName, LabelNames } from './label-cache.js'
+import { LabelCache, BoundedLabels } from './label-cache.js'
 import { CellCounter, type Cell } from './cell-counter.js'
-import { breakerGauge, memoryGauge, type MetricSources } from './gauges.js'
-import { BucketHistogram, type Buckets } from './histogram.js'
-import { RouteMeter } from './route-metrics.js'
-import { StoreMeter } from './store-metrics.js'
+import { createBreakerGauge, createMemoryGauge, type MetricSources } from './gauges.js'
+import { BucketHistogram, type HistogramBuckets } from './histogram.js'
+import { RouteMetrics } from './route-metrics.js'
+import { StoreMetrics } from './store-metrics.js'
 
 /*
  * This file and those that it imports load prom-client, so only what has metrics on may import it, and when it runs.
  */
 
 // Past these a label says `(other)`, so that no mistake can fill a Prometheus.
-const MOST_ROUTES = 10_000
-const MOST_LIMITS = 1000
-const MOST_TIERS = 100
-const MOST_STORES = 20
+const MAX_ROUTES = 10_000
+const MAX_LIMITS = 1000
+const MAX_TIERS = 100
+const MAX_STORES = 20
 
 // A call to Redis next door takes a fraction of a millisecond; a deadline ends it after 50 ms, or 5 s at the most.
 const STORE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -48,14 +48,14 @@ const names = {
  */
 export class MetricSet {
   readonly sources = new Set<MetricSources>()
-  readonly routes: ByName<RouteMeter>
+  readonly routes: LabelCache<RouteMetrics>
   /** Of requests for URLs that are no route's. */
-  readonly unknownRoute: RouteMeter
-  readonly stores: ByName<StoreMeter>
-  readonly nearLimit: ByName<Cell>
+  readonly unknownRoute: RouteMetrics
+  readonly stores: LabelCache<StoreMetrics>
+  readonly nearLimit: LabelCache<Cell>
   readonly fallbacks: Readonly<Record<FallbackMode, Cell>>
   readonly reloads: Readonly<Record<ReloadResult, Cell>>
-  readonly delays: Buckets
+  readonly delays: HistogramBuckets
   readonly #metrics: ReadonlyMap<string, RegisteredMetric>
 
   constructor () {
@@ -68,34 +68,34 @@ export class MetricSet {
     const delays = new BucketHistogram<never>(names.delay, 'How long throttled requests were held.', DELAY_SECONDS)
     const reloads = new CellCounter(names.reloads, 'New configurations, by whether they were taken.', ['result'])
 
-    const limitNames = new LabelNames(MOST_LIMITS)
-    const tierNames = new LabelNames(MOST_TIERS)
-    this.nearLimit = new ByName(limitNames, (limit) => nearLimit.cellFromZero({ limit }))
+    const limitNames = new BoundedLabels(MAX_LIMITS)
+    const tierNames = new BoundedLabels(MAX_TIERS)
+    this.nearLimit = new LabelCache(limitNames, (limit) => nearLimit.createCellFromZero({ limit }))
     const counters = { requests, rejections, nearLimit: this.nearLimit, limitNames, tierNames }
-    this.routes = new ByName(new LabelNames(MOST_ROUTES), (route) => new RouteMeter(route, counters))
-    this.unknownRoute = new RouteMeter('(unknown)', counters)
-    this.stores = new ByName(new LabelNames(MOST_STORES), (kind) => new StoreMeter(kind, { durations, errors }))
+    this.routes = new LabelCache(new BoundedLabels(MAX_ROUTES), (route) => new RouteMetrics(route, counters))
+    this.unknownRoute = new RouteMetrics('(unknown)', counters)
+    this.stores = new LabelCache(new BoundedLabels(MAX_STORES), (kind) => new StoreMetrics(kind, { durations, errors }))
     this.fallbacks = {
-      local: fallbacks.cellFromZero({ mode: 'local' }),
-      open: fallbacks.cellFromZero({ mode: 'open' }),
-      closed: fallbacks.cellFromZero({ mode: 'closed' })
+      local: fallbacks.createCellFromZero({ mode: 'local' }),
+      open: fallbacks.createCellFromZero({ mode: 'open' }),
+      closed: fallbacks.createCellFromZero({ mode: 'closed' })
     }
     this.reloads = {
-      success: reloads.cellFromZero({ result: 'success' }),
-      failure: reloads.cellFromZero({ result: 'failure' })
+      success: reloads.createCellFromZero({ result: 'success' }),
+      failure: reloads.createCellFromZero({ result: 'failure' })
     }
-    this.delays = delays.buckets({})
+    this.delays = delays.createBuckets({})
     this.#metrics = new Map<string, RegisteredMetric>([
       [names.requests, requests],
       [names.rejections, rejections],
       [names.nearLimit, nearLimit],
       [names.storeDuration, durations],
       [names.storeErrors, errors],
-      [names.breaker, breakerGauge(names.breaker, this.sources)],
+      [names.breaker, createBreakerGauge(names.breaker, this.sources)],
       [names.fallbacks, fallbacks],
       [names.delay, delays],
       [names.reloads, reloads],
-      [names.memoryKeys, memoryGauge(names.memoryKeys, this.sources)]
+      [names.memoryKeys, createMemoryGauge(names.memoryKeys, this.sources)]
     ])
   }
 
@@ -114,7 +114,7 @@ const sets = new WeakMap<MetricsRegistry, MetricSet>()
 const registries = new WeakMap<object, MetricsRegistry>()
 
 /** The metrics of a registry, made with the first registration that publishes there. Throws FST_SLUICE_CONTRADICTION. */
-export function metricSetOf (registry: MetricsRegistry): MetricSet {
+export function getOrCreateMetricSet (registry: MetricsRegistry): MetricSet {
   const set = sets.get(registry) ?? new MetricSet()
   set.registerIn(registry)
   sets.set(registry, set)
@@ -122,7 +122,7 @@ export function metricSetOf (registry: MetricsRegistry): MetricSet {
 }
 
 /** Where an application's registrations publish that name no registry: the first one that was named there, or one of its own. */
-export function registryOf (app: object, named: MetricsRegistry | undefined): MetricsRegistry {
+export function resolveRegistry (app: object, named: MetricsRegistry | undefined): MetricsRegistry {
   const registry = named ?? registries.get(app) ?? new Registry()
   if (!registries.has(app)) registries.set(app, registry)
   return registry

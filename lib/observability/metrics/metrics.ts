@@ -2,9 +2,9 @@ import type { MetricsRegistry } from '../../config/schema/metrics-schema.js'
 import type { Decision } from '../../model/decision.js'
 import type { FailureReason, Standing } from '../../stores/store.js'
 import type { MetricSources } from './gauges.js'
-import type { RouteMeter } from './route-metrics.js'
+import type { RouteMetrics } from './route-metrics.js'
 import type { FallbackMode, MetricSet, ReloadResult } from './metric-set.js'
-import type { StoreMeter } from './store-metrics.js'
+import type { StoreMetrics } from './store-metrics.js'
 
 /** The config of a request's route, as far as it must be known; of an unknown URL it has no `url`. */
 interface RouteConfig {
@@ -24,9 +24,9 @@ export interface MetricsTarget {
  * Throws FST_SLUICE_CONTRADICTION where the registry has another's metrics by the same names.
  */
 export async function createMetrics ({ app, registry }: MetricsTarget): Promise<Metrics> {
-  const { metricSetOf, registryOf } = await import('./metric-set.js')
-  const found = registryOf(app, registry)
-  return new Metrics(found, metricSetOf(found))
+  const { getOrCreateMetricSet, resolveRegistry } = await import('./metric-set.js')
+  const resolved = resolveRegistry(app, registry)
+  return new Metrics(resolved, getOrCreateMetricSet(resolved))
 }
 
 /**
@@ -39,7 +39,7 @@ export class Metrics {
   readonly #set: MetricSet
   #sources: MetricSources | null = null
   /** By the config of the route. */
-  readonly #routes = new WeakMap<RouteConfig, RouteMeter>()
+  readonly #routes = new WeakMap<RouteConfig, RouteMetrics>()
 
   constructor (registry: MetricsRegistry, set: MetricSet) {
     this.registry = registry
@@ -47,26 +47,26 @@ export class Metrics {
   }
 
   /** The counts of a route by its pattern; `null` is a URL that is no route's. */
-  route (pattern: string | null): RouteMeter {
-    return pattern === null ? this.#set.unknownRoute : this.#set.routes.of(pattern)
+  getRoute (pattern: string | null): RouteMetrics {
+    return pattern === null ? this.#set.unknownRoute : this.#set.routes.get(pattern)
   }
 
   /** The counts of a kind of store, such as `redis`. */
-  store (kind: string): StoreMeter {
-    return this.#set.stores.of(kind)
+  getStore (kind: string): StoreMetrics {
+    return this.#set.stores.get(kind)
   }
 
   /** What became of a request, and what each limit said to it. `standings`: as the store said it. */
   countDecision (config: RouteConfig, { outcome, client: { tier } }: Pick<Decision, 'outcome' | 'client'>, standings: readonly Standing[]): void {
-    const meter = this.#routes.get(config) ?? this.#meet(config)
-    meter.count(outcome, tier)
-    meter.countLimits(standings, tier)
+    const routeMetrics = this.#routes.get(config) ?? this.#resolveRoute(config)
+    routeMetrics.count(outcome, tier)
+    routeMetrics.countLimits(standings, tier)
   }
 
   /** The store could not decide a request, so its failure mode did. A call that failed is counted once, as an error of the store. */
   countFallback (mode: FallbackMode, kind: string, reason: FailureReason): void {
     this.#set.fallbacks[mode].count++
-    if (reason === 'breaker' || reason === 'overload') this.store(kind).countError(reason)
+    if (reason === 'breaker' || reason === 'overload') this.getStore(kind).countError(reason)
   }
 
   /** A request was held for so long, seconds. */
@@ -80,8 +80,8 @@ export class Metrics {
   }
 
   /** Show a limit's count of requests that came near it as 0 until there is one. */
-  announceLimit (name: string): void {
-    this.#set.nearLimit.of(name)
+  initLimit (name: string): void {
+    this.#set.nearLimit.get(name)
   }
 
   /** Ask these whenever the metrics are read, until `close`. */
@@ -97,9 +97,9 @@ export class Metrics {
     this.#sources = null
   }
 
-  #meet (config: RouteConfig): RouteMeter {
-    const meter = this.route(config.url ?? null)
-    this.#routes.set(config, meter)
-    return meter
+  #resolveRoute (config: RouteConfig): RouteMetrics {
+    const routeMetrics = this.getRoute(config.url ?? null)
+    this.#routes.set(config, routeMetrics)
+    return routeMetrics
   }
 }

@@ -1,6 +1,6 @@
 import type { FailureReason, Store } from '../../stores/store.js'
 import type { Cell, CellCounter } from './cell-counter.js'
-import type { BucketHistogram, Buckets } from './histogram.js'
+import type { BucketHistogram, HistogramBuckets } from './histogram.js'
 
 /** What a store is called for. */
 export type StoreOperation = Exclude<keyof Store, 'kind' | 'close'>
@@ -12,28 +12,28 @@ export interface StoreCounters {
 }
 
 /** Counts the calls to one kind of store. */
-export class StoreMeter {
+export class StoreMetrics {
   readonly #kind: string
   readonly #histogram: StoreCounters['durations']
-  readonly #durations = new Map<StoreOperation, Buckets>()
+  readonly #durations = new Map<StoreOperation, HistogramBuckets>()
   readonly #errors: Readonly<Record<FailureReason, Cell>>
 
   constructor (kind: string, { durations, errors }: StoreCounters) {
-    const cell = (reason: FailureReason) => errors.cellFromZero({ store: kind, reason })
+    const createCell = (reason: FailureReason) => errors.createCellFromZero({ store: kind, reason })
     this.#kind = kind
     this.#histogram = durations
     this.#errors = {
-      deadline: cell('deadline'),
-      breaker: cell('breaker'),
-      overload: cell('overload'),
-      connection: cell('connection'),
-      error: cell('error')
+      deadline: createCell('deadline'),
+      breaker: createCell('breaker'),
+      overload: createCell('overload'),
+      connection: createCell('connection'),
+      error: createCell('error')
     }
   }
 
   /** A call that was answered, and how long that took, seconds. */
   observe (operation: StoreOperation, seconds: number): void {
-    const buckets = this.#durations.get(operation) ?? this.#bucketsOf(operation)
+    const buckets = this.#durations.get(operation) ?? this.#createBuckets(operation)
     buckets.observe(seconds)
   }
 
@@ -42,8 +42,8 @@ export class StoreMeter {
     this.#errors[reason].count++
   }
 
-  #bucketsOf (operation: StoreOperation): Buckets {
-    const buckets = this.#histogram.buckets({ store: this.#kind, operation })
+  #createBuckets (operation: StoreOperation): HistogramBuckets {
+    const buckets = this.#histogram.createBuckets({ store: this.#kind, operation })
     this.#durations.set(operation, buckets)
     return buckets
   }

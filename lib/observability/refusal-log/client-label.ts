@@ -3,10 +3,10 @@ import type { Client } from '../../model/client.js'
 import type { LogSettings } from '../../config/schema/log-schema.js'
 
 /** Names clients in log lines; at most `LONGEST` characters, none of which can pass for another line or colour it. */
-export type ClientNamer = (client: Client) => string
+export type ClientLabeler = (client: Client) => string
 
 /** Long enough for every address and for the ids of 128 characters that a partition spells out. */
-const LONGEST = 256
+const MAX_LABEL_LENGTH = 256
 /** 64 bits: two of a million clients have the same with a chance of 1 to 37 million. */
 const HASH_DIGITS = 16
 
@@ -17,7 +17,7 @@ const HASH_DIGITS = 16
  *
  * A generated key is always hashed: it may be the very secret that a client sends.
  */
-export function clientNamer ({ hashClients, hashSecret }: Pick<LogSettings, 'hashClients' | 'hashSecret'>): ClientNamer {
+export function createClientLabeler ({ hashClients, hashSecret }: Pick<LogSettings, 'hashClients' | 'hashSecret'>): ClientLabeler {
   const secret = hashSecret ?? randomBytes(32)
   return (client) => {
     const { kind, id, partition } = client
@@ -25,14 +25,14 @@ export function clientNamer ({ hashClients, hashSecret }: Pick<LogSettings, 'has
       return `${kind}#${createHmac('sha256', secret).update(`${kind}:${id}`).digest('hex').slice(0, HASH_DIGITS)}`
     }
     // The partition of a user, and not his id: that of a long one is hashed.
-    return printable(kind === 'ip' ? `ip:${id}` : partition)
+    return escapeUnprintable(kind === 'ip' ? `ip:${id}` : partition)
   }
 }
 
 /** Controls, what changes the direction of text, line ends of Unicode, and halves of characters. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
-function printable (text: string): string {
-  const shown = text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
-  return shown.length > LONGEST ? `${shown.slice(0, LONGEST - 3)}...` : shown
+function escapeUnprintable (text: string): string {
+  const escaped = text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+  return escaped.length > MAX_LABEL_LENGTH ? `${escaped.slice(0, MAX_LABEL_LENGTH - 3)}...` : escaped
 }

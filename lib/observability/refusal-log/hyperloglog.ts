@@ -9,7 +9,7 @@ const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
  * About how many different texts there were, in 2 kB whatever their number: within 5 % of it in 19 of 20 cases
  * (Flajolet, Fusy, Gandouet, Meunier: HyperLogLog, 2007).
  */
-export class DistinctCount {
+export class HyperLogLog {
   readonly #longestRuns = new Uint8Array(REGISTERS)
   /** By default random, so that nobody can choose texts that count as one. */
   readonly #seed: number
@@ -19,7 +19,7 @@ export class DistinctCount {
   }
 
   add (text: string): void {
-    const hash = hashOf(text, this.#seed)
+    const hash = hashText(text, this.#seed)
     const index = hash >>> (32 - INDEX_BITS)
     const run = Math.clz32((hash << INDEX_BITS) | (REGISTERS - 1)) + 1
     if (run > this.#longestRuns[index]) this.#longestRuns[index] = run
@@ -44,7 +44,7 @@ export class DistinctCount {
 }
 
 /** 32 bits, each of which depends on every character. */
-function hashOf (text: string, seed: number): number {
+function hashText (text: string, seed: number): number {
   let hash = seed
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ text.charCodeAt(i), 0x85ebca6b)

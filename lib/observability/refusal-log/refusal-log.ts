@@ -3,33 +3,33 @@ import type { Clock } from '../../common/clock.js'
 import type { LogSettings } from '../../config/schema/log-schema.js'
 import type { Decision } from '../../model/decision.js'
 import type { LimitStanding } from '../../model/decision.js'
-import { clientNamer, type ClientNamer } from './client-label.js'
-import { writeLine, type Level } from '../../common/log.js'
-import { Folds } from './aggregates.js'
+import { createClientLabeler, type ClientLabeler } from './client-label.js'
+import { writeLine, type LogLevel } from '../../common/log.js'
+import { Aggregates } from './aggregates.js'
 
 /** Clients and limits of one kind of refusal that have lines of their own per interval. */
-const MOST_TOLD = 250
+const MAX_AGGREGATES = 250
 
 /** How often is looked whether an interval is over, milliseconds. */
-const LOOK_EVERY_MS = 1000
+const CHECK_INTERVAL_MS = 1000
 
 /** Lines written in one turn of the event loop at the end of an interval: requests must not wait for a slow logger. */
-const LINES_IN_ONE_TURN = 25
+const LINES_PER_TURN = 25
 
 type Wait = number | 'never'
 
 /** Refusals of a kind cannot crowd out those of another: a limit on trial that refuses everybody hides no block. */
-interface Kind {
+interface RefusalKind {
   readonly outcome: 'rejected' | 'blocked' | 'unavailable'
   readonly mode: 'enforce' | 'shadow'
-  readonly level: Level
+  readonly level: LogLevel
   /** What lines say, after "rate limit: ". */
-  readonly words: string
-  readonly folds: Folds
+  readonly description: string
+  readonly aggregates: Aggregates
 }
 
 interface Line {
-  readonly level: Level
+  readonly level: LogLevel
   readonly fields: object
   readonly message: string
 }
@@ -56,65 +56,65 @@ export class RefusalLog {
   readonly #logger: FastifyBaseLogger
   readonly #clock: Clock
   readonly #intervalUs: number
-  readonly #nameOf: ClientNamer
-  readonly #rejected: Kind
-  readonly #blocked: Kind
-  readonly #begun: Kind
-  readonly #unavailable: Kind
-  readonly #shadow: Kind
+  readonly #labelClient: ClientLabeler
+  readonly #rejected: RefusalKind
+  readonly #blocked: RefusalKind
+  readonly #blockStarted: RefusalKind
+  readonly #unavailable: RefusalKind
+  readonly #shadow: RefusalKind
   readonly #timer: NodeJS.Timeout
   /** When the first refusal was counted that is not told in full; `null` where there is none. */
   #sinceUs: number | null = null
   /** Of the interval before, what is not written yet. */
-  #due: Line[] = []
+  #pendingLines: Line[] = []
 
   constructor ({ logger, clock, settings }: RefusalLogOptions) {
     this.#logger = logger
     this.#clock = clock
     this.#intervalUs = settings.intervalMs * 1000
-    this.#nameOf = clientNamer(settings)
+    this.#labelClient = createClientLabeler(settings)
     const { level } = settings
-    this.#rejected = kindOf('rejected', 'enforce', level, 'rejected')
-    this.#blocked = kindOf('blocked', 'enforce', level, 'blocked')
-    this.#begun = kindOf('blocked', 'enforce', 'warn', 'block began')
-    this.#unavailable = kindOf('unavailable', 'enforce', level, 'refused for want of the store')
-    this.#shadow = kindOf('rejected', 'shadow', level, 'would be rejected')
+    this.#rejected = createKind('rejected', 'enforce', level, 'rejected')
+    this.#blocked = createKind('blocked', 'enforce', level, 'blocked')
+    this.#blockStarted = createKind('blocked', 'enforce', 'warn', 'block began')
+    this.#unavailable = createKind('unavailable', 'enforce', level, 'refused for want of the store')
+    this.#shadow = createKind('rejected', 'shadow', level, 'would be rejected')
     // Made here, not in a request: a timer keeps the AsyncLocalStorage of the place that made it.
-    this.#timer = setInterval(() => { this.tellIfDue() }, LOOK_EVERY_MS).unref()
+    this.#timer = setInterval(() => { this.flushIfDue() }, CHECK_INTERVAL_MS).unref()
   }
 
   /**
    * Log a request that was refused. `retryAfterMs`: what its client was told, where that is not the decision's own.
    * Other outcomes are no refusals, and not logged.
    */
-  refused (request: FastifyRequest, { scope }: { readonly scope: string }, decision: Decision, retryAfterMs: Wait = decision.retryAfterMs): void {
-    const kind = this.#kindOf(decision)
-    if (kind !== null) this.#count(kind, request, scope, decision, decision.limitName, retryAfterMs)
+  logRefusal (request: FastifyRequest, { scope }: { readonly scope: string }, decision: Decision, retryAfterMs: Wait = decision.retryAfterMs): void {
+    const kind = this.#findKind(decision)
+    if (kind !== null) this.#record(kind, request, scope, decision, decision.limitName, retryAfterMs)
   }
 
   /** Log what a limit in shadow mode would have refused; once for each of them that is exceeded. */
-  wouldBeRefused (request: FastifyRequest, { scope }: { readonly scope: string }, decision: Decision, { name, retryAfterMs }: Pick<LimitStanding, 'name' | 'retryAfterMs'>): void {
-    this.#count(this.#shadow, request, scope, decision, name, retryAfterMs)
+  logShadowRefusal (request: FastifyRequest, { scope }: { readonly scope: string }, decision: Decision, { name, retryAfterMs }: Pick<LimitStanding, 'name' | 'retryAfterMs'>): void {
+    this.#record(this.#shadow, request, scope, decision, name, retryAfterMs)
   }
 
   /** Write what was folded, if the interval is over. A timer asks every second. */
-  tellIfDue (): void {
+  flushIfDue (): void {
     const elapsedUs = this.#elapsedUs()
-    if (elapsedUs === null || elapsedUs < this.#intervalUs || this.#due.length > 0) return
-    this.#due = this.#drain(elapsedUs)
+    if (elapsedUs === null || elapsedUs < this.#intervalUs || this.#pendingLines.length > 0) return
+    this.#pendingLines = this.#drain(elapsedUs)
     this.#writeSome()
   }
 
   /** Write everything that was folded, now. */
   close (): void {
     clearInterval(this.#timer)
-    for (const line of [...this.#due.splice(0), ...this.#drain(this.#elapsedUs() ?? 0)]) this.#write(line)
+    for (const line of [...this.#pendingLines.splice(0), ...this.#drain(this.#elapsedUs() ?? 0)]) this.#write(line)
   }
 
-  #kindOf (decision: Decision): Kind | null {
+  #findKind (decision: Decision): RefusalKind | null {
     switch (decision.outcome) {
       case 'rejected': return this.#rejected
-      case 'blocked': return decision.beganBlock ? this.#begun : this.#blocked
+      case 'blocked': return decision.beganBlock ? this.#blockStarted : this.#blocked
       case 'unavailable': return this.#unavailable
       case 'allowed':
       case 'delayed':
@@ -123,11 +123,11 @@ export class RefusalLog {
     }
   }
 
-  #count ({ folds, words, level, mode, outcome }: Kind, request: FastifyRequest, scope: string, { client }: Decision, limit: string, retryAfterMs: Wait): void {
+  #record ({ aggregates, description, level, mode, outcome }: RefusalKind, request: FastifyRequest, scope: string, { client }: Decision, limit: string, retryAfterMs: Wait): void {
     this.#sinceUs ??= this.#clock.nowUs()
-    if (folds.count(scope, limit, client.partition)) return
-    const name = this.#nameOf(client)
-    folds.begin(scope, limit, client.partition, name, client.tier)
+    if (aggregates.count(scope, limit, client.partition)) return
+    const name = this.#labelClient(client)
+    aggregates.start(scope, limit, client.partition, name, client.tier)
     writeLine(request.log, level, {
       client: name,
       tier: client.tier,
@@ -140,7 +140,7 @@ export class RefusalLog {
       outcome,
       // One type, or a store of logs would refuse the line.
       retryAfterMs: retryAfterMs === 'never' ? null : retryAfterMs
-    }, `rate limit: ${words}`)
+    }, `rate limit: ${description}`)
   }
 
   #elapsedUs (): number | null {
@@ -150,12 +150,12 @@ export class RefusalLog {
   #drain (elapsedUs: number): Line[] {
     this.#sinceUs = null
     const withinMs = Math.ceil(elapsedUs / 1000)
-    return [this.#rejected, this.#blocked, this.#begun, this.#unavailable, this.#shadow].flatMap((kind) => linesOf(kind, withinMs))
+    return [this.#rejected, this.#blocked, this.#blockStarted, this.#unavailable, this.#shadow].flatMap((kind) => drainLines(kind, withinMs))
   }
 
   #writeSome (): void {
-    for (const line of this.#due.splice(0, LINES_IN_ONE_TURN)) this.#write(line)
-    if (this.#due.length > 0) setImmediate(() => { this.#writeSome() })
+    for (const line of this.#pendingLines.splice(0, LINES_PER_TURN)) this.#write(line)
+    if (this.#pendingLines.length > 0) setImmediate(() => { this.#writeSome() })
   }
 
   #write ({ level, fields, message }: Line): void {
@@ -163,18 +163,18 @@ export class RefusalLog {
   }
 }
 
-function kindOf (outcome: Kind['outcome'], mode: Kind['mode'], level: Level, words: string): Kind {
-  return { outcome, mode, level, words, folds: new Folds(MOST_TOLD) }
+function createKind (outcome: RefusalKind['outcome'], mode: RefusalKind['mode'], level: LogLevel, description: string): RefusalKind {
+  return { outcome, mode, level, description, aggregates: new Aggregates(MAX_AGGREGATES) }
 }
 
 /** What is left to say of an interval. */
-function linesOf ({ folds, words, level, mode, outcome }: Kind, withinMs: number): Line[] {
-  const { repeated, rest } = folds.drain()
+function drainLines ({ aggregates, description, level, mode, outcome }: RefusalKind, withinMs: number): Line[] {
+  const { repeated, overflow } = aggregates.drain()
   const lines: Line[] = repeated.map(({ client, tier, scope, limit, repeats }) => ({
     level,
     fields: { client, tier, scope, limit: limit === '' ? null : limit, mode, outcome, repeats, withinMs },
-    message: `rate limit: ${words} again`
+    message: `rate limit: ${description} again`
   }))
-  if (rest !== null) lines.push({ level, fields: { ...rest, mode, outcome, withinMs }, message: `rate limit: ${words}, too many to be told one by one` })
+  if (overflow !== null) lines.push({ level, fields: { ...overflow, mode, outcome, withinMs }, message: `rate limit: ${description}, too many to be told one by one` })
   return lines
 }

@@ -1,10 +1,10 @@
 import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../algorithms/fixed-window.js'
-import { assessSlidingWindow, chargeSlidingWindow, emptyGrantLog, refundSlidingWindow, slidingWindowEndUs } from '../../algorithms/sliding-window.js'
+import { assessSlidingWindow, chargeSlidingWindow, createGrantLog, refundSlidingWindow, slidingWindowEndUs } from '../../algorithms/sliding-window.js'
 import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { assessTokenBucket, chargeTokenBucket, refundTokenBucket, tokenBucketShare } from '../../algorithms/token-bucket.js'
-import { emptyVerdict, type Verdict } from '../../algorithms/verdict.js'
+import { createCheckResult, type CheckResult } from '../../algorithms/check-result.js'
 import type { Limit } from '../store.js'
 
 /** One bucket, read for the numbers of one limit. */
@@ -16,7 +16,7 @@ export interface Bucket {
 }
 
 /** Stands for the log of an absent bucket. Assessing leaves it as it is. */
-const NO_GRANTS = emptyGrantLog()
+const NO_GRANTS = createGrantLog()
 
 /** An absent bucket: nothing used, under every algorithm. */
 export function clearBucket (bucket: Bucket, nowUs: number): void {
@@ -52,35 +52,35 @@ function carryOver (bucket: Bucket, written: Limit, limit: Limit, nowUs: number)
   bucket.count = scratch.count
 }
 
-export function assess (limit: Quota, bucket: Bucket, cost: number, nowUs: number, verdict: Verdict): void {
+export function assess (limit: Quota, bucket: Bucket, cost: number, nowUs: number, result: CheckResult): void {
   switch (limit.algorithm) {
-    case 'token-bucket': return assessTokenBucket(limit, bucket.timeUs, bucket.count, cost, nowUs, verdict)
-    case 'fixed-window': return assessFixedWindow(limit, bucket.timeUs, bucket.count, cost, nowUs, verdict)
-    case 'sliding-window': return assessSlidingWindow(limit, bucket.log ?? NO_GRANTS, cost, nowUs, verdict)
+    case 'token-bucket': return assessTokenBucket(limit, bucket.timeUs, bucket.count, cost, nowUs, result)
+    case 'fixed-window': return assessFixedWindow(limit, bucket.timeUs, bucket.count, cost, nowUs, result)
+    case 'sliding-window': return assessSlidingWindow(limit, bucket.log ?? NO_GRANTS, cost, nowUs, result)
     default: limit.algorithm satisfies never
   }
 }
 
 /** Use units without asking. Writes the bucket to store into `verdict` and `bucket.log`. */
-export function charge (limit: Quota, bucket: Bucket, units: number, nowUs: number, verdict: Verdict): void {
+export function charge (limit: Quota, bucket: Bucket, units: number, nowUs: number, result: CheckResult): void {
   switch (limit.algorithm) {
-    case 'token-bucket': return chargeTokenBucket(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
-    case 'fixed-window': return chargeFixedWindow(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
+    case 'token-bucket': return chargeTokenBucket(limit, bucket.timeUs, bucket.count, units, nowUs, result)
+    case 'fixed-window': return chargeFixedWindow(limit, bucket.timeUs, bucket.count, units, nowUs, result)
     case 'sliding-window':
-      bucket.log ??= emptyGrantLog()
-      return chargeSlidingWindow(limit, bucket.log, units, nowUs, verdict)
+      bucket.log ??= createGrantLog()
+      return chargeSlidingWindow(limit, bucket.log, units, nowUs, result)
     default: limit.algorithm satisfies never
   }
 }
 
 /** Give back units of a charge at `atUs` that left the bucket `resetUs` from full. Writes as `charge` does. */
-export function refund (limit: Quota, bucket: Bucket, units: number, atUs: number, resetUs: number, nowUs: number, verdict: Verdict): void {
+export function refund (limit: Quota, bucket: Bucket, units: number, atUs: number, resetUs: number, nowUs: number, result: CheckResult): void {
   switch (limit.algorithm) {
-    case 'token-bucket': return refundTokenBucket(limit, bucket.timeUs, bucket.count, units, atUs + resetUs, nowUs, verdict)
-    case 'fixed-window': return refundFixedWindow(limit, bucket.timeUs, bucket.count, units, atUs, nowUs, verdict)
+    case 'token-bucket': return refundTokenBucket(limit, bucket.timeUs, bucket.count, units, atUs + resetUs, nowUs, result)
+    case 'fixed-window': return refundFixedWindow(limit, bucket.timeUs, bucket.count, units, atUs, nowUs, result)
     case 'sliding-window':
-      bucket.log ??= emptyGrantLog()
-      return refundSlidingWindow(limit, bucket.log, units, atUs, nowUs, verdict)
+      bucket.log ??= createGrantLog()
+      return refundSlidingWindow(limit, bucket.log, units, atUs, nowUs, result)
     default: limit.algorithm satisfies never
   }
 }
@@ -106,7 +106,7 @@ export function usedShare (limit: Limit, timeUs: number, count: number, log: Gra
   }
 }
 
-const scratch = emptyVerdict()
+const scratch = createCheckResult()
 
 function slidingShare (limit: Limit, log: GrantLog, nowUs: number): number {
   assessSlidingWindow(limit, log, 0, nowUs, scratch)

@@ -1,5 +1,5 @@
-import { withPatience } from '../../algorithms/quota.js'
-import { appendGrant, emptyGrantLog } from '../../algorithms/sliding-window.js'
+import { withMaxDelay } from '../../algorithms/quota.js'
+import { appendGrant, createGrantLog } from '../../algorithms/sliding-window.js'
 import type { Clock } from '../../common/clock.js'
 import type { Limit } from '../store.js'
 import { clearBucket, convertBucket, hasExpired } from './bucket.js'
@@ -8,10 +8,10 @@ import { Random, secretWords } from './random.js'
 import { hasSameNumbers, LimitRegistry } from './registry.js'
 import { Shards } from './shards.js'
 import { ABSENT } from './table.js'
-import type { Trial } from './pending-charge.js'
+import type { PendingCharge } from './pending-charge.js'
 
 /** Odd, so that families of one partition differ in every bit pattern: 2^32 divided by the golden ratio. */
-const FAMILY_STEP = 0x9e3779b1 | 0
+const GROUP_STEP = 0x9e3779b1 | 0
 
 /** Finds, reads and writes the bucket of a limit and a partition through a `Trial`. */
 export class Buckets {
@@ -26,113 +26,113 @@ export class Buckets {
   }
 
   /** Name the partition of the finds that follow, so that several limits on one partition need its hash once. */
-  enter (partition: string): void {
+  selectPartition (partition: string): void {
     this.#hasher.hash(partition)
   }
 
   /** Find the family's bucket of the entered partition. */
-  find (trial: Trial, familyId: number): void {
-    trial.familyId = familyId
-    trial.word0 = this.#hasher.word0 ^ Math.imul(familyId, FAMILY_STEP)
-    trial.word1 = this.#hasher.word1
-    trial.word2 = this.#hasher.word2
-    this.#findSlot(trial)
+  find (pending: PendingCharge, groupId: number): void {
+    pending.groupId = groupId
+    pending.word0 = this.#hasher.word0 ^ Math.imul(groupId, GROUP_STEP)
+    pending.word1 = this.#hasher.word1
+    pending.word2 = this.#hasher.word2
+    this.#findSlot(pending)
   }
 
   /**
    * Read the found bucket for the numbers of a limit; where a later generation has it already, for those. Carried over to the
    * earlier numbers and back, it would lose what exceeds them, and give the client as much again with each such request.
    */
-  read (trial: Trial, limit: Limit, nowUs: number): void {
-    const { table, slot } = trial
-    trial.quota = limit
-    trial.isCarried = false
-    if (table === null || slot === ABSENT) return clearBucket(trial, nowUs)
-    trial.timeUs = table.timeAt(slot)
-    trial.count = table.countAt(slot)
-    trial.log = table.logAt(slot)
-    const written = this.registry.limitOfVersion(table.versionAt(slot))
+  read (pending: PendingCharge, limit: Limit, nowUs: number): void {
+    const { table, slot } = pending
+    pending.quota = limit
+    pending.isCarried = false
+    if (table === null || slot === ABSENT) return clearBucket(pending, nowUs)
+    pending.timeUs = table.timeAt(slot)
+    pending.count = table.countAt(slot)
+    pending.log = table.logAt(slot)
+    const written = this.registry.getLimit(table.versionAt(slot))
     if (hasSameNumbers(written, limit)) return
     if (this.registry.isSuperseded(limit)) {
-      trial.quota = withPatience(written, Math.min(limit.patienceUs, written.ceilingUs - written.capacityUs))
+      pending.quota = withMaxDelay(written, Math.min(limit.maxDelayUs, written.ceilingUs - written.capacityUs))
     } else {
-      trial.isCarried = true
-      convertBucket(trial, written, limit, nowUs)
+      pending.isCarried = true
+      convertBucket(pending, written, limit, nowUs)
     }
   }
 
   /** Whether there is a bucket that the limit's algorithm wrote. */
-  holds (trial: Trial, limit: Limit): boolean {
-    const { table, slot } = trial
-    return table !== null && slot !== ABSENT && this.registry.limitOfVersion(table.versionAt(slot)).algorithm === limit.algorithm
+  hasBucket (pending: PendingCharge, limit: Limit): boolean {
+    const { table, slot } = pending
+    return table !== null && slot !== ABSENT && this.registry.getLimit(table.versionAt(slot)).algorithm === limit.algorithm
   }
 
   /** Write what a granted charge left. */
-  commit (trial: Trial, limit: Limit, cost: number, nowUs: number): void {
+  commit (pending: PendingCharge, limit: Limit, cost: number, nowUs: number): void {
     if (cost === 0) return
-    this.#follow(trial, limit, nowUs)
-    if (trial.quota.algorithm === 'sliding-window') {
-      trial.log ??= emptyGrantLog()
-      appendGrant(trial.quota, trial.log, cost, nowUs)
+    this.#refresh(pending, limit, nowUs)
+    if (pending.quota.algorithm === 'sliding-window') {
+      pending.log ??= createGrantLog()
+      appendGrant(pending.quota, pending.log, cost, nowUs)
     }
-    this.write(trial, limit, nowUs)
+    this.write(pending, limit, nowUs)
   }
 
   /**
    * Write a bucket that was not charged where its state must not be read again: one of other numbers drains at another
    * pace than the wait that was stated, and one that a clock, stepping back, left in the future never comes nearer.
    */
-  mend (trial: Trial, limit: Limit, nowUs: number): void {
-    const isAhead = trial.quota.algorithm !== 'sliding-window' && trial.verdict.timeUs < trial.timeUs
-    if (!(trial.isCarried || isAhead) || limit.max === 0) return
-    this.#follow(trial, limit, nowUs)
-    if (trial.slot !== ABSENT) this.write(trial, limit, nowUs)
+  repair (pending: PendingCharge, limit: Limit, nowUs: number): void {
+    const isAhead = pending.quota.algorithm !== 'sliding-window' && pending.result.timeUs < pending.timeUs
+    if (!(pending.isCarried || isAhead) || limit.max === 0) return
+    this.#refresh(pending, limit, nowUs)
+    if (pending.slot !== ABSENT) this.write(pending, limit, nowUs)
   }
 
   /** Store the verdict's bucket, or drop it when nothing of it is used. */
-  write (trial: Trial, limit: Limit, nowUs: number): void {
-    const { verdict, log } = trial
-    if (verdict.resetUs === 0) {
-      this.#remove(trial)
-    } else if (trial.table === null || trial.slot === ABSENT) {
-      const table = this.shards.roomFor(trial.word0, nowUs)
-      const version = this.registry.versionFor(limit)
-      table.write(table.insert(trial, version), version, verdict.timeUs, verdict.count, log)
+  write (pending: PendingCharge, limit: Limit, nowUs: number): void {
+    const { result, log } = pending
+    if (result.resetUs === 0) {
+      this.#remove(pending)
+    } else if (pending.table === null || pending.slot === ABSENT) {
+      const table = this.shards.prepareTable(pending.word0, nowUs)
+      const version = this.registry.findOrAddVersion(limit)
+      table.write(table.insert(pending, version), version, result.timeUs, result.count, log)
     } else {
-      const { table, slot } = trial
+      const { table, slot } = pending
       const before = table.versionAt(slot)
-      const isSame = hasSameNumbers(this.registry.limitOfVersion(before), trial.quota)
-      table.write(slot, isSame ? before : this.registry.versionFor(limit), verdict.timeUs, verdict.count, log)
+      const isSame = hasSameNumbers(this.registry.getLimit(before), pending.quota)
+      table.write(slot, isSame ? before : this.registry.findOrAddVersion(limit), result.timeUs, result.count, log)
       // Another trial of this bucket has read it for its old limit.
       if (!isSame) this.shards.moves++
     }
   }
 
   /** Drop the found bucket. Answers whether something of it was used. */
-  forget (trial: Trial, nowUs: number): boolean {
-    const { table, slot } = trial
+  reset (pending: PendingCharge, nowUs: number): boolean {
+    const { table, slot } = pending
     if (table === null || slot === ABSENT) return false
-    const written = this.registry.limitOfVersion(table.versionAt(slot))
+    const written = this.registry.getLimit(table.versionAt(slot))
     const isUsed = !hasExpired(written, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
-    this.#remove(trial)
+    this.#remove(pending)
     return isUsed
   }
 
   /** Find and read the bucket again where it has moved since it was found. */
-  #follow (trial: Trial, limit: Limit, nowUs: number): void {
-    if (trial.foundAt === this.shards.moves) return
-    this.#findSlot(trial)
-    this.read(trial, limit, nowUs)
+  #refresh (pending: PendingCharge, limit: Limit, nowUs: number): void {
+    if (pending.foundAt === this.shards.moves) return
+    this.#findSlot(pending)
+    this.read(pending, limit, nowUs)
   }
 
-  #remove (trial: Trial): void {
-    if (trial.table !== null && trial.slot !== ABSENT) this.shards.remove(trial.table, trial.slot)
+  #remove (pending: PendingCharge): void {
+    if (pending.table !== null && pending.slot !== ABSENT) this.shards.remove(pending.table, pending.slot)
   }
 
-  #findSlot (trial: Trial): void {
-    const table = this.shards.tableFor(trial.word0)
-    trial.table = table
-    trial.slot = table === null ? ABSENT : table.find(trial, trial.familyId)
-    trial.foundAt = this.shards.moves
+  #findSlot (pending: PendingCharge): void {
+    const table = this.shards.findTable(pending.word0)
+    pending.table = table
+    pending.slot = table === null ? ABSENT : table.find(pending, pending.groupId)
+    pending.foundAt = this.shards.moves
   }
 }

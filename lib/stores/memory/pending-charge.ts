@@ -1,7 +1,7 @@
-import { quotaOf, type Quota } from '../../algorithms/quota.js'
+import { createQuota, type Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
-import { emptyVerdict } from '../../algorithms/verdict.js'
-import type { Verdict } from '../../algorithms/verdict.js'
+import { createCheckResult } from '../../algorithms/check-result.js'
+import type { CheckResult } from '../../algorithms/check-result.js'
 import type { Limit, Standing } from '../store.js'
 import type { Bucket } from './bucket.js'
 import type { Hash } from './hash.js'
@@ -9,15 +9,15 @@ import { ABSENT } from './table.js'
 import type { Table } from './table.js'
 
 /** Stands where nothing was read yet. */
-const NO_QUOTA: Quota = quotaOf('fixed-window', 0, 1)
+const NO_QUOTA: Quota = createQuota('fixed-window', 0, 1)
 
 /** One charge on its way: where its bucket is, what was read there, what was decided. The next take uses it again. */
-export class Trial implements Bucket, Hash {
+export class PendingCharge implements Bucket, Hash {
   /** The partition's hash, its first word mixed with the family. */
   word0 = 0
   word1 = 0
   word2 = 0
-  familyId = 0
+  groupId = 0
   /** `null` while the bucket's shard is empty. */
   table: Table | null = null
   slot = ABSENT
@@ -32,20 +32,20 @@ export class Trial implements Bucket, Hash {
   quota: Quota = NO_QUOTA
   /** Whether the units are taken; of several charges only. */
   isCharged = false
-  readonly verdict: Verdict = emptyVerdict()
+  readonly result: CheckResult = createCheckResult()
 }
 
-export function standingOf (limit: Limit, partition: string, charged: number, verdict: Verdict): Standing {
+export function createStanding (limit: Limit, partition: string, charged: number, result: CheckResult): Standing {
   return {
     limit,
     partition,
     charged,
-    granted: verdict.granted,
+    granted: result.granted,
     // By the numbers of a later generation it may be more than this one's.
-    remaining: Math.min(verdict.remaining, limit.capacity),
-    resetUs: verdict.resetUs,
-    delayUs: verdict.delayUs,
-    retryUs: verdict.retryUs,
+    remaining: Math.min(result.remaining, limit.capacity),
+    resetUs: result.resetUs,
+    delayUs: result.delayUs,
+    retryUs: result.retryUs,
     blockedUs: 0
   }
 }

@@ -1,14 +1,14 @@
 import { isWrittenUnder } from '../../algorithms/carry-over.js'
-import { quotaOf, type Quota } from '../../algorithms/quota.js'
+import { createQuota, type Quota } from '../../algorithms/quota.js'
 import type { Limit } from '../store.js'
 
 /** Entries that are kept without asking whether a bucket still needs them. */
-const LEAST_TRIM = 64
+const MIN_TRIM_SIZE = 64
 
 /** Stands where no limit is, so that the limit of a version is never unknown. */
-const NO_LIMIT: Limit = { ...quotaOf('fixed-window', 0, 1), name: '', bucket: '', by: 'client', mode: 'enforce', penalty: null }
+const NO_LIMIT: Limit = { ...createQuota('fixed-window', 0, 1), name: '', bucket: '', by: 'client', mode: 'enforce', penalty: null }
 
-interface Family {
+interface BucketGroup {
   readonly id: number
   /** The latest that has used it. */
   generation: number
@@ -23,64 +23,64 @@ interface Family {
  * each slot names the version it was last written under, because only under it can its expiry be read.
  */
 export class LimitRegistry {
-  readonly #families = new Map<string, Family>()
+  readonly #groups = new Map<string, BucketGroup>()
   /** By version; version 0 marks an empty slot. */
   readonly #limits: Limit[] = [NO_LIMIT]
-  readonly #familyIds: number[] = [0]
+  readonly #groupIds: number[] = [0]
   readonly #uses: number[] = [0]
   readonly #free: number[] = []
-  #nextFamilyId = 1
+  #nextGroupId = 1
   /** The limit that was asked about last, and its family's id: mostly it is the next one too. */
   #latest: Limit = NO_LIMIT
   #latestId = 0
-  #trimAt = LEAST_TRIM
+  #trimAt = MIN_TRIM_SIZE
 
   /** Families and versions held. */
   get size (): number {
-    return this.#families.size + this.#limits.length - 1 - this.#free.length
+    return this.#groups.size + this.#limits.length - 1 - this.#free.length
   }
 
   /** The family of a limit, made when missing. Ids are never given twice. */
-  familyId (limit: Limit): number {
+  findOrAddGroupId (limit: Limit): number {
     if (limit === this.#latest) return this.#latestId
-    const family = this.#families.get(limit.bucket) ?? this.#addFamily(limit)
+    const group = this.#groups.get(limit.bucket) ?? this.#addGroup(limit)
     const { generation = 0 } = limit
-    if (generation > family.generation) family.generation = generation
+    if (generation > group.generation) group.generation = generation
     this.#latest = limit
-    this.#latestId = family.id
-    return family.id
+    this.#latestId = group.id
+    return group.id
   }
 
   /** Whether a limit of a later generation has used the family. */
   isSuperseded ({ bucket, generation = 0 }: Limit): boolean {
-    const family = this.#families.get(bucket)
-    return family !== undefined && family.generation > generation
+    const group = this.#groups.get(bucket)
+    return group !== undefined && group.generation > generation
   }
 
   /** The family of a limit, or 0: then it has no bucket anywhere. */
-  knownFamilyId (limit: Limit): number {
-    return this.#families.get(limit.bucket)?.id ?? 0
+  findGroupId (limit: Limit): number {
+    return this.#groups.get(limit.bucket)?.id ?? 0
   }
 
-  familyIdOfVersion (version: number): number {
-    return this.#familyIds[version]
+  getGroupId (version: number): number {
+    return this.#groupIds[version]
   }
 
-  limitOfVersion (version: number): Limit {
+  getLimit (version: number): Limit {
     return this.#limits[version]
   }
 
   /** The version for a limit's numbers, made when missing. Its use is to be counted at once, or a trim may take it. */
-  versionFor (limit: Limit): number {
-    const family = this.#families.get(limit.bucket) ?? this.#addFamily(limit)
-    for (const version of family.versions) {
-      if (hasSameNumbers(this.limitOfVersion(version), limit)) return version
+  findOrAddVersion (limit: Limit): number {
+    const group = this.#groups.get(limit.bucket) ?? this.#addGroup(limit)
+    for (const version of group.versions) {
+      if (hasSameNumbers(this.getLimit(version), limit)) return version
     }
     const version = this.#free.pop() ?? this.#limits.length
     this.#limits[version] = limit
-    this.#familyIds[version] = family.id
+    this.#groupIds[version] = group.id
     this.#uses[version] = 0
-    family.versions.push(version)
+    group.versions.push(version)
     return version
   }
 
@@ -100,13 +100,13 @@ export class LimitRegistry {
    */
   trim (): void {
     if (this.size < this.#trimAt) return
-    for (const [bucket, family] of this.#families) {
-      family.versions = family.versions.filter((version) => this.#isUsed(version))
-      if (family.versions.length === 0) this.#families.delete(bucket)
+    for (const [bucket, group] of this.#groups) {
+      group.versions = group.versions.filter((version) => this.#isUsed(version))
+      if (group.versions.length === 0) this.#groups.delete(bucket)
     }
     // Its family may be among those that have gone.
     this.#latest = NO_LIMIT
-    this.#trimAt = Math.max(LEAST_TRIM, 2 * this.size)
+    this.#trimAt = Math.max(MIN_TRIM_SIZE, 2 * this.size)
   }
 
   #isUsed (version: number): boolean {
@@ -116,10 +116,10 @@ export class LimitRegistry {
     return false
   }
 
-  #addFamily (limit: Limit): Family {
-    const family = { id: this.#nextFamilyId++, generation: limit.generation ?? 0, versions: [] }
-    this.#families.set(limit.bucket, family)
-    return family
+  #addGroup (limit: Limit): BucketGroup {
+    const group = { id: this.#nextGroupId++, generation: limit.generation ?? 0, versions: [] }
+    this.#groups.set(limit.bucket, group)
+    return group
   }
 }
 

@@ -43,12 +43,12 @@ export class Shards {
   }
 
   /** The table that has or would have the bucket of this hash; `null` while its shard is empty. */
-  tableFor (hash: number): Table | null {
+  findTable (hash: number): Table | null {
     return this.#tables[hash & this.#mask]
   }
 
   /** The same, ready for an insert of one bucket: within the key limit and with room for it. Slots may move. */
-  roomFor (hash: number, nowUs: number): Table {
+  prepareTable (hash: number, nowUs: number): Table {
     const shard = hash & this.#mask
     const table = this.#tables[shard] ?? (this.#tables[shard] = new Table(this.#registry))
     this.#advanceHand(shard, table, nowUs)
@@ -110,7 +110,7 @@ export class Shards {
   #isExpired (table: Table, slot: number, nowUs: number): boolean {
     const version = table.versionAt(slot)
     return version !== 0 &&
-      hasExpired(this.#registry.limitOfVersion(version), table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
+      hasExpired(this.#registry.getLimit(version), table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
   }
 
   /**
@@ -123,8 +123,8 @@ export class Shards {
     let leastShare = Infinity
     for (let sample = 0; sample < SAMPLES; sample++) {
       const table = this.#anyTable()
-      const slot = table.occupiedFrom(this.#random.below(table.capacity))
-      const limit = this.#registry.limitOfVersion(table.versionAt(slot))
+      const slot = table.findOccupied(this.#random.below(table.capacity))
+      const limit = this.#registry.getLimit(table.versionAt(slot))
       const share = usedShare(limit, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
       if (share < leastShare) {
         leastTable = table

@@ -2,14 +2,14 @@ import type { Clock } from '../../common/clock.js'
 import { carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
-import { emptyVerdict } from '../../algorithms/verdict.js'
-import { NO_BLOCKS, penaltyOf, type Adjustment, type Charge, type HeldBlock, type Limit, type Receipt, type Standing, type Store } from '../store.js'
+import { createCheckResult } from '../../algorithms/check-result.js'
+import { NO_BLOCKS, findPenalty, type Adjustment, type Charge, type ActiveBlock, type Limit, type Receipt, type Standing, type Store } from '../store.js'
 import { assess, charge, refund } from './bucket.js'
 import { Buckets } from './buckets.js'
 import { Penalties } from './penalties.js'
 import { takeAll } from './take-all.js'
-import { takeUnderPenalty, underBlock } from './take-under-penalty.js'
-import { standingOf, Trial } from './pending-charge.js'
+import { takeUnderPenalty, applyBlock } from './take-under-penalty.js'
+import { createStanding, PendingCharge } from './pending-charge.js'
 
 const SWEEP_EVERY_MS = 1000
 
@@ -37,7 +37,7 @@ export class MemoryStore implements Store {
   readonly #clock: Clock
   readonly #buckets: Buckets
   readonly #penalties: Penalties
-  readonly #trials: Trial[] = [new Trial()]
+  readonly #pendingCharges: PendingCharge[] = [new PendingCharge()]
   readonly #sweeper: NodeJS.Timeout
 
   constructor ({ clock, maxKeys = 100_000, seed }: MemoryStoreOptions) {
@@ -70,62 +70,62 @@ export class MemoryStore implements Store {
     if (charges.length === 1 && charges[0].limit.penalty === null) return this.#takeOne(charges[0], nowUs)
     return charges.some(({ limit }) => limit.penalty !== null)
       ? this.#takeUnderPenalty(charges, nowUs)
-      : takeAll(this.#buckets, this.#trials, charges, nowUs)
+      : takeAll(this.#buckets, this.#pendingCharges, charges, nowUs)
   }
 
   peek (limits: readonly Limit[], partition: string): readonly Standing[] {
     const nowUs = this.#clock.nowUs()
-    const trial = this.#trials[0]
-    this.#buckets.enter(partition)
+    const pending = this.#pendingCharges[0]
+    this.#buckets.selectPartition(partition)
     return limits.map((limit) => {
-      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
-      this.#buckets.read(trial, limit, nowUs)
-      assess(trial.quota, trial, 0, nowUs, trial.verdict)
-      this.#buckets.mend(trial, limit, nowUs)
-      const penalty = penaltyOf(limit)
-      return underBlock(standingOf(limit, partition, 0, trial.verdict), penalty && this.#penalties.suspect(penalty, partition, nowUs), nowUs)
+      this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
+      this.#buckets.read(pending, limit, nowUs)
+      assess(pending.quota, pending, 0, nowUs, pending.result)
+      this.#buckets.repair(pending, limit, nowUs)
+      const penalty = findPenalty(limit)
+      return applyBlock(createStanding(limit, partition, 0, pending.result), penalty && this.#penalties.loadEntry(penalty, partition, nowUs), nowUs)
     })
   }
 
   adjust (adjustments: readonly Adjustment[]): void {
     const nowUs = this.#clock.nowUs()
-    const trial = this.#trials[0]
-    const { verdict } = trial
+    const pending = this.#pendingCharges[0]
+    const { result } = pending
     for (const { standing, atUs, units, onlyIfLast } of adjustments) {
       const { limit, partition } = standing
       // No units are of such a limit; those of another version of it stay.
       if (limit.max === 0) continue
       this.#buckets.registry.trim()
-      this.#buckets.enter(partition)
-      this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
+      this.#buckets.selectPartition(partition)
+      this.#buckets.find(pending, this.#buckets.registry.findOrAddGroupId(limit))
       // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
-      if (units <= 0 && !this.#buckets.holds(trial, limit)) continue
-      this.#buckets.read(trial, limit, nowUs)
-      const { quota } = trial
-      const resetUs = quota === limit ? standing.resetUs : resetUnder(quota, standing, atUs, nowUs)
-      if (onlyIfLast && units < 0 && quota.algorithm === 'token-bucket' && !isLastCharge(quota, trial.timeUs, trial.count, atUs + resetUs)) continue
-      if (units > 0) charge(quota, trial, units, nowUs, verdict)
-      else refund(quota, trial, -units, atUs, resetUs, nowUs, verdict)
-      this.#buckets.write(trial, limit, nowUs)
+      if (units <= 0 && !this.#buckets.hasBucket(pending, limit)) continue
+      this.#buckets.read(pending, limit, nowUs)
+      const { quota } = pending
+      const resetUs = quota === limit ? standing.resetUs : convertResetUs(quota, standing, atUs, nowUs)
+      if (onlyIfLast && units < 0 && quota.algorithm === 'token-bucket' && !isLastCharge(quota, pending.timeUs, pending.count, atUs + resetUs)) continue
+      if (units > 0) charge(quota, pending, units, nowUs, result)
+      else refund(quota, pending, -units, atUs, resetUs, nowUs, result)
+      this.#buckets.write(pending, limit, nowUs)
     }
   }
 
   reset (limits: readonly Limit[], partition: string): number {
     const nowUs = this.#clock.nowUs()
-    const trial = this.#trials[0]
-    this.#buckets.enter(partition)
-    let forgotten = 0
+    const pending = this.#pendingCharges[0]
+    this.#buckets.selectPartition(partition)
+    let resetCount = 0
     for (const limit of limits) {
-      this.#buckets.find(trial, this.#buckets.registry.knownFamilyId(limit))
-      if (this.#buckets.forget(trial, nowUs)) forgotten++
-      const penalty = penaltyOf(limit)
-      if (penalty !== null && this.#penalties.forget(penalty, partition, nowUs)) forgotten++
+      this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
+      if (this.#buckets.reset(pending, nowUs)) resetCount++
+      const penalty = findPenalty(limit)
+      if (penalty !== null && this.#penalties.reset(penalty, partition, nowUs)) resetCount++
     }
-    return forgotten
+    return resetCount
   }
 
   /** Every block, in no order. */
-  blocks (): Iterable<HeldBlock> {
+  blocks (): Iterable<ActiveBlock> {
     return this.#penalties.blocks(this.#clock.nowUs())
   }
 
@@ -146,32 +146,32 @@ export class MemoryStore implements Store {
   }
 
   #takeUnderPenalty (charges: readonly Charge[], nowUs: number): Receipt {
-    return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => takeAll(this.#buckets, this.#trials, charges, nowUs, isBlocked))
+    return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked))
   }
 
   #takeOne (one: Charge, nowUs: number): Receipt {
     const { limit, partition, cost } = one
-    const trial = this.#trials[0]
-    const { verdict } = trial
-    this.#buckets.enter(partition)
-    this.#buckets.find(trial, this.#buckets.registry.familyId(limit))
-    this.#buckets.read(trial, limit, nowUs)
-    assess(trial.quota, trial, cost, nowUs, verdict)
-    if (verdict.granted && cost > 0) this.#buckets.commit(trial, limit, cost, nowUs)
-    else this.#buckets.mend(trial, limit, nowUs)
+    const pending = this.#pendingCharges[0]
+    const { result } = pending
+    this.#buckets.selectPartition(partition)
+    this.#buckets.find(pending, this.#buckets.registry.findOrAddGroupId(limit))
+    this.#buckets.read(pending, limit, nowUs)
+    assess(pending.quota, pending, cost, nowUs, result)
+    if (result.granted && cost > 0) this.#buckets.commit(pending, limit, cost, nowUs)
+    else this.#buckets.repair(pending, limit, nowUs)
     return {
-      granted: verdict.granted || limit.mode === 'shadow',
+      granted: result.granted || limit.mode === 'shadow',
       atUs: nowUs,
-      standings: [standingOf(limit, partition, verdict.granted ? cost : 0, verdict)],
+      standings: [createStanding(limit, partition, result.granted ? cost : 0, result)],
       blocks: NO_BLOCKS
     }
   }
 }
 
-const scratch = emptyVerdict()
+const scratch = createCheckResult()
 
 /** The reset of a charge under numbers by which its units drain at another pace. */
-function resetUnder (quota: Quota, { limit, resetUs }: Standing, atUs: number, nowUs: number): number {
+function convertResetUs (quota: Quota, { limit, resetUs }: Standing, atUs: number, nowUs: number): number {
   if (quota.algorithm !== 'token-bucket' || limit.algorithm !== 'token-bucket') return resetUs
   carryTokenBucket(limit, quota, atUs + resetUs, 0, nowUs, scratch)
   return scratch.timeUs + (scratch.count > 0 ? 1 : 0) - atUs

@@ -5,11 +5,11 @@ import type { LimitRegistry } from './registry.js'
 /** No such slot. */
 export const ABSENT = -1
 
-const SMALLEST = 8
+const MIN_CAPACITY = 8
 /** Runs of slots get long beyond this load: an absent key then costs 8 probes and more. */
-const FULLEST_LOAD = 0.75
+const MAX_LOAD = 0.75
 /** Slots per key after a resize. Small steps: doubling would leave tables half empty, 30 bytes a key. */
-const ROOM = 1.6
+const SLOTS_PER_KEY = 1.6
 
 /*
  * A slot is 32 bytes of one buffer, so that a check meets one cache line: three words of the hash and the version as
@@ -32,7 +32,7 @@ const COUNT = 3
  */
 export class Table {
   count = 0
-  capacity = SMALLEST
+  capacity = MIN_CAPACITY
   readonly #registry: LimitRegistry
   #words: Int32Array
   #numbers: Float64Array
@@ -41,28 +41,28 @@ export class Table {
 
   constructor (registry: LimitRegistry) {
     this.#registry = registry
-    const bytes = new ArrayBuffer(SMALLEST * SLOT_BYTES)
+    const bytes = new ArrayBuffer(MIN_CAPACITY * SLOT_BYTES)
     this.#words = new Int32Array(bytes)
     this.#numbers = new Float64Array(bytes)
   }
 
   isFull (): boolean {
-    return this.count >= this.capacity * FULLEST_LOAD
+    return this.count >= this.capacity * MAX_LOAD
   }
 
   isSparse (): boolean {
-    return this.capacity > SMALLEST && this.count * 4 < this.capacity
+    return this.capacity > MIN_CAPACITY && this.count * 4 < this.capacity
   }
 
-  find (hash: Hash, familyId: number): number {
+  find (hash: Hash, groupId: number): number {
     const words = this.#words
     const { word0, word1, word2 } = hash
-    let slot = homeOf(word0, this.capacity)
+    let slot = findHomeSlot(word0, this.capacity)
     while (true) {
       const at = slot * WORDS
       const version = words[at + VERSION]
       if (version === 0) return ABSENT
-      if (words[at] === word0 && words[at + 1] === word1 && words[at + 2] === word2 && this.#registry.familyIdOfVersion(version) === familyId) return slot
+      if (words[at] === word0 && words[at + 1] === word1 && words[at + 2] === word2 && this.#registry.getGroupId(version) === groupId) return slot
       if (++slot === this.capacity) slot = 0
     }
   }
@@ -89,7 +89,7 @@ export class Table {
       if (++next === this.capacity) next = 0
       if (this.versionAt(next) === 0) break
       // What stands at home, or between the hole and its home, would be lost in the hole.
-      const home = homeOf(this.#words[next * WORDS], this.capacity)
+      const home = findHomeSlot(this.#words[next * WORDS], this.capacity)
       const isReachable = hole <= next ? home > hole && home <= next : home > hole || home <= next
       if (isReachable) continue
       this.#move(next, hole)
@@ -100,7 +100,7 @@ export class Table {
   }
 
   /** The first taken slot at or after this one, around the end. Only while there is one. */
-  occupiedFrom (slot: number): number {
+  findOccupied (slot: number): number {
     while (this.versionAt(slot) === 0) {
       if (++slot === this.capacity) slot = 0
     }
@@ -151,7 +151,7 @@ export class Table {
     const numbers = this.#numbers
     const logs = this.#logs
     const slots = this.capacity
-    this.capacity = Math.max(SMALLEST, Math.ceil(this.count * ROOM))
+    this.capacity = Math.max(MIN_CAPACITY, Math.ceil(this.count * SLOTS_PER_KEY))
     const bytes = new ArrayBuffer(this.capacity * SLOT_BYTES)
     this.#words = new Int32Array(bytes)
     this.#numbers = new Float64Array(bytes)
@@ -165,7 +165,7 @@ export class Table {
   }
 
   #firstEmpty (hash: number): number {
-    let slot = homeOf(hash, this.capacity)
+    let slot = findHomeSlot(hash, this.capacity)
     while (this.versionAt(slot) !== 0) {
       if (++slot === this.capacity) slot = 0
     }
@@ -179,7 +179,7 @@ export class Table {
 }
 
 /** The hash's upper 24 bits scaled to the table, which may then have any size. The lower ones have chosen the shard. */
-function homeOf (hash: number, capacity: number): number {
+function findHomeSlot (hash: number, capacity: number): number {
   return Math.floor((hash >>> 8) * capacity / 0x1000000)
 }
 

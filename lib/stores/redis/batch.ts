@@ -1,7 +1,7 @@
-import { NO_BLOCKS, penaltyOf, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing } from '../store.js'
-import { type WatchedCall } from '../call-watch.js'
+import { NO_BLOCKS, findPenalty, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing } from '../store.js'
+import { type GuardedCall } from '../call-watch.js'
 import type { KeyWriter } from './keys.js'
-import { answerBytes, CHARGE_BYTES, hasBegun, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES, writeCharge, writeStrikes } from './wire-format.js'
+import { answerBytes, CHARGE_BYTES, hasStartedBlock, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES, writeCharge, writeStrikes } from './wire-format.js'
 
 interface Check {
   readonly charges: readonly Charge[]
@@ -15,15 +15,15 @@ const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as 
 const PENALTY_WEIGHT = 1
 
 /** A batch leaves once so many checks wait: more would make all connections move in lockstep. */
-const MOST_CHECKS = 16
+const MAX_CHECKS = 16
 
 /** A batch leaves before it holds Redis for a millisecond. */
-const MOST_WEIGHT = 96
+const MAX_WEIGHT = 96
 
 /** Checks that travel in one call, and find their answers in one reply. */
 export class Batch {
   /** The watch over the call. */
-  call: WatchedCall | null = null
+  call: GuardedCall | null = null
   /**
    * The keys and arguments of `take.lua`, once packed. Emptied with the answer: V8 comes to allocate arrays of busy places
    * among its old objects, where they would keep what they hold alive until the next full collection.
@@ -38,7 +38,7 @@ export class Batch {
     for (let i = 0; i < charges.length; i++) {
       const { limit } = charges[i]
       this.#weight += WEIGHT[limit.algorithm]
-      if (penaltyOf(limit) === null) continue
+      if (findPenalty(limit) === null) continue
       this.#weight += PENALTY_WEIGHT
       this.#bytes += STRIKES_BYTES
     }
@@ -51,7 +51,7 @@ export class Batch {
   }
 
   get isFull (): boolean {
-    return this.#checks.length >= MOST_CHECKS || this.#weight >= MOST_WEIGHT
+    return this.#checks.length >= MAX_CHECKS || this.#weight >= MAX_WEIGHT
   }
 
   /** Write the keys and arguments. */
@@ -66,14 +66,14 @@ export class Batch {
       for (const { limit, partition, cost, strikes = 0 } of charges) {
         let limitNumber = limitNumbers.get(limit)
         if (limitNumber === undefined) {
-          limitNumber = limits.push(packedLimit(limit))
+          limitNumber = limits.push(getPackedLimit(limit))
           limitNumbers.set(limit, limitNumber)
         }
-        this.keys.push(keyWriter.keyOf(limit, partition))
+        this.keys.push(keyWriter.formatBucketKey(limit, partition))
         at = writeCharge(checks, limitNumber, cost, at)
-        const penalty = penaltyOf(limit)
+        const penalty = findPenalty(limit)
         if (penalty === null) continue
-        this.keys.push(keyWriter.conductKeyOf(penalty, partition))
+        this.keys.push(keyWriter.formatPenaltyKey(penalty, partition))
         at = writeStrikes(checks, strikes, at)
       }
     }
@@ -81,7 +81,7 @@ export class Batch {
   }
 
   /** Hand each check its part of the reply. One whose bucket could not be read or written fails alone. */
-  answer (reply: Buffer): void {
+  complete (reply: Buffer): void {
     const atUs = readNumber(reply, 0)
     let at = TIME_BYTES
     for (const { charges, resolve } of this.#checks) {
@@ -90,7 +90,7 @@ export class Batch {
       let granted = true
       for (const charge of charges) {
         const standing = readStanding(reply, at, charge)
-        if (standing !== null && standing.blockedUs > 0) blocks = withBlock(blocks, standings, standing, hasBegun(reply, at))
+        if (standing !== null && standing.blockedUs > 0) blocks = addBlock(blocks, standings, standing, hasStartedBlock(reply, at))
         at += answerBytes(reply, at)
         if (standing === null) continue
         if (!standing.granted && charge.limit.mode === 'enforce') granted = false
@@ -110,14 +110,14 @@ export class Batch {
 }
 
 /** A block shows in each standing of its partition and penalty; here it is told of once. */
-function withBlock (blocks: readonly Block[], before: readonly Standing[], { limit, partition, blockedUs }: Standing, began: boolean): readonly Block[] {
+function addBlock (blocks: readonly Block[], before: readonly Standing[], { limit, partition, blockedUs }: Standing, began: boolean): readonly Block[] {
   const isKnown = before.some((other) => other.blockedUs > 0 && other.partition === partition && other.limit.penalty?.bucket === limit.penalty?.bucket)
   return isKnown ? blocks : [...blocks, { partition, blockedUs, began }]
 }
 
 const packedLimits = new WeakMap<Limit, Buffer>()
 
-function packedLimit (limit: Limit): Buffer {
+function getPackedLimit (limit: Limit): Buffer {
   let packed = packedLimits.get(limit)
   if (packed === undefined) {
     packed = packLimit(limit)

@@ -1,15 +1,15 @@
-import type { CallOptions, Calls } from './script-runner.js'
-import { reasonOf } from './script-runner.js'
+import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
+import { toFailureReason } from './script-runner.js'
 import type { Answer, Charge, FailureReason, Unavailable } from '../store.js'
 import { Batch } from './batch.js'
-import { failureCode } from './connections.js'
+import { toFailureCode } from './connections.js'
 import type { KeyWriter } from './keys.js'
 import { loadScript } from './scripts.js'
 
 const takeScript = loadScript('take')
 
 /** On a Cluster, batches that leave in one write: with more, the nodes would idle while the next are filled. */
-const MOST_BATCHES = 16
+const MAX_BATCHES = 16
 
 /** A turn of the event loop after which a batch waits for no other. */
 const LONG_TURN_US = 1000
@@ -21,8 +21,8 @@ const BREAKER: Unavailable = { unavailable: 'breaker' }
  * those of one partition.
  */
 export class Batcher {
-  readonly #options: CallOptions
-  readonly #calls: Calls
+  readonly #options: ScriptRunnerOptions
+  readonly #runner: ScriptRunner
   readonly #keys: KeyWriter
   /** Batches that are being filled; on a Cluster by partition, elsewhere one. */
   #filling = new Map<string, Batch>()
@@ -35,9 +35,9 @@ export class Batcher {
     this.#flush()
   }
 
-  constructor (options: CallOptions, calls: Calls, keys: KeyWriter) {
+  constructor (options: ScriptRunnerOptions, runner: ScriptRunner, keys: KeyWriter) {
     this.#options = options
-    this.#calls = calls
+    this.#runner = runner
     this.#keys = keys
   }
 
@@ -48,16 +48,16 @@ export class Batcher {
 
   /** Send a check with the next call. The charges are of one partition on a Cluster. */
   add (charges: readonly Charge[]): Promise<Answer> | Unavailable {
-    const tag = this.#options.link.isCluster ? charges[0].partition : ''
+    const tag = this.#options.pool.isCluster ? charges[0].partition : ''
     let batch = this.#filling.get(tag)
     if (batch === undefined) {
-      const begun = this.#begin(tag)
-      if (begun === null) return BREAKER
-      batch = begun
+      const started = this.#startBatch(tag)
+      if (started === null) return BREAKER
+      batch = started
     }
     this.#pending++
     const answer = batch.add(charges)
-    if (batch.isFull || this.#filling.size >= MOST_BATCHES) this.#flush()
+    if (batch.isFull || this.#filling.size >= MAX_BATCHES) this.#flush()
     return answer
   }
 
@@ -69,9 +69,9 @@ export class Batcher {
     }
   }
 
-  #begin (tag: string): Batch | null {
+  #startBatch (tag: string): Batch | null {
     const batch = new Batch()
-    batch.call = this.#calls.begin('take', (code) => {
+    batch.call = this.#runner.begin('take', (code) => {
       this.#held.delete(batch)
       this.#fail(batch, 'deadline', code)
     })
@@ -100,7 +100,7 @@ export class Batcher {
     const batches = this.#filling
     // A new one each time: a Map that is emptied and filled again links its former tables to all that follow, and keeps them.
     this.#filling = new Map()
-    if (batches.size > 1) this.#options.link.together(() => { this.#sendAll(batches) })
+    if (batches.size > 1) this.#options.pool.cork(() => { this.#sendAll(batches) })
     else this.#sendAll(batches)
   }
 
@@ -109,36 +109,36 @@ export class Batcher {
   }
 
   #send (batch: Batch): void {
-    const { link } = this.#options
+    const { pool } = this.#options
     // It expired, or the store was closed, before it left.
     if (batch.size === 0) return
-    if (!link.isReady) {
+    if (!pool.isReady) {
       this.#held.add(batch)
       return
     }
     batch.pack(this.#keys)
-    this.#calls.run(takeScript, batch.keys, batch.args).then((reply) => this.#arrive(batch, reply), (error) => this.#refused(batch, error))
+    this.#runner.evalScript(takeScript, batch.keys, batch.args).then((reply) => this.#completeBatch(batch, reply), (error) => this.#failWithError(batch, error))
   }
 
-  #arrive (batch: Batch, reply: unknown): void {
+  #completeBatch (batch: Batch, reply: unknown): void {
     if (!isScriptReply(reply)) {
-      this.#refused(batch, new Error('ERR a reply of an unknown form'))
+      this.#failWithError(batch, new Error('ERR a reply of an unknown form'))
       return
     }
     const [packed, err] = reply
-    this.#calls.settle(batch.call, err.toString())
+    this.#runner.settle(batch.call, err.toString())
     this.#pending -= batch.size
-    batch.answer(packed)
+    batch.complete(packed)
   }
 
-  #refused (batch: Batch, error: unknown): void {
-    this.#fail(batch, reasonOf(error), failureCode(error))
+  #failWithError (batch: Batch, error: unknown): void {
+    this.#fail(batch, toFailureReason(error), toFailureCode(error))
     batch.call?.settle(false)
   }
 
   #fail (batch: Batch, reason: FailureReason, code: string): void {
     if (batch.size === 0) return
-    this.#calls.report(reason, code)
+    this.#runner.report(reason, code)
     this.#pending -= batch.size
     batch.fail(reason)
   }

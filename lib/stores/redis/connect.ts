@@ -1,6 +1,6 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
-import { RedisLink } from './connections.js'
-import { NodeQueue } from './cluster-queue.js'
+import { ConnectionPool } from './connections.js'
+import { ClusterCommandTimeout } from './cluster-command-timeout.js'
 
 /** Where Redis is, as the `redis` option says it. */
 export type RedisTarget = string | RedisOptions | ClusterTarget | Redis | Cluster
@@ -16,16 +16,16 @@ export interface ClusterTarget {
 const RETRY_MS = 100
 
 /** A connection that answers nothing for so long is made anew, unless calls may take longer. */
-const SILENCE_MS = 300
+const IDLE_TIMEOUT_MS = 300
 
 /** A call is sent from node to node of a Cluster so often at most. Two are usual while a slot moves. */
-const MOST_REDIRECTIONS = 8
+const MAX_REDIRECTIONS = 8
 
 /** The nodes of a Cluster are asked so often which slots are theirs. */
 const SLOTS_REFRESH_MS = 1000
 
 /** A slot that is half moved is whole again within a few milliseconds; no deadline is reason to wait longer at a time. */
-const MOST_TRY_AGAIN_MS = 20
+const MAX_TRY_AGAIN_MS = 20
 
 /**
  * What our connections need so that no call outlives its deadline or is made twice: ioredis would send an unanswered
@@ -49,46 +49,46 @@ const sentinelOptions: RedisOptions = {
   sentinelMaxConnections: 3,
   sentinelRetryStrategy: () => RETRY_MS,
   // A sentinel that accepts the connection and says nothing would be waited for until it is killed.
-  sentinelCommandTimeout: SILENCE_MS
+  sentinelCommandTimeout: IDLE_TIMEOUT_MS
 }
 
 /** Connect, without waiting for it: an application starts whether or not its Redis is there. */
-export function connect (target: RedisTarget, connections: number, onReady: () => void, deadlineMs = 0): RedisLink {
+export function connect (target: RedisTarget, connections: number, onReady: () => void, deadlineMs = 0): ConnectionPool {
   // A call that is still waited for must not cost its connection.
-  const silenceMs = Math.max(SILENCE_MS, 2 * deadlineMs)
-  if (isClient(target)) return new RedisLink([target], false, onReady, silenceMs)
-  return new RedisLink(Array.from({ length: connections }, () => open(target, silenceMs, deadlineMs)), true, onReady, silenceMs)
+  const idleTimeoutMs = Math.max(IDLE_TIMEOUT_MS, 2 * deadlineMs)
+  if (isClient(target)) return new ConnectionPool([target], false, onReady, idleTimeoutMs)
+  return new ConnectionPool(Array.from({ length: connections }, () => open(target, idleTimeoutMs, deadlineMs)), true, onReady, idleTimeoutMs)
 }
 
-function open (target: string | RedisOptions | ClusterTarget, silenceMs: number, deadlineMs: number): Redis | Cluster {
+function open (target: string | RedisOptions | ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Redis | Cluster {
   // ioredis knows "rediss" in lower case only: "REDISS://" would be connected to without TLS, password and all.
   if (typeof target === 'string') return new Redis(target.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), connectionOptions)
-  if (isClusterTarget(target)) return openCluster(target, silenceMs, deadlineMs)
+  if (isClusterTarget(target)) return openCluster(target, idleTimeoutMs, deadlineMs)
   return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
 }
 
-function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, silenceMs: number, deadlineMs: number): Cluster {
+function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Cluster {
   const client = new Cluster([...cluster], {
     // For the moment in which a node is being connected; calls are sent only while the Cluster is ready.
     enableOfflineQueue: true,
     clusterRetryStrategy: () => RETRY_MS,
     // Asked of one node after the other: one that hangs must not keep us from the rest for long.
-    slotsRefreshTimeout: 2 * silenceMs,
+    slotsRefreshTimeout: 2 * idleTimeoutMs,
     // By default a call whose connection broke is made again, up to 16 times, long after its deadline, and charged twice.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     // Between the two nodes of a slot that is being moved: tries and delays together stay within the deadline.
-    maxRedirections: MOST_REDIRECTIONS,
-    retryDelayOnTryAgain: Math.min(MOST_TRY_AGAIN_MS, Math.max(1, Math.floor(deadlineMs / MOST_REDIRECTIONS))),
+    maxRedirections: MAX_REDIRECTIONS,
+    retryDelayOnTryAgain: Math.min(MAX_TRY_AGAIN_MS, Math.max(1, Math.floor(deadlineMs / MAX_REDIRECTIONS))),
     ...clusterOptions,
     // See refreshSlots.
     slotsRefreshInterval: 0,
     redisOptions: { ...connectionOptions, ...redisOptions }
   })
   refreshSlots(client, clusterOptions?.slotsRefreshInterval ?? SLOTS_REFRESH_MS)
-  const queue = new NodeQueue(deadlineMs)
+  const commandTimeout = new ClusterCommandTimeout(deadlineMs)
   // A Cluster makes its first connections in a later turn.
-  client.on('+node', (node: Redis) => { queue.tend(node) })
+  client.on('+node', (node: Redis) => { commandTimeout.attach(node) })
   return client
 }
 

@@ -5,7 +5,7 @@ import type { Script } from './scripts.js'
  * A call of a script by its hash, written as one buffer. A batch has a dozen keys and binary arguments, and ioredis would
  * make three pieces of each to join them again: that took as long as everything else it does for the call.
  */
-export class ScriptCall extends Command {
+export class EvalshaCommand extends Command {
   readonly #script: Script
   readonly #keys: readonly string[]
   readonly #args: readonly Buffer[]
@@ -30,13 +30,13 @@ export class ScriptCall extends Command {
     let head = `*${3 + this.#keys.length + this.#args.length}\r\n$7\r\nEVALSHA\r\n$${this.#script.sha.length}\r\n${this.#script.sha}\r\n$${count.length}\r\n${count}\r\n`
     for (const key of this.#keys) head += `$${Buffer.byteLength(key)}\r\n${key}\r\n`
     let size = Buffer.byteLength(head)
-    const leads = this.#args.map((arg) => `$${arg.length}\r\n`)
-    this.#args.forEach((arg, index) => { size += leads[index].length + arg.length + 2 })
+    const headers = this.#args.map((arg) => `$${arg.length}\r\n`)
+    this.#args.forEach((arg, index) => { size += headers[index].length + arg.length + 2 })
     // Every byte is written below.
     const packet = Buffer.allocUnsafe(size)
     let at = packet.write(head, 0)
     this.#args.forEach((arg, index) => {
-      at += packet.write(leads[index], at, 'latin1')
+      at += packet.write(headers[index], at, 'latin1')
       at += arg.copy(packet, at)
       at += packet.write('\r\n', at, 'latin1')
     })

@@ -1,15 +1,15 @@
 import type { Cluster, Redis } from 'ioredis'
 
 /** How often within the time a connection is looked at. */
-const LOOKS = 3
+const CHECKS = 3
 
 /** What is known of a connection that owes an answer. */
-interface Line {
+interface ConnectionState {
   readonly stream: Redis['stream']
   /** What it had said at the last look. */
-  heardBytes: number
+  receivedBytes: number
   /** Looks in a row at which it owed an answer and had said nothing since the one before. */
-  silentLooks: number
+  idleChecks: number
 }
 
 /**
@@ -18,19 +18,19 @@ interface Line {
  * drops connections whose answers have arrived and only were not read yet; here a look comes after the loop has read, and
  * a blocked loop has one.
  */
-export class SilenceWatch {
+export class IdleWatchdog {
   readonly #clients: ReadonlyArray<Redis | Cluster>
-  readonly #lines = new WeakMap<Redis, Line>()
-  readonly #lookMs: number
+  readonly #states = new WeakMap<Redis, ConnectionState>()
+  readonly #checkIntervalMs: number
   #timer: NodeJS.Timeout | null = null
   #isClosed = false
 
-  /** `silenceMs`: how long is too long; up to a third is added by the looks. */
-  constructor (clients: ReadonlyArray<Redis | Cluster>, silenceMs: number) {
+  /** `idleTimeoutMs`: how long is too long; up to a third is added by the looks. */
+  constructor (clients: ReadonlyArray<Redis | Cluster>, idleTimeoutMs: number) {
     this.#clients = clients
-    this.#lookMs = Math.ceil(silenceMs / LOOKS)
+    this.#checkIntervalMs = Math.ceil(idleTimeoutMs / CHECKS)
     // Once the socket is connected the server owes the handshake.
-    const expectHandshake = (connection: Redis) => { connection.on('connect', () => { this.expect() }) }
+    const expectHandshake = (connection: Redis) => { connection.on('connect', () => { this.expectReply() }) }
     for (const client of clients) {
       if ('nodes' in client) client.on('+node', expectHandshake)
       else expectHandshake(client)
@@ -38,9 +38,9 @@ export class SilenceWatch {
   }
 
   /** Something was sent: look until it is answered. */
-  expect (): void {
+  expectReply (): void {
     if (this.#isClosed) return
-    this.#timer ??= setInterval(() => { setImmediate(() => { this.#look() }) }, this.#lookMs).unref()
+    this.#timer ??= setInterval(() => { setImmediate(() => { this.#check() }) }, this.#checkIntervalMs).unref()
   }
 
   close (): void {
@@ -48,28 +48,28 @@ export class SilenceWatch {
     this.#stop()
   }
 
-  #look (): void {
+  #check (): void {
     if (this.#timer === null) return
-    let isOwed = false
+    let isReplyPending = false
     for (const client of this.#clients) {
       for (const connection of 'nodes' in client ? client.nodes() : [client]) {
-        if (this.#isOwedBy(connection)) isOwed = true
+        if (this.#hasPendingReply(connection)) isReplyPending = true
       }
     }
-    if (!isOwed) this.#stop()
+    if (!isReplyPending) this.#stop()
   }
 
-  #isOwedBy (connection: Redis): boolean {
+  #hasPendingReply (connection: Redis): boolean {
     const { stream } = connection
     if (connection.commandQueue.length === 0) {
-      this.#lines.delete(connection)
+      this.#states.delete(connection)
       return false
     }
-    const line = this.#lines.get(connection)
-    if (line?.stream !== stream || line.heardBytes !== stream.bytesRead) {
-      this.#lines.set(connection, { stream, heardBytes: stream.bytesRead, silentLooks: 0 })
-    } else if (++line.silentLooks >= LOOKS) {
-      this.#lines.delete(connection)
+    const state = this.#states.get(connection)
+    if (state?.stream !== stream || state.receivedBytes !== stream.bytesRead) {
+      this.#states.set(connection, { stream, receivedBytes: stream.bytesRead, idleChecks: 0 })
+    } else if (++state.idleChecks >= CHECKS) {
+      this.#states.delete(connection)
       connection.disconnect(true)
     }
     return true

@@ -18,18 +18,18 @@ export class KeyWriter {
     this.#prefix = `${prefix}{`
   }
 
-  keyOf (limit: Limit, partition: string): string {
-    return this.#prefix + hashTag(partition) + this.#suffixOf(limit, '}:')
+  formatBucketKey (limit: Limit, partition: string): string {
+    return this.#prefix + toHashTag(partition) + this.#getSuffix(limit, '}:')
   }
 
-  conductKeyOf (penalty: Penalty, partition: string): string {
-    return this.#prefix + hashTag(partition) + this.#suffixOf(penalty, '}!')
+  formatPenaltyKey (penalty: Penalty, partition: string): string {
+    return this.#prefix + toHashTag(partition) + this.#getSuffix(penalty, '}!')
   }
 
-  #suffixOf (named: Limit | Penalty, sign: string): string {
+  #getSuffix (named: Limit | Penalty, separator: string): string {
     let suffix = this.#suffixes.get(named)
     if (suffix === undefined) {
-      suffix = sign + createHash('sha256').update(named.bucket).digest('base64url').slice(0, HASH_LENGTH)
+      suffix = separator + createHash('sha256').update(named.bucket).digest('base64url').slice(0, HASH_LENGTH)
       this.#suffixes.set(named, suffix)
     }
     return suffix
@@ -40,7 +40,7 @@ export class KeyWriter {
 const PLAIN = /^[\x21-\x24\x26-\x7a\x7c\x7e]{1,128}$/
 
 /** A partition as a hash tag. Whatever is not plain is hashed, never cut, so no text can end the tag or equal another's. */
-function hashTag (partition: string): string {
+function toHashTag (partition: string): string {
   // "%" is in no plain tag. UTF-16, because in UTF-8 all lone surrogates would be one character.
   return PLAIN.test(partition) ? partition : `%${createHash('sha256').update(partition, 'utf16le').digest('base64url')}`
 }

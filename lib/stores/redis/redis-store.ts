@@ -1,8 +1,8 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
-import { isUnavailable, penaltyOf, type Adjustment, type Answer, type Charge, type Limit, type Standing, type Store, type Unavailable } from '../store.js'
-import { hasSeveralPartitions, takeApart, type PieceTaker } from './multi-slot-take.js'
+import { isUnavailable, findPenalty, type Adjustment, type Answer, type Charge, type Limit, type Standing, type Store, type Unavailable } from '../store.js'
+import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
 import { Batcher } from './batcher.js'
-import { Calls, type CallOptions } from './script-runner.js'
+import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
 import { packAdjustments, packLimit } from './wire-format.js'
 import { loadScript } from './scripts.js'
@@ -14,7 +14,7 @@ const NOTHING = Buffer.alloc(0)
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
 
-export interface RedisStoreOptions extends CallOptions {
+export interface RedisStoreOptions extends ScriptRunnerOptions {
   readonly keyPrefix: string
   /** Checks in flight, past which a further one is not sent. */
   readonly maxPending: number
@@ -27,24 +27,24 @@ export interface RedisStoreOptions extends CallOptions {
 export class RedisStore implements Store {
   readonly kind = 'redis'
   readonly #options: RedisStoreOptions
-  readonly #calls: Calls
+  readonly #runner: ScriptRunner
   readonly #keys: KeyWriter
   readonly #batcher: Batcher
-  readonly #pieces: PieceTaker = {
+  readonly #slotStore: SlotStore = {
     take: (charges) => this.#batcher.add(charges),
     adjust: (adjustments) => this.adjust(adjustments)
   }
 
   constructor (options: RedisStoreOptions) {
     this.#options = options
-    this.#calls = new Calls(options)
+    this.#runner = new ScriptRunner(options)
     this.#keys = new KeyWriter(options.keyPrefix)
-    this.#batcher = new Batcher(options, this.#calls, this.#keys)
+    this.#batcher = new Batcher(options, this.#runner, this.#keys)
   }
 
   take (charges: readonly Charge[]): Promise<Answer> | Unavailable {
     if (this.#batcher.pending >= this.#options.maxPending) return OVERLOAD
-    return this.#options.link.isCluster && hasSeveralPartitions(charges) ? takeApart(this.#pieces, charges) : this.#batcher.add(charges)
+    return this.#options.pool.isCluster && hasSeveralPartitions(charges) ? takeAcrossSlots(this.#slotStore, charges) : this.#batcher.add(charges)
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
@@ -59,22 +59,22 @@ export class RedisStore implements Store {
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
     const byTag = new Map<string, Adjustment[]>()
     for (const adjustment of adjustments) {
-      const tag = this.#options.link.isCluster ? adjustment.standing.partition : ''
+      const tag = this.#options.pool.isCluster ? adjustment.standing.partition : ''
       byTag.set(tag, [...byTag.get(tag) ?? [], adjustment])
     }
-    await Promise.all(Array.from(byTag.values(), (group) => this.#adjustTogether(group)))
+    await Promise.all(Array.from(byTag.values(), (group) => this.#adjustGroup(group)))
   }
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
     if (limits.length === 0) return 0
-    const keys = limits.map((limit) => this.#keys.keyOf(limit, partition))
-    const penal = new Map<string, Limit>()
+    const keys = limits.map((limit) => this.#keys.formatBucketKey(limit, partition))
+    const limitsByPenaltyKey = new Map<string, Limit>()
     for (const limit of limits) {
-      const penalty = penaltyOf(limit)
-      if (penalty !== null) penal.set(this.#keys.conductKeyOf(penalty, partition), limit)
+      const penalty = findPenalty(limit)
+      if (penalty !== null) limitsByPenaltyKey.set(this.#keys.formatPenaltyKey(penalty, partition), limit)
     }
-    const args = [Buffer.concat(Array.from(penal.values(), packLimit)), NOTHING]
-    return Number(await this.#calls.ask('reset', resetScript, [...keys, ...penal.keys()], args))
+    const args = [Buffer.concat(Array.from(limitsByPenaltyKey.values(), packLimit)), NOTHING]
+    return Number(await this.#runner.call('reset', resetScript, [...keys, ...limitsByPenaltyKey.keys()], args))
   }
 
   /** Send what was held back until a connection was ready. */
@@ -83,17 +83,17 @@ export class RedisStore implements Store {
   }
 
   async ping (): Promise<void> {
-    await this.#options.link.ping()
+    await this.#options.pool.ping()
   }
 
   async close (): Promise<void> {
-    this.#options.watch.close()
-    await this.#options.link.close()
+    this.#options.callGuard.close()
+    await this.#options.pool.close()
   }
 
   /** What fails is reported and lost: nobody waits for it, and the bucket recovers by itself. */
-  async #adjustTogether (adjustments: readonly Adjustment[]): Promise<void> {
-    const keys = adjustments.map(({ standing }) => this.#keys.keyOf(standing.limit, standing.partition))
-    await this.#calls.ask('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(() => {})
+  async #adjustGroup (adjustments: readonly Adjustment[]): Promise<void> {
+    const keys = adjustments.map(({ standing }) => this.#keys.formatBucketKey(standing.limit, standing.partition))
+    await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(() => {})
   }
 }

@@ -1,16 +1,16 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
 import type { Clock } from '../../common/clock.js'
 import type { FailureReason, Store } from '../store.js'
-import type { CallWatch, WatchedCall } from '../call-watch.js'
-import { failureCode, replyCode, type RedisLink } from './connections.js'
+import type { CallGuardPort, GuardedCall } from '../call-watch.js'
+import { toFailureCode, parseReplyCode, type ConnectionPool } from './connections.js'
 import type { Script } from './scripts.js'
 
 /** What a call is for. */
 export type Operation = keyof Pick<Store, 'take' | 'adjust' | 'reset'>
 
-export interface CallOptions {
-  readonly link: RedisLink
-  readonly watch: CallWatch
+export interface ScriptRunnerOptions {
+  readonly pool: ConnectionPool
+  readonly callGuard: CallGuardPort
   /** Hears of each failure: the reason, and Redis's own word for it. */
   readonly onFailure: (reason: FailureReason, code: string) => void
   readonly clock: Clock
@@ -21,17 +21,17 @@ export interface CallOptions {
 }
 
 /** Script calls: how they are sent, watched, and how their failures are told. */
-export class Calls {
-  readonly #options: CallOptions
+export class ScriptRunner {
+  readonly #options: ScriptRunnerOptions
 
-  constructor (options: CallOptions) {
+  constructor (options: ScriptRunnerOptions) {
     this.#options = options
   }
 
   /** Watch a call. `null` where none may be made; else `onExpire` hears why it got no answer, unless it is settled in time. */
-  begin (operation: Operation, onExpire: (code: string) => void): WatchedCall | null {
-    const { watch, clock, onAnswer } = this.#options
-    const call = watch.begin(() => { onExpire(this.#lateCode()) })
+  begin (operation: Operation, onExpire: (code: string) => void): GuardedCall | null {
+    const { callGuard, clock, onAnswer } = this.#options
+    const call = callGuard.begin(() => { onExpire(this.#deadlineCode()) })
     if (call === null) return null
     const beganUs = clock.nowUs()
     return {
@@ -42,16 +42,16 @@ export class Calls {
     }
   }
 
-  run (script: Script, keys: readonly string[], args: Buffer[]): Promise<unknown> {
-    const { link, timeUs } = this.#options
-    return link.run(script, keys, timeUs === undefined ? args : [...args, Buffer.from(String(timeUs()))])
+  evalScript (script: Script, keys: readonly string[], args: Buffer[]): Promise<unknown> {
+    const { pool, timeUs } = this.#options
+    return pool.evalScript(script, keys, timeUs === undefined ? args : [...args, Buffer.from(String(timeUs()))])
   }
 
   /**
-   * A call whose failure is an error. `errorIn` finds Redis's error in a reply that is not one itself.
+   * A call whose failure is an error. `findError` finds Redis's error in a reply that is not one itself.
    * Rejects with FST_SLUICE_STORE, within the deadline.
    */
-  ask (operation: Operation, script: Script, keys: readonly string[], args: Buffer[], errorIn: (reply: unknown) => string = () => ''): Promise<unknown> {
+  call (operation: Operation, script: Script, keys: readonly string[], args: Buffer[], findError: (reply: unknown) => string = () => ''): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const call = this.begin(operation, (code) => {
         this.report('deadline', code)
@@ -61,38 +61,38 @@ export class Calls {
         reject(new FST_SLUICE_STORE('breaker', 'no call is made for a while'))
         return
       }
-      this.run(script, keys, args).then((reply) => {
-        this.settle(call, errorIn(reply))
+      this.evalScript(script, keys, args).then((reply) => {
+        this.settle(call, findError(reply))
         resolve(reply)
       }, (error) => {
-        this.report(reasonOf(error), failureCode(error))
+        this.report(toFailureReason(error), toFailureCode(error))
         call.settle(false)
-        reject(new FST_SLUICE_STORE(reasonOf(error), failureCode(error), { cause: error }))
+        reject(new FST_SLUICE_STORE(toFailureReason(error), toFailureCode(error), { cause: error }))
       })
     })
   }
 
   /** Settle a call that was answered, with the error that the answer tells of, or none. */
-  settle (call: WatchedCall | null, errorText: string): void {
+  settle (call: GuardedCall | null, errorText: string): void {
     // Before the breaker hears of it: its change is logged with the failure that caused it.
-    if (errorText !== '') this.report('error', replyCode(errorText))
+    if (errorText !== '') this.report('error', parseReplyCode(errorText))
     // A key of the wrong type is that key's fault, not Redis's.
-    call?.settle(errorText === '' || replyCode(errorText) === 'WRONGTYPE')
+    call?.settle(errorText === '' || parseReplyCode(errorText) === 'WRONGTYPE')
   }
 
   report (reason: FailureReason, code: string): void {
-    if (code === 'READONLY') this.#options.link.reconnect()
+    if (code === 'READONLY') this.#options.pool.reconnect()
     this.#options.onFailure(reason, code)
   }
 
   /** Why a call got no answer in time: what keeps the connection from being made, where there is none. */
-  #lateCode (): string {
-    const { link } = this.#options
-    return link.isReady ? 'DEADLINE' : link.fault ?? 'DEADLINE'
+  #deadlineCode (): string {
+    const { pool } = this.#options
+    return pool.isReady ? 'DEADLINE' : pool.lastErrorCode ?? 'DEADLINE'
   }
 }
 
 /** Whether Redis said no, or could not be asked. */
-export function reasonOf (error: unknown): FailureReason {
+export function toFailureReason (error: unknown): FailureReason {
   return error instanceof Error && error.name === 'ReplyError' ? 'error' : 'connection'
 }

@@ -1,5 +1,5 @@
 import type { Algorithm } from '../../algorithms/quota.js'
-import { penaltyOf, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
+import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
 
 /*
  * What goes to and comes from the scripts: big-endian integers of fixed width, because a Lua number in a reply loses
@@ -19,11 +19,11 @@ const CHARGED = 2
 const BROKEN = 4
 const DELAYED = 8
 const BLOCKED = 16
-const BEGAN = 32
+const BLOCK_STARTED = 32
 
 const SHADOW = 1
-const PATIENT = 2
-const PENAL = 4
+const DELAYABLE = 2
+const HAS_PENALTY = 4
 
 /** Bytes of one charge's part of a reply, where nothing follows: see `answerBytes`. */
 export const ANSWER_BYTES = 1 + 3 * NUMBER_BYTES
@@ -33,25 +33,25 @@ export const TIME_BYTES = NUMBER_BYTES
 export const CHARGE_BYTES = 2 + NUMBER_BYTES
 export const STRIKES_BYTES = 4
 
-const MOST_STRIKES = 2 ** 32 - 1
+const MAX_STRIKES = 2 ** 32 - 1
 
 /** The numbers of a limit, as the scripts read them: `call.lua` tells the layout. */
 export function packLimit (limit: Limit): Buffer {
   const numbers = [limit.max, limit.windowUs, limit.capacity, limit.intervalUs, limit.intervalNum, limit.intervalDen,
     limit.capacityUs, limit.capacityNum, limit.ceilingUs, limit.mergeUs]
-  const isPatient = limit.patienceUs > 0
-  if (isPatient) numbers.push(limit.patienceUs)
-  const penalty = penaltyOf(limit)
+  const isDelayable = limit.maxDelayUs > 0
+  if (isDelayable) numbers.push(limit.maxDelayUs)
+  const penalty = findPenalty(limit)
   const packed = Buffer.alloc(2 + numbers.length * NUMBER_BYTES)
   packed[0] = ALGORITHM_NUMBER[limit.algorithm]
-  packed[1] = (limit.mode === 'shadow' ? SHADOW : 0) + (isPatient ? PATIENT : 0) + (penalty === null ? 0 : PENAL)
+  packed[1] = (limit.mode === 'shadow' ? SHADOW : 0) + (isDelayable ? DELAYABLE : 0) + (penalty === null ? 0 : HAS_PENALTY)
   numbers.forEach((number, index) => { writeNumber(packed, number, 2 + index * NUMBER_BYTES) })
-  return penalty === null ? packed : Buffer.concat([packed, packRule(penalty)])
+  return penalty === null ? packed : Buffer.concat([packed, packPenalty(penalty)])
 }
 
-function packRule (penalty: Penalty): Buffer {
+function packPenalty (penalty: Penalty): Buffer {
   const packed = Buffer.alloc(4 + 3 * NUMBER_BYTES + 8)
-  let at = packed.writeUInt32BE(Math.min(penalty.strikes, MOST_STRIKES), 0)
+  let at = packed.writeUInt32BE(Math.min(penalty.strikes, MAX_STRIKES), 0)
   for (const us of [penalty.withinUs, penalty.cooldownUs, penalty.maxCooldownUs]) at = writeNumber(packed, us, at)
   packed.writeDoubleBE(penalty.factor, at)
   return packed
@@ -65,7 +65,7 @@ export function writeCharge (target: Buffer, limitNumber: number, cost: number, 
 
 /** Write the strikes of a charge, where its limit has a penalty; answers where the next charge begins. */
 export function writeStrikes (target: Buffer, strikes: number, at: number): number {
-  return target.writeUInt32BE(Math.min(strikes, MOST_STRIKES), at)
+  return target.writeUInt32BE(Math.min(strikes, MAX_STRIKES), at)
 }
 
 /** Write a time or a count; answers where the next begins. */
@@ -105,8 +105,8 @@ export function answerBytes (source: Buffer, at: number): number {
 }
 
 /** Whether the charge's check began the block that its part of a reply tells of. */
-export function hasBegun (source: Buffer, at: number): boolean {
-  return (source[at] & BEGAN) !== 0
+export function hasStartedBlock (source: Buffer, at: number): boolean {
+  return (source[at] & BLOCK_STARTED) !== 0
 }
 
 /** Bytes of one adjustment. */

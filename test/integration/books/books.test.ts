@@ -6,7 +6,7 @@ import { startCluster } from '../../fixtures/cluster.js'
 import { ALGORITHMS } from '../../fixtures/limits.js'
 import { startRedis } from '../../fixtures/redis-server.js'
 import { until } from '../../fixtures/until.js'
-import { bookkeeper, visitsOf, type Books } from './books.js'
+import { createBooksApp, createVisits, type Books } from './books.js'
 
 const VISITS = 200
 /** So long that nothing comes back by itself. */
@@ -30,9 +30,9 @@ async function balances (t: Test, books: Books, partition: string, name: string,
 async function settlesOne (t: Test, options: RateLimitOptions): Promise<void> {
   for (const algorithm of ALGORITHMS) {
     t.test(`${algorithm}: one client, max 50`, async (t) => {
-      const books = await bookkeeper(t, { name: algorithm, max: 50, timeWindow: WINDOW, algorithm, ...options })
+      const books = await createBooksApp(t, { name: algorithm, max: 50, timeWindow: WINDOW, algorithm, ...options })
       // No late charges: past the limit they would be debt, which shows in nothing left.
-      await books.all(visitsOf(['a'], VISITS).map((visit) => ({ ...visit, charge: 0 })))
+      await books.sendAll(createVisits(['a'], VISITS).map((visit) => ({ ...visit, charge: 0 })))
       const used = books.usedBy.get('a') ?? 0
       t.equal(books.granted() + books.refused(), VISITS)
       t.ok(books.refused() > 0 && used <= 50, `${books.granted()} granted, ${used} units used`)
@@ -40,14 +40,14 @@ async function settlesOne (t: Test, options: RateLimitOptions): Promise<void> {
 
       // What is left can be had to the last unit, and no more.
       const last = { client: 'a', cost: 1, status: 404, refund: 0, charge: 0, leaves: false }
-      await books.all(Array.from({ length: 60 }, () => last))
+      await books.sendAll(Array.from({ length: 60 }, () => last))
       t.equal(books.usedBy.get('a'), 50)
       await balances(t, books, 'key:a', 'default', 50)
     })
 
     t.test(`${algorithm}: one client, with late charges`, async (t) => {
-      const books = await bookkeeper(t, { name: `${algorithm}-late`, max: 1000, timeWindow: WINDOW, algorithm, ...options })
-      await books.all(visitsOf(['a'], VISITS))
+      const books = await createBooksApp(t, { name: `${algorithm}-late`, max: 1000, timeWindow: WINDOW, algorithm, ...options })
+      await books.sendAll(createVisits(['a'], VISITS))
       t.equal(books.granted(), VISITS)
       await balances(t, books, 'key:a', 'default', books.usedBy.get('a') ?? 0)
     })
@@ -58,7 +58,7 @@ async function settlesSeveral (t: Test, options: RateLimitOptions): Promise<void
   const clients = ['a', 'b', 'c', 'd', 'e', 'f']
   for (const algorithm of ALGORITHMS) {
     t.test(`${algorithm}: limits of each client, of their address and of all, of which each refuses some`, async (t) => {
-      const books = await bookkeeper(t, {
+      const books = await createBooksApp(t, {
         name: `${algorithm}-several`,
         limits: [
           { name: 'own', max: 30, timeWindow: WINDOW, algorithm },
@@ -67,7 +67,7 @@ async function settlesSeveral (t: Test, options: RateLimitOptions): Promise<void
         ],
         ...options
       })
-      await books.all(visitsOf(clients, VISITS).map((visit) => ({ ...visit, charge: 0 })))
+      await books.sendAll(createVisits(clients, VISITS).map((visit) => ({ ...visit, charge: 0 })))
       t.equal(books.granted() + books.refused(), VISITS)
       t.ok(books.refused() > 0)
       let total = 0

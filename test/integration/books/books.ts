@@ -28,13 +28,13 @@ export interface Books {
   readonly granted: () => number
   readonly refused: () => number
   /** Make all visits at once, over connections of their own; settles when everything is over, and settled. */
-  all (visits: readonly Visit[]): Promise<void>
+  sendAll (visits: readonly Visit[]): Promise<void>
 }
 
 const SOON_MS = 20_000
 
 /** An application that keeps books of what it grants beside those of the store. */
-export async function bookkeeper (t: Test, options: RateLimitOptions): Promise<Books> {
+export async function createBooksApp (t: Test, options: RateLimitOptions): Promise<Books> {
   const app = fastify()
   t.teardown(() => app.close())
   const usedBy = new Map<string, number>()
@@ -46,12 +46,12 @@ export async function bookkeeper (t: Test, options: RateLimitOptions): Promise<B
     deadline: 5000,
     failureMode: 'closed',
     keyGenerator: ({ headers }) => String(headers['x-client']),
-    cost: ({ headers }) => visitOf(headers).cost,
+    cost: ({ headers }) => parseVisit(headers).cost,
     refundOn: ['2xx'],
     ...options
   })
   app.get('/', async (request, reply) => {
-    const visit = visitOf(request.headers)
+    const visit = parseVisit(request.headers)
     granted++
     use(visit.client, visit.cost)
     if (visit.leaves) {
@@ -77,7 +77,7 @@ export async function bookkeeper (t: Test, options: RateLimitOptions): Promise<B
     usedBy.set(client, (usedBy.get(client) ?? 0) + units)
   }
 
-  async function make (visit: Visit, agent: Agent): Promise<void> {
+  async function sendVisit (visit: Visit, agent: Agent): Promise<void> {
     const outgoing = send({ port, host: '127.0.0.1', agent, headers: { 'x-client': visit.client, 'x-visit': JSON.stringify(visit) } })
     outgoing.on('error', () => {})
     outgoing.end()
@@ -93,21 +93,21 @@ export async function bookkeeper (t: Test, options: RateLimitOptions): Promise<B
     usedBy,
     granted: () => granted,
     refused: () => refused,
-    async all (visits) {
+    async sendAll (visits) {
       const agent = new Agent()
-      await Promise.all(visits.map(async (visit) => { await make(visit, agent) }))
+      await Promise.all(visits.map(async (visit) => { await sendVisit(visit, agent) }))
       agent.destroy()
       await until('every handler is done', SOON_MS, () => ended === granted)
     }
   }
 }
 
-function visitOf (headers: Record<string, unknown>): Visit {
+function parseVisit (headers: Record<string, unknown>): Visit {
   return JSON.parse(String(headers['x-visit']))
 }
 
 /** Visits of all kinds, the same in every run. */
-export function visitsOf (clients: readonly string[], count: number): Visit[] {
+export function createVisits (clients: readonly string[], count: number): Visit[] {
   return Array.from({ length: count }, (_, i) => ({
     client: clients[i % clients.length],
     cost: 1 + i * 7 % 5,

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { startCluster } from '../../fixtures/cluster.js'
-import { clientsOf, clusterApp } from '../../fixtures/cluster-app.js'
+import { createClientNames, createClusterApp } from '../../fixtures/cluster-app.js'
 
-const CLIENTS = clientsOf('client', 6)
+const CLIENTS = createClientNames('client', 6)
 
 /** Of a client, of the address that all clients share, and of all: three partitions, on different nodes. */
 const CASES = [
@@ -16,7 +16,7 @@ t.test('on a Cluster, limits on several partitions', async (t) => {
   for (const { algorithm, why } of CASES) {
     t.test(`are charged all or none, after many requests at once: ${algorithm}, ${why}`, async (t) => {
       const window = { timeWindow: '10 hours', algorithm }
-      const { app, ask } = await clusterApp(t, {
+      const { app, send } = await createClusterApp(t, {
         name: algorithm,
         redis: cluster.target,
         deadline: 5000,
@@ -31,7 +31,7 @@ t.test('on a Cluster, limits on several partitions', async (t) => {
       const others: number[] = []
       const grantedTo = new Map<string, number>()
       await Promise.all(CLIENTS.flatMap((client) => Array.from({ length: 25 }, async () => {
-        const status = await ask(client)
+        const status = await send(client)
         if (status !== 200 && status !== 429) others.push(status)
         if (status !== 200) return
         granted++
@@ -51,7 +51,7 @@ t.test('on a Cluster, limits on several partitions', async (t) => {
 
       // What is left can be had to the last unit, one after the other.
       let left = 0
-      for (let i = 0; i < 20; i++) for (const client of CLIENTS) if (await ask(client) === 200) left++
+      for (let i = 0; i < 20; i++) for (const client of CLIENTS) if (await send(client) === 200) left++
       t.equal(granted + left, 40)
     })
   }

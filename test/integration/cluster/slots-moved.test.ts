@@ -1,21 +1,21 @@
 import t from 'tap'
-import { moveSlot, slotOf, startCluster } from '../../fixtures/cluster.js'
-import { clientsOf, clusterApp } from '../../fixtures/cluster-app.js'
-import { askServer } from '../../fixtures/sentinel.js'
+import { moveSlot, fetchSlot, startCluster } from '../../fixtures/cluster.js'
+import { createClientNames, createClusterApp } from '../../fixtures/cluster-app.js'
+import { callServer } from '../../fixtures/sentinel.js'
 
 const MAX = 40
-const CLIENTS = clientsOf('client', 12)
+const CLIENTS = createClientNames('client', 12)
 
 t.test('limits hold while slots move from node to node under load', async (t) => {
   const cluster = await startCluster(t)
-  const { ask } = await clusterApp(t, {
+  const { send } = await createClusterApp(t, {
     redis: cluster.target, deadline: 5000, failureMode: 'closed', max: MAX, timeWindow: '1 hour', algorithm: 'sliding-window'
   })
   const granted = new Map<string, number>()
   const others = new Set<number>()
   async function spend (client: string): Promise<void> {
     for (let i = 0; i < MAX + 5; i++) {
-      const status = await ask(client)
+      const status = await send(client)
       if (status === 200) granted.set(client, (granted.get(client) ?? 0) + 1)
       else if (status !== 429) others.add(status)
       // Slow enough that the slots move meanwhile.
@@ -26,12 +26,12 @@ t.test('limits hold while slots move from node to node under load', async (t) =>
   let moved = 0
   for (const client of CLIENTS) {
     const key = `sluice:{key:${client}}`
-    const owner = await cluster.ownerOf(key)
+    const owner = await cluster.findOwner(key)
     const [other] = cluster.primaries.filter((node) => node !== owner)
-    await moveSlot(await slotOf(owner, key), owner, other, cluster.primaries)
+    await moveSlot(await fetchSlot(owner, key), owner, other, cluster.primaries)
     moved++
   }
-  const keptBefore = await Promise.all(cluster.primaries.map(async ({ port }) => await askServer(port, ['DBSIZE'])))
+  const keptBefore = await Promise.all(cluster.primaries.map(async ({ port }) => await callServer(port, ['DBSIZE'])))
   await spending
   t.equal(moved, CLIENTS.length, `moved under load, keys per node then: ${keptBefore}`)
   t.strictSame([...others], [], 'no call failed')

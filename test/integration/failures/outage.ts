@@ -8,7 +8,7 @@ export const MARGIN_MS = 1500
 /** Within this, what has no time of its own must happen. */
 export const SOON_MS = 20_000
 /** The event loop is looked at so often. */
-const LOOK_MS = 5
+const CHECK_INTERVAL_MS = 5
 
 /** What one request came to. */
 export interface Visit {
@@ -71,16 +71,16 @@ export async function startService (t: Test, options: RateLimitOptions): Promise
 
   async function visit (path = '/', headers: Record<string, string> = {}): Promise<Visit> {
     const lateness = watchLoop()
-    const began = performance.now()
+    const startMs = performance.now()
     const response = await fetch(url + path, { headers })
     const body = await response.text()
-    const ms = performance.now() - began
+    const ms = performance.now() - startMs
     return { status: response.status, headers: response.headers, body, outcome: body, ms, loopLateMs: lateness() }
   }
 
   async function visits (times: number, path = '/', headers: Record<string, string> = {}): Promise<Visit[]> {
     const all = await Promise.all(Array.from({ length: times }, () => visit(path, headers)))
-    for (const each of all) judge(t, each, path, options.deadline ?? DEADLINE_MS)
+    for (const each of all) assertVisit(t, each, path, options.deadline ?? DEADLINE_MS)
     return all
   }
 
@@ -93,21 +93,21 @@ export async function startService (t: Test, options: RateLimitOptions): Promise
 function watchLoop (): () => number {
   let seenMs = performance.now()
   let lateMs = 0
-  const look = () => {
+  const check = () => {
     const nowMs = performance.now()
-    lateMs += Math.max(0, nowMs - seenMs - LOOK_MS)
+    lateMs += Math.max(0, nowMs - seenMs - CHECK_INTERVAL_MS)
     seenMs = nowMs
   }
-  const timer = setInterval(look, LOOK_MS)
+  const timer = setInterval(check, CHECK_INTERVAL_MS)
   return () => {
     clearInterval(timer)
-    look()
+    check()
     return lateMs
   }
 }
 
 /** What holds for every request whatever Redis does. Only what is wrong is said, for there are thousands. */
-function judge (t: Test, visit: Visit, path: string, deadlineMs: number): void {
+function assertVisit (t: Test, visit: Visit, path: string, deadlineMs: number): void {
   const allowedMs = deadlineMs + MARGIN_MS + visit.loopLateMs
   if (visit.ms > allowedMs) t.fail(`a request took ${visit.ms.toFixed(0)} ms, with the loop late by ${visit.loopLateMs.toFixed(0)}`)
   const isExpected = [200, 429].includes(visit.status) || (visit.status === 503 && path === '/closed')
@@ -115,17 +115,17 @@ function judge (t: Test, visit: Visit, path: string, deadlineMs: number): void {
   if (/redis|sluice|ECONN|OOM|READONLY|NOAUTH|WRONGPASS|EVALSHA|script/i.test(visit.body)) t.fail(`a store's text reached a client: ${visit.body}`)
 }
 
-export function count (visits: readonly Visit[], status: number): number {
+export function countStatus (visits: readonly Visit[], status: number): number {
   return visits.filter((visit) => visit.status === status).length
 }
 
 /** Ask until it holds; answers after how many milliseconds that was, or fails the test. */
-export async function until (t: Test, what: string, withinMs: number, holds: () => boolean | Promise<boolean>): Promise<number> {
-  const began = performance.now()
+export async function until (t: Test, what: string, withinMs: number, check: () => boolean | Promise<boolean>): Promise<number> {
+  const startMs = performance.now()
   for (;;) {
-    const isTrue = await holds()
-    const ms = performance.now() - began
-    if (isTrue) return ms
+    const hasPassed = await check()
+    const ms = performance.now() - startMs
+    if (hasPassed) return ms
     if (ms > withinMs) {
       t.fail(`${what}: not within ${withinMs} ms`)
       return ms

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { startRedis, type RedisServer } from '../../fixtures/redis-server.js'
 import { startProxy, type TcpProxy } from '../../fixtures/tcp-proxy.js'
-import { count, newClient, SOON_MS, startService, until, type Service } from './outage.js'
+import { countStatus, newClient, SOON_MS, startService, until, type Service } from './outage.js'
 
 const OPEN_FOR_MS = 500
 /** When Redis must decide again: a second after openFor, and some for a busy machine. */
@@ -22,8 +22,8 @@ const outages: readonly Outage[] = [
   { name: 'stopped by SIGSTOP', lastsMs: 3000, begin: (server) => server.signal('SIGSTOP'), end: (server) => server.signal('SIGCONT'), codes: /^(DEADLINE|CONNECTION)$/ },
   { name: 'killed and started again', begin: (server) => server.stop(), end: (server) => server.restart(), codes: /^(DEADLINE|CONNECTION|ECONNREFUSED|ECONNRESET)$/ },
   { name: 'refused', begin: (_server, proxy) => proxy.refuse(), end: (_server, proxy) => proxy.accept(), codes: /^(ECONNREFUSED|CONNECTION|DEADLINE)$/ },
-  { name: 'swallowed by a blackhole', begin: (_server, { weather }) => { weather.isBlackhole = true }, end: (_server, { weather }) => { weather.isBlackhole = false }, codes: /^(DEADLINE|CONNECTION)$/ },
-  { name: 'half a second away', begin: (_server, { weather }) => { weather.latencyMs = 500 }, end: (_server, { weather }) => { weather.latencyMs = 0 }, codes: /^DEADLINE$/ }
+  { name: 'swallowed by a blackhole', begin: (_server, { faults }) => { faults.isBlackhole = true }, end: (_server, { faults }) => { faults.isBlackhole = false }, codes: /^(DEADLINE|CONNECTION)$/ },
+  { name: 'half a second away', begin: (_server, { faults }) => { faults.latencyMs = 500 }, end: (_server, { faults }) => { faults.latencyMs = 0 }, codes: /^DEADLINE$/ }
 ]
 
 /** The breaker opens by the requests of an outage. */
@@ -48,8 +48,8 @@ for (const outage of outages) {
     await untilOpen(t, service)
 
     const local = await service.visits(15, '/', somebody)
-    t.equal(count(local, 200), 10, 'local: the same limit, in a bucket of its own')
-    t.equal(count(local, 429), 5)
+    t.equal(countStatus(local, 200), 10, 'local: the same limit, in a bucket of its own')
+    t.equal(countStatus(local, 429), 5)
     t.equal(local[0].headers.get('x-ratelimit-limit'), '10')
 
     for (const visit of await service.visits(15, '/open', somebody)) {
@@ -80,13 +80,13 @@ for (const outage of outages) {
     })
     const after = newClient()
     const visits = await service.visits(20, '/', after)
-    t.equal(count(visits, 200), 10, 'Redis enforces the limit')
+    t.equal(countStatus(visits, 200), 10, 'Redis enforces the limit')
 
     await outage.begin(server, proxy, t)
     await until(t, 'the next outage', SOON_MS, async () => (await service.visits(3, '/open', newClient()))[0].outcome === 'unavailable')
     await until(t, 'a remembered refusal is over', SOON_MS, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'unavailable')
     const again = await service.visits(5, '/', somebody)
-    t.equal(count(again, 429), 5, 'local buckets persist from one outage to the next')
+    t.equal(countStatus(again, 429), 5, 'local buckets persist from one outage to the next')
     await outage.end(server, proxy)
 
     const stores = service.log.filter(({ source }) => source === 'store')
@@ -103,7 +103,7 @@ t.test('Redis down at start: the application starts, and Redis decides once it i
   const first = await service.visits(1, '/open', somebody)
   t.equal(first[0].outcome, 'unavailable')
   const visits = await service.visits(15, '/', somebody)
-  t.equal(count(visits, 200), 10)
+  t.equal(countStatus(visits, 200), 10)
   await untilOpen(t, service)
   t.equal(service.log.find(({ breaker }) => breaker === 'open')?.lastError, 'ECONNREFUSED')
   await server.restart()
@@ -113,7 +113,7 @@ t.test('Redis down at start: the application starts, and Redis decides once it i
 t.test('the first request of an application waits for the connection, and is decided by Redis', async (t) => {
   const server = await startRedis(t)
   const proxy = await startProxy(t, server.port)
-  proxy.weather.latencyMs = 10
+  proxy.faults.latencyMs = 10
   const service = await startService(t, { redis: proxy.url, deadline: 5000, health: false })
   const visit = await service.visit('/open', newClient())
   t.equal(visit.outcome, 'allowed')

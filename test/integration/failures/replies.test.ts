@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import { startRedis } from '../../fixtures/redis-server.js'
 import { startProxy } from '../../fixtures/tcp-proxy.js'
-import { count, newClient, SOON_MS, startService, until, type Service } from './outage.js'
+import { countStatus, newClient, SOON_MS, startService, until, type Service } from './outage.js'
 
 /** For a Redis that answers all the while: a busy machine must not make it one that does not. */
 const AMPLE_MS = 5000
@@ -34,7 +34,7 @@ async function redisDecides (t: Test, service: Service): Promise<void> {
 async function redisFails (t: Test, service: Service, code: string): Promise<void> {
   await until(t, 'Redis fails', SOON_MS, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'unavailable')
   const local = await service.visits(15, '/', newClient())
-  t.equal(count(local, 200), 10, 'local limits hold')
+  t.equal(countStatus(local, 200), 10, 'local limits hold')
   const closed = await service.visits(1, '/closed', newClient())
   t.equal(closed[0].status, 503)
   const line = service.log.find(({ source }) => source === 'store')
@@ -48,13 +48,13 @@ t.test('a connection that is cut in the middle of a reply costs one call, which 
   const somebody = newClient()
   for (let i = 0; i < 3; i++) {
     await redisDecides(t, service)
-    proxy.weather.resetNextReply = true
+    proxy.faults.resetNextReply = true
     const visits = await service.visits(1, '/open', somebody)
     t.equal(visits[0].outcome, 'unavailable')
   }
   await redisDecides(t, service)
   const left = await service.visits(10, '/open', somebody)
-  t.equal(count(left, 200), 7, 'each of the three was charged once')
+  t.equal(countStatus(left, 200), 7, 'each of the three was charged once')
   t.strictSame(service.log.filter(({ breaker }) => breaker !== undefined), [])
 })
 
@@ -62,7 +62,7 @@ t.test('SCRIPT FLUSH costs no request, whenever it comes', async (t) => {
   const { service, redis } = await serviceAtWork(t, [], { max: 1000, deadline: AMPLE_MS })
   for (let i = 0; i < 10; i++) {
     const [, visits] = await Promise.all([redis.script('FLUSH'), service.visits(20, '/closed')])
-    t.equal(count(visits, 200), 20)
+    t.equal(countStatus(visits, 200), 20)
   }
   const [visit] = await service.visits(1, '/closed')
   t.equal(visit.headers.get('x-ratelimit-remaining'), '799')
@@ -97,7 +97,7 @@ t.test('a wrong password: the failure modes hold, the log names it, and it is no
   const service = await startService(t, { redis: `redis://:wrong-password@127.0.0.1:${server.port}` })
   const [open] = await service.visits(1, '/open')
   t.equal(open.outcome, 'unavailable')
-  t.equal(count(await service.visits(15, '/', newClient()), 200), 10)
+  t.equal(countStatus(await service.visits(15, '/', newClient()), 200), 10)
   t.equal((await service.visits(1, '/closed'))[0].status, 503)
   await until(t, 'the breaker opens', SOON_MS, async () => {
     await service.visits(1, '/open', newClient())
@@ -111,7 +111,7 @@ t.test('CLIENT PAUSE: the failure modes hold, and late charges are the only trac
   const { service, redis } = await serviceAtWork(t)
   await redis.client('PAUSE', 3000)
   await until(t, 'Redis fails', SOON_MS, async () => (await service.visits(1, '/open', newClient()))[0].outcome === 'unavailable')
-  t.equal(count(await service.visits(15, '/', newClient()), 200), 10)
+  t.equal(countStatus(await service.visits(15, '/', newClient()), 200), 10)
   await redisDecides(t, service)
 })
 

@@ -62,7 +62,7 @@ t.test('a process exits by itself while Redis hangs', async (t) => {
 t.test('a process exits by itself while its connection is swallowed', async (t) => {
   const server = await startRedis(t)
   const proxy = await startProxy(t, server.port)
-  proxy.weather.isBlackhole = true
+  proxy.faults.isBlackhole = true
   judge(t, await run(proxy.url))
 })
 

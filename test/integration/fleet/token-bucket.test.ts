@@ -1,7 +1,7 @@
 import t from 'tap'
 import { CLOCKS_AHEAD_MS, flood, request, startFleet } from '../../fixtures/fleet.js'
 import { startRedis } from '../../fixtures/redis-server.js'
-import { askServer } from '../../fixtures/sentinel.js'
+import { callServer } from '../../fixtures/sentinel.js'
 
 const BURST = 40
 const PER_SECOND = 100
@@ -11,7 +11,7 @@ const CONNECTIONS = 40
 t.test('four processes grant a burst and the rate, to the unit, whatever their clocks say', async (t) => {
   const { url, port } = await startRedis(t)
   const seconds = async () => {
-    const [whole, microseconds] = await askServer(port, ['TIME']) as [string, string]
+    const [whole, microseconds] = await callServer(port, ['TIME']) as [string, string]
     return Number(whole) + Number(microseconds) / 1e6
   }
   const routes = { '/': { max: PER_SECOND, timeWindow: '1s', burst: BURST, by: 'global' } } as const

@@ -1,17 +1,17 @@
 // Unmet need 12 of the peers' users: bans of their own duration that truly grow, alike in both stores, and can be lifted.
 import t from 'tap'
 import { startRedis } from '../../fixtures/redis-server.js'
-import { passing } from '../../fixtures/until.js'
-import { startService, type Answer, type Service } from './service.js'
+import { sleep } from '../../fixtures/until.js'
+import { startService, type HttpResponse, type Service } from './service.js'
 
-const isBan = ({ status, body }: Answer) => status === 429 && JSON.parse(body).type.endsWith('#abnormal-usage-detected')
+const isBan = ({ status, body }: HttpResponse) => status === 429 && JSON.parse(body).type.endsWith('#abnormal-usage-detected')
 
 /** Ask until a ban begins: refusals may be answered for a second before Redis hears of them. */
-async function banned ({ ask }: Service): Promise<Answer> {
+async function banned ({ send }: Service): Promise<HttpResponse> {
   for (let i = 0; i < 500; i++) {
-    const answer = await ask()
+    const answer = await send()
     if (isBan(answer)) return answer
-    if (i > 10) await passing(10)
+    if (i > 10) await sleep(10)
   }
   throw new Error('nobody was banned')
 }
@@ -27,9 +27,9 @@ t.test('on each store', async (t) => {
       for (const seconds of [1, 2, 4]) {
         const answer = await banned(service)
         t.equal(answer.headers['retry-after'], String(seconds), 'no matter how short the limit\'s own window is')
-        t.ok(isBan(await service.ask()))
-        await passing(seconds * 1000)
-        t.equal((await service.ask()).status, 200)
+        t.ok(isBan(await service.send()))
+        await sleep(seconds * 1000)
+        t.equal((await service.send()).status, 200)
       }
     })
 
@@ -38,11 +38,11 @@ t.test('on each store', async (t) => {
         app.get('/', async () => 'hello')
       })
       await banned(service)
-      await passing(700)
-      t.ok(isBan(await service.ask()))
-      t.equal((await service.ask({ from: '127.0.0.2' })).status, 200, 'nobody else is banned')
+      await sleep(700)
+      t.ok(isBan(await service.send()))
+      t.equal((await service.send({ from: '127.0.0.2' })).status, 200, 'nobody else is banned')
       await service.app.rateLimit.reset('ip:127.0.0.1')
-      t.equal((await service.ask()).status, 200)
+      t.equal((await service.send()).status, 200)
     })
   }
 })

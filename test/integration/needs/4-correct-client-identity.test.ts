@@ -7,7 +7,7 @@ process.on('warning', (warning: Error & { code?: string }) => { warned.push(Stri
 const from = (address: string) => ({ headers: { 'x-forwarded-for': address } })
 
 t.test('clients behind a trusted proxy have limits of their own, by the address that the proxy saw', async (t) => {
-  const { ask, statuses } = await startService(t, { max: 2, timeWindow: '1 hour', trustedProxies: ['127.0.0.1/32'] }, (app) => {
+  const { send, statuses } = await startService(t, { max: 2, timeWindow: '1 hour', trustedProxies: ['127.0.0.1/32'] }, (app) => {
     app.get('/', async ({ rateLimit }) => rateLimit?.client.id)
   })
   t.strictSame(await statuses(3, from('203.0.113.9')), [200, 200, 429])
@@ -15,7 +15,7 @@ t.test('clients behind a trusted proxy have limits of their own, by the address 
   t.strictSame(await statuses(1, from('1.2.3.4, 203.0.113.9')), [429], 'what the client wrote itself changes nothing')
   t.strictSame(await statuses(1, from('203.0.113.9:4711')), [429], 'nor does a port')
   t.strictSame(await statuses(1, from('::ffff:203.0.113.9')), [429], 'nor another way to write it')
-  t.equal((await ask({ ...from('203.0.113.9'), from: '127.0.0.2' })).body, '127.0.0.2', 'whoever is no trusted proxy is the client')
+  t.equal((await send({ ...from('203.0.113.9'), from: '127.0.0.2' })).body, '127.0.0.2', 'whoever is no trusted proxy is the client')
   t.strictSame(warned, [])
 })
 

@@ -14,20 +14,20 @@ t.test('routes of one groupId share one bucket over instances, others do not', a
   })
   const [first, second] = [await start(), await start()]
   const orders = { path: '/orders', method: 'POST' }
-  const answers = [await first.ask({ path: '/users' }), await first.ask(orders), await second.ask(orders), await second.ask({ path: '/guarded' }), await second.ask({ path: '/users' })]
+  const answers = [await first.send({ path: '/users' }), await first.send(orders), await second.send(orders), await second.send({ path: '/guarded' }), await second.send({ path: '/users' })]
   t.strictSame(answers.map(({ status, headers }) => [status, headers['x-ratelimit-remaining']]), [[200, '5'], [200, '4'], [200, '3'], [200, '2'], [200, '1']])
   t.strictSame(await first.statuses(2, { path: '/guarded' }), [200, 429])
   t.strictSame(await second.statuses(1, orders), [429])
-  t.equal((await second.ask({ path: '/alone' })).headers['x-ratelimit-remaining'], '5')
+  t.equal((await second.send({ path: '/alone' })).headers['x-ratelimit-remaining'], '5')
 })
 
 t.test('200 requests at once over both routes of a group are granted its max', async (t) => {
   const { url } = await startRedis(t)
   const rateLimit = { max: 50, timeWindow: '10 hours', groupId: 'search' } as const
-  const { ask } = await startService(t, { redis: url, deadline: 5000, failureMode: 'closed' }, (app) => {
+  const { send } = await startService(t, { redis: url, deadline: 5000, failureMode: 'closed' }, (app) => {
     for (const path of ['/one', '/two']) app.get(path, { config: { rateLimit } }, async () => path)
   })
-  const answers = await Promise.all(Array.from({ length: 200 }, async (_, i) => (await ask({ path: i % 2 === 0 ? '/one' : '/two' })).status))
+  const answers = await Promise.all(Array.from({ length: 200 }, async (_, i) => (await send({ path: i % 2 === 0 ? '/one' : '/two' })).status))
   t.equal(answers.filter((status) => status === 200).length, 50)
   t.equal(answers.filter((status) => status === 429).length, 150)
 })

@@ -3,7 +3,7 @@ import fastifyJwt from '@fastify/jwt'
 import t from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import { startRedis } from '../../fixtures/redis-server.js'
-import { SECRET, token } from '../../fixtures/tokens.js'
+import { SECRET, createToken } from '../../fixtures/tokens.js'
 import { startService } from './service.js'
 
 const tiers = { anonymous: { max: 1 }, premium: { max: 6, timeWindow: '2 hours' }, internal: false } as const
@@ -15,11 +15,11 @@ t.test('a token\'s tier decides over limit and window, on every instance', async
   }
   const start = async () => await startService(t, options, (app) => { app.get('/', async () => 'hello') }, async (app) => { await app.register(fastifyJwt, { secret: SECRET }) })
   const [first, second] = [await start(), await start()]
-  const as = (sub: string, plan?: string, secret = SECRET) => ({ headers: { authorization: `Bearer ${token({ sub, app: { plan } }, { secret })}` } })
+  const as = (sub: string, plan?: string, secret = SECRET) => ({ headers: { authorization: `Bearer ${createToken({ sub, app: { plan } }, { secret })}` } })
 
   t.strictSame(await first.statuses(2, as('1')), [200, 200])
   t.strictSame(await second.statuses(2, as('1')), [200, 429], 'the standard tier')
-  const { headers } = await second.ask(as('2', 'premium'))
+  const { headers } = await second.send(as('2', 'premium'))
   t.equal(headers['ratelimit-policy'], '"default";q=6;w=7200')
   t.strictSame(await first.statuses(6, as('2', 'premium')), [200, 200, 200, 200, 200, 429])
   t.strictSame(await first.statuses(9, as('3', 'internal')), Array(9).fill(200))

@@ -5,13 +5,13 @@ import type { Test } from 'tap'
 import { rateLimitPlugin, type RateLimitOptions } from '../../../lib/index.js'
 
 /** An answer over a real connection. */
-export interface Answer {
+export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
 }
 
-export interface Asked {
+export interface SendOptions {
   readonly path?: string
   readonly method?: string
   readonly headers?: Record<string, string>
@@ -21,9 +21,9 @@ export interface Asked {
 
 export interface Service {
   readonly app: FastifyInstance
-  ask (asked?: Asked): Promise<Answer>
+  send (sendOptions?: SendOptions): Promise<HttpResponse>
   /** The statuses of the same request, one after the other. */
-  statuses (times: number, asked?: Asked): Promise<number[]>
+  statuses (times: number, sendOptions?: SendOptions): Promise<number[]>
 }
 
 /** An application that listens, with what `declare` adds before and after the plugin. It ends with the test. */
@@ -35,7 +35,7 @@ export async function startService (t: Test, options: RateLimitOptions, declare:
   declare(app)
   const port = Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port)
 
-  async function ask ({ path = '/', method = 'GET', headers = {}, from }: Asked = {}): Promise<Answer> {
+  async function send ({ path = '/', method = 'GET', headers = {}, from }: SendOptions = {}): Promise<HttpResponse> {
     const sent = request({ host: '127.0.0.1', port, path, method, headers, localAddress: from, agent: false })
     sent.end()
     const [response] = await once(sent, 'response')
@@ -44,10 +44,10 @@ export async function startService (t: Test, options: RateLimitOptions, declare:
     return { status: response.statusCode, headers: response.headers, body }
   }
 
-  async function statuses (times: number, asked?: Asked): Promise<number[]> {
+  async function statuses (times: number, sendOptions?: SendOptions): Promise<number[]> {
     const all: number[] = []
-    for (let i = 0; i < times; i++) all.push((await ask(asked)).status)
+    for (let i = 0; i < times; i++) all.push((await send(sendOptions)).status)
     return all
   }
-  return { app, ask, statuses }
+  return { app, send, statuses }
 }

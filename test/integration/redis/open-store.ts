@@ -40,8 +40,8 @@ export async function openBench (t: Test, args: readonly string[] = []): Promise
     redis,
     store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
       const store = new RedisStore({
-        link: connect(redis, 1, () => {}),
-        watch: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
+        pool: connect(redis, 1, () => {}),
+        callGuard: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
         keyPrefix,
         maxPending,
         onFailure: (_reason, code) => { onFailure(code) },

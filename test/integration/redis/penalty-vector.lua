@@ -11,18 +11,18 @@ local row, rule, key = cjson.decode(ARGV[2]), limits[1].penalty, KEYS[1]
 local function store (conduct)
   local stored = pack('>I4I1I7I7I7', conduct.strikes, conduct.level, conduct.startUs, conduct.quietFromUs, conduct.blockUs)
   redis.call('SET', key, 'P' .. stored, 'PX', 60000)
-  conducts[key] = nil
+  penaltyStates[key] = nil
 end
 
 redis.call('DEL', key)
 if row.conduct then store(row.conduct) end
-local suspect = suspectOf(rule, key, nowUs)
-if row.strikes > 0 and blockedUs(suspect.conduct, nowUs) == 0 then strikeSuspect(suspect, row.strikes, nowUs) end
+local entry = loadPenaltyEntry(rule, key, nowUs)
+if row.strikes > 0 and blockedUs(entry.state, nowUs) == 0 then addStrikes(entry, row.strikes, nowUs) end
 
-local reply = { suspect.began and '1' or '0', suspect.kept.rule and '1' or '0' }
-store(suspect.conduct)
-local conduct = readConduct(key)
-local numbers = { blockedUs(conduct, nowUs), conductLifeUs(rule, conduct, nowUs),
+local reply = { entry.began and '1' or '0', entry.kept.rule and '1' or '0' }
+store(entry.state)
+local conduct = readPenaltyState(key)
+local numbers = { blockedUs(conduct, nowUs), penaltyTtlUs(rule, conduct, nowUs),
   conduct.startUs, conduct.strikes, conduct.level, conduct.quietFromUs, conduct.blockUs }
 for _, number in ipairs(numbers) do reply[#reply + 1] = string.format('%.0f', number) end
 return reply

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { isExact, withPatience } from '../../../lib/algorithms/quota.js'
+import { isExact, withMaxDelay } from '../../../lib/algorithms/quota.js'
 import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/store.js'
 import type { RedisStore } from '../../../lib/stores/redis/redis-store.js'
 import { isUnavailable, type Charge, type Limit, type Penalty, type Receipt } from '../../../lib/stores/store.js'
@@ -13,40 +13,40 @@ const MAXIMA = [0, 1, 3, 7, 10, 100, 130, 1000, 700_000, 999_983]
 const WINDOWS_US = [1, 1000, 333_333, 1_000_000, 10_000_000, 60_000_000, 86_400_000_000]
 const COSTS = [1, 1, 1, 1, 0, 2, 5, 50, 10 ** 15]
 /** In emission intervals, the first as good as none. */
-const PATIENCES = [0.001, 1, 3.7, 20, 300]
+const MAX_DELAYS = [0.001, 1, 3.7, 20, 300]
 const WITHINS_US = [1_000_000, 12_345_678, 60_000_000, 7_200_000_000]
 const COOLDOWNS_US = [1, 1000, 333_333, 10_000_000]
 
-/** A penalty whose rule is drawn; strikes count for no longer than `longestUs`. */
-export function drawPenalty (random: Seeded, bucket: string, longestUs = Infinity): Penalty {
-  const cooldownUs = random.oneOf(COOLDOWNS_US)
+/** A penalty whose rule is drawn; strikes count for no longer than `maxWithinUs`. */
+export function drawPenalty (random: Seeded, bucket: string, maxWithinUs = Infinity): Penalty {
+  const cooldownUs = random.pick(COOLDOWNS_US)
   return penaltyWith({
     bucket,
-    strikes: 1 + random.below(5),
-    withinUs: random.oneOf(WITHINS_US.filter((us) => us <= longestUs)),
+    strikes: 1 + random.nextInt(5),
+    withinUs: random.pick(WITHINS_US.filter((us) => us <= maxWithinUs)),
     cooldownUs,
-    factor: random.oneOf([1, 1.1, 1.5, 2, 10]),
-    maxCooldownUs: cooldownUs * random.oneOf([1, 3, 1000])
+    factor: random.pick([1, 1.1, 1.5, 2, 10]),
+    maxCooldownUs: cooldownUs * random.pick([1, 3, 1000])
   })
 }
 
 /** A limit whose numbers are drawn; it has one of the penalties, or none. */
 export function drawLimit (random: Seeded, bucket: string, penalties: readonly Penalty[]): Limit {
   while (true) {
-    const max = random.oneOf(MAXIMA)
-    const windowUs = random.oneOf(WINDOWS_US)
-    const isPatient = random.below(2) === 0
+    const max = random.pick(MAXIMA)
+    const windowUs = random.pick(WINDOWS_US)
+    const mayDelay = random.nextInt(2) === 0
     const limit = limitOf({
-      algorithm: random.oneOf(ALGORITHMS),
+      algorithm: random.pick(ALGORITHMS),
       max,
       windowUs,
       // A small burst, or hardly anybody would have to wait.
-      burst: max > 0 && random.below(2) === 0 ? 1 + random.below(isPatient ? 4 : 2 * max) : undefined,
+      burst: max > 0 && random.nextInt(2) === 0 ? 1 + random.nextInt(mayDelay ? 4 : 2 * max) : undefined,
       bucket,
-      mode: random.below(4) === 0 ? 'shadow' : 'enforce',
-      by: random.below(6) === 0 ? 'global' : 'client',
-      patienceUs: isPatient ? Math.ceil(random.oneOf(PATIENCES) * windowUs / Math.max(1, max)) : undefined,
-      penalty: penalties.length === 0 || random.below(4) === 0 ? null : random.oneOf(penalties)
+      mode: random.nextInt(4) === 0 ? 'shadow' : 'enforce',
+      by: random.nextInt(6) === 0 ? 'global' : 'client',
+      maxDelayUs: mayDelay ? Math.ceil(random.pick(MAX_DELAYS) * windowUs / Math.max(1, max)) : undefined,
+      penalty: penalties.length === 0 || random.nextInt(4) === 0 ? null : random.pick(penalties)
     })
     if (isExact(limit)) return limit
   }
@@ -78,7 +78,7 @@ export class SideBySide {
   /** Several checks, which travel to Redis together. */
   async take (): Promise<void> {
     const random = this.#random
-    const checks = Array.from({ length: 1 + random.below(5) }, () => this.#drawCharges())
+    const checks = Array.from({ length: 1 + random.nextInt(5) }, () => this.#drawCharges())
     const answers = await Promise.all(checks.map((charges) => this.redis.take(charges)))
     checks.forEach((charges, i) => {
       const answer = answers[i]
@@ -95,11 +95,11 @@ export class SideBySide {
   async adjust (): Promise<void> {
     const random = this.#random
     if (this.receipts.length === 0) return
-    const { atUs, standings } = this.receipts[this.receipts.length - 1 - random.below(Math.min(8, this.receipts.length))]
+    const { atUs, standings } = this.receipts[this.receipts.length - 1 - random.nextInt(Math.min(8, this.receipts.length))]
     const adjustments = standings
-      .map((standing) => ({ standing, atUs, units: random.below(2) === 0 ? -standing.charged : random.below(20) - 5 }))
+      .map((standing) => ({ standing, atUs, units: random.nextInt(2) === 0 ? -standing.charged : random.nextInt(20) - 5 }))
       .filter(({ standing, units }) => units >= -standing.charged)
-      .map((adjustment) => random.below(2) === 0 ? adjustment : { ...adjustment, onlyIfLast: true as const })
+      .map((adjustment) => random.nextInt(2) === 0 ? adjustment : { ...adjustment, onlyIfLast: true as const })
     await this.redis.adjust(adjustments)
     this.memory.adjust(adjustments)
   }
@@ -111,8 +111,8 @@ export class SideBySide {
   }
 
   async reset (): Promise<void> {
-    const partition = this.#random.oneOf(PARTITIONS)
-    const limits = this.limits.slice(this.#random.below(this.limits.length))
+    const partition = this.#random.pick(PARTITIONS)
+    const limits = this.limits.slice(this.#random.nextInt(this.limits.length))
     assert.equal(await this.redis.reset(limits, partition), this.memory.reset(limits, partition))
   }
 
@@ -140,16 +140,16 @@ export class SideBySide {
   /** Mostly all limits of one partition, as a request charges them; else any, some of them twice. */
   #drawCharges (): Charge[] {
     const random = this.#random
-    const partition = random.oneOf(PARTITIONS)
-    const cost = random.oneOf(COSTS)
-    if (random.below(4) > 0) return this.limits.map((limit) => this.#drawCharge(limit, partition, cost))
-    return Array.from({ length: random.below(5) }, () => this.#drawCharge(random.oneOf(this.limits), random.oneOf(PARTITIONS), random.oneOf(COSTS)))
+    const partition = random.pick(PARTITIONS)
+    const cost = random.pick(COSTS)
+    if (random.nextInt(4) > 0) return this.limits.map((limit) => this.#drawCharge(limit, partition, cost))
+    return Array.from({ length: random.nextInt(5) }, () => this.#drawCharge(random.pick(this.limits), random.pick(PARTITIONS), random.pick(COSTS)))
   }
 
   /** Sometimes without the limit's patience, as where the line is full, and sometimes with strikes that were counted elsewhere. */
   #drawCharge (limit: Limit, partition: string, cost: number): Charge {
     const random = this.#random
-    const charge = { limit: random.below(4) === 0 ? withPatience(limit, 0) : limit, partition, cost }
-    return random.below(10) === 0 ? { ...charge, strikes: random.below(4) } : charge
+    const charge = { limit: random.nextInt(4) === 0 ? withMaxDelay(limit, 0) : limit, partition, cost }
+    return random.nextInt(10) === 0 ? { ...charge, strikes: random.nextInt(4) } : charge
   }
 }

@@ -20,21 +20,21 @@ interface Sequence {
 
 async function runSequence (bench: Bench, prefix: string, seed: number, { stepsBack, changesNumbers }: Sequence): Promise<SideBySide> {
   const random = new Seeded(seed)
-  const buckets = Array.from({ length: 1 + random.below(4) }, (_, i) => `app/${i}`)
-  const penalties = Array.from({ length: random.below(3) }, (_, i) => drawPenalty(random, `app/${i}`))
+  const buckets = Array.from({ length: 1 + random.nextInt(4) }, (_, i) => `app/${i}`)
+  const penalties = Array.from({ length: random.nextInt(3) }, (_, i) => drawPenalty(random, `app/${i}`))
   const pair = new SideBySide(bench, prefix, random, buckets.map((bucket) => drawLimit(random, bucket, penalties)), penalties)
   const known = new Set(pair.limits.map((limit) => limit.bucket + numbersOf(limit)))
   try {
     for (let step = 0; step < 120; step++) {
-      const isStepBack = stepsBack && random.below(10) === 0
+      const isStepBack = stepsBack && random.nextInt(10) === 0
       if (isStepBack) await pair.expire()
-      pair.clock.advance(random.oneOf(isStepBack ? BACKWARD_US : FORWARD_US))
-      const does = random.below(12)
+      pair.clock.advance(random.pick(isStepBack ? BACKWARD_US : FORWARD_US))
+      const does = random.nextInt(12)
       if (does < 8) await pair.take()
       else if (does < 10) await pair.adjust()
       else if (does < 11) await pair.peek()
-      else if (random.below(4) === 0) await pair.reset()
-      if (changesNumbers && random.below(12) === 0) {
+      else if (random.nextInt(4) === 0) await pair.reset()
+      if (changesNumbers && random.nextInt(12) === 0) {
         await pair.expire()
         // Never longer: what has expired under the old rule is gone from memory, but in Redis only once its real time is over.
         pair.penalties = pair.penalties.map(({ bucket, withinUs }) => drawPenalty(random, bucket, withinUs))

@@ -17,14 +17,14 @@ local function store (state)
   buckets[key] = nil
 end
 
-local function stateOf (list)
+local function toState (list)
   if quota.algorithm ~= SLIDING_WINDOW then return { timeUs = list[1], count = list[2] } end
   local entries = {}
   for i = 3, #list, 2 do entries[#entries + 1] = { us = list[i], units = list[i + 1] } end
   return { log = foldLog(entries, list[1]) }
 end
 
-local function listOf (bucket)
+local function toList (bucket)
   if quota.algorithm ~= SLIDING_WINDOW then return { bucket.timeUs, bucket.count } end
   if not bucket.log then return { 0, 0 } end
   local list = { bucket.log.firstUs, bucket.log.total }
@@ -36,22 +36,22 @@ local function listOf (bucket)
 end
 
 redis.call('DEL', key)
-if row.state then store(stateOf(row.state)) end
-local bucket, verdict = readBucket(key), nil
+if row.state then store(toState(row.state)) end
+local bucket, result = readBucket(key), nil
 local isLast = quota.algorithm == TOKEN_BUCKET and isLastCharge(quota, bucket.timeUs, bucket.count, row.chargedUntilUs or 0)
 if row.cost then
-  verdict = assess(quota, bucket, row.cost, nowUs)
-  if verdict.granted and quota.algorithm == SLIDING_WINDOW then verdict.log = appendGrant(quota, bucket.log, row.cost, nowUs) end
+  result = assess(quota, bucket, row.cost, nowUs)
+  if result.granted and quota.algorithm == SLIDING_WINDOW then result.log = appendGrant(quota, bucket.log, row.cost, nowUs) end
 elseif row.charge then
-  verdict = charge(quota, bucket, row.charge, nowUs)
+  result = charge(quota, bucket, row.charge, nowUs)
 else
-  verdict = refund(quota, bucket, row.refund, row.chargedAtUs or 0, (row.chargedUntilUs or 0) - (row.chargedAtUs or 0), nowUs)
+  result = refund(quota, bucket, row.refund, row.chargedAtUs or 0, (row.chargedUntilUs or 0) - (row.chargedAtUs or 0), nowUs)
 end
-store(verdict)
+store(result)
 
-local reply = { verdict.granted and '1' or '0', isLast and '1' or '0' }
-for _, number in ipairs({ verdict.remaining, verdict.resetUs, verdict.delayUs or 0, verdict.retryUs or -1 }) do
+local reply = { result.granted and '1' or '0', isLast and '1' or '0' }
+for _, number in ipairs({ result.remaining, result.resetUs, result.delayUs or 0, result.retryUs or -1 }) do
   reply[#reply + 1] = string.format('%.0f', number)
 end
-for _, number in ipairs(listOf(readBucket(key))) do reply[#reply + 1] = string.format('%.0f', number) end
+for _, number in ipairs(toList(readBucket(key))) do reply[#reply + 1] = string.format('%.0f', number) end
 return reply

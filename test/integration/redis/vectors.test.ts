@@ -5,7 +5,7 @@ import { composeScript } from '../../../lib/stores/redis/scripts.js'
 import { packLimit } from '../../../lib/stores/redis/wire-format.js'
 import { algorithms, type State } from '../../fixtures/bucket.js'
 import { limitOf } from '../../fixtures/limits.js'
-import { penaltyVectors, vectorsOf, type Expectation, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
+import { loadPenaltyVectors, loadVectors, type Expectation, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
 import { openBench } from './open-store.js'
 
 const [script, penaltyScript] = ['vector.lua', 'penalty-vector.lua'].map((file) => composeScript(readFileSync(new URL(file, import.meta.url), 'utf8')))
@@ -40,7 +40,7 @@ function known (state: State, { limit, nowUs }: Vector): State {
 
 for (const algorithm of algorithms) {
   t.test(`${algorithm} in Lua answers the rows as it does in TypeScript`, async (t) => {
-    const rows = vectorsOf(algorithm)
+    const rows = loadVectors(algorithm)
     t.ok(rows.length > 20)
     for (const row of rows) {
       const expected = { ...row.cost === undefined ? {} : { delayUs: 0 }, ...row.expect, state: known(row.expect.state, row) }
@@ -58,7 +58,7 @@ async function penaltyAnswerTo ({ rule, conduct, nowUs, strikes }: PenaltyVector
 }
 
 t.test('penalties in Lua answer the rows as they do in TypeScript', async (t) => {
-  const rows = penaltyVectors()
+  const rows = loadPenaltyVectors()
   t.ok(rows.length > 20)
   for (const row of rows) t.strictSame(await penaltyAnswerTo(row), row.expect, row.title)
 })

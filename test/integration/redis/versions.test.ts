@@ -44,9 +44,9 @@ for (const [change, old, young] of PAIRS) {
         let granted = 0
         const startUs = clock.nowUs()
         for (let step = 0; step < 150; step++) {
-          clock.advance(random.oneOf([0, 0, 1000, 20_000, 200_000, SECOND_US, 5 * SECOND_US]))
+          clock.advance(random.pick([0, 0, 1000, 20_000, 200_000, SECOND_US, 5 * SECOND_US]))
           // Greedy: as much as either still grants.
-          for (const limit of random.below(2) === 0 ? limits : [limits[1], limits[0]]) {
+          for (const limit of random.nextInt(2) === 0 ? limits : [limits[1], limits[0]]) {
             const { remaining } = await take(store, limit, 0)
             granted += (await take(store, limit, Math.max(1, remaining))).charged
           }

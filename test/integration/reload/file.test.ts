@@ -5,18 +5,18 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { remainders, statuses } from '../../fixtures/app.js'
-import { fileApp, GONE, REFUSED, RELOADED } from '../../fixtures/reload-file.js'
-import { atRest, replace, swapLink } from '../../fixtures/watched-file.js'
+import { createFileApp, GONE, REFUSED, RELOADED } from '../../fixtures/reload-file.js'
+import { startSettledWatch, replaceFile, swapLink } from '../../fixtures/watched-file.js'
 
 t.test('a file that is written in place, or replaced by rename, is what holds', async (t) => {
-  const { app, path, limitIs, logged } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100\ntimeWindow = "100 hours"\n' }))
+  const { app, path, waitForLimit, countLogged } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100\ntimeWindow = "100 hours"\n' }))
   t.strictSame(await remainders(app, '/'), [99])
   writeFileSync(path, 'max = 200\ntimeWindow = "100 hours"\n')
-  await limitIs(200)
-  replace(path, 'max = 300\ntimeWindow = "100 hours"\n')
-  await limitIs(300)
-  t.equal(logged(RELOADED), 2)
-  t.equal(logged(REFUSED), 0)
+  await waitForLimit(200)
+  replaceFile(path, 'max = 300\ntimeWindow = "100 hours"\n')
+  await waitForLimit(300)
+  t.equal(countLogged(RELOADED), 2)
+  t.equal(countLogged(REFUSED), 0)
 })
 
 t.test('a ConfigMap whose link is swapped is what holds', async (t) => {
@@ -25,38 +25,38 @@ t.test('a ConfigMap whose link is swapped is what holds', async (t) => {
     '..data': t.fixture('symlink', '..a'),
     'rate-limit.toml': t.fixture('symlink', '..data/rate-limit.toml')
   })
-  const { limitIs, logged } = await fileApp(t, directory)
+  const { waitForLimit, countLogged } = await createFileApp(t, directory)
   for (const [before, next, max] of [['..a', '..b', 200], ['..b', '..c', 300]] as const) {
     mkdirSync(join(directory, next))
     writeFileSync(join(directory, next, 'rate-limit.toml'), `max = ${max}`)
     swapLink(next, join(directory, '..data'))
     rmSync(join(directory, before), { recursive: true })
-    await limitIs(max)
+    await waitForLimit(max)
   }
-  t.equal(logged(RELOADED), 2)
-  t.equal(logged(GONE), 0)
+  t.equal(countLogged(RELOADED), 2)
+  t.equal(countLogged(GONE), 0)
 })
 
 t.test('a file that is deleted leaves its limits, with one warning, and is read again when it is back', async (t) => {
-  const { app, path, limit, limitIs, logged, logs } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
+  const { app, path, readLimit, waitForLimit, countLogged, waitForLog } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
   unlinkSync(path)
-  await logs(GONE)
-  t.equal(await limit(), 100)
+  await waitForLog(GONE)
+  t.equal(await readLimit(), 100)
   await t.rejects(app.rateLimit.reload(), { code: 'FST_SLUICE_UNREADABLE_FILE', message: /does not exist/ })
-  t.equal(await limit(), 100)
+  t.equal(await readLimit(), 100)
   writeFileSync(path, 'max = 200')
-  await limitIs(200)
-  t.equal(logged(GONE), 1)
+  await waitForLimit(200)
+  t.equal(countLogged(GONE), 1)
   unlinkSync(path)
-  await logs(GONE, 2)
+  await waitForLog(GONE, 2)
   // As it was.
   writeFileSync(path, 'max = 200')
-  await logs(RELOADED, 2)
-  t.equal(await limit(), 200)
+  await waitForLog(RELOADED, 2)
+  t.equal(await readLimit(), 200)
 })
 
 t.test('a broken file leaves the limits, and the log tells of line and column', async (t) => {
-  const { app, path, limit, limitIs, logs, log } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
+  const { app, path, readLimit, waitForLimit, waitForLog, log } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
   const ROWS: ReadonlyArray<readonly [text: string, place: string, what: RegExp, why: string]> = [
     ['max = 200\ntimeWindow = "10 parsecs"\n', ':2:1: timeWindow: ', /expected a duration/, 'a wrong value'],
     ['max = 200\n\n[[rules]]\nname = "a"\nmatch = "/a"\nmaks = 1\n', ':6:1: rules[0].maks: ', /did you mean "max"/, 'an unknown option'],
@@ -65,64 +65,64 @@ t.test('a broken file leaves the limits, and the log tells of line and column', 
     ['max = 200\n[[rules]]\nname = "a"\nmatch = "/a"\n[[rules]]\nname = "a"\nmatch = "/b"\n', ':6:1: rules[1].name: ', /already/, 'two rules of one name']
   ]
   for (const [i, [text, place, what, why]] of ROWS.entries()) {
-    replace(path, text)
-    const message = await logs(REFUSED, i + 1)
+    replaceFile(path, text)
+    const message = await waitForLog(REFUSED, i + 1)
     t.ok(message.startsWith(`${path}${place}`), `${why}: ${message}`)
     t.match(message, what, why)
-    t.equal(await limit(), 100, why)
+    t.equal(await readLimit(), 100, why)
   }
   t.equal(log.filter(({ msg }) => msg.startsWith(REFUSED)).every(({ source }) => source === 'file'), true)
   await t.rejects(app.rateLimit.reload(), { message: /rules\[1\]\.name/ }, 'by call too')
-  replace(path, 'max = 300')
-  await limitIs(300)
+  replaceFile(path, 'max = 300')
+  await waitForLimit(300)
 })
 
 t.test('a file that is emptied, or cannot be read, leaves the limits', async (t) => {
-  const { path, limit, limitIs, logs } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
+  const { path, readLimit, waitForLimit, waitForLog } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
   truncateSync(path)
-  t.match(await logs(REFUSED), /is empty/)
-  t.equal(await limit(), 100)
+  t.match(await waitForLog(REFUSED), /is empty/)
+  t.equal(await readLimit(), 100)
   unlinkSync(path)
   mkdirSync(path)
-  t.match(await logs(REFUSED, 2), /is a directory/)
+  t.match(await waitForLog(REFUSED, 2), /is a directory/)
   rmSync(path, { recursive: true })
   writeFileSync(path, 'x = 1\n'.repeat(1_000_000))
-  t.match(await logs(REFUSED, 3), /1 MiB at most/)
-  t.equal(await limit(), 100)
+  t.match(await waitForLog(REFUSED, 3), /1 MiB at most/)
+  t.equal(await readLimit(), 100)
   if (process.getuid?.() !== 0) {
     writeFileSync(path, 'max = 150')
     chmodSync(path, 0)
-    t.match(await logs(REFUSED, 4), /may not be read/)
+    t.match(await waitForLog(REFUSED, 4), /may not be read/)
     rmSync(path)
   }
-  replace(path, '# nothing here\n')
-  await limitIs(1000)
+  replaceFile(path, '# nothing here\n')
+  await waitForLimit(1000)
 })
 
 t.test('a burst of writes reloads a few times at most, and ends with the last', async (t) => {
-  const { path, limitIs, logged } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
+  const { path, waitForLimit, countLogged } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
   for (let i = 0; i <= 300; i++) {
-    if (i % 3 === 0) replace(path, `max = ${1000 + i}`)
+    if (i % 3 === 0) replaceFile(path, `max = ${1000 + i}`)
     else await writeFile(path, `max = ${1000 + i}`)
   }
-  await limitIs(1300)
-  t.ok(logged(RELOADED) <= 5, `${logged(RELOADED)} reloads`)
+  await waitForLimit(1300)
+  t.ok(countLogged(RELOADED) <= 5, `${countLogged(RELOADED)} reloads`)
 })
 
 t.test('a file that is written in pieces is not read by half', async (t) => {
-  const { path, limitIs, logged } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
+  const { path, waitForLimit, countLogged } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
   writeFileSync(path, '')
   for (const piece of ['max = 2', '00\n', 'timeWindow = ', '"1 hour"\n']) {
     appendFileSync(path, piece)
     await delay(20)
   }
-  await limitIs(200)
-  t.equal(logged(REFUSED), 0)
-  t.equal(logged(RELOADED), 1)
+  await waitForLimit(200)
+  t.equal(countLogged(REFUSED), 0)
+  t.equal(countLogged(RELOADED), 1)
 })
 
 t.test('what cannot change while the server runs is refused by its name and place, with all else that the file says', async (t) => {
-  const { path, limit, limitIs, logs } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100\ndeadline = 40\nhook = "preHandler"\n' }))
+  const { path, readLimit, waitForLimit, waitForLog } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100\ndeadline = 40\nhook = "preHandler"\n' }))
   const kept = 'deadline = 40\nhook = "preHandler"\n'
   const ROWS: ReadonlyArray<readonly [text: string, place: string]> = [
     [`${kept}max = 200\nname = "other"\n`, ':4:1: name: '],
@@ -135,45 +135,45 @@ t.test('what cannot change while the server runs is refused by its name and plac
     ['max = 200\ndeadline = 40\nhook = "preParsing"\n', ':3:1: hook: ']
   ]
   for (const [i, [text, place]] of ROWS.entries()) {
-    replace(path, text)
-    const message = await logs(REFUSED, i + 1)
+    replaceFile(path, text)
+    const message = await waitForLog(REFUSED, i + 1)
     t.ok(message.startsWith(`${path}${place}cannot change`), message)
-    t.equal(await limit(), 100)
+    t.equal(await readLimit(), 100)
   }
-  replace(path, 'max = 200\nhook = "preHandler"\n')
-  t.match(await logs(REFUSED, ROWS.length + 1), /deadline/, 'one that is left out is named, too')
-  replace(path, 'max = 200\ndeadline = 40\n')
-  t.match(await logs(REFUSED, ROWS.length + 2), /hook/)
-  t.equal(await limit(), 100)
-  replace(path, `${kept}max = 200\n`)
-  await limitIs(200)
+  replaceFile(path, 'max = 200\nhook = "preHandler"\n')
+  t.match(await waitForLog(REFUSED, ROWS.length + 1), /deadline/, 'one that is left out is named, too')
+  replaceFile(path, 'max = 200\ndeadline = 40\n')
+  t.match(await waitForLog(REFUSED, ROWS.length + 2), /hook/)
+  t.equal(await readLimit(), 100)
+  replaceFile(path, `${kept}max = 200\n`)
+  await waitForLimit(200)
 })
 
 t.test('a file that changes between registration and ready is read once the application is ready', async (t) => {
   const directory = t.testdir({ 'rate-limit.toml': 'max = 100' })
-  const { limitIs, logged } = await fileApp(t, directory, {}, () => { replace(join(directory, 'rate-limit.toml'), 'max = 200') })
-  await limitIs(200)
-  t.equal(logged(RELOADED), 1)
+  const { waitForLimit, countLogged } = await createFileApp(t, directory, {}, () => { replaceFile(join(directory, 'rate-limit.toml'), 'max = 200') })
+  await waitForLimit(200)
+  t.equal(countLogged(RELOADED), 1)
 })
 
 t.test('after close no file is read, and none is missed', async (t) => {
-  const { app, path, limitIs, logged } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
-  replace(path, 'max = 200')
-  await limitIs(200)
-  const watch = await atRest(t, path)
+  const { app, path, waitForLimit, countLogged } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 100' }))
+  replaceFile(path, 'max = 200')
+  await waitForLimit(200)
+  const watch = await startSettledWatch(t, path)
   await app.close()
-  replace(path, 'max = 300')
+  replaceFile(path, 'max = 300')
   await watch.changed('max = 300')
   unlinkSync(path)
   await watch.missing(1)
-  t.equal(logged(RELOADED), 1)
-  t.equal(logged(GONE), 0)
+  t.equal(countLogged(RELOADED), 1)
+  t.equal(countLogged(GONE), 0)
 })
 
 t.test('a client that the file lets on goes on', async (t) => {
-  const { app, path, limitIs } = await fileApp(t, t.testdir({ 'rate-limit.toml': 'max = 2\ntimeWindow = "100 hours"' }))
+  const { app, path, waitForLimit } = await createFileApp(t, t.testdir({ 'rate-limit.toml': 'max = 2\ntimeWindow = "100 hours"' }))
   t.strictSame(await statuses(app, 3), [200, 200, 429])
-  replace(path, 'max = 10\ntimeWindow = "100 hours"')
-  await limitIs(10)
+  replaceFile(path, 'max = 10\ntimeWindow = "100 hours"')
+  await waitForLimit(10)
   t.equal((await app.inject('/')).statusCode, 200)
 })

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
-import { appOn, eachStore, type TestStore } from '../../fixtures/each-store.js'
+import { createStoreApp, eachStore, type TestStore } from '../../fixtures/each-store.js'
 import { ALGORITHMS } from '../../fixtures/limits.js'
 
 const IN_FLIGHT = 60
@@ -22,7 +22,7 @@ function rulesWith (max: number, timeWindow: string): RateLimitOptions {
 /** How many requests to each rule's route were granted, under two sets in turns. */
 async function granted (t: Test, store: TestStore, sets: readonly [RateLimitOptions, RateLimitOptions]): Promise<Map<string, number>> {
   // Between hooks, where the new set takes the place of the one that a request is under.
-  const { app } = await appOn(t, store, { ...sets[0], hook: 'preHandler' }, (app) => {
+  const { app } = await createStoreApp(t, store, { ...sets[0], hook: 'preHandler' }, (app) => {
     app.addHook('preValidation', async () => { await delay(Math.random() * 30) })
     for (const algorithm of ALGORITHMS) app.get(`/${algorithm}`, async () => algorithm)
   })

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import type { Phase } from '../../../lib/config/schema/policy-schema.js'
 import { eachStore } from '../../fixtures/each-store.js'
-import { ask, booked, Ledger, questions, setOf, setOptions, setsApp } from '../../fixtures/reload-sets.js'
+import { send, fetchUsage, Ledger, generateRequests, findSet, createSetOptions, createSetsApp } from '../../fixtures/reload-sets.js'
 
 const IN_FLIGHT = 200
 /** Fifty a second. */
@@ -17,26 +17,26 @@ interface Storm {
 }
 
 async function storm (t: Test, { store, hook, reloads }: Storm): Promise<void> {
-  const app = await setsApp(t, store, hook)
+  const app = await createSetsApp(t, store, hook)
   const over = new AbortController()
-  const next = questions()
+  const next = generateRequests()
   const ledger = new Ledger()
   const counts = { A: 0, B: 0 }
   const others: string[] = []
   const senders = Array.from({ length: IN_FLIGHT }, async () => {
     while (!over.signal.aborted) {
       const question = next.next().value
-      const name = setOf(question, await ask(app, question))
+      const name = findSet(question, await send(app, question))
       if (name !== 'A' && name !== 'B') {
         others.push(name)
       } else {
         counts[name]++
-        ledger.enter(name, question)
+        ledger.record(name, question)
       }
     }
   })
   for (let i = 0; i < reloads; i++) {
-    await app.rateLimit.reload(setOptions(i % 2 === 0 ? 'B' : 'A'))
+    await app.rateLimit.reload(createSetOptions(i % 2 === 0 ? 'B' : 'A'))
     await delay(BETWEEN_MS)
   }
   over.abort()
@@ -45,8 +45,8 @@ async function storm (t: Test, { store, hook, reloads }: Storm): Promise<void> {
   t.strictSame(others.slice(0, 5), [], 'each response is of one set')
   t.ok(counts.A > IN_FLIGHT && counts.B > IN_FLIGHT, 'and both are met')
   // Those that only a check uses are known to the book once it was asked for them.
-  for (const user of ['ann', 'gold-cy'] as const) ledger.enter(setOf({ path: '/checked', user }, await ask(app, { path: '/checked', user })) as 'A' | 'B', { path: '/checked', user })
-  t.strictSame(await booked(app), ledger.entries(), 'each unit is counted once, at the cost of its set')
+  for (const user of ['ann', 'gold-cy'] as const) ledger.record(findSet({ path: '/checked', user }, await send(app, { path: '/checked', user })) as 'A' | 'B', { path: '/checked', user })
+  t.strictSame(await fetchUsage(app), ledger.entries(), 'each unit is counted once, at the cost of its set')
 }
 
 const stores = await eachStore(t)

@@ -4,7 +4,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify'
 import type { LayerOptions } from '../../../lib/config/layers/layer.js'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import { limitedApp, remainders, SECOND, statuses } from '../../fixtures/app.js'
-import { appOn, as, byHeaders, eachStore } from '../../fixtures/each-store.js'
+import { createStoreApp, requestAs, byHeaders, eachStore } from '../../fixtures/each-store.js'
 import { ALGORITHMS } from '../../fixtures/limits.js'
 import { until } from '../../fixtures/until.js'
 
@@ -19,7 +19,7 @@ const taking = (units: number): InjectOptions & { url: string } => ({ url: '/', 
 const WAYS: ReadonlyArray<readonly [title: string, options: (max: number) => RateLimitOptions, request: InjectOptions & { url: string }]> = [
   ['the default', (max) => ({ max, timeWindow }), { url: '/' }],
   ['one of several limits', (max) => ({ limits: [{ name: 'all', max: 5000, timeWindow }, { name: 'one', max, timeWindow }] }), { url: '/' }],
-  ['a tier', (max) => ({ identify: byHeaders, tiers: { gold: { max, timeWindow } } }), as('ann', 'gold')],
+  ['a tier', (max) => ({ identify: byHeaders, tiers: { gold: { max, timeWindow } } }), requestAs('ann', 'gold')],
   ['a rule', (max) => ({ rules: [{ name: 'r', match: '/ruled', max, timeWindow }] }), { url: '/ruled' }],
   ['a rule that overrides a route', (max) => ({ rules: [{ name: 'r', match: '/own', override: true, max, timeWindow }] }), { url: '/own' }],
   ['a group', (max) => ({ rules: [{ name: 'a', match: '/ruled', groupId: 'g', max, timeWindow }, { name: 'b', match: '/other', groupId: 'g', max, timeWindow }] }), { url: '/ruled' }],
@@ -41,7 +41,7 @@ function reloadable ({ identify, ...options }: RateLimitOptions): LayerOptions {
 for (const store of await eachStore(t)) {
   for (const algorithm of ALGORITHMS) {
     t.test(`${store.name}, ${algorithm}: max up, down and up again`, async (t) => {
-      const { app } = await appOn(t, store, { max: 100, timeWindow, algorithm, cost })
+      const { app } = await createStoreApp(t, store, { max: 100, timeWindow, algorithm, cost })
       await app.inject(taking(49))
       t.strictSame(await remainders(app, '/'), [50])
       await app.rateLimit.reload({ max: 1000 })
@@ -55,7 +55,7 @@ for (const store of await eachStore(t)) {
     })
 
     t.test(`${store.name}, ${algorithm}: from a minute to ten seconds and back`, async (t) => {
-      const { app } = await appOn(t, store, { max: 100, timeWindow: '1 minute', algorithm, cost })
+      const { app } = await createStoreApp(t, store, { max: 100, timeWindow: '1 minute', algorithm, cost })
       const beganMs = performance.now()
       let used = 0
       const take = async (units: number): Promise<void> => {
@@ -76,7 +76,7 @@ for (const store of await eachStore(t)) {
     })
 
     t.test(`${store.name}, ${algorithm}: a raised limit takes hold for a refused client at once`, async (t) => {
-      const { app } = await appOn(t, store, { max: 3, timeWindow, algorithm })
+      const { app } = await createStoreApp(t, store, { max: 3, timeWindow, algorithm })
       t.strictSame(await statuses(app, 6), [200, 200, 200, 429, 429, 429])
       await app.rateLimit.reload({ max: 5 })
       t.strictSame(await statuses(app, 4), [200, 200, 429, 429])
@@ -87,7 +87,7 @@ for (const store of await eachStore(t)) {
 
   for (const [title, options, request] of WAYS) {
     t.test(`${store.name}, ${title}: used units stay, and a raise takes hold at once`, async (t) => {
-      const { app } = await appOn(t, store, options(100), declare)
+      const { app } = await createStoreApp(t, store, options(100), declare)
       await statuses(app, 60, request)
       await app.rateLimit.reload(reloadable(options(1000)))
       t.strictSame(await remainders(app, request), [939])
@@ -99,7 +99,7 @@ for (const store of await eachStore(t)) {
   }
 
   t.test(`${store.name}: another algorithm keeps the units`, async (t) => {
-    const { app } = await appOn(t, store, { max: 100, timeWindow, cost })
+    const { app } = await createStoreApp(t, store, { max: 100, timeWindow, cost })
     await app.inject(taking(40))
     for (const [i, algorithm] of (['fixed-window', 'sliding-window', 'token-bucket'] as const).entries()) {
       await app.rateLimit.reload({ algorithm })
@@ -108,7 +108,7 @@ for (const store of await eachStore(t)) {
   })
 
   t.test(`${store.name}: who is blocked stays blocked, and the block ends when it would have`, async (t) => {
-    const { app } = await appOn(t, store, { max: 1, timeWindow, penalty: { strikes: 2, cooldown: '10 minutes' } }, (app) => {
+    const { app } = await createStoreApp(t, store, { max: 1, timeWindow, penalty: { strikes: 2, cooldown: '10 minutes' } }, (app) => {
       app.get('/peek', { config: { rateLimit: false } }, async (request) => (await app.rateLimit.check(request, { cost: 0 }))?.outcome)
     })
     t.strictSame(await statuses(app, 4), [200, 429, 429, 429])
@@ -127,7 +127,7 @@ for (const store of await eachStore(t)) {
   })
 
   t.test(`${store.name}: strikes are kept`, async (t) => {
-    const { app } = await appOn(t, store, { max: 1, timeWindow, penalty: { strikes: 3, cooldown: '10 minutes' } })
+    const { app } = await createStoreApp(t, store, { max: 1, timeWindow, penalty: { strikes: 3, cooldown: '10 minutes' } })
     t.strictSame(await statuses(app, 3), [200, 429, 429])
     await app.rateLimit.reload({ timeWindow: '50 hours' })
     await app.inject('/')
@@ -136,7 +136,7 @@ for (const store of await eachStore(t)) {
   })
 
   t.test(`${store.name}: a shorter window ends the wait of a refused client`, async (t) => {
-    const { app } = await appOn(t, store, { max: 1, timeWindow: '100 hours' })
+    const { app } = await createStoreApp(t, store, { max: 1, timeWindow: '100 hours' })
     await statuses(app, 2)
     await app.rateLimit.reload({ timeWindow: '1s' })
     const { headers } = await app.inject('/')

@@ -1,42 +1,42 @@
 import t, { type Test } from 'tap'
 import { limitedApp, statuses } from '../../fixtures/app.js'
-import { clusterApp, decidedBy, RESUMED_WITHIN_MS } from '../../fixtures/cluster-app.js'
-import { keysOf, startSentinelGroup, type GroupCredentials } from '../../fixtures/sentinel.js'
+import { createClusterApp, waitForDecision, RESUMED_WITHIN_MS } from '../../fixtures/cluster-app.js'
+import { fetchKeys, startSentinelGroup, type GroupCredentials } from '../../fixtures/sentinel.js'
 import { until } from '../../fixtures/until.js'
 
 const ofSentinels = { username: 'watcher', password: 'of-the-sentinels' } as const
 const ofData = { password: 'of-the-data' } as const
 
 const cases: ReadonlyArray<readonly [who: string, credentials: GroupCredentials]> = [
-  ['a password of their own', { ofSentinels: { password: 'of-the-sentinels' } }],
-  ['a user and a password of their own, other than those of the data', { ofSentinels, ofData }]
+  ['a password of their own', { sentinelAuth: { password: 'of-the-sentinels' } }],
+  ['a user and a password of their own, other than those of the data', { sentinelAuth: ofSentinels, dataAuth: ofData }]
 ]
 
 for (const [who, credentials] of cases) {
   t.test(`sentinels with ${who} are asked with them`, async (t) => {
     const group = await startSentinelGroup(t, credentials)
-    const { ask } = await clusterApp(t, { redis: group.target, max: 1, timeWindow: '1 hour' })
-    t.equal(await ask('client'), 200)
-    t.equal(await ask('client'), 429)
-    t.equal((await keysOf(group.servers[0].port, 'client', credentials.ofData)).length, 1, 'the primary counted')
+    const { send } = await createClusterApp(t, { redis: group.target, max: 1, timeWindow: '1 hour' })
+    t.equal(await send('client'), 200)
+    t.equal(await send('client'), 429)
+    t.equal((await fetchKeys(group.servers[0].port, 'client', credentials.dataAuth)).length, 1, 'the primary counted')
   })
 }
 
 t.test('what protects sentinels and data keeps nobody from the new primary', async (t) => {
-  const group = await startSentinelGroup(t, { ofSentinels, ofData })
-  const { ask } = await clusterApp(t, { redis: group.target, max: 5, timeWindow: '1 hour' })
-  t.equal(await ask('client'), 200)
+  const group = await startSentinelGroup(t, { sentinelAuth: ofSentinels, dataAuth: ofData })
+  const { send } = await createClusterApp(t, { redis: group.target, max: 5, timeWindow: '1 hour' })
+  t.equal(await send('client'), 200)
   const [killed] = group.servers
   killed.signal('SIGKILL')
-  const primary = await until('a new primary', 30_000, async () => await group.primary(killed))
+  const primary = await until('a new primary', 30_000, async () => await group.findPrimary(killed))
   const promotedMs = performance.now()
-  const resumedMs = await decidedBy(async (client) => await keysOf(primary.port, client, ofData), ask) - promotedMs
+  const resumedMs = await waitForDecision(async (client) => await fetchKeys(primary.port, client, ofData), send) - promotedMs
   t.comment(`Redis decides ${Math.round(resumedMs)} ms after the promotion`)
   t.ok(resumedMs < RESUMED_WITHIN_MS)
 })
 
 t.test('with wrong credentials an application starts, and the failure mode holds', async (t) => {
-  const group = await startSentinelGroup(t, { ofSentinels, ofData })
+  const group = await startSentinelGroup(t, { sentinelAuth: ofSentinels, dataAuth: ofData })
   const wrongs = [
     ['a wrong password of the sentinels', { sentinelPassword: 'of-nobody' }, /^CONNECTION$/],
     ['a wrong user of the sentinels', { sentinelUsername: 'nobody' }, /^CONNECTION$/],

@@ -5,7 +5,7 @@ import { rateLimitPlugin, type RateLimitOptions } from '../../../lib/index.js'
 import { startCluster } from '../../fixtures/cluster.js'
 import { startRedis } from '../../fixtures/redis-server.js'
 import { until } from '../../fixtures/until.js'
-import { turns } from '../../throttle/throttled-app.js'
+import { waitTurns } from '../../throttle/throttled-app.js'
 
 /** One request under way. */
 interface Pending {
@@ -80,7 +80,7 @@ t.test('on Redis', async (t) => {
     const third = send(two)
     t.equal(await hoursUsed(one, 'ip:203.0.113.1', 'default', 3), 3)
     second.abort()
-    await turns()
+    await waitTurns()
     t.equal(await hoursNow(one, 'ip:203.0.113.1', 'default'), 3)
     t.equal(await answered(send(one)), 429)
     t.equal(third.status(), null)

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { freePort, startRedis, type RedisServer } from '../../fixtures/redis-server.js'
 
 /** Why nothing can be tested over TLS here; `false` where it can. */
-export const skip = hasOpenssl() ? false : 'there is no openssl binary'
+export const skipReason = hasOpenssl() ? false : 'there is no openssl binary'
 
 /** A certificate authority of a test's own, and one certificate of it for this machine. */
 export interface Authority {
@@ -18,7 +18,7 @@ export interface Authority {
 }
 
 /** Make an authority that nobody trusts yet. It goes with the test. */
-export function makeAuthority (t: Test): Authority {
+export function createAuthority (t: Test): Authority {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-tls-'))
   t.teardown(() => { rmSync(directory, { recursive: true, force: true }) })
   const file = (name: string) => join(directory, name)

@@ -2,11 +2,11 @@ import t from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import { limitedApp, statuses } from '../../fixtures/app.js'
 import { until } from '../../fixtures/until.js'
-import { makeAuthority, skip, startTlsRedis } from './authority.js'
+import { createAuthority, skipReason, startTlsRedis } from './authority.js'
 
-t.test('a connection that TLS cannot be made on', { skip }, async (t) => {
-  const authority = makeAuthority(t)
-  const stranger = makeAuthority(t)
+t.test('a connection that TLS cannot be made on', { skip: skipReason }, async (t) => {
+  const authority = createAuthority(t)
+  const stranger = createAuthority(t)
   const { port, tlsPort } = await startTlsRedis(t, authority)
   const host = '127.0.0.1'
 

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
-import { clusterApp } from '../../fixtures/cluster-app.js'
+import { createClusterApp } from '../../fixtures/cluster-app.js'
 import { request, startFleet } from '../../fixtures/fleet.js'
 import type { RedisServer } from '../../fixtures/redis-server.js'
-import { makeAuthority, skip, startTlsRedis } from './authority.js'
+import { createAuthority, skipReason, startTlsRedis } from './authority.js'
 
 const DATABASE = 3
 
@@ -15,23 +15,23 @@ async function lookInto (t: Test, server: RedisServer, db: number): Promise<Redi
   return client
 }
 
-t.test('limits hold over TLS, with an authority of one\'s own in ioredis\'s options, a user and a database', { skip }, async (t) => {
-  const authority = makeAuthority(t)
+t.test('limits hold over TLS, with an authority of one\'s own in ioredis\'s options, a user and a database', { skip: skipReason }, async (t) => {
+  const authority = createAuthority(t)
   const server = await startTlsRedis(t, authority)
   const operator = await lookInto(t, server, DATABASE)
-  const { ask, app } = await clusterApp(t, {
+  const { send, app } = await createClusterApp(t, {
     redis: { host: '127.0.0.1', port: server.tlsPort, username: 'sluice', password: 'p@ss word', db: DATABASE, tls: { ca: authority.ca } },
     max: 2,
     timeWindow: '1 hour'
   })
-  t.strictSame([await ask('client'), await ask('client'), await ask('client')], [200, 200, 429])
+  t.strictSame([await send('client'), await send('client'), await send('client')], [200, 200, 429])
   t.match(await app.rateLimit.health(), { status: 'ok', lastError: null })
   t.equal(await operator.dbsize(), 1, 'counted in that database')
   t.match(await operator.client('LIST'), /user=sluice/, 'as that user')
 })
 
-t.test('a rediss:// URL with a user, a password and a database is enough where the process trusts the authority', { skip }, async (t) => {
-  const authority = makeAuthority(t)
+t.test('a rediss:// URL with a user, a password and a database is enough where the process trusts the authority', { skip: skipReason }, async (t) => {
+  const authority = createAuthority(t)
   const server = await startTlsRedis(t, authority)
   const operator = await lookInto(t, server, DATABASE)
   // Node.js reads it once, when a process starts: the test's own has its chance behind it.

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/store.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
-import { holds } from '../../fixtures/property.js'
+import { assertProperty } from '../../fixtures/property.js'
 
 const HOUR_US = 3600 * SECOND_US
 
@@ -14,7 +14,7 @@ function storeOf (maxKeys: number, clock = new ManualClock()): MemoryStore {
 }
 
 t.test('there are never more buckets than maxKeys', async (t) => {
-  holds(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 5 })), 20, ([maxKeys, limits]) => {
+  assertProperty(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 5 })), 20, ([maxKeys, limits]) => {
     const store = createMemoryStore({ clock: new ManualClock(), maxKeys, seed: maxKeys })
     for (let i = 0; i < 200; i++) {
       const charges = Array.from({ length: limits }, (_, n) => ({ limit: limitOf({ bucket: `app/${n}` }), partition: `user:${i}`, cost: 1 }))

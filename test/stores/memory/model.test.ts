@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../../lib/algorithms/fixed-window.js'
-import { appendGrant, assessSlidingWindow, chargeSlidingWindow, emptyGrantLog, refundSlidingWindow } from '../../../lib/algorithms/sliding-window.js'
+import { appendGrant, assessSlidingWindow, chargeSlidingWindow, createGrantLog, refundSlidingWindow } from '../../../lib/algorithms/sliding-window.js'
 import { assessTokenBucket, chargeTokenBucket, refundTokenBucket } from '../../../lib/algorithms/token-bucket.js'
-import { emptyVerdict, type Verdict } from '../../../lib/algorithms/verdict.js'
+import { createCheckResult, type CheckResult } from '../../../lib/algorithms/check-result.js'
 import type { Charge, Limit, Receipt, Standing } from '../../../lib/stores/store.js'
 import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/store.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
-import { holds } from '../../fixtures/property.js'
+import { assertProperty } from '../../fixtures/property.js'
 
 const LIMITS: readonly Limit[] = ALGORITHMS.flatMap(algorithm => [
   limitOf({ algorithm, max: 5, windowUs: 7 * SECOND_US, bucket: `app/${algorithm}` }),
@@ -43,7 +43,7 @@ class ModelStore {
     const nowUs = this.#clock.nowUs()
     const { limit, partition, resetUs } = standing
     const bucket = this.#bucket(limit, partition)
-    const verdict = emptyVerdict()
+    const verdict = createCheckResult()
     if (limit.algorithm === 'token-bucket') {
       if (units > 0) chargeTokenBucket(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
       else refundTokenBucket(limit, bucket.timeUs, bucket.count, -units, atUs + resetUs, nowUs, verdict)
@@ -63,21 +63,21 @@ class ModelStore {
 
   #bucket (limit: Limit, partition: string): { timeUs: number, count: number, log: number[] } {
     const key = `${limit.bucket} ${partition}`
-    const bucket = this.#buckets.get(key) ?? { timeUs: 0, count: 0, log: emptyGrantLog() }
+    const bucket = this.#buckets.get(key) ?? { timeUs: 0, count: 0, log: createGrantLog() }
     this.#buckets.set(key, bucket)
     return bucket
   }
 
-  #assess (limit: Limit, partition: string, cost: number): Verdict {
+  #assess (limit: Limit, partition: string, cost: number): CheckResult {
     const { timeUs, count, log } = this.#bucket(limit, partition)
-    const verdict = emptyVerdict()
+    const verdict = createCheckResult()
     if (limit.algorithm === 'token-bucket') assessTokenBucket(limit, timeUs, count, cost, this.#clock.nowUs(), verdict)
     else if (limit.algorithm === 'fixed-window') assessFixedWindow(limit, timeUs, count, cost, this.#clock.nowUs(), verdict)
     else assessSlidingWindow(limit, log, cost, this.#clock.nowUs(), verdict)
     return verdict
   }
 
-  #commit (limit: Limit, partition: string, cost: number, verdict: Verdict): void {
+  #commit (limit: Limit, partition: string, cost: number, verdict: CheckResult): void {
     const bucket = this.#bucket(limit, partition)
     if (limit.algorithm === 'sliding-window') appendGrant(limit, bucket.log, cost, this.#clock.nowUs())
     else Object.assign(bucket, { timeUs: verdict.timeUs, count: verdict.count })
@@ -101,7 +101,7 @@ function snapshot (store: MemoryStore): string {
 }
 
 t.test('the store answers as a plain Map of buckets would', async () => {
-  holds(steps, 500, (steps) => {
+  assertProperty(steps, 500, (steps) => {
     const clock = new ManualClock()
     const store = createMemoryStore({ clock, seed: 7 })
     const model = new ModelStore(clock)
@@ -134,7 +134,7 @@ t.test('the store answers as a plain Map of buckets would', async () => {
 t.test('a refused take leaves every enforced bucket as it was', async (t) => {
   let refusals = 0
   const takes = fc.array(fc.tuple(fc.array(charge, { minLength: 1, maxLength: 6 }), fc.integer({ min: 0, max: SECOND_US })), { maxLength: 30, size: 'max' })
-  holds(takes, 300, (takes) => {
+  assertProperty(takes, 300, (takes) => {
     const clock = new ManualClock()
     const store = createMemoryStore({ clock, seed: 7 })
     for (const [charges, waitUs] of takes) {
@@ -153,7 +153,7 @@ t.test('a refused take leaves every enforced bucket as it was', async (t) => {
 
 t.test('what one take charges, with repetitions, never exceeds what its buckets had', async () => {
   const charges = fc.array(charge, { minLength: 1, maxLength: 12 })
-  holds(fc.array(charges, { maxLength: 10, size: 'max' }), 300, (takes) => {
+  assertProperty(fc.array(charges, { maxLength: 10, size: 'max' }), 300, (takes) => {
     const store = createMemoryStore({ clock: new ManualClock(), seed: 7 })
     for (const charges of takes) {
       const had = charges.map(({ limit, partition }) => store.peek([limit], partition)[0].remaining)

@@ -6,34 +6,34 @@ import { ManualClock } from '../../fixtures/manual-clock.js'
 
 t.test('limits with one bucket text are one family, equal numbers one version', async (t) => {
   const registry = new LimitRegistry()
-  const version = registry.versionFor(limitOf())
-  t.equal(registry.versionFor(limitOf()), version)
+  const version = registry.findOrAddVersion(limitOf())
+  t.equal(registry.findOrAddVersion(limitOf()), version)
   for (const other of [limitOf({ max: 11 }), limitOf({ windowUs: 1 }), limitOf({ burst: 11 }), limitOf({ algorithm: 'fixed-window' })]) {
-    t.not(registry.versionFor(other), version)
-    t.equal(registry.familyIdOfVersion(registry.versionFor(other)), registry.familyId(limitOf()))
+    t.not(registry.findOrAddVersion(other), version)
+    t.equal(registry.getGroupId(registry.findOrAddVersion(other)), registry.findOrAddGroupId(limitOf()))
   }
-  t.not(registry.familyId(limitOf({ bucket: 'app/other' })), registry.familyId(limitOf()))
+  t.not(registry.findOrAddGroupId(limitOf({ bucket: 'app/other' })), registry.findOrAddGroupId(limitOf()))
 })
 
 t.test('a family that was never seen has id 0 and is not made by asking', async (t) => {
   const registry = new LimitRegistry()
-  t.equal(registry.knownFamilyId(limitOf()), 0)
+  t.equal(registry.findGroupId(limitOf()), 0)
   t.equal(registry.size, 0)
-  t.equal(registry.familyId(limitOf()), registry.knownFamilyId(limitOf()))
+  t.equal(registry.findOrAddGroupId(limitOf()), registry.findGroupId(limitOf()))
 })
 
 t.test('a version in use outlives any number of unused ones', async (t) => {
   const registry = new LimitRegistry()
   const kept = limitOf({ bucket: 'app/kept' })
-  const version = registry.versionFor(kept)
+  const version = registry.findOrAddVersion(kept)
   registry.retain(version)
   for (let i = 0; i < 10_000; i++) {
     registry.trim()
-    registry.versionFor(limitOf({ bucket: `app/${i}` }))
+    registry.findOrAddVersion(limitOf({ bucket: `app/${i}` }))
     if (registry.size > 200) throw new Error(`${registry.size} entries`)
   }
-  t.equal(registry.versionFor(kept), version)
-  t.equal(registry.limitOfVersion(version), kept)
+  t.equal(registry.findOrAddVersion(kept), version)
+  t.equal(registry.getLimit(version), kept)
 })
 
 t.test('limits that come and go do not pile up in a store', async (t) => {

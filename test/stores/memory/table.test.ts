@@ -6,7 +6,7 @@ import type { Hash } from '../../../lib/stores/memory/hash.js'
 import { LimitRegistry } from '../../../lib/stores/memory/registry.js'
 import { ABSENT, Table } from '../../../lib/stores/memory/table.js'
 import { limitOf } from '../../fixtures/limits.js'
-import { holds } from '../../fixtures/property.js'
+import { assertProperty } from '../../fixtures/property.js'
 
 interface Entry {
   readonly timeUs: number
@@ -22,7 +22,7 @@ function hashOf (key: number): Hash {
 function tableWithVersion (): { table: Table, registry: LimitRegistry, familyId: number, version: number } {
   const registry = new LimitRegistry()
   const limit = limitOf()
-  return { table: new Table(registry), registry, familyId: registry.familyId(limit), version: registry.versionFor(limit) }
+  return { table: new Table(registry), registry, familyId: registry.findOrAddGroupId(limit), version: registry.findOrAddVersion(limit) }
 }
 
 function contentsOf (table: Table, familyId: number, keys: Iterable<number>): Map<number, Entry> {
@@ -42,7 +42,7 @@ const steps = fc.array(fc.record({
 }), { maxLength: 200, size: 'max' })
 
 t.test('a table holds what a Map holds after any inserts, removals and resizes', async () => {
-  holds(steps, 300, (steps) => {
+  assertProperty(steps, 300, (steps) => {
     const { table, familyId, version } = tableWithVersion()
     const model = new Map<number, Entry>()
     steps.forEach(({ key, does }, i) => {
@@ -70,10 +70,10 @@ t.test('families with one hash have slots of their own', async (t) => {
   const { table, registry, familyId, version } = tableWithVersion()
   const other = limitOf({ bucket: 'app/other' })
   table.write(table.insert(hashOf(1), version), version, 1, 0, null)
-  t.equal(table.find(hashOf(1), registry.familyId(other)), ABSENT)
-  const slot = table.insert(hashOf(1), registry.versionFor(other))
+  t.equal(table.find(hashOf(1), registry.findOrAddGroupId(other)), ABSENT)
+  const slot = table.insert(hashOf(1), registry.findOrAddVersion(other))
   t.not(slot, table.find(hashOf(1), familyId))
-  t.equal(table.find(hashOf(1), registry.familyId(other)), slot)
+  t.equal(table.find(hashOf(1), registry.findOrAddGroupId(other)), slot)
 })
 
 t.test('every word of the hash tells keys apart', async (t) => {

@@ -1,13 +1,13 @@
 // A check of several partitions, taken piece by piece as on a Cluster.
 import t from 'tap'
 import { MemoryStore } from '../../../lib/stores/memory/store.js'
-import { takeApart } from '../../../lib/stores/redis/multi-slot-take.js'
+import { takeAcrossSlots } from '../../../lib/stores/redis/multi-slot-take.js'
 import { isUnavailable, type Charge, type Receipt } from '../../../lib/stores/store.js'
 import { limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 
 const penalty = penaltyWith()
-const own = limitOf({ max: 3, windowUs: 3 * SECOND_US, patienceUs: 2 * SECOND_US, penalty, bucket: 'app/own' })
+const own = limitOf({ max: 3, windowUs: 3 * SECOND_US, maxDelayUs: 2 * SECOND_US, penalty, bucket: 'app/own' })
 const address = limitOf({ max: 10, windowUs: 10 * SECOND_US, penalty, bucket: 'app/address' })
 
 function pieces () {
@@ -15,7 +15,7 @@ function pieces () {
   const store = new MemoryStore({ clock })
   t.teardown(() => store.close())
   const take = async (charges: readonly Charge[]): Promise<Receipt> => {
-    const answer = await takeApart({ take: (some) => store.take(some), adjust: async (adjustments) => { store.adjust(adjustments) } }, charges)
+    const answer = await takeAcrossSlots({ take: (some) => store.take(some), adjust: async (adjustments) => { store.adjust(adjustments) } }, charges)
     if (isUnavailable(answer)) throw new Error('no answer')
     return answer
   }

@@ -44,7 +44,7 @@ t.test('a batch sends each distinct limit once, a key for each charge, and the c
   batch.add([])
   batch.pack(keys)
   const { keys: names, args: [limits, checks] } = batch
-  t.strictSame(names, [keys.keyOf(a, 'user:1'), keys.keyOf(b, 'user:1'), keys.keyOf(a, 'user:2')])
+  t.strictSame(names, [keys.formatBucketKey(a, 'user:1'), keys.formatBucketKey(b, 'user:1'), keys.formatBucketKey(a, 'user:2')])
   t.strictSame(limits, Buffer.concat([packLimit(a), packLimit(b)]))
   t.strictSame([checks[0], checks.readUInt16BE(1), readNumber(checks, 3), checks.readUInt16BE(10), readNumber(checks, 12)], [2, 1, 3, 2, 4])
   t.strictSame([checks[19], checks.readUInt16BE(20), readNumber(checks, 22), checks[29], checks.length], [1, 1, 2 ** 53 - 1, 0, 30])
@@ -57,7 +57,7 @@ t.test('each check finds its own part of the reply, and one with a broken bucket
     batch.add([{ limit: a, partition: 'user:2', cost: 1 }, { limit: b, partition: 'user:2', cost: 1 }]),
     batch.add([{ limit: b, partition: 'user:3', cost: 1 }])
   ]
-  batch.answer(reply(1_790_000_000_000_001, [{ state: 3, remaining: 9 }, { state: 3, remaining: 8 }, { state: 4, remaining: 0 }, { state: 0, remaining: 7 }]))
+  batch.complete(reply(1_790_000_000_000_001, [{ state: 3, remaining: 9 }, { state: 3, remaining: 8 }, { state: 4, remaining: 0 }, { state: 0, remaining: 7 }]))
   const [first, second, third] = await Promise.all(answers)
   t.match(first, { granted: true, atUs: 1_790_000_000_000_001, standings: [{ partition: 'user:1', charged: 1, remaining: 9 }] })
   t.strictSame(second, { unavailable: 'error' })
@@ -70,7 +70,7 @@ t.test('a batch that was answered keeps nothing alive of what it sent', async (t
   const answer = batch.add([{ limit: a, partition: 'user:1', cost: 1 }])
   batch.pack(keys)
   t.strictSame([batch.keys.length, batch.args.length], [1, 2])
-  batch.answer(reply(1, [{ state: 3, remaining: 9 }]))
+  batch.complete(reply(1, [{ state: 3, remaining: 9 }]))
   await answer
   t.strictSame([batch.size, batch.keys.length, batch.args.length], [0, 0, 0])
 })
@@ -78,7 +78,7 @@ t.test('a batch that was answered keeps nothing alive of what it sent', async (t
 t.test('a shadow limit that refuses leaves its check granted', async (t) => {
   const batch = new Batch()
   const answer = batch.add([{ limit: { ...a, mode: 'shadow' }, partition: 'user:1', cost: 1 }, { limit: b, partition: 'user:1', cost: 1 }])
-  batch.answer(reply(1, [{ state: 0, remaining: 0 }, { state: 3, remaining: 9 }]))
+  batch.complete(reply(1, [{ state: 0, remaining: 0 }, { state: 3, remaining: 9 }]))
   t.match(await answer, { granted: true, standings: [{ granted: false }, { granted: true }] })
 })
 
@@ -98,8 +98,8 @@ t.test('a charge whose limit has a penalty brings its strikes, and the key of it
   batch.pack(keys)
   const { keys: names, args: [, checks] } = batch
   t.strictSame(names, [
-    keys.keyOf(penal, 'user:1'), keys.conductKeyOf(penalty, 'user:1'), keys.keyOf(a, 'user:1'),
-    keys.keyOf(penal, 'user:2'), keys.conductKeyOf(penalty, 'user:2'), keys.keyOf(penal, 'global')
+    keys.formatBucketKey(penal, 'user:1'), keys.formatPenaltyKey(penalty, 'user:1'), keys.formatBucketKey(a, 'user:1'),
+    keys.formatBucketKey(penal, 'user:2'), keys.formatPenaltyKey(penalty, 'user:2'), keys.formatBucketKey(penal, 'global')
   ])
   t.strictSame([checks.length, checks.readUInt32BE(10), checks.readUInt16BE(14), checks[23], checks.readUInt32BE(33)], [46, 5, 2, 2, 0])
 })
@@ -127,7 +127,7 @@ t.test('answers of different length are told apart, and a block is told of once 
     at = packed.writeUInt8(state, at)
     for (const number of numbers) at = writeNumber(packed, number, at)
   }
-  batch.answer(packed)
+  batch.complete(packed)
   const [first, second] = await Promise.all(answers)
   t.match(first, { granted: false, standings: [{ blockedUs: 7 }, { blockedUs: 7, retryUs: 8 }, { blockedUs: 9 }] })
   t.strictSame('blocks' in first && first.blocks, [{ partition: 'user:1', blockedUs: 7, began: true }, { partition: 'user:2', blockedUs: 9, began: false }])

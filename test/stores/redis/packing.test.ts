@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ANSWER_BYTES, answerBytes, hasBegun, packAdjustments, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/wire-format.js'
+import { ANSWER_BYTES, answerBytes, hasStartedBlock, packAdjustments, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/wire-format.js'
 import type { Standing } from '../../../lib/stores/store.js'
 import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { Seeded } from '../../fixtures/seeded.js'
@@ -14,7 +14,7 @@ function numbersIn (packed: Buffer, from: number): number[] {
 t.test('every whole number up to 2^53 comes back as it was', async (t) => {
   const random = new Seeded(1)
   const target = Buffer.alloc(9, 0xff)
-  const drawn = Array.from({ length: 10_000 }, () => random.below(2 ** 21) * 2 ** 32 + random.below(2 ** 32))
+  const drawn = Array.from({ length: 10_000 }, () => random.nextInt(2 ** 21) * 2 ** 32 + random.nextInt(2 ** 32))
   for (const number of [...EDGES, ...drawn]) {
     if (writeNumber(target, number, 1) !== 8 || readNumber(target, 1) !== number) t.fail(`${number}`)
   }
@@ -31,13 +31,13 @@ t.test('a limit is packed as its algorithm, its mode and its ten numbers', async
 t.test('patience and a penalty follow the ten numbers, and flags tell of them', async (t) => {
   const plain = packLimit(limit)
   t.equal(plain.length, 72, 'the short way knows a limit without them by its length')
-  const patient = packLimit(limitOf({ max: 7, windowUs: 1_000_000, patienceUs: 2 ** 40 }))
+  const patient = packLimit(limitOf({ max: 7, windowUs: 1_000_000, maxDelayUs: 2 ** 40 }))
   t.strictSame([patient.length, patient[1], ...numbersIn(patient, 72)], [79, 2, 2 ** 40])
   const penalty = penaltyWith({ strikes: 5, withinUs: 600_000_000, cooldownUs: 10, factor: 1.1, maxCooldownUs: 2 ** 50 })
   const penal = packLimit(limitOf({ max: 7, windowUs: 1_000_000, penalty }))
   t.strictSame([penal.length, penal[1], penal.readUInt32BE(72), ...numbersIn(penal.subarray(0, 97), 76)], [105, 4, 5, 600_000_000, 10, 2 ** 50])
   t.equal(penal.readDoubleBE(97), 1.1, 'to the last bit')
-  t.equal(packLimit(limitOf({ patienceUs: 1, penalty }))[1], 6)
+  t.equal(packLimit(limitOf({ maxDelayUs: 1, penalty }))[1], 6)
 })
 
 t.test('the penalty of a limit that no client can be blamed for is not sent', async (t) => {
@@ -53,7 +53,7 @@ t.test('what an answer tells of a wait and of a block follows it', async (t) => 
     packed[0] = state
     for (const [i, number] of [0, 9, 8, ...more].entries()) writeNumber(packed, number, 1 + 7 * i)
     const { delayUs, blockedUs } = readStanding(packed, 0, charge) ?? {}
-    return [answerBytes(packed, 0), delayUs, blockedUs, hasBegun(packed, 0)]
+    return [answerBytes(packed, 0), delayUs, blockedUs, hasStartedBlock(packed, 0)]
   }
   t.strictSame(answer(3), [22, 0, 0, false])
   t.strictSame(answer(3 + 8, 2 ** 40), [29, 2 ** 40, 0, false])

@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { Redis } from 'ioredis'
-import { RedisLink } from '../../../lib/stores/redis/connections.js'
+import { ConnectionPool } from '../../../lib/stores/redis/connections.js'
 import { startRedis } from '../../fixtures/redis-server.js'
 
 const SILENCE_MS = 10_000
 
-async function connected (url: string): Promise<{ client: Redis, link: RedisLink }> {
+async function connected (url: string): Promise<{ client: Redis, link: ConnectionPool }> {
   const client = new Redis(url, { retryStrategy: () => null })
-  const link = new RedisLink([client], true, () => {}, SILENCE_MS)
+  const link = new ConnectionPool([client], true, () => {}, SILENCE_MS)
   await once(client, 'ready')
   return { client, link }
 }

@@ -3,18 +3,18 @@
 local TOKEN_BUCKET, SLIDING_WINDOW, FIXED_WINDOW = 1, 2, 3
 
 -- Twin: quotaOf in lib/algorithms/quota.ts; here for buckets that another algorithm wrote.
-local function quotaOf (algorithm, most, windowUs, capacity)
-  local divisor = greatestCommonDivisor(most, windowUs)
-  local intervalDen = max(1, most / divisor)
+local function createQuota (algorithm, maxUnits, windowUs, capacity)
+  local divisor = greatestCommonDivisor(maxUnits, windowUs)
+  local intervalDen = max(1, maxUnits / divisor)
   local intervalUs = floor(windowUs / divisor / intervalDen)
   local intervalNum = (windowUs / divisor) % intervalDen
   local capacityCarry = floor(capacity * intervalNum / intervalDen)
   local capacityUs = capacity * intervalUs + capacityCarry
   local capacityNum = capacity * intervalNum - capacityCarry * intervalDen
   return {
-    algorithm = algorithm, max = most, windowUs = windowUs, capacity = capacity,
+    algorithm = algorithm, max = maxUnits, windowUs = windowUs, capacity = capacity,
     intervalUs = intervalUs, intervalNum = intervalNum, intervalDen = intervalDen,
-    capacityUs = capacityUs, capacityNum = capacityNum, patienceUs = 0,
+    capacityUs = capacityUs, capacityNum = capacityNum, maxDelayUs = 0,
     ceilingUs = capacityUs + windowUs - intervalUs - (capacityNum < intervalNum and 1 or 0),
     mergeUs = ceil(windowUs / 128)
   }

@@ -12,7 +12,7 @@ local pack, unpack = struct.pack, struct.unpack
 
 local buckets = {}
 
-local MOST_UNITS = 1099511627775
+local MAX_UNITS = 1099511627775
 
 local function decodeBucket (bucket, stored)
   local tag = sub(stored, 1, 1)
@@ -72,7 +72,7 @@ local function encodeBucket (bucket)
 end
 
 -- Until nothing is used any more; 0 or less: the bucket says no more than an absent one.
-local function lifeUs (bucket, nowUs)
+local function bucketTtlUs (bucket, nowUs)
   if bucket.algorithm == TOKEN_BUCKET then return bucket.timeUs - nowUs + (bucket.count > 0 and 1 or 0) end
   if bucket.algorithm == FIXED_WINDOW then return bucket.count == 0 and 0 or bucket.timeUs + bucket.windowUs - nowUs end
   return bucket.log and bucket.log.newestUs + bucket.windowUs - nowUs or 0
@@ -90,7 +90,7 @@ end
 -- Carry over what was used under other numbers, or another algorithm.
 local function carryUnits (bucket, quota, nowUs)
   if bucket.algorithm ~= quota.algorithm then
-    local written = quotaOf(bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity)
+    local written = createQuota(bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity)
     local used = written.capacity - assess(written, bucket, 0, nowUs).remaining
     setState(bucket, charge(quota, { timeUs = 0, count = 0 }, min(used, quota.capacity), nowUs))
   elseif quota.algorithm == TOKEN_BUCKET then
@@ -106,7 +106,7 @@ end
 local function carryBucket (bucket, quota, nowUs)
   if quota.max == 0 or isWrittenUnder(bucket, quota) then return end
   if bucket.max ~= nil then
-    local left = lifeUs(bucket, nowUs) > 0 and encodeBucket(bucket) or nil
+    local left = bucketTtlUs(bucket, nowUs) > 0 and encodeBucket(bucket) or nil
     local own = bucket.other and decodeBucket({ timeUs = 0, count = 0 }, bucket.other)
     if own and isWrittenUnder(own, quota) then
       local room = assess(quota, own, 0, nowUs).remaining
@@ -120,28 +120,28 @@ local function carryBucket (bucket, quota, nowUs)
 end
 
 -- Take over the state that an algorithm left after granting so many units; written once, at the end of the call.
-local function changeBucket (bucket, verdict, units)
-  setState(bucket, verdict)
+local function changeBucket (bucket, result, units)
+  setState(bucket, result)
   bucket.isChanged = true
-  if bucket.other then bucket.otherUnits = max(0, min(bucket.otherUnits + units, MOST_UNITS)) end
+  if bucket.other then bucket.otherUnits = max(0, min(bucket.otherUnits + units, MAX_UNITS)) end
 end
 
 -- What to store, and for how long; 0 or less: nothing.
-local function storable (bucket, nowUs)
-  local life = lifeUs(bucket, nowUs)
-  local otherLife = bucket.other and lifeUs(decodeBucket({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
-  if otherLife <= 0 then return life > 0 and encodeBucket(bucket), life end
+local function encodeWithTtl (bucket, nowUs)
+  local ttlUs = bucketTtlUs(bucket, nowUs)
+  local otherTtlUs = bucket.other and bucketTtlUs(decodeBucket({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
+  if otherTtlUs <= 0 then return ttlUs > 0 and encodeBucket(bucket), ttlUs end
   -- Even where nothing of this one is used: alone, the other would be carried over a second time.
-  if life <= 0 then bucket.timeUs, bucket.count, bucket.log = 0, 0, nil end
-  return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(life, otherLife)
+  if ttlUs <= 0 then bucket.timeUs, bucket.count, bucket.log = 0, 0, nil end
+  return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(ttlUs, otherTtlUs)
 end
 
 -- Write what a key holds, or drop it where nothing of it counts. Keys live marginMs longer than that: 1, for Redis cuts
 -- the time off to milliseconds; more where a test brings a time of its own. Answers the error text, or nil.
-local function writeKey (key, kept, stored, life, marginMs)
+local function writeKey (key, kept, stored, ttlUs, marginMs)
   local reply
-  if life > 0 then
-    reply = redis.pcall('SET', key, stored, 'PX', ceil(life / 1000) + marginMs)
+  if ttlUs > 0 then
+    reply = redis.pcall('SET', key, stored, 'PX', ceil(ttlUs / 1000) + marginMs)
   else
     reply = redis.pcall('DEL', key)
   end
@@ -155,8 +155,8 @@ local function writeBuckets (nowUs, marginMs)
   local err
   for key, bucket in pairs(buckets) do
     if bucket.isChanged then
-      local stored, life = storable(bucket, nowUs)
-      err = writeKey(key, bucket, stored, life, marginMs) or err
+      local stored, ttlUs = encodeWithTtl(bucket, nowUs)
+      err = writeKey(key, bucket, stored, ttlUs, marginMs) or err
     end
   end
   return err

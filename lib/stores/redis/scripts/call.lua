@@ -8,11 +8,11 @@
 local function readLimits (packed)
   local limits, position = {}, 1
   while position <= #packed do
-    local quota, flags = { patienceUs = 0 }, nil
+    local quota, flags = { maxDelayUs = 0 }, nil
     quota.algorithm, flags, quota.max, quota.windowUs, quota.capacity, quota.intervalUs, quota.intervalNum, quota.intervalDen,
       quota.capacityUs, quota.capacityNum, quota.ceilingUs, quota.mergeUs, position = unpack('>I1I1I7I7I7I7I7I7I7I7I7I7', packed, position)
     quota.isShadow = flags % 2
-    if flags % 4 >= 2 then quota.patienceUs, position = unpack('>I7', packed, position) end
+    if flags % 4 >= 2 then quota.maxDelayUs, position = unpack('>I7', packed, position) end
     if flags >= 4 then
       local rule = {}
       rule.strikes, rule.withinUs, rule.cooldownUs, rule.maxCooldownUs, rule.factor, position = unpack('>I4I7I7I7d', packed, position)

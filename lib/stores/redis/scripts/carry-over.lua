@@ -2,7 +2,7 @@
 
 local ROUNDING_US = 1 / 1024
 
-local function carriedAge (written, quota, sinceUs, nowUs)
+local function carryAge (written, quota, sinceUs, nowUs)
   local ageUs = min(max(0, nowUs - sinceUs), written.windowUs)
   return floor(ageUs * (quota.windowUs / written.windowUs))
 end
@@ -20,28 +20,28 @@ local function carryTokenBucket (written, quota, tatUs, tatNum, nowUs)
   end
   local carriedUs = max(0, backlogUs * (written.max * quota.windowUs / (written.windowUs * quota.max)) - ROUNDING_US)
   local wholeUs = floor(carriedUs)
-  return carry(quota, nowUs + wholeUs, ceil((carriedUs - wholeUs) * quota.intervalDen))
+  return normalizeFraction(quota, nowUs + wholeUs, ceil((carriedUs - wholeUs) * quota.intervalDen))
 end
 
 local function carryFixedWindow (written, quota, startUs, used, nowUs)
   local isOver = nowUs - startUs >= written.windowUs
-  return nowUs - carriedAge(written, quota, startUs, nowUs), isOver and 0 or min(used, quota.max)
+  return nowUs - carryAge(written, quota, startUs, nowUs), isOver and 0 or min(used, quota.max)
 end
 
 local function carryGrantLog (written, quota, log, nowUs)
-  local excess, living, carried = -quota.max, {}, {}
+  local excess, unexpired, carried = -quota.max, {}, {}
   for _, entry in ipairs(unfoldLog(log)) do
     if nowUs - entry.us < written.windowUs then
       excess = excess + entry.units
-      living[#living + 1] = entry
+      unexpired[#unexpired + 1] = entry
     end
   end
-  for _, entry in ipairs(living) do
+  for _, entry in ipairs(unexpired) do
     local dropped = max(0, min(excess, entry.units))
     excess = excess - dropped
     if entry.units > dropped then
-      carried[#carried + 1] = { us = nowUs - carriedAge(written, quota, entry.us, nowUs), units = entry.units - dropped }
+      carried[#carried + 1] = { us = nowUs - carryAge(written, quota, entry.us, nowUs), units = entry.units - dropped }
     end
   end
-  return foldLog(carried, nowUs - carriedAge(written, quota, log.firstUs, nowUs))
+  return foldLog(carried, nowUs - carryAge(written, quota, log.firstUs, nowUs))
 end

@@ -4,17 +4,17 @@
 -- Replies of how many something was used or held against it.
 -- Twin: MemoryStore.reset.
 
-local forgotten, bucketCount = 0, #KEYS - #limits
+local resetCount, bucketCount = 0, #KEYS - #limits
 for i = 1, #KEYS do
-  local key, life = KEYS[i], 0
+  local key, ttlUs = KEYS[i], 0
   if i <= bucketCount then
     local bucket = readBucket(key)
-    if bucket.max then life = lifeUs(bucket, nowUs) end
+    if bucket.max then ttlUs = bucketTtlUs(bucket, nowUs) end
   else
     local rule = limits[i - bucketCount].penalty
-    life = conductLifeUs(rule, suspectOf(rule, key, nowUs).conduct, nowUs)
+    ttlUs = penaltyTtlUs(rule, loadPenaltyEntry(rule, key, nowUs).state, nowUs)
   end
-  if life > 0 then forgotten = forgotten + 1 end
+  if ttlUs > 0 then resetCount = resetCount + 1 end
   redis.call('DEL', key)
 end
-return forgotten
+return resetCount

@@ -38,7 +38,7 @@ local function unpackDelta (text, position)
 end
 
 -- The time that an entry is kept with once another follows it.
-local function endOfEntry (quota, lastGrantUs)
+local function toEntryEndUs (quota, lastGrantUs)
   return quota.windowUs < 3600000000 and lastGrantUs or ceil(lastGrantUs / 1000) * 1000
 end
 
@@ -70,7 +70,7 @@ local function foldLog (entries, firstUs)
   return log
 end
 
-local function bringBack (quota, log, nowUs)
+local function clampToNow (quota, log, nowUs)
   if log == nil or log.newestUs <= nowUs then return log, false end
   local entries, units = unfoldLog(log), 0
   while #entries > 0 and nowUs - entries[#entries].us < quota.mergeUs do
@@ -99,7 +99,7 @@ local function dropExpired (quota, log, nowUs)
   return log
 end
 
-local function waitFor (quota, log, excess, nowUs)
+local function computeRetryUs (quota, log, excess, nowUs)
   local position, us, freed = 1, log.baseUs, 0
   while position <= #log.body do
     local delta, units
@@ -112,39 +112,39 @@ local function waitFor (quota, log, excess, nowUs)
   return log.newestUs + quota.windowUs - nowUs
 end
 
-local function stateLog (quota, log, nowUs, verdict)
+local function writeLogResult (quota, log, nowUs, result)
   local total = log and log.total or 0
-  verdict.log = log
-  verdict.remaining = max(0, quota.max - total)
-  verdict.resetUs = total == 0 and 0 or log.newestUs + quota.windowUs - nowUs
-  return verdict
+  result.log = log
+  result.remaining = max(0, quota.max - total)
+  result.resetUs = total == 0 and 0 or log.newestUs + quota.windowUs - nowUs
+  return result
 end
 
 -- Drops what has left the window from the log it is given; isBroughtBack says that the log must be written though refused.
 local function assessSlidingWindow (quota, stored, cost, nowUs)
-  local log, isBroughtBack = bringBack(quota, stored, nowUs)
+  local log, isClamped = clampToNow(quota, stored, nowUs)
   log = dropExpired(quota, log, nowUs)
   local used = log and log.total or 0
   local isPossible = cost <= quota.max and quota.max ~= 0
   local granted = isPossible and used + cost <= quota.max
-  local verdict = stateLog(quota, log, nowUs, { granted = granted, isBroughtBack = isBroughtBack })
+  local result = writeLogResult(quota, log, nowUs, { granted = granted, isClamped = isClamped })
   if granted then
-    verdict.retryUs = 0
-    verdict.remaining = quota.max - used - cost
-    if cost > 0 then verdict.resetUs = quota.windowUs end
+    result.retryUs = 0
+    result.remaining = quota.max - used - cost
+    if cost > 0 then result.resetUs = quota.windowUs end
   else
-    verdict.retryUs = isPossible and waitFor(quota, log, used + cost - quota.max, nowUs)
+    result.retryUs = isPossible and computeRetryUs(quota, log, used + cost - quota.max, nowUs)
   end
-  return verdict
+  return result
 end
 
 local function appendGrant (quota, stored, units, nowUs)
-  local log = dropExpired(quota, (bringBack(quota, stored, nowUs)), nowUs)
+  local log = dropExpired(quota, (clampToNow(quota, stored, nowUs)), nowUs)
   if units == 0 then return log end
   if log == nil then
     return { firstUs = nowUs, newestUs = nowUs, newestUnits = units, total = units, body = '', baseUs = nowUs, lastUs = nowUs }
   end
-  local endUs = endOfEntry(quota, log.newestUs)
+  local endUs = toEntryEndUs(quota, log.newestUs)
   if nowUs - log.firstUs < quota.mergeUs or nowUs <= endUs then
     log.newestUnits = log.newestUnits + units
   else
@@ -160,14 +160,14 @@ local function appendGrant (quota, stored, units, nowUs)
 end
 
 local function chargeSlidingWindow (quota, stored, units, nowUs)
-  local log = dropExpired(quota, (bringBack(quota, stored, nowUs)), nowUs)
+  local log = dropExpired(quota, (clampToNow(quota, stored, nowUs)), nowUs)
   local used = log and log.total or 0
   log = appendGrant(quota, log, max(0, min(units, 2 * quota.max - used)), nowUs)
-  return stateLog(quota, log, nowUs, {})
+  return writeLogResult(quota, log, nowUs, {})
 end
 
 local function refundSlidingWindow (quota, stored, units, chargedAtUs, nowUs)
-  local log = dropExpired(quota, (bringBack(quota, stored, nowUs)), nowUs)
+  local log = dropExpired(quota, (clampToNow(quota, stored, nowUs)), nowUs)
   if log and chargedAtUs + quota.windowUs > nowUs then
     local entries = unfoldLog(log)
     local i = 1
@@ -182,5 +182,5 @@ local function refundSlidingWindow (quota, stored, units, chargedAtUs, nowUs)
       log = foldLog(entries, firstUs)
     end
   end
-  return stateLog(quota, log, nowUs, {})
+  return writeLogResult(quota, log, nowUs, {})
 end

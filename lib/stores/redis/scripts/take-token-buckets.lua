@@ -6,9 +6,9 @@
 local function takeTokenBuckets ()
   if #ARGV[1] ~= 72 or #ARGV[2] ~= 10 * #KEYS then return end
   local pack, unpack, ceil = struct.pack, struct.unpack, math.ceil
-  local algorithm, flags, most, windowUs, capacity, intervalUs, _, intervalDen, capacityUs, _, ceilingUs =
+  local algorithm, flags, maxUnits, windowUs, capacity, intervalUs, _, intervalDen, capacityUs, _, ceilingUs =
     unpack('>I1I1I7I7I7I7I7I7I7I7I7', ARGV[1])
-  if algorithm ~= 1 or flags ~= 0 or most == 0 or intervalDen ~= 1 then return end
+  if algorithm ~= 1 or flags ~= 0 or maxUnits == 0 or intervalDen ~= 1 then return end
 
   local nowUs, marginMs = tonumber(ARGV[3]), 3600000
   if not nowUs then
@@ -19,7 +19,7 @@ local function takeTokenBuckets ()
 
   -- Redis prints a number that it is given as a double, with 17 digits, which takes three times as long.
   local pcall, sub, format = redis.pcall, string.sub, string.format
-  local checks, head = ARGV[2], 'T' .. pack('>I4I4I7', most, capacity, windowUs)
+  local checks, head = ARGV[2], 'T' .. pack('>I4I4I7', maxUnits, capacity, windowUs)
   local tats, changed, answers = {}, {}, {}
   for i = 1, #KEYS do
     local key = KEYS[i]

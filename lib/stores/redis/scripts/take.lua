@@ -18,30 +18,30 @@ local answers, keyIndex, position = {}, 0, 1
 -- A key that was not charged is written only where its state must not be read again: one that the clock, stepping back,
 -- left in the future (each refusal would begin the wait anew), one of other numbers (it drains at another pace than the
 -- stated wait), and a key that lost its TTL.
-local function mend (quota, bucket, verdict)
+local function repair (quota, bucket, result)
   if bucket.isChanged then return end
-  local isAhead = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > verdict.timeUs
-  if quota.max > 0 and bucket.max ~= nil and (verdict.isBroughtBack or isAhead or bucket.isCarried) then
-    changeBucket(bucket, verdict, 0)
+  local isAhead = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > result.timeUs
+  if quota.max > 0 and bucket.max ~= nil and (result.isClamped or isAhead or bucket.isCarried) then
+    changeBucket(bucket, result, 0)
   elseif redis.pcall('PTTL', bucket.key) == -1 then
     bucket.isChanged = true
   end
 end
 
 local function commit (one)
-  local quota, bucket, cost, verdict = one.quota, one.bucket, one.cost, one.verdict
+  local quota, bucket, cost, result = one.quota, one.bucket, one.cost, one.result
   if cost == 0 then
-    mend(quota, bucket, verdict)
+    repair(quota, bucket, result)
   else
-    if quota.algorithm == SLIDING_WINDOW then verdict.log = appendGrant(quota, bucket.log, cost, nowUs) end
-    changeBucket(bucket, verdict, cost)
+    if quota.algorithm == SLIDING_WINDOW then result.log = appendGrant(quota, bucket.log, cost, nowUs) end
+    changeBucket(bucket, result, cost)
   end
 end
 
 -- Nothing was taken: the limit stands as it did. One that grants stays granted, even in debt.
-local function restate (one)
+local function assessUncharged (one)
   local standing = assess(one.quota, one.bucket, 0, nowUs)
-  one.verdict.remaining, one.verdict.resetUs = standing.remaining, standing.resetUs
+  one.result.remaining, one.result.resetUs = standing.remaining, standing.resetUs
   return standing
 end
 
@@ -52,29 +52,29 @@ local function assessCharge (quota, bucket, cost)
   return assess(quota, bucket, cost, nowUs)
 end
 
-local function settleCheck (charges, isGranted, isBlocked)
+local function commitCheck (charges, isGranted, isBlocked)
   for i = 1, #charges do
     local one = charges[i]
-    one.isCharged = one.verdict.granted and (isGranted or (one.quota.isShadow == 1 and not isBlocked))
+    one.isCharged = one.result.granted and (isGranted or (one.quota.isShadow == 1 and not isBlocked))
     if one.isCharged then
       commit(one)
-    elseif one.verdict.granted then
-      mend(one.quota, one.bucket, restate(one))
+    elseif one.result.granted then
+      repair(one.quota, one.bucket, assessUncharged(one))
     else
-      mend(one.quota, one.bucket, one.verdict)
+      repair(one.quota, one.bucket, one.result)
     end
   end
 end
 
 -- What charge i and those before it take from its bucket: enforced ones go first, in their order, then shadow ones.
-local function unitsTogether (charges, i, isGranted)
+local function sumUnits (charges, i, isGranted)
   local one = charges[i]
   local isShadow, units = one.quota.isShadow == 1, one.cost
   for j = 1, #charges do
     local other = charges[j]
     local isBefore = j < i
     if other.quota.isShadow == 1 then
-      isBefore = isShadow and isBefore and other.verdict.granted
+      isBefore = isShadow and isBefore and other.result.granted
     elseif isShadow then
       isBefore = isGranted
     end
@@ -85,14 +85,14 @@ end
 
 -- The same for a check that charges a bucket more than once. Twin: takeAll in lib/stores/memory/take-all.ts.
 -- Answers whether the check is granted.
-local function settleShared (charges, isBlocked)
+local function decideShared (charges, isBlocked)
   local isGranted = not isBlocked
   for isShadow = 0, 1 do
     for i = 1, #charges do
       local one = charges[i]
       if one.quota.isShadow == isShadow then
-        one.verdict = assessCharge(one.quota, one.bucket, unitsTogether(charges, i, isGranted))
-        if isShadow == 0 and not one.verdict.granted then isGranted = false end
+        one.result = assessCharge(one.quota, one.bucket, sumUnits(charges, i, isGranted))
+        if isShadow == 0 and not one.result.granted then isGranted = false end
       end
     end
   end
@@ -101,7 +101,7 @@ local function settleShared (charges, isBlocked)
       local one = charges[i]
       if one.quota.isShadow == isShadow then
         carryBucket(one.bucket, one.quota, nowUs)
-        one.isCharged = one.verdict.granted and (isGranted or (isShadow == 1 and not isBlocked))
+        one.isCharged = one.result.granted and (isGranted or (isShadow == 1 and not isBlocked))
         if one.isCharged then commit(one) end
       end
     end
@@ -110,46 +110,46 @@ local function settleShared (charges, isBlocked)
     local one = charges[i]
     if one.quota.max > 0 then
       carryBucket(one.bucket, one.quota, nowUs)
-      mend(one.quota, one.bucket, restate(one))
+      repair(one.quota, one.bucket, assessUncharged(one))
     end
   end
   return isGranted
 end
 
 -- Charges of one check that have a penalty and a partition in common share their suspect.
-local function suspectIn (charges, rule, key)
+local function findPenaltyEntry (charges, rule, key)
   for i = 1, #charges do
-    local suspect = charges[i].suspect
-    if suspect and suspect.kept.key == key then return suspect end
+    local penaltyEntry = charges[i].penaltyEntry
+    if penaltyEntry and penaltyEntry.kept.key == key then return penaltyEntry end
   end
-  return suspectOf(rule, key, nowUs)
+  return loadPenaltyEntry(rule, key, nowUs)
 end
 
--- Twin: strikeRefused and underBlock in lib/stores/memory/take-under-penalty.ts.
-local function sentence (charges, isRefused)
+-- Twin: strikeRefused and applyBlock in lib/stores/memory/take-under-penalty.ts.
+local function applyPenalties (charges, isRefused)
   local struck = {}
   for i = 1, #charges do
     local one = charges[i]
-    local suspect, verdict = one.suspect, one.verdict
-    if isRefused and suspect and not struck[suspect] and not verdict.granted and verdict.retryUs and one.cost > 0 then
-      struck[suspect] = true
-      strikeSuspect(suspect, 1, nowUs)
+    local penaltyEntry, result = one.penaltyEntry, one.result
+    if isRefused and penaltyEntry and not struck[penaltyEntry] and not result.granted and result.retryUs and one.cost > 0 then
+      struck[penaltyEntry] = true
+      addStrikes(penaltyEntry, 1, nowUs)
     end
   end
   for i = 1, #charges do
     local one = charges[i]
-    local leftUs = one.suspect and blockedUs(one.suspect.conduct, nowUs) or 0
+    local leftUs = one.penaltyEntry and blockedUs(one.penaltyEntry.state, nowUs) or 0
     if leftUs > 0 then
-      local verdict = one.verdict
-      one.blockedUs, one.began = leftUs, one.suspect.began
-      verdict.granted, verdict.delayUs = false, 0
-      verdict.retryUs = verdict.retryUs and max(verdict.retryUs, leftUs)
+      local result = one.result
+      one.blockedUs, one.began = leftUs, one.penaltyEntry.began
+      result.granted, result.delayUs = false, 0
+      result.retryUs = result.retryUs and max(result.retryUs, leftUs)
     end
   end
 end
 
 local function readCheck ()
-  local charges, size, isGranted, isBroken, isShared, hasSuspect, isBlocked = {}, 0, true, false, false, false, false
+  local charges, size, isGranted, isBroken, isShared, hasPenalty, isBlocked = {}, 0, true, false, false, false, false
   size, position = unpack('>I1', checks, position)
   for i = 1, size do
     local limitIndex, cost
@@ -157,55 +157,55 @@ local function readCheck ()
     keyIndex = keyIndex + 1
     local quota, bucket = limits[limitIndex], readBucket(KEYS[keyIndex])
     local one = { quota = quota, bucket = bucket, cost = cost }
-    if bucket.err then isBroken = true else one.verdict = assessCharge(quota, bucket, cost) end
-    if quota.isShadow == 0 and one.verdict and not one.verdict.granted then isGranted = false end
+    if bucket.err then isBroken = true else one.result = assessCharge(quota, bucket, cost) end
+    if quota.isShadow == 0 and one.result and not one.result.granted then isGranted = false end
     if bucket.charges == charges then isShared = true end
     bucket.charges = charges
     if quota.penalty then
       local strikes
       strikes, position = unpack('>I4', checks, position)
       keyIndex = keyIndex + 1
-      local suspect = suspectIn(charges, quota.penalty, KEYS[keyIndex])
-      if suspect.kept.err then isBroken = true end
-      if strikes > 0 and blockedUs(suspect.conduct, nowUs) == 0 then strikeSuspect(suspect, strikes, nowUs) end
-      if blockedUs(suspect.conduct, nowUs) > 0 then isBlocked = true end
-      one.suspect, hasSuspect = suspect, true
+      local penaltyEntry = findPenaltyEntry(charges, quota.penalty, KEYS[keyIndex])
+      if penaltyEntry.kept.err then isBroken = true end
+      if strikes > 0 and blockedUs(penaltyEntry.state, nowUs) == 0 then addStrikes(penaltyEntry, strikes, nowUs) end
+      if blockedUs(penaltyEntry.state, nowUs) > 0 then isBlocked = true end
+      one.penaltyEntry, hasPenalty = penaltyEntry, true
     end
     charges[i] = one
     answers[#answers + 1] = one
   end
-  return charges, isGranted and not isBlocked, isBroken, isShared, hasSuspect, isBlocked
+  return charges, isGranted and not isBlocked, isBroken, isShared, hasPenalty, isBlocked
 end
 
 while position <= #checks do
-  local charges, isGranted, isBroken, isShared, hasSuspect, isBlocked = readCheck()
+  local charges, isGranted, isBroken, isShared, hasPenalty, isBlocked = readCheck()
   if isBroken then
     -- Its own answer says so; nothing is charged.
   else
     if isShared then
-      isGranted = settleShared(charges, isBlocked)
+      isGranted = decideShared(charges, isBlocked)
     else
-      settleCheck(charges, isGranted, isBlocked)
+      commitCheck(charges, isGranted, isBlocked)
     end
-    if hasSuspect then sentence(charges, not isGranted and not isBlocked) end
+    if hasPenalty then applyPenalties(charges, not isGranted and not isBlocked) end
   end
 end
 
 local err = writeBuckets(nowUs, marginMs)
-err = writeConducts(nowUs, marginMs) or err
+err = writePenaltyStates(nowUs, marginMs) or err
 local parts = { pack('>I7', nowUs) }
 for i = 1, #answers do
   local one = answers[i]
-  local verdict = one.verdict
-  local broken = one.bucket.err or (one.suspect and one.suspect.kept.err)
-  if verdict == nil or broken then
+  local result = one.result
+  local broken = one.bucket.err or (one.penaltyEntry and one.penaltyEntry.kept.err)
+  if result == nil or broken then
     parts[#parts + 1] = pack('>I1I7I7I7', 4, 0, 0, 0)
     err = err or broken
   else
-    local delayUs = one.isCharged and verdict.delayUs or 0
-    local state = (verdict.granted and 1 or 0) + (one.isCharged and 2 or 0) + (delayUs > 0 and 8 or 0) +
+    local delayUs = one.isCharged and result.delayUs or 0
+    local state = (result.granted and 1 or 0) + (one.isCharged and 2 or 0) + (delayUs > 0 and 8 or 0) +
       (one.blockedUs and 16 or 0) + (one.began and 32 or 0)
-    parts[#parts + 1] = pack('>I1I7I7I7', state, verdict.remaining, verdict.resetUs, verdict.retryUs or NEVER)
+    parts[#parts + 1] = pack('>I1I7I7I7', state, result.remaining, result.resetUs, result.retryUs or NEVER)
     if delayUs > 0 then parts[#parts + 1] = pack('>I7', delayUs) end
     if one.blockedUs then parts[#parts + 1] = pack('>I7', one.blockedUs) end
   end

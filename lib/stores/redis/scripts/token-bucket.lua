@@ -5,13 +5,13 @@
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local MAX_SAFE_INTEGER = 9007199254740991
 
-local function settleTat (quota, tatUs, tatNum, nowUs)
+local function clampTat (quota, tatUs, tatNum, nowUs)
   if tatUs < nowUs then return nowUs, 0 end
   if tatUs - nowUs >= quota.ceilingUs then return nowUs + quota.ceilingUs, 0 end
   return tatUs, tatNum
 end
 
-local function carry (quota, timeUs, count)
+local function normalizeFraction (quota, timeUs, count)
   if count < quota.intervalDen then return timeUs, count end
   local whole = floor(count / quota.intervalDen)
   return timeUs + whole, count - whole * quota.intervalDen
@@ -24,7 +24,7 @@ local function isCovered (quota, units, backlogUs, backlogNum)
   return us > backlogUs or (us == backlogUs and num - whole * quota.intervalDen >= backlogNum)
 end
 
-local function unitsIn (quota, backlogUs, backlogNum)
+local function backlogToUnits (quota, backlogUs, backlogNum)
   if quota.intervalDen == 1 then return ceil(backlogUs / quota.intervalUs) end
   local scaled = backlogUs * quota.intervalDen + backlogNum
   local units = ceil(scaled / (quota.intervalUs * quota.intervalDen + quota.intervalNum))
@@ -33,42 +33,42 @@ local function unitsIn (quota, backlogUs, backlogNum)
   return isCovered(quota, units, backlogUs, backlogNum) and units or units + 1
 end
 
-local function stateTokens (quota, nowUs, verdict)
-  local backlogUs = verdict.timeUs - nowUs
-  verdict.resetUs = verdict.count > 0 and backlogUs + 1 or backlogUs
-  verdict.remaining = quota.max == 0 and 0 or max(0, quota.capacity - unitsIn(quota, backlogUs, verdict.count))
-  return verdict
+local function writeTokenResult (quota, nowUs, result)
+  local backlogUs = result.timeUs - nowUs
+  result.resetUs = result.count > 0 and backlogUs + 1 or backlogUs
+  result.remaining = quota.max == 0 and 0 or max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
+  return result
 end
 
 local function assessTokenBucket (quota, tatUs, tatNum, cost, nowUs)
-  local settledUs, settledNum = settleTat(quota, tatUs, tatNum, nowUs)
-  local verdict = { granted = false, retryUs = false, timeUs = settledUs, count = settledNum }
+  local clampedUs, clampedNum = clampTat(quota, tatUs, tatNum, nowUs)
+  local result = { granted = false, retryUs = false, timeUs = clampedUs, count = clampedNum }
   if cost <= quota.capacity and quota.max ~= 0 then
-    local timeUs, count = carry(quota, settledUs + cost * quota.intervalUs, settledNum + cost * quota.intervalNum)
+    local timeUs, count = normalizeFraction(quota, clampedUs + cost * quota.intervalUs, clampedNum + cost * quota.intervalNum)
     local overUs = timeUs - nowUs - quota.capacityUs + (count > quota.capacityNum and 1 or 0)
-    if overUs <= quota.patienceUs then
-      verdict.granted = true
-      verdict.delayUs = max(0, overUs)
-      verdict.retryUs = 0
-      verdict.timeUs = timeUs
-      verdict.count = count
+    if overUs <= quota.maxDelayUs then
+      result.granted = true
+      result.delayUs = max(0, overUs)
+      result.retryUs = 0
+      result.timeUs = timeUs
+      result.count = count
     else
-      verdict.retryUs = overUs - quota.patienceUs
+      result.retryUs = overUs - quota.maxDelayUs
     end
   end
-  return stateTokens(quota, nowUs, verdict)
+  return writeTokenResult(quota, nowUs, result)
 end
 
 local function chargeTokenBucket (quota, tatUs, tatNum, units, nowUs)
-  local timeUs, count = settleTat(quota, tatUs, tatNum, nowUs)
+  local timeUs, count = clampTat(quota, tatUs, tatNum, nowUs)
   local bounded = min(units, quota.capacity + quota.max)
-  timeUs, count = carry(quota, timeUs + bounded * quota.intervalUs, count + bounded * quota.intervalNum)
-  timeUs, count = settleTat(quota, timeUs, count, nowUs)
-  return stateTokens(quota, nowUs, { timeUs = timeUs, count = count })
+  timeUs, count = normalizeFraction(quota, timeUs + bounded * quota.intervalUs, count + bounded * quota.intervalNum)
+  timeUs, count = clampTat(quota, timeUs, count, nowUs)
+  return writeTokenResult(quota, nowUs, { timeUs = timeUs, count = count })
 end
 
 local function refundTokenBucket (quota, tatUs, tatNum, units, chargedUntilUs, nowUs)
-  local timeUs, count = settleTat(quota, tatUs, tatNum, nowUs)
+  local timeUs, count = clampTat(quota, tatUs, tatNum, nowUs)
   local bounded = min(units, quota.capacity + quota.max)
   local num = bounded * quota.intervalNum
   local whole = floor(num / quota.intervalDen)
@@ -85,8 +85,8 @@ local function refundTokenBucket (quota, tatUs, tatNum, units, chargedUntilUs, n
   else
     timeUs = timeUs - undrainedUs
   end
-  timeUs, count = settleTat(quota, timeUs, count, nowUs)
-  return stateTokens(quota, nowUs, { timeUs = timeUs, count = count })
+  timeUs, count = clampTat(quota, timeUs, count, nowUs)
+  return writeTokenResult(quota, nowUs, { timeUs = timeUs, count = count })
 end
 
 local function isLastCharge (quota, tatUs, tatNum, chargedUntilUs)

@@ -1,18 +1,18 @@
 import t from 'tap'
 import type { RateLimitOptions } from '../../lib/config/schema/options-schema.js'
-import { PolicyBook } from '../../lib/policies/policy-set.js'
+import { PolicySet } from '../../lib/policies/policy-set.js'
 import type { Policy } from '../../lib/policies/policy.js'
 import type { Route } from '../../lib/routing/route-names.js'
 
 const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
 
-function bookOf (options: RateLimitOptions, name = 'app'): PolicyBook {
-  return new PolicyBook(name, options, routing, () => {})
+function bookOf (options: RateLimitOptions, name = 'app'): PolicySet {
+  return new PolicySet(name, options, routing, () => {})
 }
 
 /** The policy of a route that has one whatever is requested. */
-function policyOf (book: PolicyBook, route: Route): Policy | null {
-  const found = book.policyOf(route)
+function policyOf (book: PolicySet, route: Route): Policy | null {
+  const found = book.compileRoute(route)
   if (found.kind === 'by-request') throw new TypeError('the policy depends on the request')
   return found.policy
 }
@@ -56,7 +56,7 @@ t.test('every limit is listed once, with its scope', async (t) => {
   policyOf(book, route('/a', { max: 3, groupId: 'g' }))
   policyOf(book, route('/b', { max: 3, groupId: 'g' }))
   policyOf(book, route('/c', { mode: 'shadow' }))
-  t.strictSame(book.buckets.limits().map((limit) => [book.buckets.scopeOf(limit), limit.max, limit.mode]), [
+  t.strictSame(book.buckets.limits().map((limit) => [book.buckets.getScope(limit), limit.max, limit.mode]), [
     ['default', 5, 'enforce'], ['group:g', 3, 'enforce'], ['default', 5, 'shadow']
   ])
 })
@@ -77,14 +77,14 @@ t.test('an option that is undefined is as good as left out', async (t) => {
 
 t.test('a groupId made of clients is refused before it fills the memory', async (t) => {
   const book = bookOf({ max: 5 })
-  const check = (id: number) => book.policyFor({ max: 5, groupId: `user ${id}` }, 'rateLimit.check')
+  const check = (id: number) => book.compileGuardPolicy({ max: 5, groupId: `user ${id}` }, 'rateLimit.check')
   for (let id = 0; id < 10_000; id++) check(id)
   t.throws(() => check(10_000), { code: 'FST_SLUICE_TOO_MANY_GROUPS' })
   t.doesNotThrow(() => check(1), 'a known group is still known')
 })
 
 t.test('and reloads do not give it room for more', async (t) => {
-  const checked = (book: ReturnType<typeof bookOf>, id: number) => book.policyFor({ max: 5, groupId: `user ${id}` }, 'rateLimit.check')
+  const checked = (book: ReturnType<typeof bookOf>, id: number) => book.compileGuardPolicy({ max: 5, groupId: `user ${id}` }, 'rateLimit.check')
   const before = bookOf({ max: 5 })
   for (let id = 0; id < 6_000; id++) checked(before, id)
   const after = bookOf({ max: 6 })

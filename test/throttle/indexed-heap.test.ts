@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { DueHeap, type Due } from '../../lib/throttle/indexed-heap.js'
-import { holds } from '../fixtures/property.js'
+import { IndexedHeap, type HeapEntry } from '../../lib/throttle/indexed-heap.js'
+import { assertProperty } from '../fixtures/property.js'
 
 interface Step {
   readonly dueUs: number
@@ -11,15 +11,15 @@ interface Step {
 
 const steps: fc.Arbitrary<Step> = fc.record({ dueUs: fc.nat(20), removes: fc.option(fc.nat(1000), { freq: 2 }) })
 
-function inOrder (a: Due, b: Due): number {
+function inOrder (a: HeapEntry, b: HeapEntry): number {
   return a.dueUs - b.dueUs || a.order - b.order
 }
 
 t.test('whatever is pushed and taken out, the first is the one that is due next', async () => {
-  holds(fc.array(steps, { maxLength: 200, size: 'max' }), 500, (history) => {
-    const heap = new DueHeap<Due>()
-    const inside: Due[] = []
-    const outside: Due[] = []
+  assertProperty(fc.array(steps, { maxLength: 200, size: 'max' }), 500, (history) => {
+    const heap = new IndexedHeap<HeapEntry>()
+    const inside: HeapEntry[] = []
+    const outside: HeapEntry[] = []
     history.forEach(({ dueUs, removes }, order) => {
       if (removes === null || inside.length === 0) {
         const entry = { dueUs, order, index: -1 }
@@ -38,10 +38,10 @@ t.test('whatever is pushed and taken out, the first is the one that is due next'
 })
 
 t.test('entries come out sorted, those of one time as they were numbered', async (t) => {
-  const heap = new DueHeap<Due>()
+  const heap = new IndexedHeap<HeapEntry>()
   const entries = Array.from({ length: 5000 }, (_, order) => ({ dueUs: (order * 7919) % 97, order, index: -1 }))
   for (const entry of entries) heap.push(entry)
-  const out: Due[] = []
+  const out: HeapEntry[] = []
   for (let first = heap.first; first !== null; first = heap.first) {
     heap.remove(first)
     out.push(first)

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { optionWords } from '../../lib/policies/options-key.js'
+import { createOptionsKeyFunction } from '../../lib/policies/options-key.js'
 
-const wordsOf = optionWords()
+const wordsOf = createOptionsKeyFunction()
 
 t.test('options that say the same have the same words', async (t) => {
   const cost = () => 1

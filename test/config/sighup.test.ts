@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { onHangUp } from '../../lib/runtime/sighup.js'
+import { onSighup } from '../../lib/runtime/sighup.js'
 import { until } from '../fixtures/until.js'
 
 const WITHIN_MS = 20_000
@@ -25,8 +25,8 @@ function signals (t: { teardown: (end: () => void) => void }) {
 t.test('everyone who is registered is called back at each signal, and nobody who has left', options, async (t) => {
   const hangUp = signals(t)
   const calls: string[] = []
-  const leaveA = onHangUp(() => { calls.push('a') })
-  const leaveB = onHangUp(() => { calls.push('b') })
+  const leaveA = onSighup(() => { calls.push('a') })
+  const leaveB = onSighup(() => { calls.push('b') })
   await hangUp()
   t.strictSame(calls.splice(0), ['a', 'b'])
   leaveA()
@@ -40,7 +40,7 @@ t.test('everyone who is registered is called back at each signal, and nobody who
 t.test('any number of registrations share one listener, which goes with the last', async (t) => {
   const before = process.listenerCount('SIGHUP')
   const callback = (): void => {}
-  const leave = Array.from({ length: 100 }, () => onHangUp(callback))
+  const leave = Array.from({ length: 100 }, () => onSighup(callback))
   t.equal(process.listenerCount('SIGHUP'), before + 1)
   const last = leave.pop()!
   for (const one of leave) {
@@ -50,20 +50,20 @@ t.test('any number of registrations share one listener, which goes with the last
   t.equal(process.listenerCount('SIGHUP'), before + 1)
   last()
   t.equal(process.listenerCount('SIGHUP'), before)
-  onHangUp(callback)()
+  onSighup(callback)()
   t.equal(process.listenerCount('SIGHUP'), before)
 })
 
 t.test('a callback may leave, and take another with it, while the signal is told', options, async (t) => {
   const hangUp = signals(t)
   const calls: string[] = []
-  const leaveA = onHangUp(() => {
+  const leaveA = onSighup(() => {
     calls.push('a')
     leaveA()
     leaveB()
   })
-  const leaveB = onHangUp(() => { calls.push('b') })
-  const leaveC = onHangUp(() => { calls.push('c') })
+  const leaveB = onSighup(() => { calls.push('b') })
+  const leaveC = onSighup(() => { calls.push('c') })
   t.teardown(leaveC)
   await hangUp()
   await hangUp()
@@ -73,7 +73,7 @@ t.test('a callback may leave, and take another with it, while the signal is told
 t.test('SIGHUP spares a process as long as someone is registered, ends it afterwards, and no registration keeps it alive', options, async (t) => {
   const child = (body: string) => {
     const code = `
-      import { onHangUp } from ${JSON.stringify(pathToFileURL('lib/runtime/sighup.ts').href)}
+      import { onSighup } from ${JSON.stringify(pathToFileURL('lib/runtime/sighup.ts').href)}
       let timer = setInterval(() => {}, 1000)
       ${body}
       process.stdout.write('ready')`
@@ -82,8 +82,8 @@ t.test('SIGHUP spares a process as long as someone is registered, ends it afterw
     return child
   }
   const rows: ReadonlyArray<readonly [body: string, end: readonly [number | null, string | null], why: string]> = [
-    ['onHangUp(() => { clearInterval(timer) })', [0, null], 'spared; it ends by itself once nothing else is to be done'],
-    ['onHangUp(() => {})()', [null, 'SIGHUP'], "Node's default is back"]
+    ['onSighup(() => { clearInterval(timer) })', [0, null], 'spared; it ends by itself once nothing else is to be done'],
+    ['onSighup(() => {})()', [null, 'SIGHUP'], "Node's default is back"]
   ]
   for (const [body, end, why] of rows) {
     const process = child(body)

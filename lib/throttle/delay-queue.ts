@@ -1,15 +1,15 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Clock } from '../common/clock.js'
-import { DueHeap, type Due } from './indexed-heap.js'
-import { Lines, type InLine } from './fifo-order.js'
-import { Slots, type RoomLimits } from './capacity.js'
+import { IndexedHeap, type HeapEntry } from './indexed-heap.js'
+import { FifoOrder, type FifoEntry } from './fifo-order.js'
+import { QueueCapacity, type QueueLimits } from './capacity.js'
 
 /** A request that waits. Exactly one of its callbacks is called, once, never within `hold`; none after `leave`. */
-export interface Entry {
+export interface DelayedRequest {
   /** How long it has to wait, whole microseconds; 0 or less: until the next turn. */
   readonly dueInUs: number
   /** Entries of one line leave in the order in which they were held: a bucket's name and its partition. */
-  readonly line: string
+  readonly orderKey: string
   /** Its time has come. */
   readonly onDue: () => void
   /** The room closes before its time has come. Must not throw. */
@@ -18,28 +18,28 @@ export interface Entry {
 
 export interface Ticket {
   /** Give up waiting: the place is free at once. False when the entry had left already. */
-  leave (): boolean
+  cancel (): boolean
 }
 
 /** A place that is kept while the store is asked. It must be used or released. */
 export interface Reservation {
   /** Wait in this place. `null` when the room has closed since, or the place was used or released before. */
-  hold (entry: Entry): Ticket | null
+  hold (entry: DelayedRequest): Ticket | null
   /** Give the place up without waiting; nothing happens where it was used. */
   release (): void
 }
 
-interface Held extends Entry, Due, InLine {
+interface HeldRequest extends DelayedRequest, HeapEntry, FifoEntry {
   readonly dueUs: number
   readonly partition: string
   /** Where its place is counted. */
-  readonly slots: Slots
+  readonly capacity: QueueCapacity
 }
 
 /** How many leave in one turn of the event loop: each goes on to its handler, and what else happens must not wait. */
-const LEAVE_IN_ONE_TURN = 50
+const MAX_PER_TURN = 50
 /** A longer timer would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
  * Holds requests until they are due, in the order of their times and then of their arrival, never early by the clock.
@@ -47,15 +47,15 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  * One timer serves them all. It keeps the process alive, unlike others here: a request that is held is work under
  * way, and one that was injected has no socket that would.
  */
-export class WaitingRoom {
+export class DelayQueue {
   readonly #clock: Clock
   /** By queue. There are as many as there are throttled scopes. */
-  readonly #queues = new Map<string, Slots>()
-  readonly #lines = new Lines()
-  readonly #held = new DueHeap<Held>()
+  readonly #queues = new Map<string, QueueCapacity>()
+  readonly #fifo = new FifoOrder()
+  readonly #held = new IndexedHeap<HeldRequest>()
   #arrivals = 0
   #timer: NodeJS.Timeout | null = null
-  #turn: NodeJS.Immediate | null = null
+  #immediate: NodeJS.Immediate | null = null
   #isClosed = false
 
   constructor (clock: Clock) {
@@ -72,18 +72,18 @@ export class WaitingRoom {
    * the room closed. `queue`: the scope of the policy, so that one route's line leaves room for another's. The limits
    * are compared with all places of the queue, also those that were taken under other limits.
    */
-  reserve (queue: string, partition: string, limits: RoomLimits): Reservation | null {
-    const slots = this.#slotsOf(queue)
-    if (this.#isClosed || !slots.take(partition, limits)) return null
+  reserve (queue: string, partition: string, limits: QueueLimits): Reservation | null {
+    const capacity = this.#getCapacity(queue)
+    if (this.#isClosed || !capacity.take(partition, limits)) return null
     let isOpen = true
     return {
       hold: (entry) => {
         if (!isOpen || this.#isClosed) return null
         isOpen = false
-        return this.#hold(slots, partition, entry)
+        return this.#hold(capacity, partition, entry)
       },
       release: () => {
-        if (isOpen) slots.free(partition)
+        if (isOpen) capacity.free(partition)
         isOpen = false
       }
     }
@@ -99,40 +99,40 @@ export class WaitingRoom {
     this.#disarm()
   }
 
-  #slotsOf (queue: string): Slots {
-    let slots = this.#queues.get(queue)
-    if (slots === undefined) {
-      slots = new Slots()
-      this.#queues.set(queue, slots)
+  #getCapacity (queue: string): QueueCapacity {
+    let capacity = this.#queues.get(queue)
+    if (capacity === undefined) {
+      capacity = new QueueCapacity()
+      this.#queues.set(queue, capacity)
     }
-    return slots
+    return capacity
   }
 
-  #hold (slots: Slots, partition: string, entry: Entry): Ticket {
-    const { dueInUs, line } = entry
+  #hold (capacity: QueueCapacity, partition: string, entry: DelayedRequest): Ticket {
+    const { dueInUs, orderKey } = entry
     // The timer is another request's: what follows must see this one's AsyncLocalStorage, for its traces and its user.
     const onDue = AsyncResource.bind(entry.onDue)
     const onClose = AsyncResource.bind(entry.onClose)
-    const dueUs = this.#lines.turnOf(line, this.#clock.nowUs() + dueInUs)
-    const held: Held = { dueInUs, line, onDue, onClose, partition, slots, dueUs, order: this.#arrivals++, index: -1, ahead: null, behind: null }
-    this.#lines.join(held)
+    const dueUs = this.#fifo.earliestDue(orderKey, this.#clock.nowUs() + dueInUs)
+    const held: HeldRequest = { dueInUs, orderKey, onDue, onClose, partition, capacity, dueUs, order: this.#arrivals++, index: -1, previous: null, next: null }
+    this.#fifo.append(held)
     this.#held.push(held)
     if (this.#held.first === held) this.#arm()
-    return { leave: () => this.#remove(held) }
+    return { cancel: () => this.#remove(held) }
   }
 
-  #remove (held: Held): boolean {
+  #remove (held: HeldRequest): boolean {
     if (!this.#held.remove(held)) return false
-    held.slots.free(held.partition)
-    this.#lines.part(held)
+    held.capacity.free(held.partition)
+    this.#fifo.remove(held)
     // A timer for one that gave up may fire for nothing, but not keep the process alive for nobody.
     if (this.#held.size === 0) this.#disarm()
     return true
   }
 
-  #leaveIfDue (): void {
+  #releaseDue (): void {
     try {
-      for (let left = 0; left < LEAVE_IN_ONE_TURN; left++) {
+      for (let released = 0; released < MAX_PER_TURN; released++) {
         const held = this.#held.first
         // A timer may fire up to a millisecond early.
         if (held === null || held.dueUs > this.#clock.nowUs()) return
@@ -150,14 +150,14 @@ export class WaitingRoom {
     const next = this.#held.first
     if (next === null) return
     const waitUs = next.dueUs - this.#clock.nowUs()
-    if (waitUs <= 0) this.#turn = setImmediate(() => { this.#leaveIfDue() })
-    else this.#timer = setTimeout(() => { this.#leaveIfDue() }, Math.min(Math.ceil(waitUs / 1000), LONGEST_TIMER_MS))
+    if (waitUs <= 0) this.#immediate = setImmediate(() => { this.#releaseDue() })
+    else this.#timer = setTimeout(() => { this.#releaseDue() }, Math.min(Math.ceil(waitUs / 1000), MAX_TIMER_MS))
   }
 
   #disarm (): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    if (this.#turn !== null) clearImmediate(this.#turn)
+    if (this.#immediate !== null) clearImmediate(this.#immediate)
     this.#timer = null
-    this.#turn = null
+    this.#immediate = null
   }
 }

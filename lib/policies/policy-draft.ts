@@ -1,6 +1,6 @@
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
-import { builtInLimit, hasLimitFields, layLimits, type LimitDraft } from './limit-draft.js'
+import { builtInLimit, hasLimitFields, mergeLimits, type LimitDraft } from './limit-draft.js'
 
 type Inherited = Required<Pick<RouteRateLimit, 'algorithm' | 'by' | 'mode' | 'cost' | 'hook' | 'failureMode'>> &
   Pick<RouteRateLimit, 'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'refundOn' | 'enforce' | 'throttle' | 'penalty'>
@@ -19,7 +19,7 @@ export interface PolicyDraft {
   readonly tiers: ReadonlyMap<string, TierDraft | null>
   readonly options: Inherited
   /** The throttle whose line these buckets must hold; whoever shares them need not wait in it himself. */
-  readonly line: RouteRateLimit['throttle']
+  readonly sharedThrottle: RouteRateLimit['throttle']
 }
 
 /** What holds where nobody says anything. */
@@ -28,7 +28,7 @@ export const builtInDraft: PolicyDraft = {
   limits: [builtInLimit],
   tiers: new Map(),
   options: { algorithm: 'token-bucket', by: 'client', mode: 'enforce', cost: 1, hook: 'onRequest', failureMode: 'local' },
-  line: false
+  sharedThrottle: false
 }
 
 /**
@@ -37,14 +37,14 @@ export const builtInDraft: PolicyDraft = {
  *
  * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION with the place.
  */
-export function layPolicy (below: PolicyDraft, options: RouteRateLimit, ownScope: string, place: string): PolicyDraft {
-  const limits = layLimits(below, options, place)
-  const scope = scopeOf(below, options, ownScope)
-  const laid = { ...inherited(below, options), ...withoutUndefined(options) }
+export function mergePolicy (base: PolicyDraft, options: RouteRateLimit, ownScope: string, place: string): PolicyDraft {
+  const limits = mergeLimits(base, options, place)
+  const scope = selectScope(base, options, ownScope)
+  const merged = { ...inheritOptions(base, options), ...withoutUndefined(options) }
   // Who refuses at once must not cut the line of those who wait in the same buckets.
-  const line = scope === below.scope && laid.throttle === false ? below.line : laid.throttle
-  const draft = { scope, limits, options: laid, line }
-  const tiers = layTiers(below, draft, options, ownScope, place)
+  const sharedThrottle = scope === base.scope && merged.throttle === false ? base.sharedThrottle : merged.throttle
+  const draft = { scope, limits, options: merged, sharedThrottle }
+  const tiers = mergeTiers(base, draft, options, ownScope, place)
   checkPenalty(limits, tiers, options, place)
   return { ...draft, tiers }
 }
@@ -59,27 +59,27 @@ function checkPenalty (limits: PolicyDraft['limits'], tiers: PolicyDraft['tiers'
 }
 
 /** What was to be given back under other limits would make these free. */
-function inherited ({ options: below }: PolicyDraft, options: RouteRateLimit): Inherited {
-  return hasLimitFields(options) ? { ...below, refundOn: undefined } : below
+function inheritOptions ({ options: base }: PolicyDraft, options: RouteRateLimit): Inherited {
+  return hasLimitFields(options) ? { ...base, refundOn: undefined } : base
 }
 
 /** Limits of a layer's own leave no tier of the layer below: what was loose there would loosen these. */
-function layTiers (below: PolicyDraft, draft: Omit<PolicyDraft, 'tiers'>, options: RouteRateLimit, ownScope: string, place: string): PolicyDraft['tiers'] {
+function mergeTiers (base: PolicyDraft, draft: Omit<PolicyDraft, 'tiers'>, options: RouteRateLimit, ownScope: string, place: string): PolicyDraft['tiers'] {
   const group = options.groupId === undefined ? null : draft.scope
   const tiers = new Map<string, TierDraft | null>()
-  for (const [name, tier] of hasLimitFields(options) ? [] : below.tiers) {
-    tiers.set(name, tier === null ? null : { scope: group ?? tier.scope, limits: layLimits({ ...draft, limits: tier.limits }, { mode: options.mode }, place) })
+  for (const [name, tier] of hasLimitFields(options) ? [] : base.tiers) {
+    tiers.set(name, tier === null ? null : { scope: group ?? tier.scope, limits: mergeLimits({ ...draft, limits: tier.limits }, { mode: options.mode }, place) })
   }
   for (const [name, given] of Object.entries(options.tiers ?? {})) {
-    const base = { ...draft, limits: tiers.get(name)?.limits ?? draft.limits }
-    tiers.set(name, given === false ? null : { scope: group ?? ownScope, limits: layLimits(base, { ...given, mode: options.mode }, `${place}.tiers.${name}`) })
+    const tierBase = { ...draft, limits: tiers.get(name)?.limits ?? draft.limits }
+    tiers.set(name, given === false ? null : { scope: group ?? ownScope, limits: mergeLimits(tierBase, { ...given, mode: options.mode }, `${place}.tiers.${name}`) })
   }
   return tiers
 }
 
-function scopeOf (below: PolicyDraft, options: RouteRateLimit, ownScope: string): string {
+function selectScope (base: PolicyDraft, options: RouteRateLimit, ownScope: string): string {
   if (options.groupId !== undefined) return `group:${options.groupId}`
-  return hasLimitFields(options) ? ownScope : below.scope
+  return hasLimitFields(options) ? ownScope : base.scope
 }
 
 function withoutUndefined<T extends object> (options: T): Partial<T> {

@@ -1,27 +1,27 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
-import type { RoomLimits } from '../../lib/throttle/capacity.js'
-import { WaitingRoom, type Entry } from '../../lib/throttle/waiting-room.js'
+import type { QueueLimits } from '../../lib/throttle/capacity.js'
+import { DelayQueue, type DelayedRequest } from '../../lib/throttle/delay-queue.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
 const MS = 1000
-const WIDE: RoomLimits = { maxQueued: 1000, maxQueuedPerClient: 100 }
+const WIDE: QueueLimits = { maxQueued: 1000, maxQueuedPerClient: 100 }
 
 /** A room over timers and a clock that stand still until they are told otherwise. */
 function room (t: Test) {
   mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] })
   t.teardown(() => mock.timers.reset())
   const clock = new ManualClock()
-  const room = new WaitingRoom(clock)
+  const room = new DelayQueue(clock)
   const events: string[] = []
   return {
     room,
     clock,
     /** What became of whom, in order. */
     events,
-    entry (name: string, dueInMs: number, line = 'line'): Entry {
-      return { dueInUs: dueInMs * MS, line, onDue: () => { events.push(name) }, onClose: () => { events.push(`${name} closed`) } }
+    entry (name: string, dueInMs: number, line = 'line'): DelayedRequest {
+      return { dueInUs: dueInMs * MS, orderKey: line, onDue: () => { events.push(name) }, onClose: () => { events.push(`${name} closed`) } }
     },
     pass (ms: number) {
       for (let i = 0; i < ms; i++) {
@@ -36,7 +36,7 @@ function room (t: Test) {
   }
 }
 
-function places (room: WaitingRoom, times: number, partition: string, limits: RoomLimits) {
+function places (room: DelayQueue, times: number, partition: string, limits: QueueLimits) {
   return Array.from({ length: times }, () => room.reserve('queue', partition, limits)).filter((place) => place !== null)
 }
 
@@ -78,7 +78,7 @@ t.test('of one line nobody overtakes, though his answer says that he may go soon
 t.test('one who gave up holds nobody back who comes later, though others are still in line', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
   waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 10))
-  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('gave up', 1000))?.leave()
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('gave up', 1000))?.cancel()
   waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', 20))
   pass(20)
   t.strictSame(events, ['a', 'b'])
@@ -86,7 +86,7 @@ t.test('one who gave up holds nobody back who comes later, though others are sti
 
 t.test('a line that emptied holds nobody back', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('gave up', 1000))?.leave()
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('gave up', 1000))?.cancel()
   waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 10))
   pass(10)
   t.strictSame(events, ['a'])
@@ -214,19 +214,19 @@ t.test('one who gives up frees his place at once, and is called no more', async 
   const { room: waiting, entry, pass, events } = room(t)
   const limits = { maxQueued: 3, maxQueuedPerClient: 3 }
   const tickets = places(waiting, 3, 'ip:a', limits).map((place, i) => place.hold(entry('abc'[i], 10 + i)))
-  t.equal(tickets[1]?.leave(), true)
+  t.equal(tickets[1]?.cancel(), true)
   t.equal(waiting.size, 2)
-  t.equal(tickets[1]?.leave(), false, 'and gives up once')
+  t.equal(tickets[1]?.cancel(), false, 'and gives up once')
   t.equal(places(waiting, 9, 'ip:a', limits).length, 1)
   pass(20)
   t.strictSame(events, ['a', 'c'])
-  t.equal(tickets[0]?.leave(), false, 'who left cannot give up')
+  t.equal(tickets[0]?.cancel(), false, 'who left cannot give up')
 })
 
 t.test('one who gives up while others leave in the same turn is not called', async (t) => {
   const { room: waiting, entry, pass, events } = room(t)
-  const second = { leave: () => false }
-  waiting.reserve('queue', 'ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { events.push(`a, and b gives up: ${second.leave()}`) } })
+  const second = { cancel: () => false }
+  waiting.reserve('queue', 'ip:a', WIDE)?.hold({ ...entry('a', 5), onDue: () => { events.push(`a, and b gives up: ${second.cancel()}`) } })
   Object.assign(second, waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('b', 5)))
   pass(5)
   t.strictSame(events, ['a, and b gives up: true'])
@@ -248,7 +248,7 @@ t.test('closing waits for nobody: all are told, in order and once', async (t) =>
   waiting.close()
   t.strictSame(events, ['10 closed', '20 closed', '30 closed'])
   t.equal(waiting.size, 0)
-  t.equal(tickets[0]?.leave(), false)
+  t.equal(tickets[0]?.cancel(), false)
   t.equal(reserved?.hold(entry('late', 1)), null, 'a place that was reserved is no place any more')
   reserved?.release()
   t.equal(waiting.reserve('queue', 'ip:a', WIDE), null)
@@ -270,7 +270,7 @@ t.test('each request goes on in its own asynchronous context', async (t) => {
   const user = new AsyncLocalStorage<string>()
   const tell = () => { events.push(String(user.getStore())) }
   for (const [name, ms] of [['a', 5], ['b', 5], ['c', 50]] as const) {
-    user.run(name, () => waiting.reserve('queue', 'ip:a', WIDE)?.hold({ dueInUs: ms * MS, line: 'line', onDue: tell, onClose: tell }))
+    user.run(name, () => waiting.reserve('queue', 'ip:a', WIDE)?.hold({ dueInUs: ms * MS, orderKey: 'line', onDue: tell, onClose: tell }))
   }
   pass(10)
   user.run('whoever closes', () => waiting.close())

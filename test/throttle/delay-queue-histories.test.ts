@@ -1,9 +1,9 @@
 import { mock } from 'node:test'
 import fc from 'fast-check'
 import t from 'tap'
-import { WaitingRoom, type Reservation, type Ticket } from '../../lib/throttle/waiting-room.js'
+import { DelayQueue, type Reservation, type Ticket } from '../../lib/throttle/delay-queue.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { holds } from '../fixtures/property.js'
+import { assertProperty } from '../fixtures/property.js'
 
 const LIMITS = { maxQueued: 40, maxQueuedPerClient: 15 }
 
@@ -34,7 +34,7 @@ interface Guest {
 /** Plays a history, and holds the room against what it should do, with lists and no cleverness. */
 class Witness {
   readonly #clock = new ManualClock()
-  readonly #room = new WaitingRoom(this.#clock)
+  readonly #room = new DelayQueue(this.#clock)
   readonly #places: Array<{ partition: string, place: Reservation }> = []
   readonly #waiting: Guest[] = []
   readonly #called = new Set<number>()
@@ -75,7 +75,7 @@ class Witness {
     const arrival = this.#arrivals++
     const before = this.#waiting.filter((guest) => guest.line === line).map((guest) => guest.mayGoAtUs)
     const mayGoAtUs = Math.max(this.#clock.nowUs() + dueInUs, ...before)
-    const ticket = place.hold({ dueInUs, line, onDue: () => { this.#goes(arrival, false) }, onClose: () => { this.#goes(arrival, true) } })
+    const ticket = place.hold({ dueInUs, orderKey: line, onDue: () => { this.#goes(arrival, false) }, onClose: () => { this.#goes(arrival, true) } })
     if (ticket === null) throw new Error('an open room takes who has a place')
     this.#waiting.push({ arrival, partition, line, mayGoAtUs, ticket })
     expect(this.#room.size === this.#waiting.length, 'size')
@@ -83,7 +83,7 @@ class Witness {
 
   #leave (which: number): void {
     const guest = this.#pick(this.#waiting, which)
-    expect(guest === undefined || guest.ticket.leave(), 'who waits may give up')
+    expect(guest === undefined || guest.ticket.cancel(), 'who waits may give up')
   }
 
   #goes (arrival: number, isClosed: boolean): void {
@@ -120,7 +120,7 @@ function expect (isSo: boolean, fact: string): void {
 
 for (const isClosed of [false, true]) {
   t.test(`in any history that ends with ${isClosed ? 'a close' : 'patience'}, all leave once, in order, never early, within bounds`, async () => {
-    holds(fc.array(steps, { minLength: 1, maxLength: 150, size: 'max' }), 300, (history) => {
+    assertProperty(fc.array(steps, { minLength: 1, maxLength: 150, size: 'max' }), 300, (history) => {
       mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] })
       try {
         const witness = new Witness()

@@ -2,7 +2,7 @@
  * What an algorithm says of one charge, in whole units and microseconds.
  * The caller owns it and may use it again for the next charge, so that a check allocates nothing.
  */
-export interface Verdict {
+export interface CheckResult {
   granted: boolean
   /** Units that could still be taken at this moment. */
   remaining: number
@@ -20,6 +20,6 @@ export interface Verdict {
   count: number
 }
 
-export function emptyVerdict (): Verdict {
+export function createCheckResult (): CheckResult {
   return { granted: false, remaining: 0, resetUs: 0, delayUs: 0, retryUs: 0, timeUs: 0, count: 0 }
 }
