@@ -4,11 +4,11 @@ import type { Decision } from './model/decision.js'
 const FST_SLUICE_QUOTA_EXCEEDED = createError('FST_SLUICE_QUOTA_EXCEEDED', '%s', 429)
 
 /**
- * A refusal as an Error with status 429, for an `errorResponseBuilder` whose answer `setErrorHandler` should write,
- * or to throw after `fastify.rateLimit.check`.
+ * A refusal as an Error with status 429. Return it from `errorResponseBuilder` to let `setErrorHandler` write the
+ * response, or throw it after `fastify.rateLimit.check`.
  */
 export class RateLimitError extends FST_SLUICE_QUOTA_EXCEEDED {
-  /** The refusal. */
+  /** The decision that refused the request. */
   readonly decision: Decision
 
   constructor (decision: Decision) {
@@ -17,23 +17,23 @@ export class RateLimitError extends FST_SLUICE_QUOTA_EXCEEDED {
   }
 }
 
-/** A mistake in the options, and where it was made. */
+/** An error in the options, with its place. */
 export interface LocatedError extends Error {
   readonly code: string
-  /** What the message begins with: `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`. */
+  /** The start of the message: `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`. */
   readonly place: string
-  /** The same mistake, told of another place. */
+  /** Returns the same error for another place. */
   readonly relocated: (place: string) => LocatedError
 }
 
-/** Whether an error tells of a mistake in the options by its place. */
+/** Whether an error is a `LocatedError`. */
 export function isLocated (error: unknown): error is LocatedError {
   return error instanceof Error && 'place' in error && 'relocated' in error && typeof error.relocated === 'function'
 }
 
 type LocatedErrorConstructor<C extends string> = new (place: string, ...details: string[]) => LocatedError & { readonly code: C }
 
-/** An error whose message begins with its place; `message` is the rest. */
+/** Creates the class of an error whose message begins with its place; `message` is the rest. */
 function createLocatedError<C extends string> (code: C, message: string): LocatedErrorConstructor<C> {
   return class OptionError extends createError<C, string[]>(code, `%s: ${message}`) implements LocatedError {
     readonly place: string
@@ -51,40 +51,52 @@ function createLocatedError<C extends string> (code: C, message: string): Locate
   }
 }
 
-/** place, what was expected, what was found */
+/** place, expected value, actual value */
 export const FST_SLUICE_BAD_OPTION = createLocatedError('FST_SLUICE_BAD_OPTION', 'expected %s, got %s')
-/** place of the key, hint with the nearest known key */
+/** place of the key, suggestion of a known key */
 export const FST_SLUICE_UNKNOWN_OPTION = createLocatedError('FST_SLUICE_UNKNOWN_OPTION', 'unknown option%s')
-/** place, what contradicts what */
+/** place, the contradiction */
 export const FST_SLUICE_CONTRADICTION = createLocatedError('FST_SLUICE_CONTRADICTION', '%s')
-/** place, the scope that both use with its limits, the limits given here */
+/** place, the shared scope with its limits, the limits set here */
 export const FST_SLUICE_UNEQUAL_LIMITS = createLocatedError('FST_SLUICE_UNEQUAL_LIMITS', '%s, so it cannot have %s here')
-export const FST_SLUICE_ALREADY_REGISTERED = createError('FST_SLUICE_ALREADY_REGISTERED', 'rateLimit: this scope has a decorator of this name already; register the plugin once per scope, and not beside another rate limiter')
-/** place, what was found */
+export const FST_SLUICE_ALREADY_REGISTERED = createError(
+  'FST_SLUICE_ALREADY_REGISTERED',
+  'rateLimit: this scope already has a decorator of this name; register the plugin once per scope, without another rate limiter'
+)
+/** place, actual value */
 export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
-/** the most that one registration keeps */
-export const FST_SLUICE_TOO_MANY_GROUPS = createError('FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients')
+/** the maximum per registration */
+export const FST_SLUICE_TOO_MANY_GROUPS = createError(
+  'FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients'
+)
 
 /** place, the URL */
-export const FST_SLUICE_ROUTE_TAKEN = createLocatedError('FST_SLUICE_ROUTE_TAKEN', 'the application has a route %s already; give another path, or false')
-/** why, and the store's own word for it */
+export const FST_SLUICE_ROUTE_TAKEN = createLocatedError(
+  'FST_SLUICE_ROUTE_TAKEN', 'the application already has a route %s; set another path, or false'
+)
+/** the reason, and the error code of the store */
 export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
-/** cause: what the store said */
+/** cause: the error of the store */
 export const FST_SLUICE_UNAVAILABLE = createError('FST_SLUICE_UNAVAILABLE', 'Rate limits cannot be checked at present', 503)
-/** cause: what is wrong */
+/** cause: the error in the options of the route */
 export const FST_SLUICE_INVALID_ROUTE = createError('FST_SLUICE_INVALID_ROUTE', 'The rate limit of this route is misconfigured', 503)
 /** place, the namespace if any, the name of the request's method */
-export const FST_SLUICE_NO_JWT = createLocatedError('FST_SLUICE_NO_JWT', 'found no @fastify/jwt%s that lets a request call %s(); register it in this scope or around it, and name its namespace here if it has one')
+export const FST_SLUICE_NO_JWT = createLocatedError(
+  'FST_SLUICE_NO_JWT',
+  'found no @fastify/jwt%s that provides request.%s(); register it in this scope or around it, and set its namespace here if it has one'
+)
 
-/** place of an option that is another than at the start */
-export const FST_SLUICE_FIXED_OPTION = createLocatedError('FST_SLUICE_FIXED_OPTION', 'cannot change while the server runs; restart it to have it so')
+/** place of an option that differs from its value at start */
+export const FST_SLUICE_FIXED_OPTION = createLocatedError(
+  'FST_SLUICE_FIXED_OPTION', 'cannot be changed at runtime; restart the server to apply it'
+)
 
-/** the config file as it was named, what keeps it from being read; cause: what the system says */
+/** the path of the config file as given, why it cannot be read; cause: the error of the system */
 export const FST_SLUICE_UNREADABLE_FILE = createError('FST_SLUICE_UNREADABLE_FILE', '%s: %s')
-/** file, line and column, what is no TOML there */
+/** file, line and column, the TOML syntax error */
 export const FST_SLUICE_BAD_SYNTAX = createError('FST_SLUICE_BAD_SYNTAX', '%s: %s')
 
-/** Codes of process warnings and of log lines; they tell of a likely mistake and stop nothing. */
+/** Codes of process warnings and of log lines. They report a likely mistake; the plugin continues. */
 export const warnings = {
   trustsEveryProxy: 'FST_SLUICE_WARN_TRUST_PROXY_TRUE',
   trustsProxyCount: 'FST_SLUICE_WARN_TRUST_PROXY_NUMBER',
@@ -94,12 +106,12 @@ export const warnings = {
   unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER',
   ruleWithoutMatch: 'FST_SLUICE_WARN_RULE_WITHOUT_MATCH',
   ruleNeverApplies: 'FST_SLUICE_WARN_RULE_NEVER_APPLIES',
-  tierOfNobody: 'FST_SLUICE_WARN_TIER_OF_NOBODY',
+  tierWithoutUsers: 'FST_SLUICE_WARN_TIER_OF_NOBODY',
   longWindowAlone: 'FST_SLUICE_WARN_LONG_WINDOW_ALONE',
   shortWindow: 'FST_SLUICE_WARN_SHORT_WINDOW',
   burstAboveMax: 'FST_SLUICE_WARN_BURST_ABOVE_MAX',
   shortCooldown: 'FST_SLUICE_WARN_SHORT_COOLDOWN',
   openLogin: 'FST_SLUICE_WARN_OPEN_LOGIN',
-  trustsEverybody: 'FST_SLUICE_WARN_TRUSTS_EVERYBODY',
-  exemptsEverybody: 'FST_SLUICE_WARN_EXEMPTS_EVERYBODY'
+  trustsEveryAddress: 'FST_SLUICE_WARN_TRUSTS_EVERYBODY',
+  exemptsEveryAddress: 'FST_SLUICE_WARN_EXEMPTS_EVERYBODY'
 } as const

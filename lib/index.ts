@@ -12,11 +12,12 @@ export type { LimitOptions, Phase, RouteRateLimit, RuleOptions, TierOptions } fr
 export type { RateLimitOptions } from './config/schema/options-schema.js'
 export { RateLimitError } from './errors.js'
 export type { Client } from './model/client.js'
-export type { Decision, Outcome } from './model/decision.js'
+export type { Decision, LimitStanding, Outcome } from './model/decision.js'
 export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observability/channels.js'
 export type { BreakerMessage, DecisionMessage, ReloadMessage, ReloadSource } from './observability/channels.js'
-export type { LimitStanding } from './model/decision.js'
-export type { Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, RouteState, RegistrationExplanation, RouteExplanation, RouteQuery } from './decorator/explanation.js'
+export type {
+  Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, RegistrationExplanation, RouteExplanation, RouteQuery, RouteState
+} from './decorator/explanation.js'
 export type { AdminHook } from './config/schema/admin-schema.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './decorator/blocked.js'
 export type { Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator/decorator.js'
@@ -26,22 +27,24 @@ export type { BreakerState } from './resilience/breaker.js'
 export type { RedisTarget } from './stores/redis/connect.js'
 export type { Algorithm, Quota } from './algorithms/quota.js'
 export type { PenaltyRule } from './algorithms/penalty.js'
-export type { Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, Standing, Store, Unavailable } from './stores/store.js'
+export type {
+  Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, Standing, Store, Unavailable
+} from './stores/store.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Limits of this route, or `false` for none. */
-    // Fastify intersects this with what it infers from the literal, where `true` would pass for an object without options.
+    /** The limits of this route, or `false` for no limits. */
+    // Fastify intersects this with the type inferred from the literal: without `object`, `true` would compile.
     rateLimit?: (RouteRateLimit & object) | false
   }
 
   interface FastifyInstance {
-    /** Guards, checks, and what an operator asks for. */
+    /** Guards, checks, and the calls for operators. */
     rateLimit: RateLimitDecorator
   }
 
   interface FastifyRequest {
-    /** What was decided for this request; `null` where no policy ran. */
+    /** The decision for this request; `null` if no policy applied. */
     rateLimit: Decision | null
   }
 }

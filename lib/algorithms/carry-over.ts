@@ -1,27 +1,28 @@
+import type { BucketState } from './bucket-state.js'
 import type { Quota } from './quota.js'
 import { createGrantLog, type GrantLog } from './sliding-window.js'
 import type { CheckResult } from './check-result.js'
 
 /*
- * What was used stays used, in units, when the numbers of a limit change: 50 of 100 is 50 of 1000, and more than the
- * new capacity is all of it. Ages within a window keep their share of it: half-way through a minute is half-way
- * through ten seconds. So nobody gets a fresh bucket by a change, and nobody waits longer than the new window.
+ * When the numbers of a limit change, used units stay used: 50 of 100 become 50 of 1000. More than the new capacity
+ * becomes all of it. The age within a window is scaled: half of a minute becomes half of ten seconds.
+ * So no change gives a client a fresh bucket, and no client waits longer than the new window.
  */
 
 /** The numbers that a bucket was written under. */
 export type WrittenQuota = Pick<Quota, 'max' | 'windowUs' | 'capacity' | 'intervalDen'>
 
-/** Errors of the doubles' last bits must not make a whole number of units look like one more, just begun. */
+/** Rounding errors in the last bits of a double must not turn a whole number of units into one more. */
 const ROUNDING_US = 1 / 1024
 
-/** Whether a bucket of the same algorithm can be read as it stands. */
+/** Whether a bucket of the same algorithm can be read without conversion. */
 export function isWrittenUnder (written: WrittenQuota, quota: Quota): boolean {
   return written.max === quota.max && written.windowUs === quota.windowUs && written.capacity === quota.capacity
 }
 
-/** A TAT under other numbers. Writes it into `verdict`. */
-export function carryTokenBucket (written: WrittenQuota, quota: Quota, tatUs: number, tatNum: number, nowUs: number, result: CheckResult): void {
-  const backlogUs = Math.max(0, tatUs - nowUs + tatNum / written.intervalDen)
+/** Convert a TAT to other numbers. Writes it into `result`, which may be `bucket` itself. */
+export function carryTokenBucket (written: WrittenQuota, quota: Quota, bucket: BucketState, nowUs: number, result: CheckResult): void {
+  const backlogUs = Math.max(0, bucket.timeUs - nowUs + bucket.count / written.intervalDen)
   const units = backlogUs * written.max / written.windowUs
   if (units >= quota.capacity) {
     result.timeUs = nowUs + quota.capacityUs
@@ -36,14 +37,16 @@ export function carryTokenBucket (written: WrittenQuota, quota: Quota, tatUs: nu
   result.count = isWhole ? 0 : num
 }
 
-/** A window's start and units under other numbers. Writes them into `verdict`. */
-export function carryFixedWindow (written: WrittenQuota, quota: Quota, startUs: number, used: number, nowUs: number, result: CheckResult): void {
+/** Convert the start and units of a window to other numbers. Writes them into `result`, which may be `bucket` itself. */
+export function carryFixedWindow (written: WrittenQuota, quota: Quota, bucket: BucketState, nowUs: number, result: CheckResult): void {
+  const startUs = bucket.timeUs
+  const used = bucket.count
   const isOver = nowUs - startUs >= written.windowUs
   result.timeUs = nowUs - carryAge(written, quota, startUs, nowUs)
   result.count = isOver ? 0 : Math.min(used, quota.max)
 }
 
-/** A log under other numbers. Of more units than the new `max`, those that leave the window first are dropped. */
+/** Convert a log to other numbers. If it has more units than the new `max`, those that expire first are dropped. */
 export function carryGrantLog (written: WrittenQuota, quota: Quota, log: GrantLog, nowUs: number): GrantLog {
   const carried = createGrantLog()
   let excess = -quota.max

@@ -1,20 +1,23 @@
+import type { BucketState } from './bucket-state.js'
+
 /**
- * What an algorithm says of one charge, in whole units and microseconds.
- * The caller owns it and may use it again for the next charge, so that a check allocates nothing.
+ * The result of checking one charge, in whole units and microseconds.
+ * The caller owns the object and reuses it for the next charge, so that a check allocates nothing.
  */
-export interface CheckResult {
+export interface CheckResult extends BucketState {
   granted: boolean
-  /** Units that could still be taken at this moment. */
+  /** Units that can still be taken at this moment. */
   remaining: number
-  /** Until nothing is used any more: bucket full, window over. */
+  /** Time until nothing is used any more: the bucket is full, or the window is over. */
   resetUs: number
-  /** How long a granted charge is to be held until its token is due; 0 when it is due now. */
+  /** How long a granted charge must be held until its token is due; 0 when it is due now. */
   delayUs: number
-  /** Wait after which the same charge is granted if nobody else takes; 0 when granted, `'never'` where no wait helps. */
+  /** Wait after which the same charge is granted if no other charge comes first; 0 when granted, `'never'` where no wait helps. */
   retryUs: number | 'never'
   /**
-   * The bucket's state once the charge is applied; the old state, settled to now, when it is refused. After a clock
-   * stepped back that differs from what was stored: unless it is written, each refusal starts the wait anew.
+   * The state of the bucket: with the charge when it is granted, else the old state, brought to now.
+   * After a clock stepped back, the old state differs from the stored one. Unless it is written, each refusal
+   * restarts the wait.
    */
   timeUs: number
   count: number

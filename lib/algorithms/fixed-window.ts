@@ -1,14 +1,15 @@
+import type { BucketState, Refund } from './bucket-state.js'
 import type { Quota } from './quota.js'
 import type { CheckResult } from './check-result.js'
 
 /*
- * Fixed window that starts with its first request. A bucket is the window's start and the units used in it;
- * `used` 0 means that no window is open.
+ * Fixed window that starts with its first request. A bucket is the start of the window (`timeUs`) and the units used
+ * in it (`count`). A count of 0 means that no window is open.
  */
 
-/** Decide whether `cost` units can be taken now. Writes the answer, and the window to store, into `verdict`. */
-export function assessFixedWindow (quota: Quota, startUs: number, used: number, cost: number, nowUs: number, result: CheckResult): void {
-  rollWindow(quota, startUs, used, nowUs, result)
+/** Decide whether `cost` units can be taken now. Writes the decision, and the window to store, into `result`. */
+export function assessFixedWindow (quota: Quota, bucket: BucketState, cost: number, nowUs: number, result: CheckResult): void {
+  rollWindow(quota, bucket, nowUs, result)
   const isPossible = cost <= quota.max && quota.max !== 0
   result.granted = isPossible && result.count + cost <= quota.max
   if (result.granted) result.count += cost
@@ -18,25 +19,27 @@ export function assessFixedWindow (quota: Quota, startUs: number, used: number, 
 }
 
 /**
- * Add `units` that were used without asking. A window holds at most twice its `max`: what goes beyond
- * would change nothing, for the debt ends with the window.
+ * Add `units` that were used without a check. A window holds at most twice its `max`. More units would change nothing,
+ * because the debt ends with the window.
  */
-export function chargeFixedWindow (quota: Quota, startUs: number, used: number, units: number, nowUs: number, result: CheckResult): void {
-  rollWindow(quota, startUs, used, nowUs, result)
+export function chargeFixedWindow (quota: Quota, bucket: BucketState, units: number, nowUs: number, result: CheckResult): void {
+  rollWindow(quota, bucket, nowUs, result)
   result.count = Math.min(result.count + units, 2 * quota.max)
   writeResult(quota, nowUs, result)
 }
 
-/** Give units back that were charged at `chargedAtUs`, if the window of that time is still the open one. */
-export function refundFixedWindow (quota: Quota, startUs: number, used: number, units: number, chargedAtUs: number, nowUs: number, result: CheckResult): void {
-  rollWindow(quota, startUs, used, nowUs, result)
-  if (result.timeUs <= chargedAtUs) result.count = Math.max(0, result.count - units)
+/** Give back the units of an earlier charge, if the window of that charge is still open. */
+export function refundFixedWindow (quota: Quota, bucket: BucketState, refund: Refund, nowUs: number, result: CheckResult): void {
+  rollWindow(quota, bucket, nowUs, result)
+  if (result.timeUs <= refund.chargedAtUs) result.count = Math.max(0, result.count - refund.units)
   writeResult(quota, nowUs, result)
 }
 
-function rollWindow (quota: Quota, startUs: number, used: number, nowUs: number, result: CheckResult): void {
+function rollWindow (quota: Quota, bucket: BucketState, nowUs: number, result: CheckResult): void {
+  const startUs = bucket.timeUs
+  const used = bucket.count
   const isOver = used === 0 || nowUs - startUs >= quota.windowUs
-  // A start in the future means that the clock stepped back (a failover): the window then ends one window from now.
+  // A start in the future means that the clock stepped back (a failover). The window then ends one window from now.
   result.timeUs = isOver ? nowUs : Math.min(startUs, nowUs)
   result.count = isOver ? 0 : used
 }

@@ -1,35 +1,35 @@
 /*
- * Progressive cooldown: so many strikes in a time block a partition for a while, and each block that follows is longer,
- * until the partition has stayed quiet for long enough.
+ * Progressive cooldown: a number of strikes within a time blocks a partition. Each further block is longer, until the
+ * partition has had no strikes for long enough.
  */
 
-/** What strikes earn. Times are whole microseconds, 1 or more. */
+/** When strikes block a partition, and for how long. Times are whole microseconds, 1 or more. */
 export interface PenaltyRule {
-  /** Strikes that begin a block, 1 or more. */
+  /** Strikes that start a block, 1 or more. */
   readonly strikes: number
-  /** The time in which they count, from the first of them; and the quiet time that takes one level off. */
+  /** How long strikes count, from the first of them. Also the quiet time that removes one level. */
   readonly withinUs: number
-  /** How long the first block lasts. */
+  /** Length of the first block. */
   readonly cooldownUs: number
-  /** How much longer each further block is than the one before, 1 or more. */
+  /** Each further block is this many times as long as the one before, 1 or more. */
   readonly factor: number
   readonly maxCooldownUs: number
 }
 
-/** How a partition stands under a penalty. All are integers. */
+/** The state of a partition under a penalty. All numbers are integers. */
 export interface PenaltyState {
-  /** When the first of `strikes` came. */
+  /** Time of the first of `strikes`. */
   startUs: number
   strikes: number
-  /** Blocks that make the next one longer. */
+  /** Earlier blocks that make the next one longer. */
   level: number
-  /** The end of the last block, or the last strike since: quiet time counts from here. */
+  /** The end of the last block, or the last strike after it. Quiet time is counted from here. */
   quietFromUs: number
-  /** How long the block is that ends at `quietFromUs`; 0 where the quiet began with a strike. */
+  /** Length of the block that ends at `quietFromUs`; 0 if a strike set `quietFromUs`. */
   blockUs: number
 }
 
-/** Levels are bounded, so that forgiveness is: by then a factor of 1.1 has made nine days of a minute. */
+/** Levels are bounded, so that they all expire in bounded time. At this level a factor of 1.1 turns a minute into nine days. */
 const MAX_LEVELS = 100
 
 export function createPenaltyState (): PenaltyState {
@@ -37,10 +37,11 @@ export function createPenaltyState (): PenaltyState {
 }
 
 /**
- * Bring a conduct to now: what is over is forgotten, and every full `withinUs` of quiet takes one level off.
+ * Advance a state to now: drop expired strikes, and remove one level for every full `withinUs` without a strike.
  *
- * Answers whether it must be stored, though nothing happened: a time that a clock, stepping back, left in the future, or
- * a block longer than the rule's longest, would else begin anew at each look.
+ * Returns whether the state must be stored although no strike was added. There are two such cases: a clock stepped back
+ * and left a time in the future, or a block is longer than the rule allows. Unless the state is stored, each read
+ * restarts the block.
  */
 export function advancePenalty (rule: PenaltyRule, state: PenaltyState, nowUs: number): boolean {
   const longestUs = Math.min(state.blockUs, rule.maxCooldownUs)
@@ -59,12 +60,12 @@ export function advancePenalty (rule: PenaltyRule, state: PenaltyState, nowUs: n
   return isAhead
 }
 
-/** How long a settled conduct is still blocked; 0: it is not. */
+/** How long an advanced state still blocks the partition; 0 if it does not. */
 export function blockedUs (state: PenaltyState, nowUs: number): number {
   return Math.max(0, state.quietFromUs - nowUs)
 }
 
-/** Count strikes, 1 or more, of a settled conduct that is not blocked. Answers whether they begin a block. */
+/** Add strikes, 1 or more, to an advanced state that is not blocked. Returns whether they start a block. */
 export function strike (rule: PenaltyRule, state: PenaltyState, strikes: number, nowUs: number): boolean {
   if (state.strikes === 0) state.startUs = nowUs
   state.strikes += strikes
@@ -73,26 +74,26 @@ export function strike (rule: PenaltyRule, state: PenaltyState, strikes: number,
   state.strikes = 0
   state.blockUs = cooldownUs(rule, state.level)
   state.quietFromUs += state.blockUs
-  // A level that makes no block longer would only be forgiven later.
+  // A level that makes no block longer would only take time to expire.
   if (rule.factor > 1 && state.blockUs < rule.maxCooldownUs && state.level < MAX_LEVELS) state.level++
   return true
 }
 
-/** Until a settled conduct says no more than an empty one; 0 where it does already. */
+/** Time until an advanced state is equal to an empty one; 0 if it is already. */
 export function penaltyTtlUs (rule: PenaltyRule, state: PenaltyState, nowUs: number): number {
   const strikesUs = state.strikes === 0 ? 0 : state.startUs + rule.withinUs - nowUs
   const levelsUs = state.quietFromUs + state.level * rule.withinUs - nowUs
   return Math.max(0, strikesUs, levelsUs)
 }
 
-/** Whether every time that a rule can lead to is an exact integer, with room for an instant: see `isExact` of a quota. */
+/** Whether every time that a rule can produce is an exact integer, with room for an instant: see `isExact` of a quota. */
 export function isExactPenalty ({ withinUs, cooldownUs, maxCooldownUs }: PenaltyRule): boolean {
   return Math.max(cooldownUs, maxCooldownUs) + MAX_LEVELS * withinUs <= MAX_TIME_US
 }
 
 const MAX_TIME_US = 2 ** 50
 
-/** `cooldown * factor^level`, multiplied step by step: the powers of two languages differ in their last bits. */
+/** `cooldown * factor^level`, multiplied step by step: the power functions of Lua and JavaScript differ in the last bits. */
 function cooldownUs (rule: PenaltyRule, level: number): number {
   let us = rule.cooldownUs
   for (let step = 0; step < level && us < rule.maxCooldownUs; step++) us *= rule.factor

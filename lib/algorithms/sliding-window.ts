@@ -1,11 +1,12 @@
+import type { Refund } from './bucket-state.js'
 import type { Quota } from './quota.js'
 import type { CheckResult } from './check-result.js'
 
 /*
- * Sliding window as a log of grants whose newest entry absorbs what is granted within 1/128 of the window after
- * its first grant, and carries the time of its last. An entry therefore never leaves early, so no interval of one
- * window's length holds more than `max`, while at most 129 entries are kept, whatever `max` is. Where the window is an
- * hour or longer, an entry ends with a whole millisecond: its time then takes three bytes in Redis instead of five.
+ * Sliding window as a log of grants. The newest entry absorbs every grant within 1/128 of the window after its first
+ * grant. Its time is that of its last grant. So an entry never expires early, and no interval of one window's length
+ * holds more than `max`. At most 129 entries are kept, whatever `max` is. If the window is an hour or longer, the time
+ * of an entry is rounded up to a whole millisecond: it then takes three bytes in Redis instead of five.
  *
  * The log is one flat array, oldest entry first:
  *   [time of the newest entry's first grant, units in all entries, last grant of entry 0, units of entry 0, ...]
@@ -17,7 +18,7 @@ const FIRST_GRANT = 0
 const TOTAL = 1
 
 const MILLISECOND_US = 1000
-/** Windows from here on lose less than 1 / 28,000 of an entry's time by whole milliseconds. */
+/** In windows from this length on, rounding to a millisecond adds less than 1 / 28,000 to the time between entries. */
 const LONG_WINDOW_US = 3_600_000_000
 
 export function createGrantLog (): GrantLog {
@@ -25,8 +26,9 @@ export function createGrantLog (): GrantLog {
 }
 
 /**
- * Decide whether `cost` units can be taken now. `appendGrant` writes a grant into the log; here it changes only if the
- * clock stepped back: a store that keeps a copy must then write it, or the refused key waits for the old time again.
+ * Decide whether `cost` units can be taken now. `appendGrant` writes a grant into the log. This function changes the log
+ * only if the clock stepped back. A store that keeps a copy must then write the log. Otherwise a refused client waits
+ * for the old time again.
  */
 export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, nowUs: number, result: CheckResult): void {
   clampToNow(quota, log, nowUs)
@@ -41,7 +43,7 @@ export function assessSlidingWindow (quota: Quota, log: GrantLog, cost: number, 
   result.resetUs = usedAfter === 0 ? 0 : result.granted && cost > 0 ? quota.windowUs : computeResetUs(quota, log, nowUs)
 }
 
-/** Write `units` granted now into the log, and drop what has left the window. */
+/** Write `units` granted now into the log, and drop expired entries. */
 export function appendGrant (quota: Quota, log: GrantLog, units: number, nowUs: number): void {
   dropExpired(quota, log, nowUs)
   if (units === 0) return
@@ -60,21 +62,22 @@ export function appendGrant (quota: Quota, log: GrantLog, units: number, nowUs: 
   log[FIRST_GRANT] = nowUs
 }
 
-/** The time that an entry is kept with once another follows it. */
+/** The time that an entry keeps once a newer entry follows it. */
 function toEntryEndUs ({ windowUs }: Quota, lastGrantUs: number): number {
   return windowUs < LONG_WINDOW_US ? lastGrantUs : Math.ceil(lastGrantUs / MILLISECOND_US) * MILLISECOND_US
 }
 
-/** Add `units` that were used without asking; at most twice `max` in all, for more would change nothing. */
+/** Add `units` that were used without a check. The log holds at most twice `max`: more would change nothing. */
 export function chargeSlidingWindow (quota: Quota, log: GrantLog, units: number, nowUs: number, result: CheckResult): void {
   dropExpired(quota, log, nowUs)
   appendGrant(quota, log, Math.max(0, Math.min(units, 2 * quota.max - log[TOTAL])), nowUs)
   writeResult(quota, log, nowUs, result)
 }
 
-/** Give units back that were granted at `chargedAtUs`, as long as that moment is in the window. */
-export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number, chargedAtUs: number, nowUs: number, result: CheckResult): void {
+/** Give back the units of an earlier charge, as long as its time is in the window. */
+export function refundSlidingWindow (quota: Quota, log: GrantLog, refund: Refund, nowUs: number, result: CheckResult): void {
   dropExpired(quota, log, nowUs)
+  const { units, chargedAtUs } = refund
   let entry = HEADER
   while (entry < log.length && log[entry] < chargedAtUs) entry += 2
   const isKept = entry < log.length && chargedAtUs + quota.windowUs > nowUs
@@ -83,7 +86,7 @@ export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number,
     log[entry + 1] -= returned
     log[TOTAL] -= returned
     if (log[entry + 1] === 0) {
-      // The entry before must not absorb again: its own first grant is no longer known.
+      // The previous entry must not absorb grants again: the time of its first grant is no longer known.
       if (entry === log.length - 2) log[FIRST_GRANT] = 0
       log.splice(entry, 2)
     }
@@ -91,7 +94,7 @@ export function refundSlidingWindow (quota: Quota, log: GrantLog, units: number,
   writeResult(quota, log, nowUs, result)
 }
 
-/** When the last entry leaves the window: the log can be forgotten then. */
+/** When the last entry expires. The log can be dropped then. */
 export function slidingWindowEndUs (quota: Quota, log: GrantLog): number {
   return log.length > HEADER ? log[log.length - 2] + quota.windowUs : 0
 }
@@ -138,8 +141,9 @@ function dropExpired (quota: Quota, log: GrantLog, nowUs: number): void {
 }
 
 /**
- * A grant in the future means that the clock stepped back (a failover): it then counts as one of now.
- * All such grants become one entry, with what lies closer before it than entries may; else they would outnumber 129.
+ * A grant in the future means that the clock stepped back (a failover). It then counts as a grant of now.
+ * All such grants become one entry, together with entries that are too close before it. Otherwise there could be
+ * more than 129 entries.
  */
 function clampToNow (quota: Quota, log: GrantLog, nowUs: number): void {
   if (log.length === HEADER || log[log.length - 2] <= nowUs) return

@@ -1,18 +1,19 @@
+import type { BucketState, Refund } from './bucket-state.js'
 import type { Quota } from './quota.js'
 import type { CheckResult } from './check-result.js'
 
 /*
  * Token bucket as GCRA (the virtual scheduling form of ITU-T I.371, annex A). A bucket is one instant, the
- * theoretical arrival time (TAT): `tatUs` whole microseconds and `tatNum / intervalDen` of one. Its backlog is
- * TAT - now; one unit adds an emission interval; the bucket is full of tokens when the TAT is not after now.
+ * theoretical arrival time (TAT): `timeUs` whole microseconds plus `count / intervalDen` of one. The backlog is
+ * TAT - now. One unit adds an emission interval. The bucket is full of tokens when the TAT is not after now.
  *
- * A charge with patience is granted ahead of its token: its units go to the end of the line, and it is to be held until
- * what is before it, and its own units beyond the capacity, have drained.
+ * If the quota allows a delay, a charge is granted before its token is due: its units go to the end of the queue.
+ * The request must be held until the earlier units, and its own units beyond the capacity, have drained.
  */
 
-/** Decide whether `cost` units can be taken now. Writes the answer, and the TAT to store, into `verdict`. */
-export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, cost: number, nowUs: number, result: CheckResult): void {
-  clampTat(quota, tatUs, tatNum, nowUs, result)
+/** Decide whether `cost` units can be taken now. Writes the decision, and the TAT to store, into `result`. */
+export function assessTokenBucket (quota: Quota, bucket: BucketState, cost: number, nowUs: number, result: CheckResult): void {
+  clampTat(quota, bucket.timeUs, bucket.count, nowUs, result)
   result.delayUs = 0
   if (cost > quota.capacity || quota.max === 0) {
     result.granted = false
@@ -23,7 +24,7 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
     result.timeUs += cost * quota.intervalUs
     result.count += cost * quota.intervalNum
     normalizeFraction(quota, result)
-    // Round up: one microsecond earlier the token is not due.
+    // Round up: the token is not due one microsecond earlier.
     const overUs = result.timeUs - nowUs - quota.capacityUs + (result.count > quota.capacityNum ? 1 : 0)
     result.granted = overUs <= quota.maxDelayUs
     result.retryUs = 0
@@ -39,13 +40,13 @@ export function assessTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
 }
 
 /**
- * Add `units` that were used without asking, into debt if need be.
- * The backlog stops at the quota's ceiling, so that no debt holds a client for more than one extra window, or the
- * quota's patience.
+ * Add `units` that were used without a check. They may put the bucket into debt.
+ * The backlog ends at the quota's ceiling. So no debt blocks a client for longer than one extra window, or the
+ * quota's longest delay.
  */
-export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, nowUs: number, result: CheckResult): void {
-  clampTat(quota, tatUs, tatNum, nowUs, result)
-  // More units than the ceiling holds end at the ceiling all the same, and their product could leave 2^53.
+export function chargeTokenBucket (quota: Quota, bucket: BucketState, units: number, nowUs: number, result: CheckResult): void {
+  clampTat(quota, bucket.timeUs, bucket.count, nowUs, result)
+  // The ceiling cuts off more units than this, and their product could exceed 2^53.
   const bounded = Math.min(units, quota.capacity + quota.max)
   result.timeUs += bounded * quota.intervalUs
   result.count += bounded * quota.intervalNum
@@ -55,19 +56,19 @@ export function chargeTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
 }
 
 /**
- * Give back what of an earlier charge has not drained yet. That charge filled the backlog up to `chargedUntilUs`
- * (its time plus its reset); whatever lies before now came back by itself and is not given a second time.
- * A refund counts at its own time: in any interval, grants less refunds stay within the rate. A TAT does not tell that
- * an earlier refund moved this charge forward, so a late second one may give back what has drained by then.
+ * Give back the units of an earlier charge that have not drained yet. That charge filled the backlog up to
+ * `chargedUntilUs` (its time plus its reset). Units before now have drained and are not given back a second time.
+ * A refund counts at its own time: in any interval, grants less refunds stay within the rate. A TAT does not contain
+ * that an earlier refund moved this charge forward. So a late second refund may give back units that have drained.
  */
-export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, units: number, chargedUntilUs: number, nowUs: number, result: CheckResult): void {
-  clampTat(quota, tatUs, tatNum, nowUs, result)
-  const bounded = Math.min(units, quota.capacity + quota.max)
+export function refundTokenBucket (quota: Quota, bucket: BucketState, refund: Refund, nowUs: number, result: CheckResult): void {
+  clampTat(quota, bucket.timeUs, bucket.count, nowUs, result)
+  const bounded = Math.min(refund.units, quota.capacity + quota.max)
   const num = bounded * quota.intervalNum
   const whole = Math.floor(num / quota.intervalDen)
   const wantedUs = bounded * quota.intervalUs + whole
   const wantedNum = num - whole * quota.intervalDen
-  const undrainedUs = Math.max(0, chargedUntilUs - nowUs)
+  const undrainedUs = Math.max(0, refund.chargedUntilUs - nowUs)
   if (wantedUs < undrainedUs) {
     result.timeUs -= wantedUs
     result.count -= wantedNum
@@ -83,23 +84,23 @@ export function refundTokenBucket (quota: Quota, tatUs: number, tatNum: number, 
 }
 
 /**
- * Whether a bucket's TAT is still the one that a charge left, which filled the backlog up to `chargedUntilUs`: nobody
- * stands behind it, and giving its units back lets no newcomer be served beside the next in line.
- * Where several units fall due in one microsecond that time cannot tell, and the answer is no.
+ * Whether the TAT is still the one that a charge left when it filled the backlog up to `chargedUntilUs`.
+ * Then no request waits behind that charge, and its units can be given back: no new request is served together with
+ * the next one in the queue. Returns false where several units are due in one microsecond: the time is then ambiguous.
  */
-export function isLastCharge (quota: Quota, tatUs: number, tatNum: number, chargedUntilUs: number): boolean {
-  return quota.intervalUs > 0 && tatUs + (tatNum > 0 ? 1 : 0) === chargedUntilUs
+export function isLastCharge (quota: Quota, bucket: BucketState, chargedUntilUs: number): boolean {
+  return quota.intervalUs > 0 && bucket.timeUs + (bucket.count > 0 ? 1 : 0) === chargedUntilUs
 }
 
-/** How much of the capacity is used, 0 to 1 (more in debt). */
+/** The used share of the capacity, 0 to 1, or more in debt. */
 export function tokenBucketShare (quota: Quota, tatUs: number, nowUs: number): number {
   return quota.capacityUs === 0 ? 0 : Math.max(0, tatUs - nowUs) / quota.capacityUs
 }
 
-/** Bring a TAT between now (a bucket full of tokens) and the ceiling. */
+/** Limit a TAT to the range from now (a bucket full of tokens) to the ceiling. */
 function clampTat (quota: Quota, tatUs: number, tatNum: number, nowUs: number, result: CheckResult): void {
   const isBehind = tatUs < nowUs
-  // Debt, or a clock that stepped back (a failover): the bucket must not stay shut for longer than a window.
+  // Debt, or a clock that stepped back (a failover): the bucket must not refuse for longer than a window.
   const isBeyond = tatUs - nowUs >= quota.ceilingUs
   result.timeUs = isBehind ? nowUs : isBeyond ? nowUs + quota.ceilingUs : tatUs
   result.count = isBehind || isBeyond ? 0 : tatNum
@@ -119,14 +120,14 @@ function writeResult (quota: Quota, nowUs: number, result: CheckResult): void {
   result.remaining = quota.max === 0 ? 0 : Math.max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
 }
 
-/** The units that a backlog stands for, begun ones counted whole: the smallest n with n intervals >= backlog. */
+/** The units of a backlog, rounded up: the smallest n with n intervals >= backlog. */
 function backlogToUnits (quota: Quota, backlogUs: number, backlogNum: number): number {
   const { intervalUs, intervalNum, intervalDen } = quota
   if (intervalDen === 1) return Math.ceil(backlogUs / intervalUs)
   const scaled = backlogUs * intervalDen + backlogNum
   const units = Math.ceil(scaled / (intervalUs * intervalDen + intervalNum))
   if (scaled <= Number.MAX_SAFE_INTEGER) return units
-  // The quotient was rounded: it can be one off either way, and the exact product tells.
+  // The quotient was rounded and can be one too high or too low. The exact product decides.
   if (isCovered(quota, units - 1, backlogUs, backlogNum)) return units - 1
   return isCovered(quota, units, backlogUs, backlogNum) ? units : units + 1
 }

@@ -6,21 +6,21 @@ import { readSources } from './read-sources.js'
 import { sortDiagnostics, parseDiagnostic, toDiagnostic, type Diagnostic } from './diagnostic.js'
 import { findWarnings } from './warnings.js'
 
-/** What there is to say of a config file. */
+/** The result of checking a config file. */
 export interface CheckReport {
-  /** In the order of their lines. Where there are any, the rest is empty. */
+  /** In the order of their lines. If there are any, the other fields are empty. */
   readonly mistakes: readonly Diagnostic[]
-  /** What is legal but likely wrong. */
+  /** Options that are valid but probably wrong. */
   readonly warnings: readonly Diagnostic[]
   readonly policies: readonly EffectivePolicy[]
   /** Options of the whole registration. */
   readonly plugin: readonly ExplainedOption[]
-  /** Whether the default policy holds for routes without limits of their own. */
+  /** Whether the default policy applies to routes without limits of their own. */
   readonly isGlobal: boolean
   readonly isEnabled: boolean
 }
 
-/** Check a file as before a deployment. `environment`: the variables that are laid over it; `null` leaves them out. */
+/** Check a file before a deployment. `environment`: variables that override the file; `null` ignores them. */
 export function checkFile (file: string, environment: Environment | null): CheckReport {
   const sources = readSources(file, environment)
   const mistakes = 'merged' in sources ? findCompileErrors(sources) : sources
@@ -39,5 +39,6 @@ export function checkFile (file: string, environment: Environment | null): Check
 }
 
 function createErrorReport (mistakes: readonly Error[], file: string): CheckReport {
-  return { mistakes: sortDiagnostics(mistakes.map((mistake) => toDiagnostic(mistake, file))), warnings: [], policies: [], plugin: [], isGlobal: true, isEnabled: true }
+  const diagnostics = sortDiagnostics(mistakes.map((mistake) => toDiagnostic(mistake, file)))
+  return { mistakes: diagnostics, warnings: [], policies: [], plugin: [], isGlobal: true, isEnabled: true }
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { suggestNearest } from '../config/schema/suggest.js'
 
-/** What somebody wants of the command. */
+/** The parsed arguments of the command. */
 export type CommandLine =
   | { readonly kind: 'check', readonly file: string } & Readonly<Record<CheckFlag, boolean>>
   | { readonly kind: 'help' }
@@ -21,24 +21,28 @@ const FLAGS = {
 
 const COMMANDS = ['check']
 
-/** Read the words after the command's name. `configFile`: what is checked where no file is named; `null`: nothing is. */
+/** Parse the arguments after the command's name. `configFile`: the file to check if the arguments name none; may be `null`. */
 export function parseCommandLine (args: readonly string[], configFile: string | null): CommandLine {
-  // Not strict, since the parser's own errors know nothing of the nearest flag.
-  const { values, positionals, tokens } = parseArgs({ args: [...args], options: FLAGS, allowPositionals: true, strict: false, tokens: true })
+  // Not strict: the errors of the parser do not suggest the closest flag.
+  const { values, positionals, tokens } = parseArgs({
+    args: [...args], options: FLAGS, allowPositionals: true, strict: false, tokens: true
+  })
   if (values.help === true) return { kind: 'help' }
   for (const token of tokens) {
     if (token.kind !== 'option') continue
     const { name, rawName, value } = token
-    if (!Object.hasOwn(FLAGS, name)) return createMisuse(`unknown option ${quote(rawName)}${formatHint('--', suggestNearest(name, Object.keys(FLAGS)))}`)
+    if (!Object.hasOwn(FLAGS, name)) {
+      return createMisuse(`unknown option ${quote(rawName)}${formatHint('--', suggestNearest(name, Object.keys(FLAGS)))}`)
+    }
     if (value !== undefined) return createMisuse(`${rawName} takes no value, got ${quote(value)}`)
   }
   if (values.version === true) return { kind: 'version' }
   const [command, ...files] = positionals
-  if (command === undefined) return createMisuse('no command was given')
+  if (command === undefined) return createMisuse('no command given')
   if (!COMMANDS.includes(command)) return createMisuse(`unknown command ${quote(command)}${formatCommandHint(command)}`)
   if (files.length > 1) return createMisuse(`check takes one file, got ${files.length}`)
   const file = files[0] ?? configFile
-  if (file === null) return createMisuse('check needs the path of a file, and RATE_LIMIT_CONFIG names none')
+  if (file === null) return createMisuse('check needs the path of a file, and RATE_LIMIT_CONFIG is not set')
   if (file === '') return createMisuse('the path of the file is empty')
   const [json, env, explain, strict] = (['json', 'env', 'explain', 'strict'] as const).map((flag) => values[flag] === true)
   return { kind: 'check', file, json, env, explain, strict }
@@ -56,26 +60,27 @@ function formatCommandHint (word: string): string {
   return word.endsWith('.toml') ? `, did you mean ${quote(`check ${word}`)}?` : formatHint('', suggestNearest(word, COMMANDS))
 }
 
-/** In one line, whatever was typed. */
+/** Quote an argument on one line, with control characters escaped. */
 function quote (text: string): string {
   return JSON.stringify(text)
 }
 
 export const HELP = `Usage: fastify-sluice check [FILE] [--env] [--explain] [--json] [--strict]
 
-Check a config file before it is deployed, and show the policies that it makes.
-Without FILE it is the one that RATE_LIMIT_CONFIG names.
+Check a config file before it is deployed, and show the resulting policies.
+Without FILE, the file in RATE_LIMIT_CONFIG is checked.
 
-  --env          lay the RATE_LIMIT_ variables of this environment over the file
-  --explain      show where each option is from, in place of the table
-  --json         print { ok, mistakes, warnings, policies } and nothing else
-  --strict       let warnings fail too
+  --env          apply the RATE_LIMIT_ variables of this environment to the file
+  --explain      show the source of each option, instead of the table
+  --json         print only { ok, mistakes, warnings, policies }
+  --strict       exit with 1 also for warnings
   -h, --help     show this text
   -v, --version  show the version
 
-What the code gives to register is not known here: where the file says nothing,
-the built-in defaults stand in for it, and a rule without "match" is taken for
-one that the code has made. Mistakes and warnings go to standard error.
+The options that the code passes to register are not known here. For options
+that the file does not set, the built-in defaults are shown. A rule without
+"match" is taken as a rule of the code. Mistakes and warnings are written to
+standard error.
 
-Exit status: 0 the file is good, 1 it is not, 2 wrong usage.
+Exit status: 0 valid file, 1 invalid file, 2 wrong usage.
 `

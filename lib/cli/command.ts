@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { styleText } from 'node:util'
 import { getConfigFile, type Environment } from '../config/environment/environment.js'
-import { parseCommandLine, type CommandLine } from './command-line.js'
-import { HELP } from './command-line.js'
+import { HELP, parseCommandLine, type CommandLine } from './command-line.js'
 import { toJson } from './format-json.js'
 import { formatExplanation, formatError, formatPolicyTable, formatWarning } from './format-text.js'
 import { checkFile } from './check.js'
@@ -13,18 +12,18 @@ const EXIT_USAGE = 2
 
 interface Output {
   write (text: string): unknown
-  /** Whether somebody looks at it. */
+  /** Whether it is a terminal. */
   readonly isTTY?: boolean
 }
 
-/** What a program has of its surroundings: `process`. */
+/** The part of `process` that the command uses. */
 export interface ProcessEnvironment {
   readonly env: Environment
   readonly stdout: Output
   readonly stderr: Output
 }
 
-/** Run the command of these words. Answers the exit status. */
+/** Run the command with these arguments. Returns the exit status. */
 export function runCommand (args: readonly string[], host: ProcessEnvironment): number {
   const { env, stdout, stderr } = host
   const command = parseCommandLine(args, getConfigFile(env))
@@ -43,8 +42,9 @@ export function runCommand (args: readonly string[], host: ProcessEnvironment): 
   }
 }
 
-function check ({ file, env: isEnvIncluded, json, explain, strict }: Extract<CommandLine, { kind: 'check' }>, { env, stdout, stderr }: ProcessEnvironment): number {
-  const report = checkFile(file, isEnvIncluded ? env : null)
+function check (command: Extract<CommandLine, { kind: 'check' }>, { env, stdout, stderr }: ProcessEnvironment): number {
+  const { file, json, explain, strict } = command
+  const report = checkFile(file, command.env ? env : null)
   const { mistakes, warnings, isEnabled } = report
   const isValid = mistakes.length === 0 && !(strict && warnings.length > 0)
   if (json) {
@@ -55,7 +55,7 @@ function check ({ file, env: isEnvIncluded, json, explain, strict }: Extract<Com
       const [headings, ...rows] = explain ? formatExplanation(report) : formatPolicyTable(report)
       const isPlain = stdout.isTTY !== true || (env.NO_COLOR ?? '') !== ''
       print(stdout, [isPlain ? headings : styleText('bold', headings), ...rows])
-      if (!isEnabled) print(stdout, ['', 'enabled is false, so none of this holds.'])
+      if (!isEnabled) print(stdout, ['', 'enabled is false, so no limit applies.'])
     }
   }
   return isValid ? EXIT_OK : EXIT_INVALID

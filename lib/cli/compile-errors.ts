@@ -12,14 +12,14 @@ import { readRouterOptions } from '../routing/router-options.js'
 import { compilePattern } from '../routing/rule-set.js'
 import type { Sources } from './read-sources.js'
 
-/** Nobody has told Fastify anything else about paths. */
+/** Fastify's default router options; those of the application are not known here. */
 export const ROUTING = readRouterOptions({ initialConfig: {} })
 export const REGISTRATION = 'app'
 export const ROOT = 'rateLimit'
 
 /**
- * What only shows when policies are made of the options: of the default policy and of each rule by itself, so that one
- * mistake does not hide another. Each with the place where it was written.
+ * Errors that appear only when the policies are compiled. The default policy and each rule are compiled separately, so
+ * that one error does not hide another. Each error has the place where the option was written.
  */
 export function findCompileErrors ({ merged, madeInCode }: Sources): Error[] {
   const { options } = merged
@@ -27,7 +27,7 @@ export function findCompileErrors ({ merged, madeInCode }: Sources): Error[] {
   const defaultErrors = collectErrors(policyChecks(builtInDraft, options, 'default', ROOT))
   const base = buildDefaultDraft(options)
   const ruleErrors = collectErrors(rules.flatMap(([index, rule]) => ruleChecks(base, rule, `${ROOT}.rules[${index}]`, madeInCode)))
-    // A rule inherits what is wrong with the default policy, and that was told already.
+    // A rule inherits the errors of the default policy, which are already reported.
     .filter((error) => defaultErrors.length === 0 || isGiven(error, merged))
   const found = [...collectErrors(pluginChecks(options)), ...defaultErrors, ...ruleErrors]
   const errors = found.length > 0 ? found : findBucketConflicts(options, madeInCode)
@@ -37,20 +37,22 @@ export function findCompileErrors ({ merged, madeInCode }: Sources): Error[] {
 
 type Check = () => unknown
 
-/** An entry that no list of networks refuses. */
+/** An entry that is valid in every list of networks. */
 const LOCAL = 'loopback'
 
 function pluginChecks (options: RateLimitOptions): Check[] {
   return [
     () => checkIdentityOptions(options, ROOT),
-    ...(options.exempt?.routes ?? []).map((text, index) => () => compilePattern(text, ROUTING, `${ROOT}.exempt.routes[${index}]`)),
+    ...(options.exempt?.routes ?? []).map((text, index) => {
+      return () => compilePattern(text, ROUTING, `${ROOT}.exempt.routes[${index}]`)
+    }),
     ...networkChecks((options.health || undefined)?.allow ?? [], `${ROOT}.health.allow`),
     ...networkChecks((options.metrics || undefined)?.allow ?? [], `${ROOT}.metrics.allow`),
     ...networkChecks((options.admin || undefined)?.allow ?? [], `${ROOT}.admin.allow`)
   ]
 }
 
-/** Each entry by itself, the others left out. */
+/** One check per entry; the other entries are replaced by a valid one. */
 function networkChecks (list: readonly string[], place: string): Check[] {
   return list.map((_, index) => () => parseCidrs(list.map((entry, other) => other === index ? entry : LOCAL), place))
 }
@@ -59,37 +61,39 @@ function ruleChecks (base: PolicyDraft, rule: RuleOptions, place: string, madeIn
   if (!madeInCode.has(rule.name)) {
     return [() => compilePattern(rule.match, ROUTING, `${place}.match`), ...policyChecks(base, rule, `rule:${rule.name}`, place)]
   }
-  // Whether its tiers and its penalty are right, or a limit that is not given whole, is a matter of what the code says.
-  const { tiers, penalty, ...alone } = rule
-  const isWhole = rule.limits !== undefined || (rule.max !== undefined && rule.timeWindow !== undefined)
-  return isWhole ? policyChecks(builtInDraft, alone, `rule:${rule.name}`, place) : []
+  // Tiers, a penalty and an incomplete limit of such a rule depend on options in code, so they cannot be checked.
+  const { tiers, penalty, ...ownOptions } = rule
+  const isComplete = rule.limits !== undefined || (rule.max !== undefined && rule.timeWindow !== undefined)
+  return isComplete ? policyChecks(builtInDraft, ownOptions, `rule:${rule.name}`, place) : []
 }
 
-/** A policy without tiers and with each part that can be wrong, and with each of its tiers: for compiling ends at the first mistake. */
+/** One check per tier and per field that can be wrong, because compiling ends at the first error. */
 function policyChecks (base: PolicyDraft, options: RouteRateLimit, scope: string, place: string): Check[] {
   const { tiers = {}, ...policy } = options
-  // Said to be off, since what is left out is inherited.
+  // Switched off explicitly, because omitted options are inherited.
   const off: RouteRateLimit = { penalty: false, refundOn: [], throttle: false, cost: 0 }
   const withSingleField = Object.keys(off).map((field) => ({ ...policy, ...without(off, [field]) }))
-  const withTiers = Object.entries(tiers).map(([name, tier]) => ({ ...policy, ...without(off, ['throttle', 'cost']), tiers: { [name]: tier } }))
+  const withTiers = Object.entries(tiers).map(([name, tier]) => {
+    return { ...policy, ...without(off, ['throttle', 'cost']), tiers: { [name]: tier } }
+  })
   const variants: RouteRateLimit[] = [...withSingleField, ...withTiers]
   return variants.map((variant) => () => compilePolicy(REGISTRATION, mergePolicy(base, variant, scope, place), place))
 }
 
-/** What rules are laid over. */
+/** The draft of the default policy, from which rules inherit. */
 function buildDefaultDraft (options: RateLimitOptions): PolicyDraft {
   try {
     return mergePolicy(builtInDraft, options, 'default', ROOT)
   } catch {
-    // That was told. Under a unit each microsecond, and four billion at once, no rule is wrong because of it.
+    // The error is already reported. With this very high limit as their base, no rule fails because of the default policy.
     const { limits, burst, algorithm, by, tiers, ...rest } = options
     return mergePolicy(builtInDraft, { ...rest, max: 4_000_000_000, timeWindow: 4_000_000 }, 'default', ROOT)
   }
 }
 
-/** Rules that share buckets and do not agree on them: each that is at odds with those before it. */
+/** Errors of rules that share buckets but have unequal limits: one per rule that contradicts an earlier rule. */
 function findBucketConflicts (options: RateLimitOptions, madeInCode: ReadonlySet<string>): Error[] {
-  // Those that say nothing are left where they are, so that the others keep their places.
+  // Rules of the code become empty rules instead of being removed, so that the other rules keep their indexes.
   const rules = (options.rules ?? []).map((rule) => madeInCode.has(rule.name) ? toEmptyRule(rule) : rule)
   const found: Error[] = []
   for (;;) {
@@ -129,7 +133,7 @@ function collectErrors (checks: readonly Check[]): Error[] {
   })
 }
 
-/** Throws what is a fault of this program, and no mistake in a file. */
+/** Rethrows an error that is a fault of this program, not an error in a file. */
 function toConfigError (error: unknown): Error {
   if (error instanceof Error && 'code' in error) return error
   throw error

@@ -3,7 +3,9 @@ import { formatDuration } from '../common/format-duration.js'
 import type { Limit } from '../stores/store.js'
 import type { EffectivePolicy } from './effective-policies.js'
 
-const SCOPE_TEXTS: Readonly<Record<Limit['by'], string>> = { client: 'per client', ip: 'per address', user: 'per user', global: 'for all together' }
+const SCOPE_TEXTS: Readonly<Record<Limit['by'], string>> = {
+  client: 'per client', ip: 'per address', user: 'per user', global: 'for all together'
+}
 
 /** The limits of a policy, each as `100 per minute, burst 20, per client`. */
 export function describeLimits ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
@@ -27,7 +29,7 @@ function describeWindow (ms: number): string {
   return formatDuration(ms).replace(/^1 /, '')
 }
 
-/** What is known of a rule that the code has made. */
+/** The known options of a rule that is defined in code. */
 function describeKnownOptions (options: readonly ExplainedOption[]): string[] {
   return options.filter(({ option }) => isLimitOption(option)).map(({ option, value }) => `${option} = ${JSON.stringify(value)}`)
 }
@@ -36,17 +38,18 @@ function isLimitOption (option: string): boolean {
   return /^(?:limits\[\d+\]\.|tiers\.)|^(?:max|timeWindow|burst|algorithm|by)$/.test(option)
 }
 
-/** The mode of a policy, or of each of its limits where they differ. */
+/** The mode of a policy, or the modes of its limits if they differ. */
 export function describeModes ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
   if (isMadeInCode) return [String(findValue(options, 'mode') ?? IN_CODE)]
   const share = policy?.rollout?.share
-  const modes = policy?.limits.map(({ mode }) => mode === 'enforce' && share !== undefined ? `enforce ${Math.round(share * 100)} %` : mode) ?? []
+  const enforced = share === undefined ? 'enforce' : `enforce ${Math.round(share * 100)} %`
+  const modes = policy?.limits.map(({ mode }) => mode === 'enforce' ? enforced : mode) ?? []
   return modes.every((mode) => mode === modes[0]) ? modes.slice(0, 1) : modes
 }
 
 export const IN_CODE = '(in code)'
 
-/** The value of an option; `null` where nothing is known of it. */
+/** The value of an option; `null` if it is not known. */
 export function findValue (options: readonly ExplainedOption[], name: string): unknown {
   return options.find(({ option }) => option === name)?.value ?? null
 }

@@ -2,25 +2,25 @@
 export interface Diagnostic {
   /** `rate-limit.toml:12:7`, the path of a file that cannot be read, or the name of an environment variable. */
   readonly place: string
-  /** What is wrong there, beginning with the option: `rules[2].max: expected ...`. */
+  /** The error at this place, beginning with the option: `rules[2].max: expected ...`. */
   readonly message: string
   readonly code: string
 }
 
-/** An error of the options, of which `file` is the path as it was given. */
+/** Convert an error of the options. `file`: the path as it was given. */
 export function toDiagnostic (error: Error, file: string): Diagnostic {
   const code = 'code' in error ? String(error.code) : error.name
   return parseDiagnostic(error.message, code, file)
 }
 
-/** A text that begins with its place. */
+/** Split a text that begins with its place. */
 export function parseDiagnostic (text: string, code: string, file: string): Diagnostic {
   const inFile = text.startsWith(file) ? /^(?::\d+:\d+)?(?=: )/.exec(text.slice(file.length)) : null
   const length = inFile === null ? text.indexOf(': ') : file.length + inFile[0].length
   return { place: text.slice(0, length), message: text.slice(length + 2), code }
 }
 
-/** By line and column; what stands in no line comes last. */
+/** Sort by line and column; diagnostics without a line come last. */
 export function sortDiagnostics (diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return diagnostics.toSorted((a, b) => {
     const [lineA, columnA] = parsePosition(a)

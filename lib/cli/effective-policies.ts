@@ -6,22 +6,22 @@ import type { Policy } from '../policies/policy.js'
 import { REGISTRATION, ROOT } from './compile-errors.js'
 import type { Sources } from './read-sources.js'
 
-/** A policy, or the limits of one of its tiers, as they hold. */
+/** A policy, or the limits of one of its tiers, after merging. */
 export interface EffectivePolicy {
-  /** `null` is the default policy. */
+  /** `null` for the default policy. */
   readonly rule: RuleOptions | null
-  /** `null` is whoever has no tier with limits of its own. */
+  /** `null` for clients without a tier that has limits of its own. */
   readonly tier: string | null
   /** Whether other tiers have limits of their own. */
   readonly hasTiers: boolean
-  /** `null` for a tier without limits, and for a rule that the code has made: only some of it is known. */
+  /** `null` for an unlimited tier, and for a rule that is defined in code and only partly known. */
   readonly policy: Policy | null
   readonly isMadeInCode: boolean
-  /** Each value with where it is from; of a rule that the code has made, what is known. */
+  /** Each value with its source; for a rule that is defined in code, only the known values. */
   readonly options: readonly ExplainedOption[]
 }
 
-/** Every policy that the sources make, once nothing is wrong with them: the default one first. */
+/** Build every policy of valid sources, the default policy first. */
 export function buildEffectivePolicies ({ merged, rulesAlone, madeInCode }: Sources): EffectivePolicy[] {
   const rules = merged.options.rules ?? []
   const draft = mergePolicy(builtInDraft, merged.options, 'default', ROOT)

@@ -3,7 +3,7 @@ import type { EffectivePolicy } from './effective-policies.js'
 import type { CheckReport } from './check.js'
 import { findValue } from './describe-limits.js'
 
-/** What `--json` prints. Fields may be added, but none is taken away or changes its meaning. */
+/** The output of `--json`. Fields may be added, but must not be removed or change their meaning. */
 export function toJson (report: CheckReport, isValid: boolean): object {
   const { mistakes, warnings, policies } = report
   return { ok: isValid, mistakes, warnings, policies: policies.map(toJsonPolicy) }

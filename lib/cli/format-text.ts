@@ -4,7 +4,7 @@ import type { Diagnostic } from './diagnostic.js'
 import type { CheckReport } from './check.js'
 import { IN_CODE, describeLimits, describeModes, findValue } from './describe-limits.js'
 
-/** A mistake as one line, as editors and terminals know to open it. */
+/** A mistake as one line, in the form from which editors and terminals open a file. */
 export function formatError ({ place, message }: Diagnostic): string {
   return `${place}: ${message}`
 }
@@ -13,7 +13,7 @@ export function formatWarning ({ place, message, code }: Diagnostic): string {
   return `${place}: warning: ${message} (${code})`
 }
 
-/** The policies of a good file, a line each or, of several limits, as many lines; the first has the headings. */
+/** The policies of a valid file, one line per limit, after a line with the headings. */
 export function formatPolicyTable ({ policies, isGlobal }: CheckReport): string[] {
   const headings = ['RULE', 'METHODS', 'MATCH', 'TIER', 'LIMITS', 'MODE', 'ON FAILURE']
   return alignRows([headings, ...policies.map((policy) => toCells(policy, isGlobal))])
@@ -36,11 +36,15 @@ function formatMethods ({ rule, isMadeInCode }: EffectivePolicy): string {
   return rule?.methods?.join(',') ?? (isMadeInCode ? IN_CODE : '(any)')
 }
 
-/** Every option of every policy, with the layer that it is from. */
+/** Every option of every policy, with the layer that set it. */
 export function formatExplanation ({ policies, plugin }: CheckReport): string[] {
-  const blocks = policies.map(({ rule, tier, options }) => ({ title: [rule?.name ?? '(default)', ...(tier === null ? [] : [`tier ${tier}`])].join(', '), options }))
+  const blocks = policies.map(({ rule, tier, options }) => {
+    return { title: [rule?.name ?? '(default)', ...(tier === null ? [] : [`tier ${tier}`])].join(', '), options }
+  })
   return [{ title: '(the registration)', options: plugin }, ...blocks].flatMap(({ title, options }) => [
     ...alignRows([[title]]),
-    ...alignRows(options.map(({ option, value, from, place }) => ['', option, JSON.stringify(value), from === 'built-in' ? from : `${from}, ${place}`]))
+    ...alignRows(options.map(({ option, value, from, place }) => {
+      return ['', option, JSON.stringify(value), from === 'built-in' ? from : `${from}, ${place}`]
+    }))
   ])
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { EXIT_INVALID, runCommand } from './command.js'
 
-/** Whoever reads a pipe may stop, as `head` does: nothing of that is a mistake. */
+/** EPIPE is not an error: the reader of a pipe may stop early, as `head` does. */
 function onOutputError (error: Error): void {
   if ('code' in error && error.code === 'EPIPE') return
   process.exitCode = EXIT_INVALID
@@ -10,5 +10,5 @@ function onOutputError (error: Error): void {
 
 process.stdout.on('error', onOutputError)
 process.stderr.on('error', () => {})
-// Not by exit(), which would cut off what a pipe has not taken yet.
+// Not process.exit(), which would drop output that a pipe has not accepted yet.
 process.exitCode = runCommand(process.argv.slice(2), process)

@@ -8,52 +8,63 @@ const SECOND_US = 1_000_000
 const MINUTE_US = 60 * SECOND_US
 const HOUR_US = 60 * MINUTE_US
 
-/** So many requests at one moment are no flood: five log-ins an hour need no limit beside them. */
+/** A limit of at most this many requests needs no shorter limit: five logins per hour cannot cause a flood. */
 const FEW_AT_ONCE = 10
 
-/** A burst of so many windows was meant for another `max` or another `timeWindow`. */
+/** A burst of this many windows was probably written for another `max` or another `timeWindow`. */
 const MANY_WINDOWS = 100
 
-/** A long window that may be used up in one moment. */
+/** A long window that can be used up at once. */
 export function longWindowAlone (input: WarningInput): string[] {
   return listCompiledPolicies(input).flatMap(({ policy, locate }) => {
     const enforced = [...policy.limits.entries()].filter(([, { mode }]) => mode === 'enforce')
-    // One that bounds what can be used at once bounds the others too, since all are charged or none.
+    // A limit that bounds the units used at once also bounds the other limits: a request is charged to all or to none.
     if (enforced.some(([, limit]) => limit.windowUs < HOUR_US || limit.capacity <= FEW_AT_ONCE || limit.capacity < limit.max)) return []
     return enforced.map(([index, limit]) => {
-      return `${locate(index, 'timeWindow')}: lets ${limit.capacity} requests pass at one moment and then none for up to ${formatDuration(limit.windowUs / 1000)}; put a limit with a short timeWindow beside it${limit.algorithm === 'token-bucket' ? ', or a burst' : ''}`
+      const wait = formatDuration(limit.windowUs / 1000)
+      const fix = `add a limit with a short timeWindow${limit.algorithm === 'token-bucket' ? ', or a burst' : ''}`
+      return `${locate(index, 'timeWindow')}: allows ${limit.capacity} requests at once and then none for up to ${wait}; ${fix}`
     })
   })
 }
 
-/** Headers count in whole seconds, and one second is the shortest wait that they can tell. */
+/** Headers state whole seconds, so the shortest wait that they can state is one second. */
 export function shortWindow (input: WarningInput): string[] {
   return listLimits(input).filter(({ limit }) => limit.windowUs < SECOND_US)
-    .map(({ limit, locate }) => `${locate('timeWindow')}: is ${limit.windowUs / 1000} milliseconds, and clients are told whole seconds; a number is milliseconds, so write "${limit.windowUs / 1000}s" for seconds`)
+    .map(({ limit: { windowUs }, locate }) => {
+      const ms = windowUs / 1000
+      const fix = `a number means milliseconds, so write "${ms}s" for seconds`
+      return `${locate('timeWindow')}: is ${ms} milliseconds, but headers state whole seconds; ${fix}`
+    })
 }
 
 /**
- * A burst that is more than a whole window's worth. With short windows that is how a bucket is given its size, so there it
- * must be out of all proportion.
+ * A burst above `max`. With a short window, this is a usual way to set the capacity of a bucket. There, only a burst of
+ * at least `MANY_WINDOWS` windows is reported.
  */
 export function burstAboveMax (input: WarningInput): string[] {
   return listLimits(input)
-    .filter(({ limit: { max, capacity, windowUs } }) => max > 0 && (windowUs >= MINUTE_US ? capacity > max : capacity >= max * MANY_WINDOWS))
-    .map(({ limit, locate }) => `${locate('burst')}: lets ${limit.capacity} requests pass at one moment, where max allows ${limit.max} per ${formatDuration(limit.windowUs / 1000)}`)
+    .filter(({ limit: { max, capacity, windowUs } }) => {
+      return max > 0 && (windowUs >= MINUTE_US ? capacity > max : capacity >= max * MANY_WINDOWS)
+    })
+    .map(({ limit: { max, capacity, windowUs }, locate }) => {
+      return `${locate('burst')}: allows ${capacity} requests at once, but max allows ${max} per ${formatDuration(windowUs / 1000)}`
+    })
 }
 
-/** A first block that is over before the limit would have let anything pass. */
+/** A first block that ends before the limit itself would allow a request. */
 export function shortCooldown (input: WarningInput): string[] {
   return listCompiledPolicies(input).flatMap(({ policy, penaltyPlace }) => policy.limits.flatMap((limit) => {
     const { penalty, by, mode, name } = limit
     const waitUs = getMaxWaitUs(limit)
-    // Neither a limit for all together nor one on trial is anybody's fault.
+    // Global limits and shadow limits cause no strikes.
     if (penalty === null || by === 'global' || mode === 'shadow' || limit.max === 0 || penalty.cooldownUs >= waitUs) return []
-    return [`${penaltyPlace}: blocks for ${formatDuration(penalty.cooldownUs / 1000)} at first, which is over before the limit "${name}" itself lets anything pass (up to ${formatDuration(Math.ceil(waitUs / 1000))})`]
+    const [cooldown, wait] = [formatDuration(penalty.cooldownUs / 1000), formatDuration(Math.ceil(waitUs / 1000))]
+    return [`${penaltyPlace}: the first block lasts ${cooldown}, but the limit "${name}" itself may refuse for up to ${wait}`]
   }))
 }
 
-/** How long a client that has used everything waits for one unit. */
+/** The longest wait for one unit after all units are used. */
 function getMaxWaitUs ({ algorithm, max, windowUs }: Limit): number {
   return algorithm === 'token-bucket' ? windowUs / max : windowUs
 }
@@ -68,15 +79,17 @@ interface CompiledPolicy {
 function listCompiledPolicies ({ options: { rules = [] }, policies, locate }: WarningInput): CompiledPolicy[] {
   return policies.flatMap(({ rule, tier, policy, options }) => {
     const given = options.filter(({ from }) => from !== 'built-in')
-    // What is built in is nobody's mistake.
+    // No warning for a policy with built-in limits only.
     if (policy === null || !given.some(({ option }) => /^(?:limits\[\d+\]\.)?(?:max|timeWindow|burst)$/.test(option))) return []
     const rulePath: ConfigPath = rule === null ? [] : ['rules', rules.indexOf(rule)]
     const path = tier === null ? rulePath : [...rulePath, 'tiers', tier]
     return [{
       policy,
       locate: (index, field) => {
-        const written = [field, 'max', 'timeWindow'].flatMap((name) => given.filter(({ option }) => option === name || option === `limits[${index}].${name}`))
-        // Rather what the policy says itself than what it inherits, which is right where it stands.
+        const written = [field, 'max', 'timeWindow'].flatMap((name) => {
+          return given.filter(({ option }) => option === name || option === `limits[${index}].${name}`)
+        })
+        // Prefer an option of the policy itself to an inherited option, which may be right for the other policy.
         const own = written.find(({ option, place }) => place === locate([...path, ...parseOptionPath(option)]))
         return (own ?? written[0])?.place ?? locate(path)
       },
@@ -92,5 +105,7 @@ function parseOptionPath (option: string): ConfigPath {
 }
 
 function listLimits (input: WarningInput): Array<{ readonly limit: Limit, readonly locate: (field: string) => string }> {
-  return listCompiledPolicies(input).flatMap(({ policy, locate }) => policy.limits.map((limit, index) => ({ limit, locate: (field) => locate(index, field) })))
+  return listCompiledPolicies(input).flatMap(({ policy, locate }) => {
+    return policy.limits.map((limit, index) => ({ limit, locate: (field) => locate(index, field) }))
+  })
 }

@@ -3,17 +3,17 @@ import { readEnvironment, type Environment } from '../config/environment/environ
 import type { Layer } from '../config/layers/layer.js'
 import { mergeLayers, registerLayer, type MergedOptions } from '../config/layers/merge.js'
 
-/** What a file says, with the environment over it if that is asked for. */
+/** The options of a file and, if included, of the environment. */
 export interface Sources {
-  /** The options as they would be if the code said nothing but the `match` of the rules that it must have made. */
+  /** The merged options, as if the code only defined the rules that have no `match` here. */
   readonly merged: MergedOptions
   /** Names of the rules without a `match`. */
   readonly madeInCode: ReadonlySet<string>
-  /** The rules alone, without what they take from the default policy: all that is known of one that the code has made. */
+  /** The rules without the options that they inherit from the default policy: all that is known of a rule of the code. */
   readonly rulesAlone: MergedOptions
 }
 
-/** Read the sources; where one of them is wrong by itself, all that is wrong with it. `environment`: `null` leaves it out. */
+/** Read the sources, or return all errors of the first invalid source. `environment`: `null` ignores it. */
 export function readSources (file: string, environment: Environment | null): Sources | readonly Error[] {
   const read = readConfigFile(file)
   if ('mistakes' in read) return read.mistakes
@@ -22,7 +22,7 @@ export function readSources (file: string, environment: Environment | null): Sou
     const { layer, mistakes } = readEnvironment(environment, mergeSources([read.layer]).merged.options)
     return mistakes.length > 0 ? mistakes : mergeSources([read.layer, layer])
   } catch (error) {
-    // What one layer cannot say over another.
+    // A contradiction between two layers.
     if (error instanceof Error && 'code' in error) return [error]
     throw error
   }

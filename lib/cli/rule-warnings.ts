@@ -4,13 +4,16 @@ import { ROUTING } from './compile-errors.js'
 import { RuleReachability } from './unreachable-rules.js'
 import type { WarningInput } from './warning-input.js'
 
-/** A rule that only changes another one. */
+/** A rule without `match`, which can only change a rule that is defined in code. */
 export function ruleWithoutMatch ({ options, policies, locate }: WarningInput): string[] {
   return listRules({ options, policies }).filter(({ isMadeInCode }) => isMadeInCode)
-    .map(({ rule, index }) => `${locate(['rules', index, 'name'])}: the rule "${rule.name}" has no match, so the code must have made it; only what is said here was checked`)
+    .map(({ rule: { name }, index }) => {
+      const place = locate(['rules', index, 'name'])
+      return `${place}: the rule "${name}" has no match, so it must be defined in code; only the options set here were checked`
+    })
 }
 
-/** A rule whose every request another one has first. */
+/** A rule that never applies, because other rules match all its requests first. */
 export function ruleNeverApplies ({ options, policies, locate }: WarningInput): string[] {
   const known = listRules({ options, policies }).filter(({ isMadeInCode }) => !isMadeInCode)
   const rules = known.map(({ rule }) => rule)
@@ -20,36 +23,43 @@ export function ruleNeverApplies ({ options, policies, locate }: WarningInput): 
   return known.flatMap(({ rule, index }) => {
     const winners = (rule.override === true ? overriding : all).findPrecedingRules(rule)
     if (winners === null) return []
-    return [`${locate(['rules', index, 'match'])}: never applies, since every request that it matches is under ${winners.map((name) => `"${name}"`).join(' or ')} first`]
+    const names = winners.map((name) => `"${name}"`).join(' or ')
+    return [`${locate(['rules', index, 'match'])}: never applies, because every request that it matches is matched by ${names} first`]
   })
 }
 
-/** Only users have another tier than `anonymous`, and where nobody says who they are there are none. */
+/** A tier other than `anonymous` where users are not identified: only users have such a tier. */
 export function tierWithoutUsers ({ options: { identify, tiers = {}, rules = [] }, locate }: WarningInput): string[] {
   if (identify !== undefined && identify.jwt !== false) return []
-  const ruleTiers = rules.flatMap((rule, index) => Object.keys(rule.tiers ?? {}).map((name) => ({ name, path: ['rules', index, 'tiers', name] })))
-  const named = [...Object.keys(tiers).map((name) => ({ name, path: ['tiers', name] })), ...ruleTiers].filter(({ name }) => name !== ANONYMOUS)
+  const ownTiers = Object.keys(tiers).map((name) => ({ name, path: ['tiers', name] }))
+  const ruleTiers = rules.flatMap((rule, index) => {
+    return Object.keys(rule.tiers ?? {}).map((name) => ({ name, path: ['rules', index, 'tiers', name] }))
+  })
+  const named = [...ownTiers, ...ruleTiers].filter(({ name }) => name !== ANONYMOUS)
   const first = new Map(named.toReversed().map(({ name, path }) => [name, path]))
-  // An identify.jwt that is off here is off, whatever the code says.
-  const hint = identify === undefined ? '(identify.custom or identify.jwt); neither is here' : '(identify.custom); identify.jwt is not on here'
-  return Array.from(first, ([name, path]) => `${locate(path)}: nobody has the tier "${name}" unless the code says who its users are ${hint}`)
+  // `identify.jwt = false` overrides the code, so only `identify.custom` is left.
+  const hint = identify === undefined
+    ? '(identify.custom or identify.jwt); neither is set here'
+    : '(identify.custom); identify.jwt is not enabled here'
+  return Array.from(first, ([name, path]) => `${locate(path)}: no client has the tier "${name}" unless the code identifies users ${hint}`)
 }
 
-/** Words of names and patterns where somebody proves who he is: long ones as a part of any word, short ones by themselves. */
+/** Words for authentication in names and patterns. Long words match inside other words, short ones only on their own. */
 const LOGIN = /login|signin|passw(?:or)?d|(?<![a-z0-9])(?:log-in|sign-in|o?auth2?|authenticat(?:e|ion)|tokens?|t?otp|[2m]fa)(?![a-z0-9])/i
 
-/** While Redis is away, whoever guesses passwords may guess without end. */
+/** A login rule with failureMode "open": while Redis is unavailable, passwords can be guessed without limit. */
 export function openLogin ({ options, policies, locate }: WarningInput): string[] {
   return listRules({ options, policies }).flatMap(({ rule, index, isMadeInCode }) => {
     const mode = rule.failureMode ?? (isMadeInCode ? undefined : options.failureMode)
     if (mode !== 'open' || !isLikelyLogin(rule, isMadeInCode)) return []
     const place = locate(rule.failureMode === undefined ? ['rules', index, 'name'] : ['rules', index, 'failureMode'])
-    return [`${place}: failureMode "open" lets everything pass while Redis cannot answer, and "${rule.name}" looks like a login; "local" keeps its limits`]
+    const problem = `failureMode "open" allows every request while Redis cannot answer, and "${rule.name}" looks like a login`
+    return [`${place}: ${problem}; "local" keeps its limits`]
   })
 }
 
 function isLikelyLogin ({ name, match }: RuleOptions, isMadeInCode: boolean): boolean {
-  // The match of a rule that the code has made is not known.
+  // The match of a rule that is defined in code is not known.
   return [name, isMadeInCode ? '' : match].some((text) => LOGIN.test(text.replace(/([a-z0-9])([A-Z])/g, '$1-$2').replaceAll('_', '-')))
 }
 

@@ -3,7 +3,7 @@ export type Cell = string | readonly string[]
 
 const GAP = '  '
 
-/** Rows in aligned columns, the first row for the headings, each line without spaces at its end. */
+/** Align rows in columns, without trailing spaces. The first row has the headings. */
 export function alignRows (rows: ReadonlyArray<readonly Cell[]>): string[] {
   const lines = rows.flatMap(toLines)
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => measureWidth(line[column]))))
@@ -16,7 +16,7 @@ function toLines (row: readonly Cell[]): string[][] {
   return Array.from({ length: height }, (_, line) => cells.map((cell) => cell[line] ?? ''))
 }
 
-/** What comes from a file must not move the cursor of a terminal. */
+/** Escape control characters, so that text from a file cannot move the cursor of a terminal. */
 function escapeControlChars (text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }

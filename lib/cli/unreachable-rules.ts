@@ -9,10 +9,11 @@ const OTHER_METHOD = 'X'.repeat(40)
 type SampleRequest = Omit<RequestTarget, 'params'>
 
 /**
- * Finds rules that never apply, because others have every request first.
+ * Finds rules that never apply, because other rules match every request first.
  *
- * One request tells for many: if any is left to a rule, so is one that has a segment which no rule names wherever the rule
- * has a wildcard, since nothing but wildcards matches that. What a last `*` takes counts up to the longest pattern.
+ * A few sample requests are enough. A sample has, for each wildcard of the rule, a segment that no rule names; only
+ * wildcards match such a segment. If any request reaches the rule, so does one of the samples. The segments for a last
+ * `*` are sampled up to one more than the longest pattern has.
  */
 export class RuleReachability {
   readonly #rules: RuleSet<Rule>
@@ -20,14 +21,14 @@ export class RuleReachability {
   /** A segment that is in no pattern. */
   readonly #other: string
 
-  /** Throws FST_SLUICE_BAD_OPTION where a `match` is no pattern. */
+  /** Throws FST_SLUICE_BAD_OPTION if a `match` is not a valid pattern. */
   constructor (rules: readonly Rule[], routing: RouterOptions) {
     this.#rules = new RuleSet(rules, routing)
     this.#maxSegments = Math.max(0, ...rules.map(({ match }) => parseSegments(match).length))
     this.#other = findUnusedText(rules)
   }
 
-  /** Names of the rules that have every request of a rule before it does; `null` where some request is left to it. */
+  /** Names of the rules that match every request of a rule before it; `null` if some request reaches the rule. */
   findPrecedingRules (rule: Rule): string[] | null {
     const names = new Set<string>()
     for (const request of this.#witnessRequests(rule)) {
@@ -40,9 +41,10 @@ export class RuleReachability {
 
   * #witnessRequests ({ match, methods = [OTHER_METHOD] }: Rule): Generator<SampleRequest> {
     const segments = parseSegments(match)
-    const path = segments.filter(({ kind }) => kind !== 'rest').map((segment) => segment.kind === 'text' ? encodeURIComponent(segment.text) : this.#other)
+    const path = segments.filter(({ kind }) => kind !== 'rest')
+      .map((segment) => segment.kind === 'text' ? encodeURIComponent(segment.text) : this.#other)
     const maxLength = segments.at(-1)?.kind === 'rest' ? this.#maxSegments + 1 : path.length
-    // The longest first: mostly it is left to the rule, and nothing more need be asked.
+    // The longest first: it usually reaches the rule, and then no other sample is needed.
     for (let length = maxLength; length >= path.length; length--) {
       const rest = Array<string>(length - path.length).fill(this.#other)
       for (const method of methods) yield { method, url: `/${[...path, ...rest].join('/')}` }

@@ -2,10 +2,10 @@ import type { ConfigPath } from '../config/schema/option-path.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import type { EffectivePolicy } from './effective-policies.js'
 
-/** What warnings are about: options that nothing is wrong with. */
+/** The valid options that are checked for warnings. */
 export interface WarningInput {
   readonly options: RateLimitOptions
-  /** Where the value at a path of the options was written, as a message begins. */
+  /** The place where the value at a path was written, as it appears at the start of a message. */
   readonly locate: (path: ConfigPath) => string
   readonly policies: readonly EffectivePolicy[]
 }

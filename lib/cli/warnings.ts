@@ -5,26 +5,26 @@ import { openLogin, ruleNeverApplies, ruleWithoutMatch, tierWithoutUsers } from 
 import type { WarningInput } from './warning-input.js'
 
 export interface Warning {
-  /** Beginning with its place. */
+  /** Begins with its place. */
   readonly text: string
   readonly code: string
 }
 
-/** What is legal but likely wrong: each by a function that finds every case of it, and answers texts that begin with their places. */
-const CHECKS: ReadonlyArray<readonly [code: string, look: (input: WarningInput) => readonly string[]]> = [
+/** Checks for options that are valid but probably wrong. Each returns a text for every case, beginning with its place. */
+const CHECKS: ReadonlyArray<readonly [code: string, findCases: (input: WarningInput) => readonly string[]]> = [
   [warnings.ruleWithoutMatch, ruleWithoutMatch],
   [warnings.ruleNeverApplies, ruleNeverApplies],
-  [warnings.tierOfNobody, tierWithoutUsers],
+  [warnings.tierWithoutUsers, tierWithoutUsers],
   [warnings.openLogin, openLogin],
   [warnings.longWindowAlone, longWindowAlone],
   [warnings.shortWindow, shortWindow],
   [warnings.burstAboveMax, burstAboveMax],
   [warnings.shortCooldown, shortCooldown],
-  [warnings.trustsEverybody, trustsEveryAddress],
-  [warnings.exemptsEverybody, exemptsEveryAddress]
+  [warnings.trustsEveryAddress, trustsEveryAddress],
+  [warnings.exemptsEveryAddress, exemptsEveryAddress]
 ]
 
-/** Every warning, each once, also where several policies inherit what it is about. */
+/** All warnings, without duplicates: several policies may inherit the same option. */
 export function findWarnings (input: WarningInput): Warning[] {
-  return CHECKS.flatMap(([code, look]) => [...new Set(look(input))].map((text) => ({ text, code })))
+  return CHECKS.flatMap(([code, findCases]) => [...new Set(findCases(input))].map((text) => ({ text, code })))
 }

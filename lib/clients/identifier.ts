@@ -13,31 +13,31 @@ import { isThenable } from '../common/type-guards.js'
 import type { FailureLimiter } from './token-reader.js'
 import { Users } from './users.js'
 
-/** How long it may take to find out who is asking, milliseconds. */
+/** Default time to identify a client, milliseconds. */
 const DEADLINE_MS = 1000
 
-/** A proxy forwards every request, so one that has not shown in so many is not there, and need not be looked for. */
+/** Requests to check for a forwarding header. A proxy forwards every request, so one not seen by then does not exist. */
 const PROXY_CHECKS = 1000
 
-/** What of a policy says how its clients are told apart. */
+/** The parts of a policy that identify its clients. */
 interface IdentityPolicy {
   readonly hook: Phase
   readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
 }
 
-/** Where an identity may come from, beside keys and the address that Fastify derives. */
+/** Sources of an identity, beside keys and the address that Fastify derives. */
 export interface IdentitySources {
-  /** The option, checked. Without it there are no users. */
+  /** The validated option. Without it there are no users. */
   readonly identify?: IdentifyOptions
-  /** Limits tokens that fail. Needed with `identify.jwt`. */
+  /** Limits invalid tokens. Required with `identify.jwt`. */
   readonly failures?: FailureLimiter | null
   /** Without them, `request.ip` is the client's address. */
   readonly proxies?: TrustedProxies | null
 }
 
 /**
- * Finds out who is asking: the user, else the policy's key, else the address. What cannot be had in time never makes a
- * request free: in the end its address is charged.
+ * Identifies the client: the user, else the policy's key, else the address. A source that fails or is late does not make
+ * a request free: the address is charged then.
  */
 export class Identifier {
   readonly #addresses: AddressReader
@@ -45,7 +45,7 @@ export class Identifier {
   readonly #users: Users | null
   readonly #proxies: TrustedProxies | null
   readonly #deadlineMs: number
-  /** Requests in which a forwarding header would still be a surprise worth a warning. */
+  /** Requests that are still checked for an unexpected forwarding header. */
   #proxyChecksLeft: number
 
   constructor (addresses: AddressReader, faults: FaultReporter, isForwardingUnexpected: boolean, sources: IdentitySources = {}) {
@@ -65,13 +65,13 @@ export class Identifier {
     return this.#addresses.toClient(this.#readAddress(request))
   }
 
-  /** The client's full address as it was received; `unknown` where it has none. */
+  /** The client's full address as received; `unknown` without one. */
   getAddress (request: FastifyRequest): string {
     const text = this.#readAddress(request)
     return text !== undefined && isAddress(text) ? text : UNKNOWN
   }
 
-  /** The client as the policy sees it. A promise never rejects, and takes no longer than the deadline. */
+  /** The client under this policy. A promise of it never rejects, and takes no longer than the deadline. */
   identify (request: FastifyRequest, policy: IdentityPolicy): Client | Promise<Client> {
     if (this.#users === null && policy.keyGenerator === null) return this.identifyByAddress(request)
     const budget = new TimeBudget(this.#deadlineMs)
@@ -87,7 +87,7 @@ export class Identifier {
     try {
       return request.ip
     } catch (error) {
-      // A trustProxy function of the application's own may throw.
+      // The application's trustProxy function may throw.
       this.#faults.report('address', error)
       return undefined
     }
@@ -114,8 +114,9 @@ export class Identifier {
 
   #toClient (request: FastifyRequest, key: unknown): Client {
     if (typeof key === 'string' && key !== '') return createKeyClient(key)
-    // A request without the header that the key is made of is no rarity, and the stack of an error costs more than it.
-    this.#faults.reportLazy('keyGenerator', () => new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
+    // Lazy: requests without the header that the key comes from are common, and an error's stack costs more than the rest.
+    this.#faults.reportLazy('keyGenerator', () =>
+      new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
     return this.identifyByAddress(request)
   }
 

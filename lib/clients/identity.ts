@@ -10,16 +10,16 @@ import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import type { FaultLog } from '../common/log.js'
 import { TokenFailures } from './token-failures.js'
 
-/** What tells who is asking. */
+/** What identifies clients. */
 export interface IdentityServices {
   readonly identifier: Identifier
-  /** `null`: Fastify says what a client's address is. */
+  /** `null`: Fastify derives the client's address. */
   readonly proxies: TrustedProxies | null
 }
 
-const MAX_FAILURES = 100
+const DEFAULT_MAX_FAILURES = 100
 
-/** Tells who is asking, by the options of the day; what counts failed tokens stays. */
+/** Builds the identifier for the current options. The limiter of failed tokens is kept across reloads. */
 export class IdentityFactory {
   readonly #fastify: FastifyInstance
   readonly #identify: RateLimitOptions['identify']
@@ -33,10 +33,11 @@ export class IdentityFactory {
     this.#identify = identify
     this.#addresses = addresses
     this.#faults = faults
-    this.#failures = resolveTokenOptions(identify) === null ? null : new TokenFailures(clock, identify?.maxFailures ?? MAX_FAILURES)
+    const maxFailures = identify?.maxFailures ?? DEFAULT_MAX_FAILURES
+    this.#failures = resolveTokenOptions(identify) === null ? null : new TokenFailures(clock, maxFailures)
   }
 
-  /** Whose word counts under these options. Throws FST_SLUICE_BAD_OPTION. */
+  /** The identifier for these options. Throws FST_SLUICE_BAD_OPTION. */
   build ({ trustedProxies }: RateLimitOptions): IdentityServices {
     if (this.#latest !== null && isDeepStrictEqual(this.#latest.trustedProxies, trustedProxies)) return this.#latest
     const proxies = trustedProxies === undefined ? null : new TrustedProxies(trustedProxies, 'rateLimit.trustedProxies')
@@ -47,7 +48,7 @@ export class IdentityFactory {
     return this.#latest
   }
 
-  /** Throws FST_SLUICE_NO_JWT where tokens cannot be verified. To be asked when the application is ready. */
+  /** Throws FST_SLUICE_NO_JWT if tokens cannot be verified. Call it when the application is ready. */
   check (): void {
     checkTokenSupport(this.#fastify, this.#identify)
   }

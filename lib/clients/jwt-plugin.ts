@@ -2,17 +2,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TokenOptions } from '../config/schema/identity-schema.js'
 
 /*
- * What is known of @fastify/jwt (version 10), an optional peer: neither its code nor its types are needed here.
+ * Reads the decorators of @fastify/jwt (version 10). It is an optional peer, so its code and types are not imported.
  */
 
-/** The request's verifying method. It calls back in the same turn where nothing of the application's is asynchronous. */
+/** The request's verifying method. Calls back synchronously if the application's secret and `trusted` are synchronous. */
 export type VerifyRequest = (this: object, options: undefined, callback: (error: unknown, payload: unknown) => void) => void
 
 /** One registration of @fastify/jwt. */
 export interface JwtPlugin {
-  /** The property of a request that holds the payload once the application has verified it. */
+  /** The property of a request that holds the verified payload. */
   readonly decoratorName: string
-  /** Whether the request shows a token where the registration looks for one. */
+  /** Whether the request has a token where the registration looks for one. */
   hasToken (request: FastifyRequest): boolean
 }
 
@@ -21,7 +21,7 @@ export function toVerifyMethodName ({ namespace, method }: TokenOptions): string
   return method ?? (namespace === undefined ? 'jwtVerify' : `${namespace}JwtVerify`)
 }
 
-/** The registration that a scope sees; `null` where there is none. */
+/** The registration visible in a scope; `null` without one. */
 export function findJwtPlugin (fastify: FastifyInstance, namespace: string | undefined): JwtPlugin | null {
   const decorator = readField(fastify, 'jwt')
   const registration = namespace === undefined ? decorator : readField(decorator, namespace)
@@ -48,7 +48,7 @@ function isTokenExtractor (value: unknown): value is TokenExtractor {
   return typeof value === 'function'
 }
 
-/** A lookup that throws where there is no token says that there is none. */
+/** An extractor that throws has found no token. */
 function canExtractToken (extract: TokenExtractor, request: FastifyRequest): boolean {
   try {
     return Boolean(extract(request))

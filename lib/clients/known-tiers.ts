@@ -1,12 +1,12 @@
 import { warnings } from '../errors.js'
 import { ANONYMOUS, type Client } from '../model/client.js'
 
-/** Longest tier in a warning: what a token says is somebody else's text. */
+/** Longest tier in a warning: a token's tier is untrusted text. */
 const MAX_PRINTED_LENGTH = 64
 
 /**
- * The tiers that some policy names. A user of any other is of the default tier, so that neither a typing error in a
- * token nor whoever issues them can make tiers without number.
+ * The tiers that some policy names. A user of any other tier gets the default tier, so that tokens cannot create an
+ * unbounded number of tiers.
  */
 export class KnownTiers {
   readonly #defaultTier: string
@@ -22,7 +22,7 @@ export class KnownTiers {
     this.#names.add(name)
   }
 
-  /** The client, with the default tier in place of one that nobody knows. */
+  /** The client, with the default tier in place of an unknown one. */
   normalize (client: Client): Client {
     if (this.#names.has(client.tier)) return client
     if (!this.#hasWarned) this.#warn(client.tier)
@@ -31,6 +31,10 @@ export class KnownTiers {
 
   #warn (tier: string): void {
     this.#hasWarned = true
-    process.emitWarning(`no policy has limits for the tier ${JSON.stringify(tier.slice(0, MAX_PRINTED_LENGTH))}, so its users are "${this.#defaultTier}"; name it in tiers, or tell users another`, { code: warnings.unknownTier })
+    const name = JSON.stringify(tier.slice(0, MAX_PRINTED_LENGTH))
+    process.emitWarning(
+      `no policy has limits for the tier ${name}, so its users get the tier "${this.#defaultTier}"; add it to tiers, or give users another`,
+      { code: warnings.unknownTier }
+    )
   }
 }

@@ -3,15 +3,15 @@ import { badOption } from '../config/schema/check.js'
 import { type Client, ANONYMOUS } from '../model/client.js'
 import type { AddressReader } from './address/address-reader.js'
 
-/** The one partition of a limit `by: 'global'`. */
+/** The only partition of a limit `by: 'global'`. */
 export const GLOBAL_PARTITION = 'global'
 
-/** The partition of an id that is too long to be one, see `createPartition`. */
+/** The hashed partition of a long id, see `createPartition`. */
 const HASHED_PARTITION = /^(?:user|key)#[\w-]{43}$/
 
 /**
- * The partition that an operator's text means: `ip:` with any address of the client, `user:` with an id, `key:` with a
- * generated key, or `global`; what `formatPartition` answers too. Throws FST_SLUICE_BAD_OPTION.
+ * Parses an operator's text: `ip:` with any address of the client, `user:` with an id, `key:` with a generated key, or
+ * `global`. Also accepts what `formatPartition` returns. Throws FST_SLUICE_BAD_OPTION.
  */
 export function parsePartition (text: unknown, addresses: AddressReader): string {
   if (text === GLOBAL_PARTITION) return GLOBAL_PARTITION
@@ -26,27 +26,27 @@ export function parsePartition (text: unknown, addresses: AddressReader): string
   throw badOption('partition', 'a partition such as "ip:203.0.113.9", "user:42", "key:abc" or "global"', text)
 }
 
-/** A partition as it is shown to an operator, and as `parsePartition` reads it. */
+/** A partition as an operator sees it, and as `parsePartition` accepts it. */
 export function formatPartition (partition: string): string {
   return partition === GLOBAL_PARTITION || /^(?:user|key)[:#]/.test(partition) ? partition : `ip:${partition}`
 }
 
-/** Longer ids are hashed, never cut: two with the same beginning must stay two clients. */
+/** Longer ids are hashed, not cut: two ids with the same first characters must stay two clients. */
 const MAX_PLAIN_ID_LENGTH = 128
 
-/** The client that a generated key names. */
+/** The client of a generated key. */
 export function createKeyClient (key: string): Client {
   return { kind: 'key', id: key, tier: ANONYMOUS, partition: createPartition('key', key) }
 }
 
-/** The client that is a user. */
+/** The client of a user. */
 export function createUserClient (id: string, tier: string): Client {
   return { kind: 'user', id, tier, partition: createPartition('user', id) }
 }
 
-/** Whose buckets an id of some kind has. */
+/** The partition of an id. */
 export function createPartition (kind: 'user' | 'key', id: string): string {
-  // UTF-16, because in UTF-8 all lone surrogates would be one character.
-  // "user#" cannot be the beginning of a plain partition, so no chosen id can equal another's hash.
+  // UTF-16, because in UTF-8 all lone surrogates would become the same character.
+  // A plain partition cannot start with "user#", so no chosen id can equal the hash of another.
   return id.length <= MAX_PLAIN_ID_LENGTH ? `${kind}:${id}` : `${kind}#${createHash('sha256').update(id, 'utf16le').digest('base64url')}`
 }

@@ -1,6 +1,6 @@
 /**
- * The time that one identification may take, however many functions of the application it waits for. It begins with
- * the first wait: what answers in the same turn costs no timer.
+ * The time that one identification may take in all, for every function of the application that it awaits.
+ * It starts with the first wait: a function that returns without a promise costs no timer.
  */
 export class TimeBudget {
   readonly #limitMs: number
@@ -14,8 +14,8 @@ export class TimeBudget {
   }
 
   /**
-   * What a promise comes to. Rejects as it does, and where the time is over first. One wait at a time.
-   * When the time is over already, a turn of the event loop is left, so that a function without delay still counts.
+   * Resolves or rejects as `pending` does, and rejects when the time is over. One wait at a time.
+   * An expired budget still allows one turn of the event loop, so that a promise without delay is accepted.
    */
   race (pending: PromiseLike<unknown>, label: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -31,7 +31,7 @@ export class TimeBudget {
     })
   }
 
-  /** Keep no timer longer than the request. */
+  /** Clears the timer: it must not outlive the request. */
   stop (): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }

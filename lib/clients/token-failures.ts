@@ -4,25 +4,25 @@ import type { Clock } from '../common/clock.js'
 import { MemoryStore } from '../stores/memory/store.js'
 import type { Limit } from '../stores/store.js'
 
-/** Partitions remembered. Past it, those with the fewest failures are forgotten. */
+/** Partitions kept. Past this number, those with the fewest failures are evicted. */
 const MAX_PARTITIONS = 10_000
 
 const MINUTE_US = 60_000_000
 
 /**
- * Counts the tokens that each address failed with, in this process's memory: verifying a forged token costs many times
- * a check. Close it with the application.
+ * Counts invalid tokens per address, in this process's memory. Limiting them matters because verifying a forged token
+ * costs many times as much as a check. Close it with the application.
  */
 export class TokenFailures implements FailureLimiter {
   readonly #store: MemoryStore
   readonly #limit: Limit
 
-  /** `maxFailures`: verifications of one partition that may fail, or be under way, in any minute. 1 or more. */
+  /** `maxFailures`: verifications of one partition that may fail, or be in progress, in any minute. 1 or more. */
   constructor (clock: Clock, maxFailures: number) {
     this.#store = new MemoryStore({ clock, maxKeys: MAX_PARTITIONS })
-    // Sliding, so that the end of a window lets no second lot of failures through at once.
-    const limit = { ...createQuota('sliding-window', maxFailures, MINUTE_US), name: 'failures', bucket: 'failures', by: 'ip', mode: 'enforce', penalty: null } as const
-    this.#limit = limit
+    // Sliding: a fixed window would allow twice the failures around its end.
+    const quota = createQuota('sliding-window', maxFailures, MINUTE_US)
+    this.#limit = { ...quota, name: 'failures', bucket: 'failures', by: 'ip', mode: 'enforce', penalty: null }
   }
 
   attempt (partition: string): (() => void) | null {

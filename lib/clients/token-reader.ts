@@ -7,8 +7,9 @@ import { findJwtPlugin, toVerifyMethodName, type JwtPlugin, type VerifyRequest }
 /** Bounds how many tokens of one partition may fail. */
 export interface FailureLimiter {
   /**
-   * Count a verification as failed before it begins: of many at once, none slips past. `null` when the partition has
-   * failed too often; otherwise the verification may be made, and the answer is to be called if it succeeds.
+   * Counts a verification as failed before it starts, so that concurrent ones cannot exceed the bound.
+   * Returns `null` if the partition has failed too often. Otherwise the token may be verified; call the returned function
+   * if that succeeds.
    */
   attempt (partition: string): (() => void) | null
 }
@@ -16,13 +17,13 @@ export interface FailureLimiter {
 /** The user that a token's payload names. */
 export interface TokenUser {
   readonly id: string
-  /** `null` where the payload tells none. */
+  /** `null` if the payload has no valid tier. */
   readonly tier: string | null
 }
 
 /**
- * Users by tokens that @fastify/jwt verifies, with the secrets, the `trusted` function and the lookup that the
- * application gave it. Of what was wrong with a token nothing is told: the application's own hook answers that.
+ * Reads users from tokens that @fastify/jwt verifies, with the secrets, the `trusted` function and the lookup that the
+ * application configured there. Why a token is invalid is not reported: the application's own hook responds to that.
  */
 export class TokenReader {
   readonly #userClaim: string
@@ -40,32 +41,32 @@ export class TokenReader {
     this.#failures = failures
   }
 
-  /** What the application has verified already and keeps at the request; `null` where it has not. */
+  /** The payload that the application has already verified and stored on the request; `null` without one. */
   findVerifiedPayload (request: FastifyRequest): unknown {
     const plugin = this.#findPlugin(request)
     return plugin === null ? null : Reflect.get(request, plugin.decoratorName) ?? null
   }
 
-  /** Whether the request shows anything that may be a token. Cheap: most requests of a public route do not. */
+  /** Whether the request has something that may be a token. Cheap: most requests of a public route have none. */
   hasToken (request: FastifyRequest): boolean {
     return this.#findPlugin(request)?.hasToken(request) ?? false
   }
 
   /**
-   * The payload of the request's token, perhaps by a promise that never rejects; `null` where the token is not valid,
-   * or `partition` has shown too many that were not.
+   * The payload of the request's token, or a promise of it that never rejects. `null` if the token is invalid, or if
+   * `partition` has sent too many invalid ones.
    */
   verify (request: FastifyRequest, partition: string): unknown {
     const verifyRequest: unknown = Reflect.get(request, this.#method)
     if (!isVerifyRequest(verifyRequest)) return null
     const onSuccess = this.#failures.attempt(partition)
     if (onSuccess === null) return null
-    // The verifier writes the payload to the request that it is given, perhaps late, and `trusted` may write more.
-    // The request must stay as the application's own hooks expect it.
+    // A copy: the verifier writes the payload to the request, perhaps late, and `trusted` may write more.
+    // The application's own hooks must see the request unchanged.
     return runVerify(Object.assign(Object.create(Object.getPrototypeOf(request)), request), verifyRequest, onSuccess)
   }
 
-  /** The user in a payload; `null` where it names none. */
+  /** The user in a payload; `null` if it has no user claim. */
   parseUser (payload: unknown): TokenUser | null {
     const id = parseUserId(findClaim(payload, this.#userClaim))
     return id === null ? null : { id, tier: parseTier(findClaim(payload, this.#tierClaim)) }
@@ -77,7 +78,7 @@ export class TokenReader {
   }
 }
 
-/** In the same turn, without a promise, where the secret and `trusted` allow it. */
+/** Synchronous, without a promise, if the secret and `trusted` are. */
 function runVerify (copy: object, verifyRequest: VerifyRequest, onSuccess: () => void): unknown {
   let payload: unknown = null
   let isSettled = false
@@ -94,7 +95,7 @@ function runVerify (copy: object, verifyRequest: VerifyRequest, onSuccess: () =>
   }
 
   try {
-    // Without options, and not with empty ones: only then is the verifier used that was made at registration.
+    // `undefined`, not empty options: only then does @fastify/jwt use the verifier that it built at registration.
     verifyRequest.call(copy, undefined, settle)
   } catch (error) {
     settle(error, null)
@@ -107,7 +108,7 @@ function isVerifyRequest (value: unknown): value is VerifyRequest {
 }
 
 /**
- * Hold that tokens can be verified; for a hook `onReady`, since @fastify/jwt may be registered after this plugin.
+ * Checks that tokens can be verified. Call it in `onReady`, since @fastify/jwt may be registered after this plugin.
  * Throws FST_SLUICE_NO_JWT.
  */
 export function checkTokenSupport (fastify: FastifyInstance, identify: IdentifyOptions | undefined): void {
@@ -115,10 +116,11 @@ export function checkTokenSupport (fastify: FastifyInstance, identify: IdentifyO
   if (options === null) return
   const method = toVerifyMethodName(options)
   if (findJwtPlugin(fastify, options.namespace) !== null && fastify.hasRequestDecorator(method)) return
-  throw new FST_SLUICE_NO_JWT('rateLimit.identify.jwt', options.namespace === undefined ? '' : ` with the namespace "${options.namespace}"`, method)
+  const namespace = options.namespace === undefined ? '' : ` with the namespace "${options.namespace}"`
+  throw new FST_SLUICE_NO_JWT('rateLimit.identify.jwt', namespace, method)
 }
 
-/** How tokens are read; `null` where they are not. */
+/** The options for tokens; `null` if `identify.jwt` is off. */
 export function resolveTokenOptions (identify: IdentifyOptions | undefined): TokenOptions | null {
   const jwt = identify?.jwt ?? false
   return jwt === true ? {} : jwt === false ? null : jwt

@@ -9,18 +9,18 @@ import type { TimeBudget } from './time-budget.js'
 import { isThenable } from '../common/type-guards.js'
 import { TokenReader, resolveTokenOptions, type FailureLimiter } from './token-reader.js'
 
-/** A user, or nobody. A promise of it never rejects. */
+/** The user, or `null` for none. A promise of it never rejects. */
 export type UserResult = Client | null | Promise<Client | null>
 
-/** What has been found out about a request so far. */
+/** The state of a request's look-up. */
 interface IdentityLookup {
   readonly owner: Users
   user: Client | null
-  /** While something is waited for. */
+  /** The look-up in progress, or `null`. */
   pending: Promise<Client | null> | null
-  /** The phase in which `custom` was asked last. */
+  /** The phase of the last call of `custom`. */
   customPhase: Phase | null
-  /** `custom` failed or was late: it is not asked again. */
+  /** `custom` failed or was late: it is not called again. */
   hasCustomFailed: boolean
   hasTriedToken: boolean
 }
@@ -28,13 +28,14 @@ interface IdentityLookup {
 const kIdentityLookup = Symbol('fastify-sluice.user')
 
 /**
- * Finds the user that a request comes from: whom `custom` names, else whom its token names. Both are asked once for a
- * request, whatever the number of its policies; a user who was found stays.
+ * Finds the user of a request: by `custom` first, then by its token. Each is tried once per request, whatever the number
+ * of its policies. A user that was found is kept.
  *
- * Where nobody was found, a later policy of the request looks again at what may have changed: the payload that the
- * application has verified meanwhile, also of a token that was not verified here; a token that was not to be seen before,
- * such as a cookie that had not been read; and, in a policy of another phase (`hook`), what `custom` says now.
- * A token is never verified twice, and a `custom` that failed is not asked again.
+ * If no user was found, a later policy of the request checks again what may have changed:
+ * - the payload that the application has verified since, also of a token that was not verified here;
+ * - a token that was not visible before, such as a cookie that had not been parsed;
+ * - the result of `custom`, in a policy of another phase (`hook`).
+ * A token is never verified twice, and a `custom` that failed is not called again.
  */
 export class Users {
   readonly #custom: CustomIdentify | null
@@ -44,10 +45,15 @@ export class Users {
   readonly #getAddressPartition: (request: FastifyRequest) => string
 
   /**
-   * `getAddressPartition`: whose failures a request's token counts among.
-   * Throws a TypeError if `identify.jwt` is set and nothing limits failures.
+   * `getAddressPartition`: the partition that failures of a request's token are counted for.
+   * Throws a TypeError if `identify.jwt` is set without a limiter of failures.
    */
-  constructor (identify: IdentifyOptions, failures: FailureLimiter | null, faults: FaultReporter, getAddressPartition: (request: FastifyRequest) => string) {
+  constructor (
+    identify: IdentifyOptions,
+    failures: FailureLimiter | null,
+    faults: FaultReporter,
+    getAddressPartition: (request: FastifyRequest) => string
+  ) {
     const tokenOptions = resolveTokenOptions(identify)
     if (tokenOptions !== null && failures === null) throw new TypeError('identify.jwt needs a limiter of failures')
     this.#tokens = tokenOptions === null || failures === null ? null : new TokenReader(tokenOptions, failures)
@@ -57,7 +63,7 @@ export class Users {
     this.#getAddressPartition = getAddressPartition
   }
 
-  /** The user, for a policy of some phase. */
+  /** The user, for a policy of this phase. */
   findUser (request: FastifyRequest, phase: Phase, budget: TimeBudget): UserResult {
     const lookup = this.#getLookup(request)
     if (lookup.user !== null) return lookup.user
@@ -78,7 +84,9 @@ export class Users {
   #getLookup (request: FastifyRequest): IdentityLookup {
     const known = request[kIdentityLookup]
     if (known?.owner === this) return known
-    const lookup: IdentityLookup = { owner: this, user: null, pending: null, customPhase: null, hasCustomFailed: false, hasTriedToken: false }
+    const lookup: IdentityLookup = {
+      owner: this, user: null, pending: null, customPhase: null, hasCustomFailed: false, hasTriedToken: false
+    }
     request[kIdentityLookup] = lookup
     return lookup
   }
@@ -92,7 +100,9 @@ export class Users {
       : customUser ?? this.#lookUpByToken(request, lookup, budget)
   }
 
-  #lookUpByCustom (request: FastifyRequest, lookup: IdentityLookup, custom: CustomIdentify, phase: Phase, budget: TimeBudget): UserResult {
+  #lookUpByCustom (
+    request: FastifyRequest, lookup: IdentityLookup, custom: CustomIdentify, phase: Phase, budget: TimeBudget
+  ): UserResult {
     const fail = (error: unknown): null => {
       lookup.hasCustomFailed = true
       this.#faults.report('identify', error)
@@ -102,22 +112,25 @@ export class Users {
     try {
       const result: unknown = custom(request)
       return isThenable(result)
-        ? budget.race(result, 'answer of identify.custom').then((settled) => this.#parseCustomUser(settled)).catch(fail)
+        ? budget.race(result, 'result from identify.custom').then((settled) => this.#parseCustomUser(settled)).catch(fail)
         : this.#parseCustomUser(result)
     } catch (error) {
       return fail(error)
     }
   }
 
-  /** Nothing of the answer is told in the log: it may hold a secret. */
+  /** No error message contains the result: it may hold a secret. */
   #parseCustomUser (result: unknown): Client | null {
     if (result === null || result === undefined) return null
-    if (typeof result !== 'object') throw new TypeError(`expected identify.custom to answer { id, tier? } or null, got a ${typeof result}`)
+    if (typeof result !== 'object') throw new TypeError(`expected identify.custom to return { id, tier? } or null, got a ${typeof result}`)
     const id = parseUserId(Reflect.get(result, 'id'))
-    if (id === null) throw new TypeError('expected identify.custom to answer with an id: a string of 1 or more characters, or a number')
+    if (id === null) throw new TypeError('expected identify.custom to return an id: a string of 1 or more characters, or a number')
     const given: unknown = Reflect.get(result, 'tier') ?? null
     const tier = parseTier(given)
-    if (tier === null && given !== null) this.#faults.reportLazy('identify', () => new TypeError('expected identify.custom to answer with a tier of 1 to 64 characters, or none'))
+    if (tier === null && given !== null) {
+      this.#faults.reportLazy('identify', () =>
+        new TypeError('expected identify.custom to return a tier of 1 to 64 characters, or no tier'))
+    }
     return createUserClient(id, tier ?? this.#defaultTier)
   }
 

@@ -1,10 +1,10 @@
-/** A source of time that never steps back. Tests inject their own. */
+/** A source of time that never steps back. Tests inject their own clock. */
 export interface Clock {
   /** Whole microseconds since an arbitrary start. */
   nowUs (): number
 }
 
-/** The process's monotonic clock. */
+/** The monotonic clock of the process. */
 export const systemClock: Clock = {
   nowUs: () => Math.floor(performance.now() * 1000)
 }

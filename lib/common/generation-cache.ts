@@ -1,7 +1,7 @@
 /**
- * A bounded cache: the latest entries, in two generations. When the young generation is full it becomes the old one, and
- * the former old one is dropped as a whole: a Map under constant delete and insert stalls. An entry that is read moves to
- * the young generation, so entries in use stay.
+ * A bounded cache of the latest entries, in two generations. When the young generation is full, it replaces the old one,
+ * which is dropped as a whole: a Map under constant delete and insert stalls. A read moves an entry to the young
+ * generation, so entries in use stay.
  */
 export class GenerationCache<Key, Value> {
   readonly #capacity: number
@@ -11,8 +11,8 @@ export class GenerationCache<Key, Value> {
   #youngSize = 0
 
   /**
-   * `capacity`: entries per generation; between one and two times as many are kept.
-   * `copyKey`: makes the key that is stored. A text cut out of a header would keep all of that header alive.
+   * `capacity`: entries per generation. The cache holds between one and two times as many.
+   * `copyKey`: creates the stored key. A substring of a header would keep the whole header alive.
    */
   constructor (capacity: number, copyKey = (key: Key) => key) {
     this.#capacity = capacity
@@ -34,7 +34,7 @@ export class GenerationCache<Key, Value> {
   }
 
   delete (key: Key): void {
-    // The size stays counted: deleting and adding in turn ends a generation early, but never late.
+    // Do not decrement the size: alternating deletes and inserts may end a generation early, but never late.
     this.#young.delete(key)
     this.#old.delete(key)
   }
@@ -45,7 +45,7 @@ export class GenerationCache<Key, Value> {
     this.#youngSize = 0
   }
 
-  /** All entries, in no order. */
+  /** All entries, unordered. */
   * entries (): Generator<readonly [key: Key, value: Value]> {
     yield * this.#young
     for (const entry of this.#old) {
@@ -53,7 +53,7 @@ export class GenerationCache<Key, Value> {
     }
   }
 
-  /** Count one more entry in the value of a key, where it is a collection of its own. */
+  /** Count one more entry. Call it when the value of a key is a collection and grows. */
   grow (): void {
     this.#youngSize++
   }

@@ -1,8 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from './clock.js'
 
-/** What of the application's own can fail while a request is limited. */
-export type FaultSource = 'address' | 'identify' | 'exempt' | 'keyGenerator' | 'cost' | 'limit' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store'
+/** Parts of the application that can fail while a request is limited. */
+export type FaultSource =
+  | 'address' | 'identify' | 'exempt' | 'keyGenerator' | 'cost' | 'limit' | 'errorResponseBuilder'
+  | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store'
 
 const INTERVAL_US = 60_000_000
 
@@ -12,8 +14,8 @@ interface Suppression {
 }
 
 /**
- * Logs faults of the application's callbacks and of the store, each source once a minute at most: a hostile client that
- * provokes one must not be able to fill a disk. Throws nothing, whatever the logger does.
+ * Logs failures of the application's callbacks and of the store, at most once a minute for each source. So a hostile
+ * client that provokes failures cannot fill a disk. Never throws, even if the logger throws.
  */
 export class FaultLog<Source extends string = FaultSource> {
   readonly #logger: FastifyBaseLogger
@@ -29,7 +31,7 @@ export class FaultLog<Source extends string = FaultSource> {
     this.reportLazy(source, () => error)
   }
 
-  /** The same for an error that is made only where it is logged: its stack costs more than a request. */
+  /** Like `report`, but creates the error only if it is logged: its stack costs more than a request. */
   reportLazy (source: Source, createError: () => unknown): void {
     const nowUs = this.#clock.nowUs()
     const suppression = this.#suppressions.get(source)
@@ -38,15 +40,16 @@ export class FaultLog<Source extends string = FaultSource> {
       return
     }
     this.#suppressions.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
-    writeLine(this.#logger, 'error', { err: createError(), source, suppressed: suppression?.suppressed ?? 0 }, `rate limit: ${source} failed`)
+    const fields = { err: createError(), source, suppressed: suppression?.suppressed ?? 0 }
+    writeLine(this.#logger, 'error', fields, `rate limit: ${source} failed`)
   }
 }
 
-/** Where failures of the application's functions are told. */
+/** Receives failures of the application's callbacks. */
 export type FaultReporter = Pick<FaultLog, 'report' | 'reportLazy'>
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** Write a line. A logger that fails is not told of, for there is no log to tell it, but never costs a request. */
+/** Write a log line. Failures of the logger are ignored: there is no other log, and a request must not fail for them. */
 export function writeLine (logger: FastifyBaseLogger, level: LogLevel, fields: object, message: string): void {
   try {
     const written: unknown = logger[level](fields, message)

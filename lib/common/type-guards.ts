@@ -1,4 +1,4 @@
-/** Whether a function of the application's answered with a promise, of whatever make. */
+/** Whether a callback of the application returned a promise, of any implementation. */
 export function isThenable (value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -6,8 +6,8 @@ import type { CountRequest, Count, Counter, SharedPolicyOptions } from './counte
 import type { LimiterSettings } from './settings.js'
 
 /**
- * Counts in the plugin's buckets: a fixed window, a penalty where there is a ban. The functions of the original may
- * be asynchronous, those of a policy may not, so they are asked before, and the policy's read what they said.
+ * Counts in the plugin's buckets: a fixed window, and a penalty for `ban`. Functions of the original may be asynchronous,
+ * those of a policy may not. So they are awaited first, and the policy's functions read their results.
  */
 export class BucketCounter implements Counter {
   readonly #limiter: RateLimitDecorator
@@ -17,7 +17,7 @@ export class BucketCounter implements Counter {
   readonly #cooldown: Cooldown | null
   readonly #mayPassUncounted: boolean
 
-  /** `name`: what the buckets are called; two with one name share them. Throws what `check` throws. */
+  /** `name`: the name of the buckets; counters of the same name share them. Throws what `guard` throws. */
   constructor (limiter: RateLimitDecorator, name: string, settings: LimiterSettings) {
     const { max, windowMs, ban, skipOnError, continueExceeding, exponentialBackoff, place } = settings
     const isWindowDynamic = typeof windowMs === 'function'
@@ -34,8 +34,10 @@ export class BucketCounter implements Counter {
       algorithm: 'fixed-window',
       max: typeof max === 'number' ? max : (request) => this.#getCountRequest(request).max,
       timeWindow: isWindowDynamic ? getWindowMs : windowMs,
-      // The refusal after so many begins the ban.
-      penalty: ban === null || isWindowDynamic ? false : { strikes: ban + 1, within: windowMs, cooldown: windowMs, factor: 1, maxCooldown: windowMs }
+      // The first refusal past `ban` starts the ban.
+      penalty: ban === null || isWindowDynamic
+        ? false
+        : { strikes: ban + 1, within: windowMs, cooldown: windowMs, factor: 1, maxCooldown: windowMs }
     }
     this.#peek = { ...this.#consume, cost: 0 }
     this.#cooldown = continueExceeding || exponentialBackoff
@@ -54,29 +56,30 @@ export class BucketCounter implements Counter {
     if (count === null || backoff === null) return count
     if (!isPeek && (count.isExceeded || backoff.ttlMs > 0)) await backoff.extend()
     if (backoff.ttlMs === 0) return count
-    // A window that is over meanwhile does not end the wait: the client asked again while he was limited.
+    // The end of the window does not end the wait: the client sent a request while it was limited.
     return { ...count, isExceeded: true, remaining: 0, ttlMs: Math.max(backoff.ttlMs, count.isBanned ? count.ttlMs : 0) }
   }
 
   #getCountRequest (request: FastifyRequest): CountRequest {
-    // Set by `count`, which alone lets a policy ask.
+    // `count` sets it before the policy reads it.
     return this.#countRequests.get(request) ?? { key: '', max: 0, windowMs: 0 }
   }
 
-  /** What a policy cannot be is told where the limiter is declared, and of the place where it is written. */
+  /** Compiles the policies early, so that errors are thrown at the declaration and name the place of the options. */
   #compile (place: string): void {
     try {
       for (const options of [this.#consume, this.#peek, ...this.#cooldown?.policies ?? []]) this.#limiter.guard(options)
     } catch (error) {
       if (!isLocated(error)) throw error
+      const { message } = error
       throw error.code === 'FST_SLUICE_UNEQUAL_LIMITS'
-        ? new FST_SLUICE_CONTRADICTION(`${place}.groupId`, `routes of one group share their counters and need equal limits (${error.message})`)
+        ? new FST_SLUICE_CONTRADICTION(`${place}.groupId`, `routes of one group share their counters and need equal limits (${message})`)
         : error.relocated(error.place.replace('rateLimit.guard', place))
     }
   }
 }
 
-/** The standings of a request that no store was asked about. */
+/** For a decision without standings, because no store was called. */
 const NO_STANDING = { max: 0, windowMs: 0 }
 
 function toCount (decision: Decision, isPeek: boolean, mayPassUncounted: boolean): Count | null {
@@ -85,7 +88,7 @@ function toCount (decision: Decision, isPeek: boolean, mayPassUncounted: boolean
   switch (outcome) {
     case 'allowed':
     case 'delayed':
-      // A look at what is used up says what the next request will hear.
+      // A peek at a used-up limit reports the result of the next request.
       return { max, windowMs, remaining, ttlMs: resetAfterMs, isExceeded: isPeek && remaining === 0, isBanned: false, hasStartedBan: false }
     case 'rejected':
     case 'blocked':
@@ -93,7 +96,7 @@ function toCount (decision: Decision, isPeek: boolean, mayPassUncounted: boolean
         max,
         windowMs,
         remaining: 0,
-        // No wait helps against a max of 0, and the headers need a number.
+        // With a max of 0 no wait helps, but the headers need a number.
         ttlMs: retryAfterMs === 'never' ? windowMs : retryAfterMs,
         isExceeded: true,
         isBanned: outcome === 'blocked',

@@ -10,16 +10,16 @@ import { Limiters } from './limiters.js'
 import type { CreateRateLimitOptions, LimiterAnswer, RateLimitHook, RateLimitOptions, RateLimitPluginOptions } from './options.js'
 import { parsePluginOptions } from './settings.js'
 
-/** Buckets kept in memory where `cache` says less: it was meant for one route, and here it is for all of them. */
+/** The least `memory.maxKeys`. `cache` was per route in the original; here one memory serves all routes. */
 const MIN_KEYS = 100_000
 
-/** Functions of registrations of this kind, to tell them from a limiter of another. */
+/** Decorators of compat registrations, to distinguish them from those of other limiters. */
 const compatFunctions = new WeakSet<object>()
 
-/** Registrations of each server, by the name that they would have in keys. */
+/** The number of registrations of each server, by their base name in keys. */
 const registrations = new WeakMap<object, Map<string, number>>()
 
-/** Build the plugin over a plugin that counts, and a clock; tests bring their own. */
+/** Builds the plugin on the native plugin and a clock. Tests pass their own. */
 export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clock: Clock) {
   return fp(async function fastifyRateLimit (fastify: FastifyInstance, given: RateLimitPluginOptions & RegisterOptions) {
     const { prefix, logLevel, logSerializers, ...rest } = given
@@ -28,7 +28,7 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
     const faults: CompatFaults = new FaultLog(fastify.log, clock)
     const oncePerRequest = new OncePerRequest()
 
-    // Ahead of the registration that counts: the environment's limits are meant for none inside another.
+    // Before the native registration: environment variables must not apply to a registration inside another one.
     decorate(fastify, {
       createRateLimit (options?: CreateRateLimitOptions) {
         const limiter = limiters.createManualLimiter(options, 'createRateLimit')
@@ -41,7 +41,7 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
     })
     const limiters = new Limiters(await createNativeLimiter(fastify, nativePlugin, {
       name: createRegistrationName(fastify),
-      // No more than it was asked for is mounted, written or believed.
+      // No routes, metrics or limits that the original does not have.
       global: false,
       health: false,
       metrics: false,
@@ -53,7 +53,7 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
 
     const limitByDefault = createHook(limiters.shared, oncePerRequest, faults)
     fastify.addHook('onRoute', function limitRoute (route: RouteOptions) {
-      // A limiter of another kind in a scope of its own decides there.
+      // Another limiter, registered in an inner scope, decides for its routes.
       if (!compatFunctions.has(Reflect.get(this, 'rateLimit'))) return
       const own: unknown = route.config?.rateLimit ?? undefined
       if (own === undefined && global) {
@@ -66,8 +66,10 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
   }, { fastify: '5.x', name: '@fastify/rate-limit' })
 }
 
-/** In a scope of its own, which has no routes: there the plugin limits nothing by itself, and what it decorates is not the application's. */
-async function createNativeLimiter (fastify: FastifyInstance, nativePlugin: typeof rateLimitPlugin, options: NativeOptions): Promise<RateLimitDecorator> {
+/** Registers the native plugin in a scope without routes: it limits nothing there, and does not decorate the application. */
+async function createNativeLimiter (
+  fastify: FastifyInstance, nativePlugin: typeof rateLimitPlugin, options: NativeOptions
+): Promise<RateLimitDecorator> {
   let nativeLimiter: RateLimitDecorator | undefined
   await fastify.register(async function sluice (scope) {
     await scope.register(nativePlugin, options)
@@ -77,7 +79,7 @@ async function createNativeLimiter (fastify: FastifyInstance, nativePlugin: type
   return nativeLimiter
 }
 
-/** A second registration in a scope limits by itself, and leaves the functions of the first. */
+/** Decorates the scope. A second registration in it has separate limits, and keeps the first one's decorators. */
 function decorate (fastify: FastifyInstance, functions: Readonly<Record<string, (...args: never[]) => unknown>>): void {
   if (Object.hasOwn(fastify, 'rateLimit')) {
     if (compatFunctions.has(Reflect.get(fastify, 'rateLimit'))) return
@@ -89,18 +91,22 @@ function decorate (fastify: FastifyInstance, functions: Readonly<Record<string, 
   }
 }
 
-/** Let the hooks of a route's phase end in ours. The array is the user's own, and is not changed. */
+/** Appends our hook to a route's hooks of a phase. Copies the array, because it belongs to the application. */
 function appendHook (route: RouteOptions, phase: RateLimitHook, hook: LimitHook): void {
   switch (phase) {
     case 'onRequest': route.onRequest = [route.onRequest ?? [], hook].flat(); return
-    case 'preParsing': route.preParsing = [route.preParsing ?? [], async (request: FastifyRequest, reply: FastifyReply) => { await hook(request, reply) }].flat(); return
+    case 'preParsing':
+      route.preParsing = [
+        route.preParsing ?? [], async (request: FastifyRequest, reply: FastifyReply) => { await hook(request, reply) }
+      ].flat()
+      return
     case 'preValidation': route.preValidation = [route.preValidation ?? [], hook].flat(); return
     case 'preHandler': route.preHandler = [route.preHandler ?? [], hook].flat(); return
     default: phase satisfies never
   }
 }
 
-/** What a registration is called in keys: by its prefix, and by number where there are several, so that none shares another's counts. */
+/** A registration's name in keys: its prefix, and a number if there are several, so that they do not share counts. */
 function createRegistrationName (fastify: FastifyInstance): string {
   const base = `compat${fastify.prefix.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 48)}`
   const names = registrations.get(fastify.server) ?? new Map<string, number>()

@@ -2,34 +2,34 @@ import type { FastifyRequest } from 'fastify'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
 import type { SharedPolicyOptions } from './counter.js'
 
-/** Waits that follow one another, each twice as long as the one before. */
+/** Number of waits, each twice as long as the previous one. */
 const MAX_WAITS = 10
 const MAX_WAIT_MS = 30 * 24 * 3600 * 1000
 
 type Window = number | ((request: FastifyRequest) => number)
 
-/** How a client stands who may have asked again while he was limited. */
+/** The wait of a client that sent requests while it was limited. */
 export interface Backoff {
-  /** What is left of the wait, milliseconds; 0: he need not wait. After `prolong`, the whole of the new one. */
+  /** The remaining wait, milliseconds; 0 without a wait. After `extend`, the new wait in full. */
   readonly ttlMs: number
-  /** He asked again: the wait begins anew, or the next longer one does. */
+  /** Restarts the wait, or starts the next longer one, because the client sent another request. */
   extend (): Promise<void>
 }
 
 /**
- * The wait of whoever goes on after a refusal: one window from his last request (`continueExceeding`), or twice as long
- * with each (`exponentialBackoff`). The window itself cannot grow, so each wait is a token bucket of one unit, which
- * says until when: a charge into debt ends one window from now, whatever stood before.
+ * The wait of a client that continues after a refusal: one window from its last request (`continueExceeding`), or twice
+ * as long each time (`exponentialBackoff`). A window itself cannot grow. So each wait is a token bucket of one unit, whose
+ * reset time is the end of the wait: a charge into debt ends one window from now, whatever its state was.
  */
 export class Cooldown {
-  /** One for each wait, the shortest first. */
+  /** One for each wait, in ascending order. */
   readonly policies: readonly RouteRateLimit[]
   readonly #limiter: RateLimitDecorator
 
-  /** `name`: what the buckets begin with. `window`: the first wait, milliseconds. `isGrowing`: whether longer ones follow. */
+  /** `name`: prefix of the buckets' names. `window`: the first wait, milliseconds. `isGrowing`: whether longer ones follow. */
   constructor (limiter: RateLimitDecorator, name: string, window: Window, isGrowing: boolean, sharedOptions: SharedPolicyOptions) {
     this.#limiter = limiter
-    // Looked at, and charged only by `prolong`.
+    // A check costs 0: only `extend` charges them.
     this.policies = listDoublings(window, isGrowing).map((count) => ({
       ...sharedOptions,
       groupId: `${name} wait ${count}`,
@@ -58,7 +58,7 @@ class BackoffState implements Backoff {
   async extend (): Promise<void> {
     const current = this.#decisions.findLastIndex(({ resetAfterMs }) => resetAfterMs > 0)
     const next = Math.min(current + 1, this.#decisions.length - 1)
-    // The store is away, and the mode of failure lets everybody pass or nobody.
+    // The store is unavailable, and the failure mode has decided.
     if (next < 0 || this.#decisions[next].outcome === 'unavailable') return
     await this.#decisions[next].charge(1)
     this.ttlMs = this.#decisions[next].standings[0].windowMs

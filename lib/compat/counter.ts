@@ -1,36 +1,36 @@
 import type { FastifyRequest } from 'fastify'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 
-/** What is asked of a counter: whose request, and the numbers that hold for it. */
+/** The key of a request, and the numbers that apply to it. */
 export interface CountRequest {
-  /** Empty where the application's generator answered none. */
+  /** Empty if the application's generator returned no valid key. */
   readonly key: string
   readonly max: number
   readonly windowMs: number
 }
 
-/** Where a client stands. */
+/** The state of a client's count. */
 export interface Count {
-  /** The numbers that held: not those asked for, where a function of the application's answered none. */
+  /** The applied number. It differs from the requested one if a function of the application returned no number. */
   readonly max: number
   readonly windowMs: number
   readonly remaining: number
-  /** Until the window ends, or, refused, until the next request may pass; milliseconds. */
+  /** Milliseconds until the window ends; for a refused request, until the next one may pass. */
   readonly ttlMs: number
   readonly isExceeded: boolean
   readonly isBanned: boolean
-  /** Whether this request earned the ban. */
+  /** Whether this request started a ban. */
   readonly hasStartedBan: boolean
 }
 
 /** One limiter's counts, by client. */
 export interface Counter {
   /**
-   * Count a request; with `isPeek` look only. `null` where the store cannot answer and the request passes all the same.
-   * Rejects with FST_SLUICE_UNAVAILABLE where it does not.
+   * Counts a request; with `isPeek`, only reads. `null` if the store is unavailable and the request may pass uncounted.
+   * Rejects with FST_SLUICE_UNAVAILABLE if it may not.
    */
   count (request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null>
 }
 
-/** Options that say whose bucket a request charges, and what holds while the store is away. */
+/** The key generator, and the failure mode while the store is unavailable. */
 export type SharedPolicyOptions = Required<Pick<RouteRateLimit, 'keyGenerator' | 'failureMode'>>

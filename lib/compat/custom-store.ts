@@ -2,18 +2,18 @@ import type { FastifyRequest } from 'fastify'
 import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
 import type { CountRequest, Count, Counter } from './counter.js'
 
-/** What a store of the original's kind is constructed with: the plugin's options. */
+/** The options that a store of @fastify/rate-limit is constructed with: those of the plugin. */
 export interface FastifyRateLimitOptions {}
 
 type StoreCallback = (error: Error | null, result?: { current: number, ttl: number }) => void
 
-/** A store of the original's kind. */
+/** A store of @fastify/rate-limit. */
 export interface FastifyRateLimitStore {
-  /** Count one more for a key, and tell how many there are in its window and for how many milliseconds yet. */
+  /** Adds one to a key's count. Calls back with the count in the key's window, and the milliseconds until the window ends. */
   incr (key: string, callback: StoreCallback, timeWindow: number, max: number): void
-  /** The same without counting; needed for `{ increment: false }`. */
+  /** The same without counting; required for `{ increment: false }`. */
   read? (key: string, callback: StoreCallback, timeWindow: number, max: number): void
-  /** The store of one route or limiter. */
+  /** Creates the store of one route or limiter. */
   child (routeOptions: object): FastifyRateLimitStore
 }
 
@@ -21,11 +21,11 @@ export interface FastifyRateLimitStoreCtor {
   new (options: FastifyRateLimitOptions): FastifyRateLimitStore
 }
 
-/** Milliseconds for a store of which nothing is known: it may be a database. */
+/** Default time for a call, milliseconds. A custom store may be a database. */
 const DEADLINE_MS = 1000
 
 /**
- * Counts in a store of the application's own. It counts what is refused too, so a ban is a number of refusals, and ends
+ * Counts in a custom store. Such a store counts refused requests too, so a ban starts after a number of refusals, and ends
  * with the window.
  */
 export class CustomCounter implements Counter {
@@ -35,8 +35,13 @@ export class CustomCounter implements Counter {
   readonly #deadlineMs: number
   readonly #onFailure: (error: unknown) => void
 
-  /** `onFailure` hears of each failed call. */
-  constructor (store: FastifyRateLimitStore, { ban, skipOnError }: { readonly ban: number | null, readonly skipOnError: boolean | null }, deadlineMs: number = DEADLINE_MS, onFailure: (error: unknown) => void) {
+  /** `onFailure` is called for each failed call of the store. */
+  constructor (
+    store: FastifyRateLimitStore,
+    { ban, skipOnError }: { readonly ban: number | null, readonly skipOnError: boolean | null },
+    deadlineMs: number = DEADLINE_MS,
+    onFailure: (error: unknown) => void
+  ) {
     this.#store = store
     this.#ban = ban
     this.#mayPassUncounted = skipOnError === true
@@ -46,7 +51,9 @@ export class CustomCounter implements Counter {
 
   async count (_request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null> {
     try {
-      if (!(countRequest.max >= 0 && countRequest.windowMs >= 1)) throw new TypeError(`expected numbers of max and timeWindow, got ${countRequest.max} and ${countRequest.windowMs}`)
+      if (!(countRequest.max >= 0 && countRequest.windowMs >= 1)) {
+        throw new TypeError(`expected max and timeWindow to be numbers, got ${countRequest.max} and ${countRequest.windowMs}`)
+      }
       const { current, ttl } = await this.#call(countRequest, isPeek)
       const refusals = current - countRequest.max
       return {
@@ -67,17 +74,17 @@ export class CustomCounter implements Counter {
 
   #call ({ key, windowMs, max }: CountRequest, isPeek: boolean): Promise<{ current: number, ttl: number }> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`the store did not answer within ${this.#deadlineMs} ms`)), this.#deadlineMs)
+      const timer = setTimeout(() => reject(new Error(`the store did not respond within ${this.#deadlineMs} ms`)), this.#deadlineMs)
       const settle: StoreCallback = (error, result) => {
         clearTimeout(timer)
         if (error !== null && error !== undefined) reject(error)
         else if (isCount(result)) resolve(result)
-        else reject(new TypeError('the store answered no { current, ttl }'))
+        else reject(new TypeError('the store returned no { current, ttl }'))
       }
       try {
         if (!isPeek) this.#store.incr(key, settle, windowMs, max)
         else if (this.#store.read !== undefined) this.#store.read(key, settle, windowMs, max)
-        else settle(new Error('the store has no read, which { increment: false } needs'))
+        else settle(new Error('the store has no method read, which { increment: false } requires'))
       } catch (error) {
         clearTimeout(timer)
         reject(error)
@@ -86,7 +93,7 @@ export class CustomCounter implements Counter {
   }
 }
 
-/** A number that is none would let everybody pass. */
+/** Checks that both are numbers: NaN would let every request pass. */
 function isCount (result: unknown): result is { current: number, ttl: number } {
   return typeof result === 'object' && result !== null && 'current' in result && 'ttl' in result &&
     Number.isFinite(result.current) && Number.isFinite(result.ttl)

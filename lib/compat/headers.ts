@@ -1,13 +1,13 @@
 import type { FastifyReply } from 'fastify'
 import type { HeaderName, RateLimitOptions } from './options.js'
 
-/** Which headers a response carries, by their names. */
+/** The headers that a response gets, by name. */
 export interface CompatHeaders {
   readonly allowed: HeaderNames
   readonly refused: HeaderNames
 }
 
-/** `null` where a header is not wanted. */
+/** `null` for a header that is switched off. */
 interface HeaderNames {
   readonly limit: HeaderName | null
   readonly remaining: HeaderName | null
@@ -15,21 +15,30 @@ interface HeaderNames {
   readonly retryAfter: HeaderName | null
 }
 
-const CUSTOMARY = { limit: 'x-ratelimit-limit', remaining: 'x-ratelimit-remaining', reset: 'x-ratelimit-reset', retryAfter: 'retry-after' } as const
-/** Of the draft in its version of 2021, which had a field for each number. */
-const DRAFT = { limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset', retryAfter: 'retry-after' } as const
+const X_RATELIMIT = {
+  limit: 'x-ratelimit-limit', remaining: 'x-ratelimit-remaining', reset: 'x-ratelimit-reset', retryAfter: 'retry-after'
+} as const
+/** The draft of 2021, which had a field for each number. */
+const DRAFT = {
+  limit: 'ratelimit-limit', remaining: 'ratelimit-remaining', reset: 'ratelimit-reset', retryAfter: 'retry-after'
+} as const
 
 export function selectHeaders ({ enableDraftSpec = false, addHeaders, addHeadersOnExceeding }: RateLimitOptions): CompatHeaders {
-  const names = enableDraftSpec ? DRAFT : CUSTOMARY
+  const names = enableDraftSpec ? DRAFT : X_RATELIMIT
   return {
     allowed: { ...selectNames(names, addHeadersOnExceeding), retryAfter: null },
     refused: selectNames(names, addHeaders)
   }
 }
 
-function selectNames (names: typeof CUSTOMARY | typeof DRAFT, flags: Partial<Record<HeaderName, boolean>> = {}): HeaderNames {
+function selectNames (names: typeof X_RATELIMIT | typeof DRAFT, flags: Partial<Record<HeaderName, boolean>> = {}): HeaderNames {
   const selectName = (name: HeaderName) => flags[name] ?? true ? name : null
-  return { limit: selectName(names.limit), remaining: selectName(names.remaining), reset: selectName(names.reset), retryAfter: selectName(names.retryAfter) }
+  return {
+    limit: selectName(names.limit),
+    remaining: selectName(names.remaining),
+    reset: selectName(names.reset),
+    retryAfter: selectName(names.retryAfter)
+  }
 }
 
 export function writeHeaders (reply: FastifyReply, names: HeaderNames, max: number, remaining: number, seconds: number): void {

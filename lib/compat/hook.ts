@@ -8,13 +8,13 @@ import type { errorResponseBuilderContext, RateLimitOptions } from './options.js
 
 type ObserverName = 'onExceeding' | 'onExceeded' | 'onBanReach'
 
-/** What of the application's own can fail beside a request. */
+/** The application's code that can fail without failing the request. */
 export type CompatFaults = FaultLog<ObserverName | 'store'>
 
-/** A hook that limits the requests it sees. */
+/** A hook that limits requests. */
 export type LimitHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
-/** Which limiters have counted a request: however many hooks it meets, each counts it once. */
+/** Remembers which limiters have counted a request: with several hooks, each limiter counts it once. */
 export class OncePerRequest {
   readonly #names = new WeakMap<FastifyRequest, Set<string>>()
 
@@ -27,7 +27,7 @@ export class OncePerRequest {
   }
 }
 
-/** The hook of a limiter. Throws the refusal, so that the application's error handler sees it. */
+/** Creates the hook of a limiter. It throws the refusal, so that the application's error handler receives it. */
 export function createHook (limiter: Limiter, oncePerRequest: OncePerRequest, faults: CompatFaults): LimitHook {
   const { settings } = limiter
   return async function rateLimit (request, reply) {
@@ -49,17 +49,27 @@ export function createHook (limiter: Limiter, oncePerRequest: OncePerRequest, fa
   }
 }
 
-/** A callback is not waited for. What it throws at once is the request's error, as it was; a promise's must not end the process. */
-function runObserver (name: ObserverName, observer: RateLimitOptions[ObserverName], request: FastifyRequest, key: string, faults: CompatFaults): void {
+/**
+ * Calls a callback without awaiting it. A synchronous error becomes the request's error, as in the original. A rejection is
+ * logged: unhandled, it would end the process.
+ */
+function runObserver (
+  name: ObserverName, observer: RateLimitOptions[ObserverName], request: FastifyRequest, key: string, faults: CompatFaults
+): void {
   const result: unknown = observer?.(request, key)
   if (isThenable(result)) result.then(undefined, (error) => faults.report(name, error))
 }
 
-async function buildRefusal (request: FastifyRequest, reply: FastifyReply, build: RateLimitOptions['errorResponseBuilder'], context: errorResponseBuilderContext): Promise<unknown> {
+async function buildRefusal (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  build: RateLimitOptions['errorResponseBuilder'],
+  context: errorResponseBuilderContext
+): Promise<unknown> {
   const { statusCode, after } = context
   if (build === undefined) return Object.assign(new Error(`Rate limit exceeded, retry in ${after}`), { statusCode })
   const refusal: unknown = await build(request, context)
-  // An error without a status would be a 500, and a refusal is none.
+  // Fastify would send an error without a status as a 500.
   if (!hasStatus(refusal)) reply.code(statusCode)
   return refusal
 }

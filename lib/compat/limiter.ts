@@ -4,19 +4,19 @@ import type { CountRequest, Counter } from './counter.js'
 import type { LimiterAnswer } from './options.js'
 import type { LimiterSettings } from './settings.js'
 
-/** What a limiter says, and what only those who answer the request need to know. */
+/** A limiter's public answer, and two facts for the hook. */
 export interface LimiterResult {
   readonly answer: LimiterAnswer
-  /** `false` where the store was away and the request passes uncounted. */
+  /** `false` if the store was unavailable and the request passes uncounted. */
   readonly isCounted: boolean
-  /** Whether this request earned its client's ban. */
+  /** Whether this request started a ban. */
   readonly hasStartedBan: boolean
 }
 
-/** One set of options with the counts that they are about. */
+/** One set of options and its counts. */
 export class Limiter {
   readonly settings: LimiterSettings
-  /** What its counts are called. */
+  /** The name of its counts. */
   readonly name: string
   readonly #counter: Counter
 
@@ -27,8 +27,8 @@ export class Limiter {
   }
 
   /**
-   * Decide about a request; `isPeek`: without counting it. Rejects with what the application's own functions throw, and
-   * with FST_SLUICE_UNAVAILABLE.
+   * Decides about a request; with `isPeek`, without counting it. Rejects with the errors of the application's functions,
+   * and with FST_SLUICE_UNAVAILABLE.
    */
   async assess (request: FastifyRequest, isPeek = false): Promise<LimiterResult> {
     const { keyGenerator, ipv6Subnet, allowList, max, windowMs } = this.settings
@@ -39,7 +39,7 @@ export class Limiter {
     const countRequest: CountRequest = {
       key,
       max: typeof max === 'number' ? max : Math.trunc(await max(request, key)),
-      // Round up: a limit never gets looser than it was written.
+      // Round up: rounding must not loosen a limit.
       windowMs: typeof windowMs === 'number' ? windowMs : Math.ceil(await windowMs(request, key))
     }
     const count = await this.#counter.count(request, countRequest, isPeek)

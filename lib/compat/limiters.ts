@@ -9,19 +9,19 @@ import type { CompatFaults } from './hook.js'
 import { Limiter } from './limiter.js'
 import { mergeOptions, createSettings, type Inherited, type LimiterSettings } from './settings.js'
 
-/** Longer names are hashed, never cut: the plugin takes 128 characters, and those of waits are a little longer. */
+/** Longer names are hashed, not cut. The plugin accepts 128 characters, and the names of waits are a little longer. */
 const MAX_NAME_LENGTH = 100
 
 /** The counts of all routes without options of their own. */
 const SHARED = 'shared'
 
-/** Whose store a custom one is, as the original tells it. */
+/** The route of a custom store, in the form of the original. */
 interface RouteInfo {
   readonly method?: string | readonly string[]
   readonly url?: string
 }
 
-/** Makes the limiters of one registration, and names their counts. */
+/** Creates the limiters of one registration, and names their counts. */
 export class Limiters {
   /** The limiter of all routes without options of their own. */
   readonly shared: Limiter
@@ -30,11 +30,11 @@ export class Limiters {
   readonly #deadlineMs: number | undefined
   readonly #faults: CompatFaults
   readonly #routeNames = new RouteNames()
-  /** Custom stores by the names of the counts: a group has one. */
+  /** Custom stores by the names of their counts. A group has one store. */
   readonly #stores = new Map<string, FastifyRateLimitStore>()
   #manualCount = 0
 
-  /** `counting`: the plugin's decorator. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
+  /** `nativeLimiter`: the plugin's decorator. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
   constructor (nativeLimiter: RateLimitDecorator, inherited: Inherited, deadlineMs: number | undefined, faults: CompatFaults) {
     this.#nativeLimiter = nativeLimiter
     this.#inherited = inherited
@@ -43,14 +43,14 @@ export class Limiters {
     this.shared = this.#createLimiter(SHARED, createSettings(inherited, 'rateLimit'), {})
   }
 
-  /** The limiter of a route whose config says `own`. HEAD is what GET is. */
+  /** Creates the limiter of a route with the config `own`. HEAD shares the limiter of GET. */
   createRouteLimiter (route: RouteOptions, own: unknown): Limiter {
     const { method, url, constraints } = route
     const name = this.#routeNames.getName({ method, url, constraints, rateLimit: own })
     return this.#createFromOptions(own, `${name} config.rateLimit`, `route:${name}`, { method, url })
   }
 
-  /** The limiter of a call of one of the decorators: the shared one without options, else one of its own. */
+  /** The limiter of a call of a decorator: the shared one without options, else a separate one. */
   createManualLimiter (own: unknown, call: string): Limiter {
     if (own === undefined) return this.shared
     return this.#createFromOptions(own, `fastify.${call}`, `call:${++this.#manualCount}`, {})
@@ -61,18 +61,21 @@ export class Limiters {
     return this.#createLimiter(settings.groupId === null ? name : `group:${settings.groupId}`, settings, info)
   }
 
-  #createLimiter (text: string, settings: LimiterSettings, info: RouteInfo): Limiter {
-    const name = text.length <= MAX_NAME_LENGTH ? text : `#${createHash('sha256').update(text).digest('base64url')}`
+  #createLimiter (fullName: string, settings: LimiterSettings, info: RouteInfo): Limiter {
+    const name = fullName.length <= MAX_NAME_LENGTH ? fullName : `#${createHash('sha256').update(fullName).digest('base64url')}`
     return new Limiter(settings, name, this.#createCounter(name, settings, info))
   }
 
   #createCounter (name: string, settings: LimiterSettings, info: RouteInfo): Counter {
     if (settings.store === null) return new BucketCounter(this.#nativeLimiter, name, settings)
-    return new CustomCounter(this.#getOrCreateStore(name, settings.store, settings, info), settings, this.#deadlineMs, (error) => { this.#faults.report('store', error) })
+    const store = this.#getOrCreateStore(name, settings.store, settings, info)
+    return new CustomCounter(store, settings, this.#deadlineMs, (error) => { this.#faults.report('store', error) })
   }
 
-  /** The plugin's store is asked for a child, a route's own is made. Of one group there is one. */
-  #getOrCreateStore (name: string, Store: FastifyRateLimitStoreCtor, { rawOptions, max, windowMs }: LimiterSettings, routeInfo: RouteInfo): FastifyRateLimitStore {
+  /** A child of the plugin's store, or a new store of the route's own class. A group has one. */
+  #getOrCreateStore (
+    name: string, Store: FastifyRateLimitStoreCtor, { rawOptions, max, windowMs }: LimiterSettings, routeInfo: RouteInfo
+  ): FastifyRateLimitStore {
     const known = this.#stores.get(name)
     if (known !== undefined) return known
     const params = { continueExceeding: false, exponentialBackoff: false, ...rawOptions, max, timeWindow: windowMs, routeInfo }

@@ -5,28 +5,31 @@ import { Callback, IntegerRange, BooleanOption, StringEnum } from '../config/sch
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
 
 /*
- * The options of @fastify/rate-limit, with their names and meanings. The schemas check them and their `Static` is the
- * type; what they mean here is in docs/migration.md.
+ * The options of @fastify/rate-limit, with their names and meanings. The schemas validate them, and `Static` derives the
+ * types. docs/migration.md lists the differences.
  */
 
 type PerRequest<T> = (req: FastifyRequest, key: string) => T | Promise<T>
 
-/** Told of a request and the key of its client; nothing is done with the answer. */
+/** Receives a request and its client's key. The result is ignored. */
 type Observer = (req: FastifyRequest, key: string) => void
 
-/** What an `errorResponseBuilder` learns of a refusal. */
+/** The second argument of an `errorResponseBuilder`. */
 export interface errorResponseBuilderContext {
   /** 429, or 403 for a banned client. */
   statusCode: number
   ban: boolean
-  /** The wait in words, such as `1 minute`. */
+  /** The wait as text, such as `1 minute`. */
   after: string
   max: number
   /** The wait, milliseconds. */
   ttl: number
 }
 
-const NAMES = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'] as const
+const NAMES = [
+  'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset',
+  'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset', 'retry-after'
+] as const
 
 function HeaderFlags (names: readonly HeaderName[], notes: SchemaOptions = {}) {
   return Type.Unsafe<Partial<Record<HeaderName, boolean>>>(Type.Partial(Type.Object(
@@ -37,12 +40,26 @@ function HeaderFlags (names: readonly HeaderName[], notes: SchemaOptions = {}) {
 export type HeaderName = typeof NAMES[number]
 
 const MAX_EXPECTED = 'a number of 0 or more, or a function'
+const FUNCTION_EXPECTED = 'a function'
+const ALLOW_LIST_EXPECTED = 'an array of addresses, CIDRs and keys, or a function'
+
+type KeyGenerator = (req: FastifyRequest) => string | number | Promise<string | number>
+type ErrorResponseBuilder = (req: FastifyRequest, context: errorResponseBuilderContext) => object
 
 const manual = {
-  max: Type.Optional(Type.Union([Type.Number({ minimum: 0 }), Callback<PerRequest<number>>({ expected: MAX_EXPECTED })], { expected: MAX_EXPECTED })),
-  timeWindow: Type.Optional(Type.Union([Type.Number(), Type.String(), Callback<PerRequest<number>>({ expected: 'a function' })], { expected: DURATION_EXPECTED })),
-  allowList: Type.Optional(Type.Union([Type.Array(Type.String({ expected: 'an address, a CIDR or a key' })), Callback<PerRequest<unknown>>({ expected: 'a function' })], { expected: 'an array of addresses, CIDRs and keys, or a function' })),
-  keyGenerator: Type.Optional(Callback<(req: FastifyRequest) => string | number | Promise<string | number>>({ expected: 'a function' })),
+  max: Type.Optional(Type.Union(
+    [Type.Number({ minimum: 0 }), Callback<PerRequest<number>>({ expected: MAX_EXPECTED })],
+    { expected: MAX_EXPECTED }
+  )),
+  timeWindow: Type.Optional(Type.Union(
+    [Type.Number(), Type.String(), Callback<PerRequest<number>>({ expected: FUNCTION_EXPECTED })],
+    { expected: DURATION_EXPECTED }
+  )),
+  allowList: Type.Optional(Type.Union(
+    [Type.Array(Type.String({ expected: 'an address, a CIDR or a key' })), Callback<PerRequest<unknown>>({ expected: FUNCTION_EXPECTED })],
+    { expected: ALLOW_LIST_EXPECTED }
+  )),
+  keyGenerator: Type.Optional(Callback<KeyGenerator>({ expected: FUNCTION_EXPECTED })),
   ipv6Subnet: Type.Optional(IntegerRange(0, 128)),
   ban: Type.Optional(Type.Integer({ minimum: -1, maximum: 999_999, expected: 'an integer from 0 to 999999, or -1 for none' })),
   skipOnError: Type.Optional(BooleanOption({})),
@@ -55,29 +72,31 @@ const route = {
   cache: Type.Optional(IntegerRange(1, 16_777_216)),
   continueExceeding: Type.Optional(BooleanOption({})),
   exponentialBackoff: Type.Optional(BooleanOption({})),
-  onExceeding: Type.Optional(Callback<Observer>({ expected: 'a function' })),
-  onExceeded: Type.Optional(Callback<Observer>({ expected: 'a function' })),
-  onBanReach: Type.Optional(Callback<Observer>({ expected: 'a function' })),
-  errorResponseBuilder: Type.Optional(Callback<(req: FastifyRequest, context: errorResponseBuilderContext) => object>({ expected: 'a function' })),
+  onExceeding: Type.Optional(Callback<Observer>({ expected: FUNCTION_EXPECTED })),
+  onExceeded: Type.Optional(Callback<Observer>({ expected: FUNCTION_EXPECTED })),
+  onBanReach: Type.Optional(Callback<Observer>({ expected: FUNCTION_EXPECTED })),
+  errorResponseBuilder: Type.Optional(Callback<ErrorResponseBuilder>({ expected: FUNCTION_EXPECTED })),
   enableDraftSpec: Type.Optional(BooleanOption({})),
   addHeaders: Type.Optional(HeaderFlags(NAMES)),
   addHeadersOnExceeding: Type.Optional(HeaderFlags(NAMES.filter((name) => name !== 'retry-after')))
 }
 
-/** What `config.rateLimit` of a route may hold, and what `fastify.rateLimit` and `fastify.createRateLimit` take. */
+/** The options of `config.rateLimit`, `fastify.rateLimit` and `fastify.createRateLimit`. */
 export const RouteSchema = Type.Object({
   ...route,
   groupId: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, expected: 'a string of 1 to 1000 characters' }))
 }, { additionalProperties: false, expected: 'an object of options, or false' })
 
-/** What `register` takes. */
+/** The options of `register`. */
 export const PluginSchema = Type.Object({
   ...route,
   global: Type.Optional(BooleanOption({})),
-  // Any client at all, as there: an application may have a copy of ioredis, or a fork of it, of its own. It is checked where it is used.
+  // Any object, as in the original: the application may use another copy or a fork of ioredis. `checkRedisTarget` validates it.
   redis: Type.Optional(Type.Unsafe<object | string | null>(Type.Any())),
   nameSpace: Type.Optional(Type.String({ pattern: '^[^{}\\s]{0,64}$', expected: 'at most 64 characters without braces and spaces' })),
-  deadline: Type.Optional(IntegerRange(1, 5000, { description: 'Milliseconds that a call to the store may take. The one word that the original does not have.' }))
+  deadline: Type.Optional(IntegerRange(1, 5000, {
+    description: 'Milliseconds that a call to the store may take. The only option that the original does not have.'
+  }))
 }, { additionalProperties: false, expected: 'an object of options' })
 
 export type CreateRateLimitOptions = Pick<RateLimitOptions, keyof typeof manual | 'groupId'>
@@ -85,7 +104,7 @@ export type RateLimitOptions = Static<typeof RouteSchema>
 export type RateLimitPluginOptions = Static<typeof PluginSchema>
 export type RateLimitHook = NonNullable<RateLimitOptions['hook']>
 
-/** What a limiter made by `createRateLimit` answers. `isAllowed` means that the request is on the allow list. */
+/** The result of a limiter of `createRateLimit`. `isAllowed` means that the request is on the allow list. */
 export type LimiterAnswer =
   | { isAllowed: true, key: string }
   | {
@@ -95,7 +114,7 @@ export type LimiterAnswer =
     /** Milliseconds. */
     timeWindow: number
     remaining: number
-    /** Milliseconds until the window ends, or, refused, until the next request may pass. */
+    /** Milliseconds until the window ends; for a refused request, until the next one may pass. */
     ttl: number
     ttlInSeconds: number
     isExceeded: boolean

@@ -7,9 +7,9 @@ import type { RateLimitPluginOptions } from './options.js'
 export type FastifyRateLimit = FastifyPluginCallback<RateLimitPluginOptions>
 
 /**
- * Limit the rate of requests by the options of @fastify/rate-limit, on the plugin and in `config.rateLimit` of routes.
+ * Limits the rate of requests by the options of @fastify/rate-limit, on the plugin and in `config.rateLimit` of routes.
  *
- * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for wrong options, also from the
+ * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for invalid options, also from the
  * declaration of a route.
  */
 export const fastifyRateLimit: FastifyRateLimit = buildFastifyRateLimit(rateLimitPlugin, systemClock)

@@ -9,18 +9,18 @@ import { PluginSchema, RouteSchema, type RateLimitHook, type RateLimitOptions, t
 
 type PerRequest<T> = (request: FastifyRequest, key: string) => T | Promise<T>
 
-/** What one limiter does: options with every default filled in, checked and in our units. */
+/** The settings of one limiter: validated options, with all defaults, in the plugin's units. */
 export interface LimiterSettings {
   readonly max: number | PerRequest<number>
   readonly windowMs: number | PerRequest<number>
   readonly hook: RateLimitHook
   readonly allowList: AllowList
-  /** `null`: the address, of IPv6 the first `ipv6Subnet` bits. */
+  /** `null`: the key is the address, for IPv6 its first `ipv6Subnet` bits. */
   readonly keyGenerator: RateLimitOptions['keyGenerator'] | null
   readonly ipv6Subnet: number
-  /** Refusals before a client is banned; `null` for none. */
+  /** Refusals before a client is banned; `null` without bans. */
   readonly ban: number | null
-  /** `null` where nothing is said: the limits then hold in this process's memory. */
+  /** `null` if not set: without the store, limits then hold in this process's memory. */
   readonly skipOnError: boolean | null
   readonly continueExceeding: boolean
   readonly exponentialBackoff: boolean
@@ -31,31 +31,33 @@ export interface LimiterSettings {
   readonly onExceeded: RateLimitOptions['onExceeded']
   readonly onBanReach: RateLimitOptions['onBanReach']
   readonly errorResponseBuilder: RateLimitOptions['errorResponseBuilder']
-  /** The options themselves, for a store of the application's own. */
+  /** The original options, for a custom store. */
   readonly rawOptions: Inherited & RateLimitOptions
-  /** Where they are written, for messages. */
+  /** The options' path, for messages. */
   readonly place: string
 }
 
-/** What routes and limiters take from the plugin's options. */
+/** The plugin's options that routes and limiters inherit. */
 export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameSpace' | 'deadline'>
 
-/** Options of the plugin, checked. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
+/** Validates the plugin's options. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
 export function parsePluginOptions (given: object): RateLimitPluginOptions {
   const options = omitNull(given)
   checkOptions(PluginSchema, options, 'rateLimit')
   return options
 }
 
-/** Options of a route or a limiter, laid over the plugin's. Throws what `createSettings` does. */
+/** Merges the options of a route or a limiter over the plugin's. Throws what `createSettings` does. */
 export function mergeOptions (inherited: Inherited, given: unknown, place: string): LimiterSettings {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw badOption(place, 'an object of options, or false', given)
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw badOption(place, 'an object of options, or false', given)
+  }
   const options = omitNull(given)
   checkOptions(RouteSchema, options, place)
   return createSettings({
     ...inherited,
     ...options,
-    // Field by field: one header more or less must not take the others away.
+    // Merge single headers: one that is set must not remove the others.
     addHeaders: { ...inherited.addHeaders, ...options.addHeaders },
     addHeadersOnExceeding: { ...inherited.addHeadersOnExceeding, ...options.addHeadersOnExceeding }
   }, place)
@@ -66,7 +68,7 @@ export function createSettings (options: Inherited & RateLimitOptions, place: st
   const { max = 1000, ban = -1 } = options
   const windowMs = parseWindow(options.timeWindow ?? 60_000, place)
   if (ban >= 0 && typeof windowMs === 'function' && options.store === undefined) {
-    throw new FST_SLUICE_CONTRADICTION(`${place}.ban`, 'lasts for one timeWindow, which must then be written down and not be a function')
+    throw new FST_SLUICE_CONTRADICTION(`${place}.ban`, 'lasts one timeWindow, so timeWindow must be a fixed duration here, not a function')
   }
   return {
     max: typeof max === 'number' ? Math.trunc(max) : max,
@@ -98,7 +100,7 @@ function parseWindow (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, p
   return ms
 }
 
-/** `null` says nothing, as it did: `redis: null`, where there is none in development. */
+/** `null` means not set, as in the original: `redis: null`, for development without Redis. */
 function omitNull (given: object): object {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null && value !== undefined))
 }

@@ -1,6 +1,5 @@
-// The types of `fastify-sluice/compat`, as the package exports them. They stand apart, and no program of this repository
-// includes them, because they say of Fastify what the plugin's own types say otherwise: `config.rateLimit` and
-// `fastify.rateLimit` take the words of one or the other.
+// The types of `fastify-sluice/compat`, as the package exports them. No program of this repository includes this file: it
+// declares `config.rateLimit` and `fastify.rateLimit` of Fastify, and the plugin's own types declare them differently.
 import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify'
 import type { CreateRateLimitOptions, LimiterAnswer, RateLimitOptions } from './options.js'
 
@@ -14,9 +13,16 @@ declare module 'fastify' {
   }
 
   interface FastifyInstance {
-    /** A hook that limits, for `setNotFoundHandler` or a route's `preHandler`: by the plugin's options, or by others with counts of their own. */
+    /**
+     * Creates a hook that limits, for `setNotFoundHandler` or a route's `preHandler`. Without `options` it uses the plugin's
+     * options and counts; with them it has separate counts.
+     */
     rateLimit (options?: RateLimitOptions): preHandlerAsyncHookHandler
-    /** A limiter to ask in code. `isAllowed` means that the request is on the allow list; `isExceeded`, that it is over the limit. */
-    createRateLimit (options?: CreateRateLimitOptions): (request: FastifyRequest, call?: { increment?: boolean }) => Promise<LimiterAnswer>
+    /**
+     * Creates a limiter to call in code. `isAllowed` means that the request is on the allow list; `isExceeded`, that it is
+     * over the limit.
+     */
+    createRateLimit (options?: CreateRateLimitOptions):
+    (request: FastifyRequest, call?: { increment?: boolean }) => Promise<LimiterAnswer>
   }
 }

@@ -10,28 +10,28 @@ import { formatPath } from './schema/option-path.js'
 import { mergeLayers, relocateError, registerLayer, type MergedOptions } from './layers/merge.js'
 import { checkLogOptions } from './schema/log-schema.js'
 import { checkMetricsOptions } from './schema/metrics-schema.js'
-import { ReloadOptionsSchema } from './schema/options-schema.js'
-import { RateLimitOptionsSchema, type RateLimitOptions } from './schema/options-schema.js'
+import { RateLimitOptionsSchema, ReloadOptionsSchema, type RateLimitOptions } from './schema/options-schema.js'
 import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from '../errors.js'
 
-/** What is built once: a connection, the names of keys, mounted routes, whose word for a user counts. */
+/** Options of what is built once: connections, key names, mounted routes, the source of user identities. */
 const FIXED_OPTIONS = [
-  'name', 'redis', 'store', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending', 'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'reloadOnSignal'
+  'name', 'redis', 'store', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending',
+  'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
-/** The layers of one registration's options, and what they come to. */
+/** The layers of one registration's options, and their merged result. */
 export class Configuration {
-  /** The config file; `null` where there is none. */
+  /** Path of the config file; `null` without one. */
   readonly file: string | null
-  /** What was in it when it was read last. */
+  /** Its content when it was last read. */
   text: string | null = null
   readonly #register: Layer
   readonly #env: Environment
-  /** What an operator said while the process ran, over all other layers; `null` where he said nothing else than they. */
+  /** The switch of an operator, on top of all other layers; `null` while it equals their value. */
   #operator: Layer | null = null
 
   /**
-   * `options`: what `register` was given. `env`: the variables that may speak to this registration.
+   * `options`: the options given to `register`. `env`: the variables that apply to this registration.
    * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION.
    */
   constructor (options: unknown, env: Environment) {
@@ -41,33 +41,35 @@ export class Configuration {
     this.file = getConfigFile(env) ?? options.configFile ?? null
   }
 
-  /** All layers, the file as it is now. Throws the first mistake; its `mistakes` are all of them where there are more. */
+  /** Merge all layers, with the current file. Throws the first error; if there are several, its `mistakes` lists all messages. */
   load (): MergedOptions {
     return this.#merge(this.file === null ? null : this.#read(this.file))
   }
 
-  /** All layers, with options in the place of the file's. Throws like `load`, and what wrong options throw. */
+  /** Merge all layers, with `options` in place of the file. Throws like `load`, and for invalid `options`. */
   loadWith (options: unknown): MergedOptions {
     checkOptions(ReloadOptionsSchema, options, 'reload')
     return this.#merge({ name: 'file', options, locate: (path) => formatPath('reload', path) })
   }
 
   /**
-   * The layers that are in force, nothing of them read anew, with limits switched on or off over what they say. It holds
-   * in every load that follows, until they are switched back to what the other layers say.
+   * Merge the current layers, without reading them again, with limits switched on or off on top of them. The switch
+   * stays in every later load, until it is set back to the value of the other layers.
    */
   withEnabled (enabled: boolean, { layers }: MergedOptions): MergedOptions {
     const settings = layers.filter((layer) => !isOperator(layer))
     const merged = mergeLayers(settings)
-    this.#operator = isEnabledIn(merged) === enabled ? null : { name: 'operator', options: { enabled }, locate: () => 'an operator, at run time' }
+    this.#operator = isEnabledIn(merged) === enabled
+      ? null
+      : { name: 'operator', options: { enabled }, locate: () => 'an operator, at run time' }
     return this.#operator === null ? merged : mergeLayers([...settings, this.#operator])
   }
 
   #read (file: string): Layer {
     const text = readText(file)
-    // A writer that empties the file first and fills it later must not drop every limit in between.
+    // Some writers empty the file first and fill it later. The limits must not be dropped in between.
     if (text.trim() === '' && this.text !== null && this.text.trim() !== '') {
-      throw new FST_SLUICE_UNREADABLE_FILE(file, 'is empty; if nothing is to be in it, leave a comment')
+      throw new FST_SLUICE_UNREADABLE_FILE(file, 'is empty; if this is intended, put a comment in it')
     }
     const layer = requireLayer(readConfigText(text, file))
     this.text = text
@@ -91,14 +93,17 @@ export class Configuration {
   }
 }
 
-/** Throws FST_SLUICE_FIXED_OPTION for the first option that cannot be exchanged, and is another in the new options. */
+/** Throws FST_SLUICE_FIXED_OPTION for the first changed option that a reload cannot change. */
 export function rejectFixedChanges (before: MergedOptions, after: MergedOptions): void {
-  // Of two stores nobody can tell whether they are the same but by what they are.
-  const changed = FIXED_OPTIONS.find((option) => option === 'store' ? before.options.store !== after.options.store : !isDeepStrictEqual(before.options[option], after.options[option]))
+  const changed = FIXED_OPTIONS.find((option) => {
+    const [old, current] = [before.options[option], after.options[option]]
+    // Stores are compared by identity: two different stores may have equal fields.
+    return option === 'store' ? old !== current : !isDeepStrictEqual(old, current)
+  })
   if (changed !== undefined) throw new FST_SLUICE_FIXED_OPTION(after.locate([changed]))
 }
 
-/** Whether limits would be in force without the word of an operator. */
+/** Whether limits would be enabled without the switch of an operator. */
 export function isEnabledBySettings ({ layers }: MergedOptions): boolean {
   return isEnabledIn(mergeLayers(layers.filter((layer) => !isOperator(layer))))
 }
@@ -117,7 +122,7 @@ function requireLayer (file: ConfigFile): Layer {
   throw combineErrors(first, others)
 }
 
-/** Whoever mends one wants to see them all. */
+/** Report all errors at once, so that they can be fixed in one pass. */
 function combineErrors (first: Error, others: readonly Error[]): Error {
   return others.length === 0 ? first : Object.assign(first, { mistakes: [first, ...others].map(({ message }) => message) })
 }

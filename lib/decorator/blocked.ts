@@ -6,58 +6,61 @@ import { findPenalty, type ActiveBlock, type Limit, type Store } from '../stores
 const MAX_PAGE_SIZE = 1000
 const DEFAULT_PAGE_SIZE = 100
 
-/** Which part of the list is asked for. */
+/** Selects a page of the list. */
 export interface BlockedQuery {
-  /** Where to go on: the `cursor` of the page before. Without it, at the beginning. */
+  /** The `cursor` of the previous page. Without it, the first page is returned. */
   readonly cursor?: string
-  /** The most that are answered, 1 to 1000. Default 100. */
+  /** Maximum number of entries, 1 to 1000. Default 100. */
   readonly limit?: number
 }
 
 /** A partition that a penalty blocks. */
 export interface BlockedPartition {
-  /** As `peek` and `reset` take it. */
+  /** In the form that `peek` and `reset` accept. */
   readonly partition: string
-  /** Where it is blocked, such as `default` or `rule:login`. */
+  /** The scope in which it is blocked, such as `default` or `rule:login`. */
   readonly scope: string
-  /** Until the block ends, milliseconds, rounded up. */
+  /** Milliseconds, rounded up, until the block ends. */
   readonly remainingMs: number
 }
 
-/** A part of the list of those who are blocked. It is in the order of their partitions. */
+/** One page of the blocked partitions, sorted by partition. */
 export interface BlockedPage {
-  /** They may be fewer than asked for while there are more: the list ends where `cursor` is `null`. */
+  /** May be shorter than `limit` although more pages follow. Only `cursor: null` marks the last page. */
   readonly blocked: readonly BlockedPartition[]
-  /** Where the next page begins. Blocks that begin or end between two pages move no other from its place. */
+  /** Start of the next page; `null` on the last one. Blocks that begin or end between two pages do not shift the others. */
   readonly cursor: string | null
 }
 
-/** What the list is ordered by. */
+/** The sort key of the list. */
 type BlockCursor = Pick<ActiveBlock, 'partition' | 'penalty'>
 
 /**
- * Who is blocked now, as far as this process knows: in memory everybody, in Redis whom it blocked or refused itself.
- * The store is asked about each of a page, for another process may have lifted the block; while it cannot answer, what
- * is remembered holds. Rejects with FST_SLUICE_BAD_OPTION.
+ * List the blocks that this process knows: with the memory store all of them, with Redis those that it began or met.
+ * The store confirms each block of a page, since another process may have lifted it. If the store fails, the known
+ * block counts. Rejects with FST_SLUICE_BAD_OPTION.
  */
 export function createBlocked (snapshots: SnapshotHolder): (query?: BlockedQuery) => Promise<BlockedPage> {
   return async function blocked ({ cursor, limit: pageSize = DEFAULT_PAGE_SIZE } = {}) {
-    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) throw badOption('limit', `an integer from 1 to ${MAX_PAGE_SIZE}`, pageSize)
+    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
+      throw badOption('limit', `an integer from 1 to ${MAX_PAGE_SIZE}`, pageSize)
+    }
     const after = cursor === undefined ? null : parseCursor(cursor)
     const { policySet: { buckets }, services: { backend } } = snapshots.current
-    // Blocks of scopes that a reload took away hold nobody up.
+    // Skip blocks of scopes that a reload removed: they no longer refuse any request.
     const limits = limitsByPenalty(buckets.limits())
     const page = takePage(after, pageSize, backend.blocks(), ({ penalty }) => limits.has(penalty))
     const stillBlocked = await Promise.all(page.map(async (block) => {
       const limit = limits.get(block.penalty)
-      const leftUs = limit === undefined ? 0 : await fetchRemaining(block, limit, backend.store)
-      return limit === undefined || leftUs === 0 ? [] : [{ partition: formatPartition(block.partition), scope: buckets.getScope(limit), remainingMs: Math.ceil(leftUs / 1000) }]
+      if (limit === undefined) return []
+      const remainingMs = Math.ceil(await fetchRemaining(block, limit, backend.store) / 1000)
+      return remainingMs === 0 ? [] : [{ partition: formatPartition(block.partition), scope: buckets.getScope(limit), remainingMs }]
     }))
     return { blocked: stillBlocked.flat(), cursor: page.length < pageSize ? null : formatCursor(page[page.length - 1]) }
   }
 }
 
-/** A limit of each penalty, by which the store can be asked about it. */
+/** One limit for each penalty: `peek` needs it to read the penalty. */
 function limitsByPenalty (limits: readonly Limit[]): Map<string, Limit> {
   const byPenalty = new Map<string, Limit>()
   for (const limit of limits) {
@@ -72,13 +75,15 @@ async function fetchRemaining ({ partition, leftUs }: ActiveBlock, limit: Limit,
     const [standing] = await store.peek([limit], partition)
     return standing.blockedUs
   } catch {
-    // The store's failure is logged and counted, and blocks hold meanwhile: never longer than this rule's longest.
+    // The failure is already logged and counted. The known block counts, for `maxCooldown` at most.
     return Math.min(leftUs, findPenalty(limit)?.maxCooldownUs ?? 0)
   }
 }
 
-/** The first blocks that come after a place, each once: without sorting all of them, for there may be a hundred thousand. */
-function takePage (after: BlockCursor | null, pageSize: number, blocks: Iterable<ActiveBlock>, isListed: (block: ActiveBlock) => boolean): ActiveBlock[] {
+/** The first blocks after a cursor, without duplicates. Does not sort the whole list: it may have 100,000 blocks. */
+function takePage (
+  after: BlockCursor | null, pageSize: number, blocks: Iterable<ActiveBlock>, isListed: (block: ActiveBlock) => boolean
+): ActiveBlock[] {
   let kept: ActiveBlock[] = []
   let last: ActiveBlock | null = null
   for (const block of blocks) {
@@ -118,7 +123,7 @@ function parseCursor (cursor: unknown): BlockCursor {
       if (typeof partition === 'string' && typeof penalty === 'string') return { partition, penalty }
     }
   } catch {
-    // It is no cursor.
+    // Not a cursor: reported below.
   }
-  throw badOption('cursor', 'the cursor of the page before', cursor)
+  throw badOption('cursor', 'the cursor of the previous page', cursor)
 }

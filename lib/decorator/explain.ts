@@ -1,6 +1,5 @@
 import { explainPlugin, explainPolicy, type ExplainedOption, type OwnConfig } from '../config/layers/explain.js'
-import type { ConfigSnapshot } from '../runtime/snapshot.js'
-import type { SnapshotHolder } from '../runtime/snapshot.js'
+import type { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { findRoute, parseRouteQuery } from './find-route.js'
 import type { Explain, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 import type { Policy } from '../policies/policy.js'
@@ -12,12 +11,13 @@ import { listPolicies, type KnownRoute } from '../policies/route-table.js'
 import { compilePattern, type Rule } from '../routing/rule-set.js'
 
 const NOTES = {
-  unknown: 'no such route: an unknown URL is counted like this',
-  notOurs: 'no such route: unknown URLs are counted by a registration at the root',
-  elsewhere: 'the application has such a route, but this registration does not know it: it belongs to another one, has other constraints, or was declared before the rate limiter was loaded and not asked for since'
+  unknown: 'this route does not exist; requests to unknown URLs are counted like this',
+  notOurs: 'this route does not exist; a registration at the root counts requests to unknown URLs',
+  elsewhere: 'the application has this route, but this registration does not know it: the route belongs to another registration, ' +
+    'has other constraints, or was declared before the rate limiter was loaded and has had no request yet'
 }
 
-/** Explain what holds in the snapshot of the day. */
+/** Create `fastify.rateLimit.explain`. It explains the current snapshot. */
 export function createExplain (snapshots: SnapshotHolder): Explain {
   function explain (): RegistrationExplanation
   function explain (route: string | RouteQuery): RouteExplanation
@@ -39,7 +39,8 @@ function explainRoute (snapshot: ConfigSnapshot, query: RouteQuery): RouteExplan
   if (found === null) return { ...describeTarget(query, query.method), isKnown: false, ...explainUnknownUrl(snapshot, query) }
   if (found === 'elsewhere') return { ...describeTarget(query, query.method), isKnown: false, ...createUnknownStatus(NOTES.elsewhere) }
   const { route, isDeclaredBeforePlugin } = found
-  return { ...describeTarget(isDeclaredBeforePlugin ? { url: route.url } : route, normalizeMethods(route).join(',')), isKnown: true, ...explainKnownRoute(snapshot, found, query) }
+  const target = describeTarget(isDeclaredBeforePlugin ? { url: route.url } : route, normalizeMethods(route).join(','))
+  return { ...target, isKnown: true, ...explainKnownRoute(snapshot, found, query) }
 }
 
 function describeTarget ({ url, constraints = {} }: Pick<RouteQuery, 'url' | 'constraints'>, method: string) {
@@ -51,7 +52,7 @@ type RouteStatus = Pick<RouteExplanation, 'state' | 'reason' | 'policies' | 'not
 
 function explainUnknownUrl (snapshot: ConfigSnapshot, { method, url }: RouteQuery): RouteStatus {
   const { services: { fastify }, policySet, routes } = snapshot
-  // Each scope has the one around it for its prototype.
+  // The prototype of a scope is its parent scope, so only the root scope passes.
   if ('register' in Object.getPrototypeOf(fastify)) return createUnknownStatus(NOTES.notOurs)
   const note = NOTES.unknown
   if (!snapshot.isEnabled) return { ...createOffStatus(snapshot, 'enabled'), note }
@@ -60,12 +61,13 @@ function explainUnknownUrl (snapshot: ConfigSnapshot, { method, url }: RouteQuer
   return { state: 'limited', reason: null, policies: [explainRoutePolicy(snapshot, policy, routes.undeclaredPhase(policy))], note }
 }
 
-function explainKnownRoute (snapshot: ConfigSnapshot, { route, policy, isDeclaredBeforePlugin }: KnownRoute, query: RouteQuery): RouteStatus {
+function explainKnownRoute (snapshot: ConfigSnapshot, known: KnownRoute, query: RouteQuery): RouteStatus {
+  const { route, policy, isDeclaredBeforePlugin } = known
   const { policySet, routes } = snapshot
   if (!snapshot.isEnabled) return createOffStatus(snapshot, 'enabled')
   if (policy instanceof Error) return { state: 'misconfigured', reason: null, policies: [], note: policy.message }
 
-  // Of the route's policies, those for this one of its methods.
+  // Select the policies for the method of the query.
   const resolution = policySet.resolveRules(route, query.method === 'HEAD' ? 'GET' : query.method)
   const rules = resolution.kind === 'by-request' ? resolution.rules : resolution.rule === null ? [] : [resolution.rule]
   const isAlwaysRuled = resolution.kind === 'by-request' ? isEveryPathRuled(snapshot, route, rules) : rules.length > 0
@@ -73,24 +75,28 @@ function explainKnownRoute (snapshot: ConfigSnapshot, { route, policy, isDeclare
   const unruled = isAlwaysRuled ? [] : all.filter((one) => policySet.findRuleName(one) === null)
   const ruled = all.filter((one) => rules.some(({ name }) => name === policySet.findRuleName(one)))
 
-  const policies = [...ruled, ...unruled].map((one) => explainRoutePolicy(snapshot, one, isDeclaredBeforePlugin ? routes.undeclaredPhase(one) : one.hook, route))
-  const fallbackStatus = isAlwaysRuled || unruled.length > 0 ? { state: 'limited', reason: null } as const : explainUnlimited(snapshot, route)
+  const policies = [...ruled, ...unruled].map((one) => {
+    return explainRoutePolicy(snapshot, one, isDeclaredBeforePlugin ? routes.undeclaredPhase(one) : one.hook, route)
+  })
+  const isLimited = isAlwaysRuled || unruled.length > 0
+  const fallbackStatus = isLimited ? { state: 'limited', reason: null } as const : explainUnlimited(snapshot, route)
   return { ...fallbackStatus, ...(resolution.kind === 'by-request' && { state: 'by request' }), policies, note: null }
 }
 
-/** Whether rules leave no path of a route without one. */
+/** Whether every path of a route has a rule. */
 function isEveryPathRuled ({ services: { fastify } }: ConfigSnapshot, { url }: Route, rules: readonly Rule[]): boolean {
   const routerOptions = readRouterOptions(fastify)
   const shape = parseRouteShape(url, routerOptions)
   return rules.some(({ match }) => relate(compilePattern(match, routerOptions, 'match'), shape) === 'always')
 }
 
-/** Why a route has no policy where no rule is for it. */
+/** Why a route has no policy if no rule applies. */
 function explainUnlimited (snapshot: ConfigSnapshot, route: Route): Pick<RouteStatus, 'state' | 'reason'> {
   if (route.rateLimit === false) {
     return { state: 'off', reason: { option: 'rateLimit', value: false, from: 'route', place: formatConfigPlace(route) } }
   }
-  return snapshot.policySet.defaultPolicy === null ? createOffStatus(snapshot, 'global') : { state: 'exempt', reason: explainExemption(snapshot) }
+  if (snapshot.policySet.defaultPolicy === null) return createOffStatus(snapshot, 'global')
+  return { state: 'exempt', reason: explainExemption(snapshot) }
 }
 
 function explainExemption ({ merged }: ConfigSnapshot): ExplainedOption {
@@ -98,7 +104,7 @@ function explainExemption ({ merged }: ConfigSnapshot): ExplainedOption {
   return given ?? { option: 'exempt.routes', value: 'probes, metrics and documentation', from: 'built-in', place: 'built in' }
 }
 
-/** `option`: the one of the plugin that switches limits off. */
+/** `option`: the option of the plugin that disables limits. */
 function createOffStatus ({ merged }: ConfigSnapshot, option: 'enabled' | 'global'): RouteStatus {
   return { state: 'off', reason: explainPlugin(merged).find((one) => one.option === option) ?? null, policies: [], note: null }
 }
@@ -107,12 +113,16 @@ function createUnknownStatus (note: string): RouteStatus {
   return { state: 'not known', reason: null, policies: [], note }
 }
 
-/** `route`: the one whose policy it is, since its config may have a part in it. */
-function explainRoutePolicy ({ merged, policySet }: ConfigSnapshot, policy: Policy, hook: Phase, route: Route | null = null): ExplainedPolicy {
+/** `route`: the route that has the policy; its config may contribute options. */
+function explainRoutePolicy (
+  { merged, policySet }: ConfigSnapshot, policy: Policy, hook: Phase, route: Route | null = null
+): ExplainedPolicy {
   const rule = policySet.findRuleName(policy)
   const own = route === null ? null : readOwnConfig(route)
   const explainOptions = (tier: string | null) => explainPolicy(merged, { rule, tier }, own) ?? []
-  const tiers = Array.from(policy.tiers ?? [], ([name, tier]) => ({ name, isUnlimited: tier === null, scope: tier?.scope ?? null, options: explainOptions(name) }))
+  const tiers = Array.from(policy.tiers ?? [], ([name, tier]) => {
+    return { name, isUnlimited: tier === null, scope: tier?.scope ?? null, options: explainOptions(name) }
+  })
   return { name: formatPolicyName(rule, own === null ? null : route), scope: policy.scope, hook, options: explainOptions(null), tiers }
 }
 
@@ -126,7 +136,7 @@ function readOwnConfig (route: Route): OwnConfig | null {
   return isOptions(rateLimit) ? { options: rateLimit, place: formatConfigPlace(route) } : null
 }
 
-/** What a route says was checked when its policy was made. */
+/** The options were validated when the policy was compiled. */
 function isOptions (rateLimit: unknown): rateLimit is OwnConfig['options'] {
   return typeof rateLimit === 'object' && rateLimit !== null
 }

@@ -4,18 +4,18 @@ import type { Phase } from '../config/schema/policy-schema.js'
 export type { ExplainedOption }
 
 /*
- * What `fastify.rateLimit.explain` answers: plain, so that it can be sent as JSON, and without secrets. A function is
- * shown as `a function`; where Redis is, is not shown.
+ * The results of `fastify.rateLimit.explain`. They are plain objects without secrets, so they can be sent as JSON. A
+ * function is shown as `a function`. The address of Redis is not shown.
  */
 
-/** What those of one tier have. */
+/** The part of a policy for one tier. */
 export interface ExplainedTier {
   readonly name: string
-  /** Whether they have no limits; `options` tell who said so. */
+  /** Whether the tier has no limits; `options` show which layer set this. */
   readonly isUnlimited: boolean
-  /** Whose buckets they charge; `null` where they are unlimited. */
+  /** The scope of the buckets that the tier charges; `null` if it is unlimited. */
   readonly scope: string | null
-  /** All that holds for them, also what is the same for everybody. */
+  /** All options for the tier, including those that are the same for every client. */
   readonly options: readonly ExplainedOption[]
 }
 
@@ -23,64 +23,64 @@ export interface ExplainedTier {
 export interface ExplainedPolicy {
   /** `default`, `rule:login`, or a route's own: `route:GET /login`. */
   readonly name: string
-  /** Whose buckets it charges: `default` for those of the default policy, `rule:login`, `group:search`, `route:GET /login`. */
+  /** The scope of its buckets: `default` for the default policy's, `rule:login`, `group:search`, `route:GET /login`. */
   readonly scope: string
-  /** When a request is counted. Not always the option `hook`: a route from before the plugin was loaded may be counted earlier. */
+  /** The phase in which requests are counted. Earlier than the option `hook` for some routes declared before the plugin. */
   readonly hook: Phase
-  /** What holds for everybody without a tier of its own. */
+  /** The options for clients whose tier has no options of its own. */
   readonly options: readonly ExplainedOption[]
   readonly tiers: readonly ExplainedTier[]
 }
 
-/** What holds for a whole registration. */
+/** The settings of a whole registration. */
 export interface RegistrationExplanation {
   /** The registration's name in keys and metrics. */
   readonly name: string
-  /** `false`: everything passes uncounted. */
+  /** `false`: all requests pass uncounted. */
   readonly isEnabled: boolean
   /** The options of the plugin only. */
   readonly options: readonly ExplainedOption[]
-  /** The default policy, and every rule as it was written. */
+  /** The default policy, and every rule in the order of the options. */
   readonly policies: readonly ExplainedPolicy[]
 }
 
 /**
- * What becomes of a route's requests.
+ * How the requests of a route are treated.
  *
- * - `limited`: they are counted under the one policy
- * - `by request`: the path of each decides which of the policies it is counted under, if any
- * - `exempt`: they pass uncounted, because of what the route is
- * - `off`: they pass uncounted, because somebody said so
- * - `misconfigured`: they are answered with 503
- * - `not known`: this registration cannot tell; `note` says why
+ * - `limited`: counted under the one policy
+ * - `by request`: counted under the policy that the path of the request selects, if any
+ * - `exempt`: not counted, because the route is in the list of exempt routes
+ * - `off`: not counted, because an option disables the limits
+ * - `misconfigured`: refused with 503
+ * - `not known`: unknown to this registration; `note` gives the reason
  */
 export type RouteState = 'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'
 
-/** What holds for one route, or for an unknown URL. */
+/** The settings of one route, or of an unknown URL. */
 export interface RouteExplanation {
   /** The methods that the route was declared with, HEAD as GET: `GET`, `GET,POST`. */
   readonly method: string
   /** The route's whole pattern, such as `/api/users/:id`; of an unknown URL, the URL. */
   readonly url: string
-  /** What the route asks for beside its URL, in words; `null` where nothing, or where it is not known. */
+  /** The constraints of the route as text; `null` if there are none, or if they are unknown. */
   readonly constraints: Readonly<Record<string, string>> | null
-  /** `false`: no such route is known, so this is what an unknown URL gets. */
+  /** `false`: the route is unknown, so the explanation is that of an unknown URL. */
   readonly isKnown: boolean
   readonly state: RouteState
-  /** The option that makes it `exempt` or `off`; with `by request`, what does so to requests that no rule is for. Else `null`. */
+  /** The option that makes it `exempt` or `off`; with `by request`, for the requests without a rule. Otherwise `null`. */
   readonly reason: ExplainedOption | null
-  /** Every policy that may hold, the first that applies before the others. */
+  /** Every policy that can apply, in order of precedence. */
   readonly policies: readonly ExplainedPolicy[]
-  /** What else there is to say, in a sentence; else `null`. */
+  /** A remark in one sentence, or `null`. */
   readonly note: string | null
 }
 
 /** A route by its method and its whole pattern, prefixes included. */
 export interface RouteQuery {
-  /** HEAD is what GET is, unless it was declared by itself. */
+  /** HEAD is treated as GET, unless it was declared separately. */
   readonly method: string
   readonly url: string
-  /** As the route was declared with; needed where routes of one URL differ by them. */
+  /** The constraints in the route's declaration. Needed if routes with one URL differ by them. */
   readonly constraints?: Readonly<Record<string, unknown>>
 }
 

@@ -1,17 +1,17 @@
-/** Who is asking. */
+/** The identified client. */
 export interface Client {
   /** Where the identity comes from. */
   readonly kind: 'user' | 'key' | 'ip'
-  /** The user's id, the generated key, or the address in canonical form (an IPv6 address as its subnet). */
+  /** The user's ID, the generated key, or the address in canonical form (an IPv6 address as its subnet). */
   readonly id: string
-  /** The class of client whose limits apply. */
+  /** The tier whose limits apply. */
   readonly tier: string
-  /** Whose buckets these are: the address, or the kind and the id (`user:42`, `key:abc`), with long ids hashed. */
+  /** Identifies the client's buckets: the address, or the kind and the ID (`user:42`, `key:abc`). Long IDs are hashed. */
   readonly partition: string
 }
 
-/** Everybody who has not said who he is. */
+/** The tier of unidentified clients. */
 export const ANONYMOUS = 'anonymous'
 
-/** Users whose tier nobody tells: what `identify.defaultTier` is where it is not given. */
+/** The default of `identify.defaultTier`: the tier of users without one. */
 export const DEFAULT_TIER = 'standard'

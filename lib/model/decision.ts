@@ -1,12 +1,18 @@
 import type { Client } from './client.js'
 
 /**
- * What became of a request: let through at once (`allowed`) or after it was held (`delayed`); refused by a limit (`rejected`) or
- * a penalty (`blocked`); not counted, since nothing limits it (`exempt`) or the store could not answer (`unavailable`).
+ * The result for a request.
+ *
+ * - `allowed`: passed at once
+ * - `delayed`: held until it was due, then passed
+ * - `rejected`: refused by a limit
+ * - `blocked`: refused by a penalty
+ * - `exempt`: not counted, because no limit applies
+ * - `unavailable`: not counted, because the store did not answer
  */
 export type Outcome = 'allowed' | 'delayed' | 'rejected' | 'blocked' | 'exempt' | 'unavailable'
 
-/** Where one limit stands after the request, as users see it. */
+/** The state of one limit after the request. */
 export interface LimitStanding {
   /** The limit's name: `default` for `max` and `timeWindow`. */
   readonly name: string
@@ -14,61 +20,64 @@ export interface LimitStanding {
   readonly limit: number
   /** Units per window. */
   readonly max: number
-  /** The window's length, milliseconds. */
+  /** Length of the window, milliseconds. */
   readonly windowMs: number
-  /** Whole units that could still be taken. */
+  /** Whole units that are still available. */
   readonly remaining: number
-  /** Milliseconds, rounded up, until nothing is used any more. */
+  /** Milliseconds, rounded up, until the full limit is available again. */
   readonly resetAfterMs: number
-  /** Milliseconds, rounded up, until this limit grants the same request; 0 when it did, `'never'` where no wait helps. */
+  /** Milliseconds, rounded up, until this limit grants the same request. 0 if it did; `'never'` if waiting cannot help. */
   readonly retryAfterMs: number | 'never'
-  /** How long a penalty still blocks the client, milliseconds, rounded up; 0 where it does not. */
+  /** Milliseconds, rounded up, until a penalty stops blocking the client. 0 without a block. */
   readonly blockedMs: number
-  /** `shadow` where it refuses nobody. */
+  /** `shadow`: the limit counts, and refuses no request. */
   readonly mode: 'enforce' | 'shadow'
   /** Whether this limit, taken by itself, refused the request. */
   readonly isExceeded: boolean
 }
 
-/** The answer for a request: `request.rateLimit`. */
+/** The decision for a request: `request.rateLimit`. */
 export interface Decision {
-  /** What became of the request. */
   readonly outcome: Outcome
-  /** Who was charged. */
+  /** The client that was charged. */
   readonly client: Client
-  /** The name of the limit that binds: refused, the one with the longest wait; else the one with the lowest remaining share. */
+  /**
+   * The name of the limit that binds. After a refusal, it is the one with the longest wait; otherwise the one with the
+   * lowest remaining share.
+   */
   readonly limitName: string
   /** Capacity of the limit that binds: `burst` of a token bucket, else `max`. */
   readonly limit: number
-  /** Whole units that could still be taken. */
+  /** Whole units that are still available in the limit that binds. */
   readonly remaining: number
-  /** Milliseconds, rounded up, until nothing is used any more; for a delayed request, from the end of its delay. */
+  /** Milliseconds, rounded up, until the full limit is available again. For a delayed request, from the end of its delay. */
   readonly resetAfterMs: number
-  /** How long the request is held until it is due, microseconds; 0 unless it is delayed. */
+  /** How long the request is held until it is due, microseconds. 0 unless it is delayed. */
   readonly delayUs: number
-  /** Milliseconds, rounded up, after which the same request is granted; 0 when it was, `'never'` where no wait helps. */
+  /** Milliseconds, rounded up, until the same request is granted. 0 if it was; `'never'` if waiting cannot help. */
   readonly retryAfterMs: number | 'never'
   /**
-   * Whether the request is to be refused: rejected, blocked, or for want of the store under `failureMode: 'closed'`. For
-   * what `fastify.rateLimit.check` answers; a route's request is refused by the plugin itself.
+   * Whether the request must be refused: rejected, blocked, or `unavailable` with `failureMode: 'closed'`. Needed for the
+   * decisions of `fastify.rateLimit.check`; requests to routes are refused by the plugin.
    */
   readonly isRefused: boolean
   /** Whether this refusal began a block of its client: true once per block. */
   readonly beganBlock: boolean
-  /** One for each limit of the policy, in their order; shadow limits too. */
+  /** One for each limit of the policy, in their order, shadow limits included. */
   readonly standings: readonly LimitStanding[]
   /**
-   * Charge more units after the work is done, into debt if need be; the debt is bounded by one extra window.
+   * Charge more units after the work is done. The budget may go into debt, by one extra window at most.
    *
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */
   charge (units: number): void | Promise<void>
   /**
-   * Give units back that this request took when it was decided; what was not taken then, or no longer counts, is not given.
+   * Refund units that this request took when it was decided. Units that it did not take, or that have expired, are not
+   * refunded.
    *
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */
   refund (units: number): void | Promise<void>
-  /** Give back everything that this request took. */
+  /** Refund all units that this request took. */
   refundAll (): void | Promise<void>
 }

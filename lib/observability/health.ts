@@ -1,15 +1,15 @@
 import type { Clock } from '../common/clock.js'
 import type { BreakerState } from '../resilience/breaker.js'
 
-/** How the store of a registration is. */
+/** The health of a registration's store. */
 export interface Health {
   /**
-   * `degraded`: the store does not answer, or the breaker keeps calls from it; the failure modes apply. Once a probe is
-   * due it does not: whoever sends no requests to a degraded instance would otherwise keep it degraded for good.
+   * `degraded`: the store does not respond, or the breaker is open; the failure modes apply. Once a probe is due, the
+   * breaker no longer counts. Otherwise an instance without requests would stay degraded for ever.
    */
   readonly status: 'ok' | 'degraded'
   readonly store: string
-  /** How long the store took to answer just now, milliseconds; `null` where it did not within the deadline. */
+  /** How long the store took to respond to a ping, milliseconds. `null` if it did not within the deadline. */
   readonly pingMs: number | null
   /** `null` for the memory store, which cannot fail. */
   readonly breaker: BreakerState | null
@@ -19,7 +19,7 @@ export interface Health {
   readonly lastError: string | null
 }
 
-/** What is asked for a report. */
+/** What a health report reads. */
 export interface HealthSource {
   readonly kind: string
   readonly clock: Clock
@@ -29,7 +29,7 @@ export interface HealthSource {
   lastError (): string | null
 }
 
-/** Ask the store, for no longer than its deadline: a report must be had while the store hangs. */
+/** Pings the store, for no longer than its deadline: a report must also be possible while the store hangs. */
 export async function checkHealth (source: HealthSource): Promise<Health> {
   const pingMs = await measurePing(source)
   const { breaker } = source
@@ -48,7 +48,7 @@ async function measurePing (source: HealthSource): Promise<number | null> {
   const { clock } = source
   const startedUs = clock.nowUs()
   let timer: NodeJS.Timeout | undefined
-  // In the check phase, after the replies that had arrived were read: a blocked loop is not a slow store.
+  // setImmediate: replies that have already arrived are read first, so a blocked event loop does not count as a slow store.
   const timeout = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
   try {
     const hasReplied = await Promise.race([Promise.resolve(source.ping()).then(() => true), timeout])

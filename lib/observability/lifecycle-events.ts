@@ -3,23 +3,23 @@ import { publishBreaker, publishReload, type BreakerMessage, type ReloadMessage 
 import { writeLine } from '../common/log.js'
 
 /*
- * Changes that an operator must hear of, whatever the option `log` says: each is logged and told to subscribers.
+ * Changes that an operator must know of, so they are logged even with `log: false`. Each is also published to subscribers.
  */
 
-/** The breaker of a store changed. A warning in both directions: who hears of an outage must hear of its end. */
+/** The breaker of a store changed. A warning in both directions, so that the end of an outage is as visible as its start. */
 export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMessage): void {
   const { registration, store, state, lastError } = message
   writeLine(logger, 'warn', { registration, store, breaker: state, lastError }, `rate limit: the breaker of the store is ${state}`)
   publishBreaker(message)
 }
 
-/** An operator switched limits on or off. A warning in both directions, as the breaker's; to subscribers it is a reload. */
+/** An operator switched limits on or off. A warning in both directions, as for the breaker. Subscribers get a reload. */
 export function logSwitch (logger: FastifyBaseLogger, registration: string, enabled: boolean): void {
   writeLine(logger, 'warn', { registration, enabled }, `rate limit: an operator switched the limits ${enabled ? 'on' : 'off'}`)
   publishReload({ registration, source: 'operator', result: 'success' })
 }
 
-/** A new configuration is in force, or was refused. */
+/** A new configuration was applied, or rejected. */
 export function logReload (logger: FastifyBaseLogger, message: ReloadMessage): void {
   const { registration, source } = message
   switch (message.result) {
@@ -27,7 +27,8 @@ export function logReload (logger: FastifyBaseLogger, message: ReloadMessage): v
       writeLine(logger, 'info', { registration, source }, 'rate limit: configuration reloaded')
       break
     case 'failure':
-      writeLine(logger, 'error', { err: message.error, registration, source }, 'rate limit: the new configuration is refused, the old one stays')
+      writeLine(logger, 'error', { err: message.error, registration, source },
+        'rate limit: the new configuration is refused, the old one stays')
       break
     default: message satisfies never
   }

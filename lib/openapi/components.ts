@@ -3,23 +3,35 @@ import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
 export type Dialect = 'x-ratelimit' | 'ratelimit' | 'both' | 'off'
 
-const count = { type: 'integer', minimum: 0 }
+const units = { type: 'integer', minimum: 0 }
 const seconds = { type: 'integer', minimum: 0 }
 
 const X_RATELIMIT = {
-  'X-RateLimit-Limit': { description: 'The most units that can be had at once.', schema: count },
-  'X-RateLimit-Remaining': { description: 'Units that are left.', schema: count },
-  'X-RateLimit-Reset': { description: 'Seconds until nothing is used any more.', schema: seconds }
+  'X-RateLimit-Limit': { description: 'Units allowed at once. A request costs one unit unless stated otherwise.', schema: units },
+  'X-RateLimit-Remaining': { description: 'Units that are still available.', schema: units },
+  'X-RateLimit-Reset': { description: 'Seconds until the full limit is available again.', schema: seconds }
 }
 
 const RATELIMIT = {
-  'RateLimit-Policy': { description: 'The limits, as draft-ietf-httpapi-ratelimit-headers has them.', schema: { type: 'string' }, example: '"default";q=100;w=60' },
-  RateLimit: { description: 'What is left of each limit, and the seconds until it is there again.', schema: { type: 'string' }, example: '"default";r=42;t=35' }
+  'RateLimit-Policy': {
+    description: 'The limits, in the format of draft-ietf-httpapi-ratelimit-headers: units (`q`) per window in seconds (`w`).',
+    schema: { type: 'string' },
+    example: '"default";q=100;w=60'
+  },
+  RateLimit: {
+    description: 'For each limit, the units still available (`r`). ' +
+      '`t` is the time in seconds until the full limit is available again; after a refusal, until the next attempt.',
+    schema: { type: 'string' },
+    example: '"default";r=42;t=35'
+  }
 }
 
-const RETRY_AFTER = { description: 'Seconds until the request may be made again; absent where waiting does not help.', schema: { type: 'integer', minimum: 1 } }
+const RETRY_AFTER = {
+  description: 'Seconds to wait before the request is sent again. Absent if waiting does not help.',
+  schema: { type: 'integer', minimum: 1 }
+}
 
-/** Of RFC 9457. */
+/** Problem details (RFC 9457). */
 const PROBLEM = {
   type: 'object',
   required: ['type', 'title', 'status', 'detail', 'instance', 'violated-policies', 'limit', 'remaining'],
@@ -28,20 +40,20 @@ const PROBLEM = {
     title: { type: 'string' },
     status: { type: 'integer', enum: [429] },
     detail: { type: 'string' },
-    instance: { type: 'string', description: 'The id of the request.' },
-    'violated-policies': { type: 'array', items: { type: 'string' }, description: 'The names of the limits that refused.' },
-    limit: count,
-    remaining: count,
-    retryAfter: { type: 'integer', minimum: 1, description: 'Seconds, as in `Retry-After`.' }
+    instance: { type: 'string', description: 'The ID of the request.' },
+    'violated-policies': { type: 'array', items: { type: 'string' }, description: 'The names of the limits that refused the request.' },
+    limit: { ...units, description: 'Units allowed at once.' },
+    remaining: { ...units, description: 'Units that are still available.' },
+    retryAfter: { type: 'integer', minimum: 1, description: 'Seconds to wait, as in `Retry-After`. Absent if waiting does not help.' }
   }
 }
 
-/** The parts of a document that its operations refer to, each made when it is first asked for. */
+/** The components that operations refer to. Each one is added to the document at its first use. */
 export class Components {
   readonly #headers: Readonly<Record<string, object>>
   #all: JsonRecord
 
-  /** `present`: the document's own. */
+  /** `present`: the components that the document already has. */
   constructor (present: unknown, dialect: Dialect) {
     this.#all = isRecord(present) ? present : {}
     this.#headers = selectHeaders(dialect)
@@ -51,21 +63,21 @@ export class Components {
     return this.#all
   }
 
-  /** The headers of every counted response. */
+  /** References to the headers of a counted response. */
   headers (): Record<string, object> {
     return Object.fromEntries(Object.entries(this.#headers).map(([name, header]) => [name, this.#refer('headers', name, header)]))
   }
 
-  /** The refusal. `hasOwnBody`: the application writes it, and nobody knows how. */
+  /** A reference to the 429 response. `hasOwnBody`: the application writes the body, so its schema is unknown. */
   refusal (hasOwnBody: boolean): object {
     const headers = { ...this.headers(), 'Retry-After': this.#refer('headers', 'Retry-After', RETRY_AFTER) }
     const description = 'Too many requests.'
-    if (hasOwnBody) return this.#refer('responses', 'RateLimitedInOtherWords', { description, headers })
+    if (hasOwnBody) return this.#refer('responses', 'RateLimitedCustom', { description, headers })
     const content = { 'application/problem+json': { schema: this.#refer('schemas', 'RateLimitProblem', PROBLEM) } }
     return this.#refer('responses', 'RateLimited', { description, headers, content })
   }
 
-  /** A reference to a part, under a name that is free or stands for the very same. */
+  /** A reference to a component. A number is appended to the name if another component already uses it. */
   #refer (kind: 'headers' | 'responses' | 'schemas', name: string, part: object): object {
     const present = this.#all[kind]
     const named = isRecord(present) ? present : {}

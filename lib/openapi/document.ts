@@ -2,7 +2,7 @@ import { Components, type Dialect } from './components.js'
 import type { LimitsExtension } from './limits-extension.js'
 import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
-/** What there is to tell of an operation. */
+/** What the document states about a limited operation. */
 export interface LimitedOperation {
   readonly limits: LimitsExtension
   /** Whether the application writes the bodies of its refusals. */
@@ -11,21 +11,27 @@ export interface LimitedOperation {
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])
 
-/** Whether a document is one of OpenAPI 3. */
+/** Whether a value is an OpenAPI 3 document. */
 export function isOpenApi3 (document: unknown): document is JsonRecord {
   return isRecord(document) && typeof document.openapi === 'string' && document.openapi.startsWith('3.') && isRecord(document.paths)
 }
 
 /**
- * A document that tells of limits: limited operations get the extension `x-rate-limit`, the headers of counted responses,
- * and the response 429 where they have none. The given one is left as it is.
+ * A copy of a document with the limits added. Each limited operation gets the extension `x-rate-limit` and the headers of
+ * counted responses. It also gets a 429 response if it has none.
  */
-export function withLimits (document: JsonRecord, dialect: Dialect, findOperation: (method: string, path: string) => LimitedOperation | null): JsonRecord {
+export function withLimits (
+  document: JsonRecord, dialect: Dialect, findOperation: (method: string, path: string) => LimitedOperation | null
+): JsonRecord {
   const components = new Components(document.components, dialect)
-  const paths = mapRecord(document.paths, (item, path) => mapRecord(item, (operation, field) => {
-    if (field === 'additionalOperations') return mapRecord(operation, (inner, method) => annotateOperation(inner, findOperation(method.toUpperCase(), path), components))
-    return METHODS.has(field) ? annotateOperation(operation, findOperation(field.toUpperCase(), path), components) : operation
-  }))
+  const paths = mapRecord(document.paths, (item, path) => {
+    const annotate = (operation: unknown, method: string): unknown =>
+      annotateOperation(operation, findOperation(method.toUpperCase(), path), components)
+    return mapRecord(item, (operation, field) => {
+      if (field === 'additionalOperations') return mapRecord(operation, annotate)
+      return METHODS.has(field) ? annotate(operation, field) : operation
+    })
+  })
   return { ...document, paths, components: components.all }
 }
 
@@ -42,7 +48,7 @@ function annotateOperation (operation: unknown, limited: LimitedOperation | null
   }
 }
 
-/** What the application says of its own 429, or of a header, it knows better; what it refers to may be referred to elsewhere too. */
+/** Keeps the application's own 429 and headers. A `$ref` is not changed, since other operations may use its target. */
 function withHeaders (responses: unknown, components: Components): JsonRecord {
   return mapRecord(responses, (response, status) => {
     if (status === '429' || !isRecord(response) || '$ref' in response) return response

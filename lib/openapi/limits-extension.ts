@@ -1,31 +1,31 @@
 import type { Policy } from '../policies/policy.js'
 import type { RoutePolicy } from '../policies/policy-set.js'
 
-/** A limit as clients are told of it. */
+/** A limit as the document shows it. */
 export interface DocumentedLimit {
   readonly name: string
-  /** Not where a function works the numbers out for each request. */
+  /** Absent if a function computes the numbers for each request. */
   readonly max?: number
   readonly windowMs?: number
-  /** Where it is another than `max`. */
+  /** Present if it differs from `max`. */
   readonly burst?: number
-  /** Whose budget is charged, where it is not the client's. */
+  /** Which budget is charged. Present if it is not the client's. */
   readonly by?: string
 }
 
-/** What is told of a policy: of limits on trial nothing, nor of tiers that have none. */
+/** A policy as the document shows it, without limits in shadow mode and without unlimited tiers. */
 export interface DocumentedPolicy {
   readonly limits: readonly DocumentedLimit[]
-  /** Units that a request takes, where it is not one. */
+  /** Units per request. Present if it is not one. */
   readonly cost?: number | 'by request'
-  /** The limits of clients who have others by their tier. */
+  /** The limits of tiers that have their own. */
   readonly tiers?: Readonly<Record<string, readonly DocumentedLimit[]>>
 }
 
-/** The extension `x-rate-limit` of an operation; where the request decides, all policies that it may meet. */
+/** The extension `x-rate-limit` of an operation. If the policy depends on the request, all possible policies. */
 export type LimitsExtension = DocumentedPolicy | { readonly byRequest: readonly DocumentedPolicy[] }
 
-/** What is told of a route's limits. `null` where none may refuse. */
+/** Build the extension for a route; `null` if no limit can refuse its requests. */
 export function buildLimitsExtension (route: RoutePolicy): LimitsExtension | null {
   if (route.kind === 'fixed') return route.policy === null || !mayRefuse(route.policy) ? null : toDocumentedPolicy(route.policy)
   const policies = route.policies.filter(mayRefuse)
@@ -38,7 +38,9 @@ function mayRefuse ({ isEnforced, tiers }: Policy): boolean {
 
 function toDocumentedPolicy (policy: Policy): DocumentedPolicy {
   const { cost, tiers } = policy
-  const limited = [...tiers ?? []].flatMap(([name, tier]) => tier === null || !tier.isEnforced ? [] : [[name, toDocumentedLimits(tier)] as const])
+  const limited = [...tiers ?? []].flatMap(([name, tier]) => {
+    return tier === null || !tier.isEnforced ? [] : [[name, toDocumentedLimits(tier)] as const]
+  })
   return {
     limits: toDocumentedLimits(policy),
     ...(cost !== 1 && { cost: typeof cost === 'number' ? cost : 'by request' }),

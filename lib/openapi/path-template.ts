@@ -1,6 +1,6 @@
 import { isRecord } from '../common/type-guards.js'
 
-/** A route's pattern as OpenAPI writes it, as @fastify/swagger does: `/users/:id(\\d+)` is `/users/{id}`. */
+/** Convert a route's pattern to an OpenAPI path, as @fastify/swagger does: `/users/:id(\\d+)` becomes `/users/{id}`. */
 export function toPathTemplate (pattern: string): string {
   let template = ''
   let unnamed = 0
@@ -12,7 +12,7 @@ export function toPathTemplate (pattern: string): string {
       const [name] = /^\w*/.exec(pattern.slice(i + 1)) ?? ['']
       i += 1 + name.length
       template += `{${name}}`
-      // What ends a name is itself, whatever it would mean elsewhere.
+      // The character that ends a name is literal, even if it has a meaning elsewhere.
       if (pattern[i] === '(') i = findGroupEnd(pattern, i)
       else if (i < pattern.length) template += pattern[i++]
     } else if (pattern[i] === '(') {
@@ -26,7 +26,7 @@ export function toPathTemplate (pattern: string): string {
   return template
 }
 
-/** Where a regular expression's parentheses are closed. */
+/** The index after the parenthesis that closes a regular expression. */
 function findGroupEnd (pattern: string, begin: number): number {
   let depth = 0
   for (let i = begin; i < pattern.length; i++) {
@@ -36,7 +36,7 @@ function findGroupEnd (pattern: string, begin: number): number {
   return pattern.length
 }
 
-/** Under which path a document may have a route: as it is, or without the base paths of the document's servers. */
+/** The paths under which a document may list a route: complete, or without the base paths of the document's servers. */
 export function toDocumentPaths (pattern: string, servers: unknown): string[] {
   const bases = Array.isArray(servers) ? servers.map(parseBasePath) : []
   const relative = bases.reduce((url: string, base) => base !== '/' && url.startsWith(base) ? url.slice(base.length) : url, pattern)

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { ConfigSnapshot } from '../runtime/snapshot.js'
-import type { SnapshotHolder } from '../runtime/snapshot.js'
+import type { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { isOpenApi3, withLimits, type LimitedOperation } from './document.js'
 import { buildLimitsExtension } from './limits-extension.js'
 import { toDocumentPaths } from './path-template.js'
@@ -12,13 +11,13 @@ const SWAGGER = '@fastify/swagger'
 const DECORATOR = 'swagger'
 
 /**
- * Have the documents that @fastify/swagger writes tell of the limits of the day. The document is changed and no route's
- * schema: by that, Fastify would write the application's own bodies of 429.
+ * Add the current limits to the documents that @fastify/swagger writes. The schemas of routes are not changed: Fastify
+ * would then serialize the application's own 429 bodies by our schema.
  */
 export function documentLimits (fastify: FastifyInstance, snapshots: SnapshotHolder): void {
   const scopes = new Set<FastifyInstance>([fastify])
   fastify.addHook('onRoute', function findScope () { scopes.add(this) })
-  // By now every plugin is there, whichever was registered first.
+  // All plugins are loaded at this point, in whichever order they were registered.
   fastify.addHook('onReady', async function findDocuments () {
     for (const owner of new Set([...scopes].map(findSwaggerScope))) {
       if (owner !== null) wrapSwagger(owner, snapshots)
@@ -27,28 +26,36 @@ export function documentLimits (fastify: FastifyInstance, snapshots: SnapshotHol
   })
 }
 
-/** The scope in which the document of a scope's routes is written. */
+/** The scope whose decorator writes the document for a scope's routes. */
 function findSwaggerScope (scope: FastifyInstance): object | null {
   if (!scope.hasPlugin(SWAGGER)) return null
-  // Each scope has the one around it for its prototype.
+  // The prototype of a scope is its parent scope.
   for (let owner: unknown = scope; typeof owner === 'object' && owner !== null; owner = Object.getPrototypeOf(owner)) {
     if (Object.hasOwn(owner, DECORATOR)) return owner
   }
   return null
 }
 
+/** The last document, and what it was built from. */
+interface AnnotatedDocument {
+  readonly document: JsonRecord
+  readonly snapshot: ConfigSnapshot
+  readonly earlyCount: number
+  readonly annotated: JsonRecord
+}
+
 function wrapSwagger (owner: object, snapshots: SnapshotHolder): void {
   const write: unknown = Reflect.get(owner, DECORATOR)
   if (typeof write !== 'function') return
-  let latest: { readonly document: JsonRecord, readonly snapshot: ConfigSnapshot, readonly earlyCount: number, readonly annotated: JsonRecord } | null = null
+  let latest: AnnotatedDocument | null = null
   Reflect.set(owner, DECORATOR, function swagger (this: unknown, options?: unknown): unknown {
     const document: unknown = Reflect.apply(write, this, [])
     const { current } = snapshots
     const { openapi = true } = current.merged.options
     if (!openapi || !current.isEnabled || !isOpenApi3(document)) return Reflect.apply(write, this, [options])
-    // Those from before the plugin are met one by one.
+    // Routes declared before the plugin become known at their first request.
     const earlyCount = current.services.routes.early.size
-    // It writes its document once; whoever changes what he was given finds it changed, as without us.
+    // @fastify/swagger caches its document, and the application may change it. Caching ours keeps such changes too.
     if (latest?.document !== document || latest.snapshot !== current || latest.earlyCount !== earlyCount) {
       latest = { document, snapshot: current, earlyCount, annotated: annotateDocument(document, current) }
     }
@@ -61,9 +68,10 @@ function annotateDocument (document: JsonRecord, { merged, routes }: ConfigSnaps
   for (const { route: { method, url }, policy } of routes.known()) {
     if (policy instanceof Error) continue
     const limits = buildLimitsExtension(policy)
-    const limited = limits === null ? null : { limits, hasOwnBody: listPolicies(policy).some(({ errorResponseBuilder }) => errorResponseBuilder !== null) }
+    const hasOwnBody = listPolicies(policy).some(({ errorResponseBuilder }) => errorResponseBuilder !== null)
+    const limited = limits === null ? null : { limits, hasOwnBody }
     const path = toDocumentPaths(url, document.servers).find((one) => isRecord(document.paths) && Object.hasOwn(document.paths, one))
-    // Of routes that differ by their constraints the last one is in the document.
+    // The document contains the last of the routes that differ only by their constraints.
     if (path !== undefined) for (const name of [method].flat()) operations.set(`${name} ${path}`, limited)
   }
   return withLimits(document, merged.options.headers ?? 'x-ratelimit', (method, path) => operations.get(`${method} ${path}`) ?? null)

@@ -1,9 +1,9 @@
-/** Texts that YAML would read as something else. */
+/** Strings that YAML would parse as a boolean or null. */
 const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n)$/i
-/** Words that need no quotes. */
+/** Strings that need no quotes. */
 const PLAIN = /^[A-Za-z/][\w/.{}-]*(?: [\w/.{}-]+)*$/
 
-/** A JSON value as YAML 1.2, in blocks. What JSON cannot hold is left out, as JSON does. */
+/** Format a JSON value as YAML 1.2 in block style. Values that JSON cannot represent are omitted, as in JSON. */
 export function toYaml (value: unknown): string {
   const json: unknown = JSON.parse(JSON.stringify(value))
   return formatScalar(json) === null ? formatBlock(json, '') : `${formatScalar(json)}\n`
@@ -19,7 +19,7 @@ function formatEntry (head: string, value: unknown, indent: string): string {
   return scalar === null ? `${indent}${head}\n${formatBlock(value, `${indent}  `)}` : `${indent}${head} ${scalar}\n`
 }
 
-/** A value that needs no lines of its own; `null` where it does. */
+/** The value on one line; `null` if it needs several. */
 function formatScalar (value: unknown): string | null {
   if (typeof value === 'string') return formatString(value)
   if (typeof value !== 'object' || value === null) return String(value)
@@ -27,8 +27,12 @@ function formatScalar (value: unknown): string | null {
   return Object.keys(value).length === 0 ? '{}' : null
 }
 
-/** In quotes as JSON has them, which are YAML's too but for a few characters that it does not take for printable. */
+/** JSON quoting is valid in YAML, except for a few characters that YAML does not consider printable: they are escaped. */
 function formatString (text: string): string {
   if (PLAIN.test(text) && !RESERVED.test(text)) return text
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, escapeCharacter)
+}
+
+function escapeCharacter (character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

@@ -5,15 +5,15 @@ import { FST_SLUICE_INVALID_ROUTE } from '../errors.js'
 import type { Next } from '../request/limiter-context.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
 
-/** What the hooks of one registration share. */
+/** State shared by the hooks of one registration. */
 export interface Limiting {
   readonly snapshots: SnapshotHolder
   readonly faults: FaultLog
-  /** Whether this registration is the innermost one around a scope: that one decides. */
+  /** Whether this registration is the innermost one around a scope. Only that one limits the scope's requests. */
   readonly isOwnScope: (scope: FastifyInstance) => boolean
 }
 
-/** Compile the policy of each route when it is declared, and attach a hook where it limits in a later phase. */
+/** Compile the policy of each route when it is declared. Attach a hook if it limits in a later phase. */
 export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope }: Limiting): void {
   fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
     if (!isOwnScope(this)) return
@@ -22,7 +22,7 @@ export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope
       if (phase === 'onRequest') continue
       appendRouteHook(route, phase, function rateLimit (request, reply, next) {
         const snapshot = snapshots.forRequest(request)
-        // The route's scope may have got a registration of its own since.
+        // A registration of its own may have been added to the route's scope after the route.
         const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.policyIn(phase, index, request) : null
         if (policy === null) next()
         else snapshot.limiter.limit(policy, request, reply, next)
@@ -31,7 +31,7 @@ export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope
   })
 }
 
-/** Limit every request of a scope, also those to unknown URLs and to routes declared before the plugin was loaded. */
+/** Limit every request of a scope, including unknown URLs and routes declared before the plugin was loaded. */
 export function limitRequests (fastify: FastifyInstance, limiting: Limiting): void {
   addScopeHook(fastify, 'onRequest', createLimitHook('onRequest', limiting))
   const { hook } = limiting.snapshots.current.policySet.base
@@ -44,12 +44,12 @@ function createLimitHook (phase: Phase, { snapshots, faults, isOwnScope }: Limit
     const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.policyAt(phase, request) : null
     if (policy === null) {
       next()
-    } else if (policy === 'later') {
+    } else if (policy === 'deferred') {
       snapshots.pinRequest(request, snapshot)
       next()
     } else if (policy instanceof Error) {
       faults.report('config', policy)
-      // Set here too: an error handler of the application need not read the error's own.
+      // Set the status here too: an error handler of the application may ignore the status of the error.
       reply.code(503)
       next(new FST_SLUICE_INVALID_ROUTE({ cause: policy }))
     } else {
@@ -72,7 +72,7 @@ function addScopeHook (fastify: FastifyInstance, phase: Phase, hook: PhaseHook):
 }
 
 /**
- * Let one route's hooks of a phase end in ours. The array is replaced, never pushed into: it is the user's own, and
+ * Append our hook to a route's hooks of a phase. The array is replaced, not extended: it belongs to the application, and
  * the HEAD route that Fastify derives from a GET route shares it.
  */
 function appendRouteHook (route: RouteOptions, phase: Phase, hook: PhaseHook): void {

@@ -26,13 +26,13 @@ import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster } from './registration-name.js'
 
-/** Build the plugin over a clock and an environment; tests bring their own. */
+/** Build the plugin for a clock and an environment. Tests pass their own. */
 export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
-    // Fastify's own words to register come along with ours.
+    // Fastify passes its own `register` options together with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
     refuseSecondRegistration(fastify)
-    // What the environment says of the whole application is not meant for a registration inside another.
+    // Environment variables configure the whole application, so a nested registration ignores them.
     const configuration = new Configuration(options, fastify.hasDecorator('rateLimit') ? {} : env)
     const layered = configuration.load()
 
@@ -48,15 +48,17 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
     const delayQueue = new DelayQueue(clock)
     const logSettings = resolveLogSettings(layered.options.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
+    const routes = new DeclaredRoutes()
+    const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, routes: new DeclaredRoutes(), refusals, metrics, faults, guards: new GuardOptionsRegistry()
+      fastify, name, addresses, identityFactory: identity, backend, delayQueue, routes, refusals, metrics, faults, guards
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const decorator = buildDecorator(snapshots, reloader)
     if (!isShared) warnAboutCluster()
 
     fastify.decorate('rateLimit', decorator)
-    // A scope inside another registration's has it already.
+    // A nested registration inherits the request decorator from the outer one.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
       checkIdentity(identity, layered)
@@ -64,7 +66,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
       reloader.watch(layered.options.reloadOnSignal ?? false)
     })
-    // Before the server waits for its connections: those of requests that are held would keep it.
+    // Before the server waits for open connections: held requests would delay the close.
     fastify.addHook('preClose', async () => { delayQueue.close() })
     fastify.addHook('onClose', async () => {
       reloader.close()
@@ -86,16 +88,20 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
 }
 
 /**
- * Limit the rate of requests, by the options given here and by `config.rateLimit` of a route.
+ * Limit the rate of requests, by the options given here and by `config.rateLimit` of each route.
  *
- * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION, FST_SLUICE_CONTRADICTION and FST_SLUICE_UNEQUAL_LIMITS for wrong
- * options, also from the declaration of a route; FST_SLUICE_UNREADABLE_FILE and FST_SLUICE_BAD_SYNTAX for a config file that
- * cannot be read; FST_SLUICE_ROUTE_TAKEN where the application has a route that is to be mounted; and
- * FST_SLUICE_ALREADY_REGISTERED for a second registration in one scope. FST_SLUICE_NO_JWT comes when the application gets ready.
+ * Errors thrown:
+ *
+ * - for wrong options, also when a route is declared: FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION,
+ *   FST_SLUICE_CONTRADICTION, FST_SLUICE_UNEQUAL_LIMITS
+ * - for a config file that cannot be read or parsed: FST_SLUICE_UNREADABLE_FILE, FST_SLUICE_BAD_SYNTAX
+ * - for a route of this plugin that the application already has: FST_SLUICE_ROUTE_TAKEN
+ * - for a second registration in one scope: FST_SLUICE_ALREADY_REGISTERED
+ * - while the application gets ready, if @fastify/jwt is missing: FST_SLUICE_NO_JWT
  */
 export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 
-/** `null` where nothing is counted, and then prom-client is not loaded either. */
+/** `null` with `metrics: false`; prom-client is not loaded then. */
 async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
   return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry })
 }
@@ -111,7 +117,7 @@ function checkIdentity (identity: IdentityFactory, layered: MergedOptions): void
 
 const kDecision = Symbol('fastify-sluice.decision')
 
-/** By an accessor on the prototype: a plain value would miss the scopes that were made before the plugin was loaded. */
+/** Uses an accessor on the prototype: a plain value would be missing in scopes created before the plugin was loaded. */
 function decorateRequests (fastify: FastifyInstance): void {
   fastify.decorateRequest('rateLimit', {
     getter () { return this[kDecision] ?? null },

@@ -4,31 +4,31 @@ import type { Limit } from '../stores/store.js'
 import type { DynamicLimit } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
 
-/** A set of buckets, and what it is called to an operator. */
+/** A set of buckets, with its scope and tier as operators see them. */
 interface BucketSet {
   readonly limit: Limit
-  /** Where a function makes the limits; `null` where there is the one. */
+  /** Set if a function computes the limits; otherwise `null`. */
   readonly dynamicLimit: DynamicLimit | null
   readonly scope: string
   readonly tier: string | null
 }
 
-/** More scopes than any application names; reached, somebody puts a client's id into `groupId`. */
+/** More groups than any application needs. Reached only if the application puts a client's ID into `groupId`. */
 const MAX_GROUPS = 10_000
 
-/** The buckets of one set of policies. Those who share some must agree on what is said of them. */
+/** The buckets of one set of policies. Policies that share buckets must have equal limits. */
 export class BucketRegistry {
-  /** What was said of each scope, in words. */
+  /** The definition of each scope, as text. */
   readonly #definitions = new Map<string, string>()
   readonly #buckets = new Map<string, BucketSet>()
-  /** Scopes that guards and checks have named. */
+  /** Scopes of guards and checks. */
   readonly #onDemandScopes = new Set<string>()
-  /** Scopes of groups, each tier's apart. */
+  /** Scopes of groups, one for each tier. */
   readonly #groups = new Set<string>()
 
   /**
-   * Know the buckets of a policy, or of one of its tiers. Throws FST_SLUICE_UNEQUAL_LIMITS where others have said otherwise
-   * of them, and FST_SLUICE_TOO_MANY_GROUPS.
+   * Register the buckets of a policy, or of one of its tiers. Throws FST_SLUICE_UNEQUAL_LIMITS if another policy defines
+   * them differently, and FST_SLUICE_TOO_MANY_GROUPS.
    */
   register (policy: Policy, tier: string | null, place: string): void {
     const scope = describeScope(policy.scope, tier)
@@ -37,18 +37,18 @@ export class BucketRegistry {
     const penalty = describePenalty(policy)
     if (penalty !== null) this.#requireSame(`${policy.scope} has the penalty`, penalty, place)
     policy.limits.forEach((limit, index) => {
-      // Routes that share buckets may be without their penalty: where one is, a reset must still lift the others'.
+      // Of routes that share buckets, some may have no penalty. Keep the limit with the penalty: a reset must lift it.
       if (limit.penalty === null && (this.#buckets.get(limit.bucket)?.limit.penalty ?? null) !== null) return
       this.#buckets.set(limit.bucket, { limit, dynamicLimit: policy.dynamicLimits?.[index] ?? null, scope: policy.scope, tier })
     })
   }
 
-  /** A tier of one route only would give its clients two budgets in the group. Throws FST_SLUICE_UNEQUAL_LIMITS. */
+  /** Routes of one group need the same tiers: otherwise a client could have two budgets in it. Throws FST_SLUICE_UNEQUAL_LIMITS. */
   requireSameTiers (policy: Policy, place: string): void {
     if (policy.scope.startsWith('group:')) this.#requireSame(`${policy.scope} has the tiers`, describeTiers(policy), place)
   }
 
-  /** A guard or a check has named this scope. */
+  /** Remember the scope of a guard or a check. */
   addOnDemandScope (scope: string): void {
     if (scope.startsWith('group:')) this.#onDemandScopes.add(scope)
   }
@@ -63,18 +63,18 @@ export class BucketRegistry {
     return this.#findBuckets(limit)?.scope ?? ''
   }
 
-  /** The tier that a limit of `limits()` belongs to; `null` for the limits of everybody else. */
+  /** The tier that a limit of `limits()` belongs to; `null` for the limits of all other clients. */
   getTier (limit: Limit): string | null {
     return this.#findBuckets(limit)?.tier ?? null
   }
 
-  /** Know the buckets that only requests have told of under the set of policies before this one: they are still there. */
+  /** Take over the buckets that became known through requests under the previous set of policies: they still exist. */
   inherit (previous: BucketRegistry): void {
     for (const [bucket, { dynamicLimit }] of this.#buckets) {
       const known = previous.#buckets.get(bucket)?.dynamicLimit ?? null
       if (dynamicLimit !== null && known !== null) dynamicLimit.rememberFrom(known)
     }
-    // What only a check names is not known again before the next one, and must be found by a reset until then.
+    // Scopes of checks become known again at the next check. A reset must find their buckets before that too.
     for (const [bucket, buckets] of previous.#buckets) {
       if (!previous.#onDemandScopes.has(buckets.scope) || this.#buckets.has(bucket)) continue
       this.#onDemandScopes.add(buckets.scope)
@@ -90,13 +90,15 @@ export class BucketRegistry {
   }
 
   #findBuckets (limit: Limit): BucketSet | undefined {
-    // Those by function have buckets that are not known beforehand.
+    // Limits computed by a function have buckets that are not in the map.
     return this.#buckets.get(limit.bucket) ?? [...this.#buckets.values()].find((buckets) => listLimits(buckets).includes(limit))
   }
 
   #requireSame (subject: string, definition: string, place: string): void {
     const known = this.#definitions.get(subject)
-    if (known !== undefined && known !== definition) throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${subject} ${known} already`, definition)
+    if (known !== undefined && known !== definition) {
+      throw new FST_SLUICE_UNEQUAL_LIMITS(place, `${subject} ${known} already`, definition)
+    }
     this.#definitions.set(subject, definition)
   }
 }
@@ -109,25 +111,27 @@ function listLimits ({ limit, dynamicLimit }: BucketSet): readonly Limit[] {
   return dynamicLimit === null ? [limit] : dynamicLimit.limits()
 }
 
-/** What two policies with the same scope must agree on, in words. Their modes may differ: shadow has its own buckets. */
+/** The limits that policies with one scope must have in common, as text. The modes may differ: shadow has its own buckets. */
 function describeLimits ({ limits, dynamicLimits }: Policy): string {
   return limits.map((limit, index) => {
     const numbers = dynamicLimits?.[index]?.description ?? `${limit.max} per ${limit.windowUs / 1000} ms`
     const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
     const by = limit.by === 'client' ? '' : ` by ${limit.by}`
-    // A line that is longer than a window must not be cut by those who do not wait in it.
-    const throttleNote = limit.ceilingUs === createQuota(limit.algorithm, limit.max, limit.windowUs, limit.capacity).ceilingUs ? '' : ' with a throttle beyond its timeWindow'
+    // A policy without the throttle would cut off a queue that is longer than a window.
+    const { ceilingUs } = createQuota(limit.algorithm, limit.max, limit.windowUs, limit.capacity)
+    const throttleNote = limit.ceilingUs === ceilingUs ? '' : ' with a throttle beyond its timeWindow'
     return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${throttleNote}`
   }).join(', ')
 }
 
-/** What two policies with the same scope must agree on too, where both have one: they share the strikes. */
+/** Policies with one scope share the strikes, so their penalties must be equal too. */
 function describePenalty ({ limits }: Policy): string | null {
   const { penalty } = limits[0]
   if (penalty === null) return null
-  return `${penalty.strikes} strikes within ${penalty.withinUs / 1000} ms, ${penalty.cooldownUs / 1000} to ${penalty.maxCooldownUs / 1000} ms by ${penalty.factor}`
+  const { strikes, withinUs, cooldownUs, maxCooldownUs, factor } = penalty
+  return `${strikes} strikes within ${withinUs / 1000} ms, ${cooldownUs / 1000} to ${maxCooldownUs / 1000} ms by ${factor}`
 }
 
 function describeTiers ({ tiers }: Policy): string {
-  return Array.from(tiers ?? [], ([name, tier]) => tier === null ? `"${name}" (unlimited)` : `"${name}"`).sort().join(', ') || 'of nobody'
+  return Array.from(tiers ?? [], ([name, tier]) => tier === null ? `"${name}" (unlimited)` : `"${name}"`).sort().join(', ') || 'none'
 }

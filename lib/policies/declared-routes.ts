@@ -3,30 +3,30 @@ import type { Phase } from '../config/schema/policy-schema.js'
 import { createRouteConfigReader, type RouteConfig } from '../routing/route-config.js'
 import { RouteNames, type Route } from '../routing/route-names.js'
 
-/** Where a route's config keeps which registration knows it, and under which number. */
+/** The key of the `RouteMark` in a route's config. */
 export const kRoute = Symbol('fastify-sluice.route')
 
-/** Found on the config of a route that was declared while the plugin was there. */
+/** Marks the config of a route that was declared after the plugin: the registration that knows it, and its index. */
 export interface RouteMark {
   readonly routes: DeclaredRoutes
   readonly index: number
 }
 
-/** A route, and the phases in whose hooks it can be limited. */
+/** A route, and the phases for which it has hooks. */
 export interface DeclaredRoute extends Route {
   readonly index: number
   readonly phases: ReadonlySet<Phase>
 }
 
 /**
- * The routes that one registration has met: those declared since it was loaded, by number, and those declared before, by
- * their configs. They stay when the set of policies is exchanged.
+ * The routes that one registration knows. Routes declared after it are stored by index, routes declared before it by
+ * their config. They are kept when a reload replaces the policies.
  */
 export class DeclaredRoutes {
   readonly names = new RouteNames()
   readonly getRouteConfig = createRouteConfigReader()
   readonly #routes: DeclaredRoute[] = []
-  /** Those that were declared before the plugin, each from its first request on. */
+  /** Routes declared before the plugin, added at their first request. */
   readonly #early = new Map<RouteConfig, Route>()
 
   get all (): readonly DeclaredRoute[] {
@@ -37,17 +37,17 @@ export class DeclaredRoutes {
     return this.#early
   }
 
-  /** Number a route that is declared with these options, and mark it. It gets a hook for each of `phases`. */
+  /** Add a route that is being declared with these options, and mark its config. It gets a hook for each of `phases`. */
   add (route: Route, options: RouteOptions, phases: Iterable<Phase>): DeclaredRoute {
     const declared = Object.assign(route, { index: this.#routes.length, phases: new Set<Phase>(phases).add('onRequest') })
     this.#routes.push(declared)
     const mark: RouteMark = { routes: this, index: declared.index }
-    // Fastify copies the config when the route is built, and keys that are symbols go with it.
+    // Fastify copies the config when it builds the route, including symbol keys.
     options.config = { ...options.config, [kRoute]: mark }
     return declared
   }
 
-  /** The route of a request that was declared before the plugin. */
+  /** The route of a request, if the route was declared before the plugin. */
   resolveEarlyRoute (request: FastifyRequest, config: RouteConfig): Route {
     let route = this.#early.get(config)
     if (route === undefined) {
@@ -59,9 +59,9 @@ export class DeclaredRoutes {
 }
 
 function describeEarly ({ method = [], url = '', config: { rateLimit } }: FastifyRequest['routeOptions']): Route {
-  // HEAD may be asked for first, and does not tell which methods its GET was declared with.
+  // The first request may be a HEAD. Its route does not contain the methods that GET was declared with.
   const namedAs = [method].flat().some((name) => name === 'GET' || name === 'HEAD') ? 'GET' : undefined
-  // Constraints are not known here, so routes of one URL are told apart by their options.
+  // Constraints are unknown here, so the options distinguish routes with one URL.
   return { method, namedAs, url, constraints: { late: JSON.stringify(rateLimit) }, rateLimit }
 }
 

@@ -7,25 +7,25 @@ import type { Limit } from '../stores/store.js'
 import type { LimitDraft, PerRequest } from './limit-draft.js'
 import { GenerationCache } from '../common/generation-cache.js'
 
-/** A limit for charges at once, and for those that may be held until they are due. */
+/** A limit for immediate charges, and the same limit for charges that may be held until they are due. */
 export interface LimitPair {
   readonly immediate: Limit
   readonly delayable: Limit
 }
 
-/** Makes a pair of limits from its numbers; `null` where their arithmetic would not be exact. */
+/** Compiles a pair of limits from its numbers; `null` if their arithmetic would not be exact. */
 export type CompileLimitPair = (max: number, windowMs: number) => LimitPair | null
 
-/** Pairs of numbers cached per generation; a plan has a few, and more are compiled again. */
+/** Maximum of cached pairs per generation. Applications need a few; further pairs are compiled again. */
 const MAX_PAIRS = 500
 
 /**
- * A limit whose numbers a function works out for each request. Each pair of numbers has buckets of its own, as tiers
- * have: if all shared one, a request with small numbers would cut what was used under large ones. So what a function
- * answers should be one of a few values.
+ * A limit whose numbers a function computes for each request. Each pair of numbers has its own buckets, as tiers do: in a
+ * shared bucket, a request with small numbers would cut the usage counted under large ones. So a function should return
+ * one of a few values.
  *
- * Where the function fails, or answers no number, that is logged and the strictest of its answers so far holds in its
- * place, the built-in number before the first: a mistake must make requests neither free nor impossible.
+ * If the function throws or returns an invalid value, the error is logged and its strictest result so far applies. Before
+ * the first result, the built-in numbers apply. So an error makes requests neither free nor impossible.
  */
 export class DynamicLimit {
   readonly #draft: LimitDraft
@@ -34,27 +34,27 @@ export class DynamicLimit {
   readonly #pairs = new GenerationCache<string, LimitPair>(MAX_PAIRS)
   #strictest: LimitPair | null = null
 
-  /** `createBuiltIn`: what holds where the function fails before it has answered. */
+  /** `builtIn`: applies if the function fails before its first result. */
   constructor (draft: LimitDraft, builtIn: LimitPair, compile: CompileLimitPair) {
     this.#draft = draft
     this.#builtIn = builtIn
     this.#compile = compile
   }
 
-  /** What is written down of the numbers. */
+  /** The fixed part of the numbers, for messages. */
   get description (): string {
     const { max, windowMs } = this.#draft
     if (typeof max === 'number') return `${max} per time by function`
     return typeof windowMs === 'number' ? `max by function per ${windowMs} ms` : 'by function'
   }
 
-  /** The limits of all numbers that are remembered, for whoever looks without a request. */
+  /** The limits of all cached numbers, for calls without a request, such as `peek`. */
   limits (): Limit[] {
-    const made = Array.from(this.#pairs.entries(), ([, { immediate }]) => immediate)
-    return made.length === 0 ? [this.#builtIn.immediate] : made
+    const cached = Array.from(this.#pairs.entries(), ([, { immediate }]) => immediate)
+    return cached.length === 0 ? [this.#builtIn.immediate] : cached
   }
 
-  /** Know the numbers of a maker that this one follows, as far as they can still be counted. */
+  /** Take over the numbers of the limit that this one replaces, if they can still be counted exactly. */
   rememberFrom (previous: DynamicLimit): void {
     const { max, windowMs } = this.#draft
     for (const [, { immediate }] of previous.#pairs.entries()) {
@@ -80,7 +80,8 @@ export class DynamicLimit {
   #resolvePair (units: unknown, window: unknown): LimitPair {
     const windowMs = durationMs(window)
     if (typeof units !== 'number' || !Number.isInteger(units) || units < 0 || units > MAX_UNITS || windowMs === null) {
-      throw new TypeError(`${this.#draft.place}: expected an integer of units and a duration at once, got ${describeValue(units)} and ${describeValue(window)}`)
+      throw new TypeError(`${this.#draft.place}: expected synchronous results, an integer from 0 to ${MAX_UNITS} and a duration, ` +
+        `got ${describeValue(units)} and ${describeValue(window)}`)
     }
     const numbers = `${units}/${windowMs}`
     const known = this.#pairs.get(numbers)
@@ -92,8 +93,9 @@ export class DynamicLimit {
 
   #addPair (numbers: string, pair: LimitPair): LimitPair {
     this.#pairs.set(numbers, pair)
-    // Maintenance is no fallback: a failure would switch the route off.
-    if (pair.immediate.max > 0 && (this.#strictest === null || isStricter(pair.immediate, this.#strictest.immediate))) this.#strictest = pair
+    // `max: 0` (maintenance) is no fallback: an error would disable the route.
+    const isStrictest = this.#strictest === null || isStricter(pair.immediate, this.#strictest.immediate)
+    if (pair.immediate.max > 0 && isStrictest) this.#strictest = pair
     return pair
   }
 }
@@ -102,14 +104,14 @@ function isStricter (a: Limit, b: Limit): boolean {
   return a.max * b.windowUs < b.max * a.windowUs
 }
 
-/** What a function answers; a promise is none, and its rejection must not end the process, whatever the other function does. */
+/** Call a function. A promise is an invalid result, but its rejection must not end the process, so it is caught here. */
 function evaluate (compute: PerRequest<unknown>, request: FastifyRequest, client: Client): unknown {
   const result = compute(request, client)
   if (result instanceof Promise) result.catch(() => {})
   return result
 }
 
-/** A value in a message: never a text, which may be a client's. */
+/** Format a value for a message. Text is never shown: it may come from a client. */
 function describeValue (value: unknown): string {
   return typeof value === 'number' ? String(value) : value instanceof Promise ? 'a promise' : typeof value
 }

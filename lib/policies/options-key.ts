@@ -1,6 +1,6 @@
 /**
- * Options as text, so that equal ones that are written anew for every request are known again; a function is known by
- * itself only. `null` for what cannot be an option.
+ * Formats options as a cache key, so that equal options in a new object for each request share one policy. Functions
+ * are compared by identity. `null` for a value that cannot be formatted.
  */
 export type OptionsKeyFunction = (options: object) => string | null
 
@@ -12,7 +12,7 @@ export function createOptionsKeyFunction (): OptionsKeyFunction {
     if (typeof value !== 'function') return value
     const number = numbers.get(value) ?? ++functions
     numbers.set(value, number)
-    // No text of an option begins so.
+    // No string option can start with a null character.
     return `\0function ${number}`
   }
 
@@ -20,7 +20,7 @@ export function createOptionsKeyFunction (): OptionsKeyFunction {
     try {
       return JSON.stringify(options, replaceFunction)
     } catch {
-      return null // a cycle, a bigint: whoever checks options says so
+      return null // A cycle or a bigint: the validation of options reports it.
     }
   }
 }

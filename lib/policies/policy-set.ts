@@ -13,7 +13,7 @@ import type { RouterOptions } from '../routing/router-options.js'
 import { normalizeMethods, formatRoute, RouteNames, type Route } from '../routing/route-names.js'
 import { RuleSet, type Resolution, type Rule } from '../routing/rule-set.js'
 
-/** What a route does: a policy or nothing, or a matter of each request, whose path may be a rule's. */
+/** The policy of a route: fixed (`null` for none), or selected for each request, because rules depend on its path. */
 export type RoutePolicy =
   | { readonly kind: 'fixed', readonly policy: Policy | null }
   | { readonly kind: 'by-request', readonly policies: readonly Policy[], readonly pick: (request: RequestTarget) => Policy | null }
@@ -25,32 +25,32 @@ interface PolicyRule extends Rule {
   readonly place: string
 }
 
-/** What a route's config says, and what its buckets are called if it has limits. */
+/** The options of a route's config, and the scope of its buckets if it has limits. */
 interface OwnOptions {
   readonly options: RouteRateLimit
   readonly scope: string
   readonly place: string
 }
 
-/** What the sets of policies of one registration, which follow one another, have in common; and what is said of routes elsewhere. */
+/** What the policy sets of one registration share across reloads, and what the configuration adds. */
 export interface PolicySetContext {
-  /** How many came before. */
+  /** The number of policy sets before this one. */
   readonly generation?: number
   readonly names?: RouteNames
-  /** A route's options, with what they take from the default policy of the code; see `Layered`. */
+  /** Adds to a route's options those that it inherits from the default policy in code; see `MergedOptions`. */
   readonly buildRouteOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
-  /** Hears of each policy, also of a tier's. */
+  /** Called with each policy, including those of tiers. */
   readonly onPolicy?: (policy: Policy) => void
 }
 
-/** The current set of policies of one registration. Routes look theirs up once, when they are declared. */
+/** The set of policies of one registration. The policy of a route is looked up once, when the route is declared. */
 export class PolicySet {
-  /** For routes without limits of their own; `null` where `global` is false. */
+  /** The policy of routes without limits of their own; `null` with `global: false`. */
   readonly defaultPolicy: Policy | null
   /** The policy of the registration itself, whether or not it is global. */
   readonly base: Policy
   readonly buckets = new BucketRegistry()
-  /** The policies of the rules by their names, as they were written. */
+  /** The policies of the rules by name, in the order of the options. */
   readonly rules: ReadonlyMap<string, Policy>
 
   readonly #registration: string
@@ -66,10 +66,16 @@ export class PolicySet {
   readonly #exempted = new Set<string>()
 
   /**
-   * `onTier` hears of each tier that has limits of its own, also from routes that are declared later.
+   * `onTier`: called with each tier that has limits of its own, including those of routes that are declared later.
    * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION.
    */
-  constructor (registration: string, options: RateLimitOptions, routerOptions: RouterOptions, onTier: (name: string) => void, context: PolicySetContext = {}) {
+  constructor (
+    registration: string,
+    options: RateLimitOptions,
+    routerOptions: RouterOptions,
+    onTier: (name: string) => void,
+    context: PolicySetContext = {}
+  ) {
     this.#registration = registration
     this.#generation = context.generation ?? 0
     this.#onTier = onTier
@@ -85,20 +91,21 @@ export class PolicySet {
     this.#isExempt = createExemptMatcher(options.exempt?.routes, routerOptions)
   }
 
-  /** Routes that were found exempt because of what they are, in words. */
+  /** Routes that are exempt by the list of exempt routes, formatted for messages. */
   get exempted (): readonly string[] {
     return [...this.#exempted]
   }
 
-  /** What a route does. Throws what wrong options throw. */
+  /** Compile the policy of a route. Throws the errors of wrong options. */
   compileRoute (route: Route): RoutePolicy {
     const methods = normalizeMethods(route)
     const own = this.#readOwnOptions(route)
     const resolution = this.#resolve(methods, route, own)
-    // Under an overriding rule they wait for the day on which it goes: that must not be when their mistakes show.
+    // Validate own limits even if a rule overrides them: their errors must not appear only when the rule is removed.
     if (own !== null && hasLimits(own.options)) this.#compileOwn(own)
     if (resolution.kind === 'fixed') {
-      return { kind: 'fixed', policy: resolution.rule === null ? this.#compileWithoutRule(route, methods, own) : this.#compileUnderRule(resolution.rule, own) }
+      const { rule } = resolution
+      return { kind: 'fixed', policy: rule === null ? this.#compileWithoutRule(route, methods, own) : this.#compileUnderRule(rule, own) }
     }
     const ruled = new Map(resolution.rules.map((rule) => [rule, this.#compileUnderRule(rule, own)]))
     const unruled = this.#compileWithoutRule(route, methods, own)
@@ -112,24 +119,24 @@ export class PolicySet {
     }
   }
 
-  /** Which rules there may be for a route's requests of one method. */
+  /** The rules that can apply to a route's requests of one method. */
   resolveRules (route: Route, method: string): Resolution<Rule> {
     return this.#resolve([method], route, this.#readOwnOptions(route))
   }
 
-  /** The rule that a policy of a route is made of; `null` where there is none. */
+  /** The name of the rule that a policy comes from; `null` if it does not come from a rule. */
   findRuleName (policy: Policy): string | null {
     return this.#ruleNames.get(policy) ?? null
   }
 
-  /** What a request to an unknown URL is counted under. */
+  /** The policy of a request to an unknown URL. */
   findPolicyForUnknown (request: RequestTarget): Policy | null {
     return this.#rules.forUnknown(request)?.policy ?? this.defaultPolicy
   }
 
   /**
-   * The policy of a guard or a check. Limits of its own need a `groupId`, for there is no route to name their buckets.
-   * Throws what wrong options throw.
+   * Compile the policy of a guard or a check. Limits of its own need a `groupId`: there is no route to name their buckets.
+   * Throws the errors of wrong options.
    */
   compileGuardPolicy (options: RouteRateLimit, place: string): Policy {
     checkOptions(RouteRateLimitSchema, options, place)
@@ -145,7 +152,7 @@ export class PolicySet {
     return this.#rules.forRoute(methods, url, rateLimit === false || (own !== null && hasLimits(own.options)))
   }
 
-  /** The options of a route's config, checked; `null` where it has none. */
+  /** The validated options of a route's config; `null` without them. */
   #readOwnOptions (route: Route): OwnOptions | null {
     const { rateLimit } = route
     if (rateLimit === undefined || rateLimit === false) return null
@@ -158,8 +165,8 @@ export class PolicySet {
   }
 
   /**
-   * The policy of a route under a rule. The limits are the rule's; what else the route says (a cost, a callback) holds
-   * too, unless the rule overrides routes and says otherwise.
+   * Compile the policy of a route under a rule. The limits come from the rule. Other options of the route (a cost, a
+   * callback) stay, unless the rule has `override` and sets them too.
    */
   #compileUnderRule (rule: PolicyRule, own: OwnOptions | null): Policy {
     if (own === null) return rule.policy
@@ -170,7 +177,7 @@ export class PolicySet {
     return this.#compileRuleDraft(rule.name, draft, own.place)
   }
 
-  /** Of what a route is exempt by itself, no rule and no config of its own says otherwise. */
+  /** The list of exempt routes applies only to routes without a rule and without a config. */
   #compileWithoutRule (route: Route, methods: readonly string[], own: OwnOptions | null): Policy | null {
     if (own !== null) return this.#compileOwn(own)
     if (route.rateLimit !== undefined) return null
@@ -220,14 +227,17 @@ export class PolicySet {
   }
 }
 
-/** Whether options say what the limits are, and not only what is done with them. */
+/** Whether options define limits or their buckets. */
 function hasLimits (options: RouteRateLimit): boolean {
   return hasLimitFields(options) || options.tiers !== undefined || options.groupId !== undefined
 }
 
 function pickPolicyOptions (options: RateLimitOptions): RouteRateLimit {
   const {
-    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet, redis, keyPrefix, deadline, breaker, connections, maxPending, health, metrics, admin, openapi, headers, log, configFile, reloadOnSignal, ...policy
+    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet,
+    redis, keyPrefix, deadline, breaker, connections, maxPending,
+    health, metrics, admin, openapi, headers, log, configFile, reloadOnSignal,
+    ...policy
   } = options
   return policy
 }

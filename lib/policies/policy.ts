@@ -7,56 +7,56 @@ import type { StatusSet } from './status-set.js'
 
 export type DecisionCallback = (request: FastifyRequest, decision: Decision) => void
 
-/** How many requests may be held at once. */
+/** The maximum number of held requests: in total, and per client. */
 export interface Throttle {
   readonly maxQueued: number
   readonly maxQueuedPerClient: number
 }
 
-/** A policy whose limits are enforced for some clients, and only tried for the others. */
+/** Limits that are enforced for a share of the partitions, and run in shadow mode for the others. */
 export interface Rollout {
-  /** The share of partitions for which they are enforced, from 0 to 1. */
+  /** The share of partitions with enforced limits, from 0 to 1. */
   readonly share: number
   /** The same policy with every limit in shadow mode, in buckets of its own. */
   readonly shadow: Policy
 }
 
-/** What a route does, compiled: nothing of it is worked out again per request. */
+/** The compiled policy of a route. Everything that does not depend on the request is computed in advance. */
 export interface Policy {
-  /** Whose buckets these are, such as `default`, `group:search`, `rule:reports` or `route:GET /login`. */
+  /** The scope of the buckets, such as `default`, `group:search`, `rule:reports` or `route:GET /login`. */
   readonly scope: string
-  /** Where it is written, for messages. */
+  /** The place of its options, for messages. */
   readonly place: string
-  /** Where a function makes a limit, it stands here with what holds when the function fails. */
+  /** If a function computes a limit, this list has the limit for the case that the function fails. */
   readonly limits: readonly Limit[]
-  /** The limit, where there is the one, charged to the client whatever it is, and no function makes it; as most are. */
+  /** Set in the common case: one limit, `by: 'client'`, not computed by a function. Otherwise `null`. */
   readonly single: Limit | null
   /** The same limits for a request that may be held until it is due; `null` without `throttle`. */
   readonly delayableLimits: readonly Limit[] | null
-  /** Makers of the limits that depend on the request, by their index; `null` where none does. */
+  /** The limits that depend on the request, by their index in `limits`; `null` without such limits. */
   readonly dynamicLimits: ReadonlyArray<DynamicLimit | null> | null
-  /** The policies of tiers with limits of their own, `null` for unlimited ones; `null` where there are no such tiers. */
+  /** The policies of tiers with limits of their own; a tier's value is `null` if it is unlimited. `null` without such tiers. */
   readonly tiers: ReadonlyMap<string, Policy | null> | null
-  /** The policy that this one is a tier or a trial of. */
+  /** The policy that this one is a tier or a shadow of. */
   readonly parent: Policy | null
-  /** `null` where limits are enforced for every client, or for none. */
+  /** `null` if limits are enforced for every client, or for no client. */
   readonly rollout: Rollout | null
-  /** Whether some limit may refuse, so that headers are due. */
+  /** Whether any limit may refuse. Only then headers are written. */
   readonly isEnforced: boolean
-  /** Whether some limit is in shadow mode. */
+  /** Whether any limit is in shadow mode. */
   readonly hasShadowLimits: boolean
   readonly throttle: Throttle | null
   readonly cost: number | ((request: FastifyRequest) => number)
-  /** Statuses of responses that cost nothing after all; `null` where each costs what it costs. */
+  /** Statuses of responses whose units are refunded; `null` without refunds. */
   readonly refundOn: StatusSet | null
   readonly hook: Phase
-  /** What holds while the store cannot answer: the same limits in this process's memory, nothing, or a refusal. */
+  /** What happens while the store fails: the limits are counted in local memory, not applied, or requests are refused. */
   readonly failureMode: NonNullable<RouteRateLimit['failureMode']>
   readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
   readonly errorResponseBuilder: ((request: FastifyRequest, decision: Decision) => object | Error) | null
   readonly onExceeding: DecisionCallback | null
   readonly onExceeded: DecisionCallback | null
   readonly onBlocked: DecisionCallback | null
-  /** The value of the `RateLimit-Policy` field; `null` where it depends on the request. */
+  /** The value of the `RateLimit-Policy` field; `null` if it depends on the request. */
   readonly policyField: string | null
 }

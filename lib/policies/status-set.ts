@@ -1,11 +1,11 @@
-/** HTTP statuses, from `refundOn`. */
+/** The HTTP statuses of the option `refundOn`. */
 export interface StatusSet {
-  /** Whether there is nothing in it, so that no response needs watching. */
+  /** Whether the set is empty, so that responses need no listener. */
   readonly isEmpty: boolean
   has (status: number): boolean
 }
 
-/** The first entry that is neither a status nor a class of them; for the caller's error. */
+/** The first entry that is neither a status nor a status class, for the caller's error. */
 export interface InvalidStatus {
   readonly invalidIndex: number
   readonly expected: string
@@ -16,7 +16,7 @@ const EXPECTED = 'a status from 100 to 599 or a class of them such as "2xx"'
 const MIN_STATUS = 100
 const MAX_STATUS = 599
 
-/** Read statuses: numbers (`304`), the same as text (`'304'`), and classes (`'2xx'`). An empty list is an empty set. */
+/** Parse statuses: numbers (`304`), numbers as text (`'304'`) and classes (`'2xx'`). An empty list gives an empty set. */
 export function parseStatuses (entries: readonly unknown[]): StatusSet | InvalidStatus {
   const isIncluded = new Uint8Array(MAX_STATUS + 1)
   for (const [invalidIndex, value] of entries.entries()) {

@@ -9,7 +9,9 @@ import { hold } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 import { onFinished } from './on-finished.js'
 
-/** Acts on decisions: headers and onwards, a refusal, or a delay. */
+type CallbackName = 'onExceeding' | 'onExceeded' | 'onBlocked'
+
+/** Acts on decisions: writes headers and continues the request, refuses it, or delays it. */
 export class Responder {
   readonly #context: LimiterContext
   readonly #refusalWriter: RefusalWriter
@@ -88,7 +90,7 @@ export class Responder {
     this.#refusalWriter.refuseUnavailable(reply, policy, decision, next)
   }
 
-  /** Log what limits in shadow mode would have refused. */
+  /** Log the refusals that limits in shadow mode would have caused. */
   #logShadowRefusals (decision: RequestDecision, request: FastifyRequest): void {
     const { refusals } = this.#context
     if (refusals === null) return
@@ -97,8 +99,8 @@ export class Responder {
     }
   }
 
-  /** A callback that throws, or whose promise rejects, is logged and never fatal. */
-  #runCallback (source: 'onExceeding' | 'onExceeded' | 'onBlocked', callback: DecisionCallback, decision: RequestDecision, request: FastifyRequest): void {
+  /** If a callback throws, or its promise rejects, the error is logged and the request continues. */
+  #runCallback (source: CallbackName, callback: DecisionCallback, decision: RequestDecision, request: FastifyRequest): void {
     const { faults } = this.#context
     try {
       const result: unknown = callback(request, decision)
@@ -109,7 +111,7 @@ export class Responder {
   }
 }
 
-/** Refund only responses that were sent completely: a client could abort to get the work for free. */
+/** Refund only responses that were sent completely: otherwise a client could abort to get the work for free. */
 function refundOnFinish (statuses: NonNullable<Policy['refundOn']>, decision: RequestDecision, reply: FastifyReply): void {
   onFinished(reply, ({ isComplete, status }) => {
     if (isComplete && status !== null && statuses.has(status)) decision.refundAll()

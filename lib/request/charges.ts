@@ -6,10 +6,10 @@ import type { Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 
-/** Charged where a cost function fails: a mistake in it must never make requests free. */
+/** The cost if a cost function fails: an error in it must never make requests free. */
 const FALLBACK_COST = 1
 
-/** Builds what a request takes from which buckets. */
+/** Builds the charges of a request: which limits, which partitions, how many units. */
 export class ChargeBuilder {
   readonly #identifier: Identifier
   readonly #faults: FaultLog
@@ -20,8 +20,8 @@ export class ChargeBuilder {
   }
 
   /**
-   * `mayDelay`: whether the request may be held until its tokens are due. Limits of users do not apply to clients that
-   * are no users; where that would let a request pass unlimited, its address is charged.
+   * `mayDelay`: whether the request may be held until its tokens are due. Limits by user do not apply to unidentified
+   * clients. If no enforced limit is left for such a client, its address is charged.
    */
   build (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean): Charge[] {
     const cost = this.#resolveCost(policy, request)
@@ -45,7 +45,7 @@ export class ChargeBuilder {
     return [...charges, ...this.#chargeAddress(policy, request, client, mayDelay, cost)]
   }
 
-  /** Charge the limits of users to the address. */
+  /** Charge the limits by user to the address. */
   #chargeAddress (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
     const { partition } = this.#identifier.identifyByAddress(request)
     return policy.limits
@@ -55,14 +55,15 @@ export class ChargeBuilder {
   }
 
   /** One limit of a policy with the numbers for this request. */
-  #resolveLimit ({ limits, delayableLimits, dynamicLimits }: Policy, index: number, request: FastifyRequest, client: Client, mayDelay: boolean): Limit {
+  #resolveLimit (policy: Policy, index: number, request: FastifyRequest, client: Client, mayDelay: boolean): Limit {
+    const { limits, delayableLimits, dynamicLimits } = policy
     const dynamicLimit = dynamicLimits === null ? null : dynamicLimits[index]
     if (dynamicLimit === null) return mayDelay && delayableLimits !== null ? delayableLimits[index] : limits[index]
     const { immediate, delayable } = dynamicLimit.resolve(request, client, this.#faults)
     return mayDelay ? delayable : immediate
   }
 
-  /** `null` where a limit does not apply to the client. */
+  /** `null` if a limit does not apply to the client. */
   #findPartition (by: PartitionBy, request: FastifyRequest, client: Client): string | null {
     switch (by) {
       case 'client': return client.partition
@@ -73,7 +74,7 @@ export class ChargeBuilder {
     }
   }
 
-  /** The units that a request takes. Fractions are rounded up; more than any bucket holds is refused by every limit. */
+  /** The units that a request takes. Fractions are rounded up. Every limit refuses a cost above its capacity. */
   #resolveCost ({ cost }: Policy, request: FastifyRequest): number {
     return typeof cost === 'number' ? cost : this.#computeCost(cost, request)
   }
@@ -83,7 +84,9 @@ export class ChargeBuilder {
       const cost = compute(request)
       if (typeof cost === 'number' && cost >= 0) return Math.min(Math.ceil(cost), Number.MAX_SAFE_INTEGER)
       if (cost instanceof Promise) cost.catch(() => {})
-      this.#faults.reportLazy('cost', () => new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`))
+      this.#faults.reportLazy('cost', () => {
+        return new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`)
+      })
     } catch (error) {
       this.#faults.report('cost', error)
     }

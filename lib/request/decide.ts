@@ -10,7 +10,7 @@ import { saveReservation } from './hold.js'
 import type { LimiterContext } from './limiter-context.js'
 import { selectRollout } from './rollout.js'
 
-/** A check that cannot be decided in one step: the store answers later, fails, or the request may be held. */
+/** A check that needs more than one step: the store is asynchronous, fails, or the request may be held. */
 interface PendingCheck {
   readonly policy: Policy
   readonly request: FastifyRequest
@@ -30,8 +30,9 @@ export class Decider {
   }
 
   /**
-   * `mayHold`: whether the request can be held if its policy throttles; it is refused otherwise. With a store that answers
-   * in the same turn and a client known by its address, so does this.
+   * Decide a request. Synchronous if the store and the identification are.
+   *
+   * `mayHold`: whether the request can be held if its policy throttles. Otherwise it is refused.
    */
   decide (policy: Policy, request: FastifyRequest, mayHold: boolean): RequestDecision | Promise<RequestDecision> {
     const { exemptions, identifier } = this.#context
@@ -44,7 +45,7 @@ export class Decider {
       : this.#checkLimits(policy, request, client, mayHold)
   }
 
-  /** Whether a request is exempt, whichever user sends it. */
+  /** Whether a request is exempt for every user. */
   #isExempt (exemptions: Exemptions, request: FastifyRequest): boolean {
     return exemptions.hasAddress(this.#context.identifier.getAddress(request)) || exemptions.isExemptRequest(request)
   }
@@ -63,7 +64,7 @@ export class Decider {
     const clientPolicy = base.tiers === null && client.kind !== 'user' ? base : this.#findTierPolicy(base, client)
     if (clientPolicy === null) return this.#exempt(base, request, client)
     const policy = clientPolicy.rollout === null ? clientPolicy : selectRollout(clientPolicy, clientPolicy.rollout, client.partition)
-    // Before the store is asked: otherwise all requests of a turn would find room for the last one.
+    // Reserve before the store call. Otherwise all requests of one turn would get the last free place.
     const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, client.partition, policy.throttle) : null
     const charges = this.#chargeBuilder.build(policy, request, client, reservation !== null)
     const answer = store.take(charges)
@@ -73,7 +74,7 @@ export class Decider {
       : new RequestDecision(policy, client, answer, store, findDecision(request))
   }
 
-  /** The policy of a client's tier; `null` where nothing limits the client. */
+  /** The policy of a client's tier; `null` if the client is not limited. */
   #findTierPolicy (base: Policy, client: Client): Policy | null {
     const { exemptions } = this.#context
     if (client.kind === 'user' && exemptions !== null && exemptions.hasUser(client.id)) return null
@@ -90,7 +91,7 @@ export class Decider {
     const { policy, request, client, charges, reservation } = check
     if (!isUnavailable(answer)) return this.#createDecision(check, answer, store)
     metrics?.countFallback(policy.failureMode, store.kind, answer.unavailable)
-    // A known block holds to its end, also while the store is away.
+    // A known block stays in effect until its end, even while the store is unavailable.
     if (policy.failureMode === 'local') return this.#createDecision(check, findKnownBlock(charges) ?? local.take(charges), local)
     reservation?.release()
     return new RequestDecision(policy, client, 'unavailable', store, findDecision(request))

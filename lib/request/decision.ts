@@ -6,13 +6,13 @@ import type { Policy } from '../policies/policy.js'
 import type { Receipt, Standing, Store } from '../stores/store.js'
 import { selectBinding, toRetryAfterMs, toLimitStanding } from './standing.js'
 
-/** The last decision of a request; `null` where none was made, or the request belongs to another copy of this plugin. */
+/** The last decision of a request; `null` without one, or if another copy of this plugin made it. */
 export function findDecision (request: FastifyRequest): RequestDecision | null {
   const { rateLimit } = request
   return rateLimit instanceof RequestDecision ? rateLimit : null
 }
 
-/** A decision with what only the plugin may know of it: the policy, and what the store answered. */
+/** A decision with its internal parts: the policy and the store's receipt. */
 export class RequestDecision implements Decision {
   outcome: Outcome
   readonly client: Client
@@ -23,7 +23,7 @@ export class RequestDecision implements Decision {
   delayUs = 0
   readonly retryAfterMs: number | 'never'
 
-  /** The policy that was applied: that of the client's tier, where the tier has limits of its own. */
+  /** The policy that was applied. If the client's tier has its own limits, it is the tier's policy. */
   readonly #policy: Policy
   readonly #receipt: Receipt | null
   readonly #store: Store
@@ -31,8 +31,8 @@ export class RequestDecision implements Decision {
   #refunded = 0
 
   /**
-   * `ruling`: the store's receipt, or why there is none; the numbers are then all 0.
-   * `earlier`: the decision made before this one for the same request.
+   * `result`: the store's receipt, or the reason why there is none. Without a receipt all numbers are 0.
+   * `previous`: the previous decision for the same request.
    */
   constructor (policy: Policy, client: Client, result: Receipt | 'exempt' | 'unavailable', store: Store, previous: RequestDecision | null) {
     this.client = client
@@ -63,7 +63,7 @@ export class RequestDecision implements Decision {
     return this.#policy
   }
 
-  /** The standing of each charge, as the store answered it; empty without a receipt. */
+  /** The standing of each charge, as returned by the store; empty without a receipt. */
   get storeStandings (): readonly Standing[] {
     return this.#receipt === null ? NO_STANDINGS : this.#receipt.standings
   }
@@ -72,7 +72,7 @@ export class RequestDecision implements Decision {
     switch (this.outcome) {
       case 'rejected':
       case 'blocked': return true
-      // A policy with shadow limits only never refuses.
+      // A policy whose limits are all in shadow mode never refuses.
       case 'unavailable': return this.#policy.failureMode === 'closed' && this.#policy.isEnforced
       case 'allowed':
       case 'delayed':
@@ -99,7 +99,7 @@ export class RequestDecision implements Decision {
 
   charge (units: number): void | Promise<void> {
     checkUnits('charge', units)
-    // An exempt decision, which took nothing, may follow one that did.
+    // A decision without a receipt took nothing, so the previous decision is charged.
     return this.#receipt === null && this.#previous !== null ? this.#previous.charge(units) : this.#adjust(units)
   }
 
@@ -117,8 +117,8 @@ export class RequestDecision implements Decision {
   }
 
   /**
-   * Give back the units of a request that left before it was due, where no request waits behind it: otherwise a new
-   * request would be served beside the next one.
+   * Refund a request whose client left before it was due. The store refunds only if no request waits behind it:
+   * otherwise a new request would be served at the same time as the next one.
    */
   leaveQueue (): void | Promise<void> {
     const units = this.#charged - this.#refunded
@@ -130,7 +130,7 @@ export class RequestDecision implements Decision {
       .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units: -units, onlyIfLast: true })))
   }
 
-  /** Whether this decision, or one before it on the same request, was made under a policy. */
+  /** Whether this decision, or a previous one for the same request, used a policy. */
   hasUsedPolicy (policy: Policy): boolean {
     return this.#policy === policy || this.#policy.parent === policy || (this.#previous !== null && this.#previous.hasUsedPolicy(policy))
   }
@@ -150,7 +150,7 @@ export class RequestDecision implements Decision {
 
 const NO_STANDINGS: readonly Standing[] = []
 
-/** The wait of the limit that binds, or the longest block where that is longer. */
+/** The wait of the limit that binds, or the longest block if that is longer. */
 function computeRetryAfterMs ({ blocks }: Receipt, binding: Standing): number | 'never' {
   const ms = toRetryAfterMs(binding)
   return ms === 'never' ? ms : blocks.reduce((longest, { blockedUs }) => Math.max(longest, Math.ceil(blockedUs / 1000)), ms)

@@ -3,17 +3,17 @@ import type { Reservation } from '../throttle/delay-queue.js'
 import type { RequestDecision } from './decision.js'
 import { onFinished } from './on-finished.js'
 
-/** Places reserved for requests that will be held. */
+/** Reserved places in the delay queue. */
 const reservations = new WeakMap<RequestDecision, Reservation>()
 
-/** Save the place where a delayed request may wait. */
+/** Save the place reserved for a delayed request. */
 export function saveReservation (decision: RequestDecision, reservation: Reservation): void {
   reservations.set(decision, reservation)
 }
 
 /**
- * Hold a delayed request until it is due. Calls `onClose` instead of `onDue` where the queue closes first, and neither
- * where the client leaves: its units then return if no request waits behind it.
+ * Hold a delayed request until it is due. If the queue closes first, `onClose` is called instead of `onDue`. If the
+ * client leaves, neither is called; its units are refunded if no request waits behind it.
  */
 export function hold (decision: RequestDecision, reply: FastifyReply, onDue: () => void, onClose: () => void): void {
   const { policy, client, delayUs } = decision

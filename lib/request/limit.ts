@@ -6,8 +6,8 @@ import { findDecision, type RequestDecision } from './decision.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 
 /**
- * Limits requests: identify the client, charge it, decide, answer. With a store that answers in the same turn, and a
- * client known by its address, all of it happens in this turn and without a promise.
+ * Limits requests: identify the client, charge it, decide, respond. All of it runs synchronously and without a promise
+ * if the store and the identification are synchronous.
  */
 export class RequestLimiter {
   readonly #decider: Decider
@@ -19,9 +19,10 @@ export class RequestLimiter {
   }
 
   /**
-   * Limit a request, unless this policy has decided it before: a hook may run more than once per request. Calls `next`
-   * when the request may go on, with an error when the application's error handler is to answer, and not at all when
-   * the refusal was sent.
+   * Limit a request, unless this policy has already decided it: a hook may run more than once per request.
+   *
+   * Calls `next` if the request may continue, or with an error for the application's error handler. Does not call `next`
+   * if the refusal was sent.
    */
   limit (policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void {
     if (findDecision(request)?.hasUsedPolicy(policy) === true) {
@@ -33,14 +34,14 @@ export class RequestLimiter {
     else this.#responder.answer(decision, reply, next)
   }
 
-  /** Decide without answering: for a job, or one message of a socket. */
+  /** Decide without writing to the response: for a job, or one message of a socket. */
   async check (policy: Policy, request: FastifyRequest): Promise<RequestDecision> {
     const decision = await this.#decider.decide(policy, request, false)
     this.#responder.record(decision, request)
     return decision
   }
 
-  /** Kept separate, like everything here that waits: a closure would allocate its captured variables on every call. */
+  /** A separate method, so that the synchronous path allocates no closure. */
   #answerAsync (pending: Promise<RequestDecision>, reply: FastifyReply, next: Next): void {
     pending.then((decision) => this.#responder.answer(decision, reply, next), next)
   }

@@ -11,7 +11,7 @@ import type { MemoryStore } from '../stores/memory/store.js'
 import type { Charge, Receipt, Store } from '../stores/store.js'
 import type { DelayQueue } from '../throttle/delay-queue.js'
 
-/** Services and settings that limiting a request needs; built once per configuration snapshot. */
+/** Services and settings for limiting a request. Built once per configuration snapshot. */
 export interface LimiterContext {
   /** The registration's name. */
   readonly registration: string
@@ -20,15 +20,15 @@ export interface LimiterContext {
   readonly exemptions: Exemptions | null
   readonly tiers: KnownTiers
   readonly store: Store
-  /** Decides when the store cannot and the failure mode is `local`; the store itself where that is the memory store. */
+  /** Decides if the store fails and the failure mode is `local`. Equals `store` if that is the memory store. */
   readonly local: MemoryStore
-  /** The refusal of a client that the store is known to block, for the time when the store cannot be asked. */
+  /** Returns the refusal of a client with a known block. Used while the store is unavailable. */
   readonly findKnownBlock: (charges: readonly Charge[]) => Receipt | null
   readonly delayQueue: DelayQueue
-  /** `Retry-After` of a 503, seconds. */
+  /** The `Retry-After` of a 503, seconds. */
   readonly retryUnavailableSeconds: number
   readonly writeHeaders: HeaderWriter
-  /** `null` where refusals are not logged. */
+  /** `null` if refusals are not logged. */
   readonly refusals: RefusalLog | null
   /** `null` with `metrics: false`. */
   readonly metrics: Metrics | null

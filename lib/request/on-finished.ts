@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
 import type { FastifyReply } from 'fastify'
 
-/** How a response ended: written to its end, or not; `null` where not even its head was sent. */
+/** Whether a response was written completely. `status` is `null` if its head was not sent. */
 export type ResponseEnd =
   | { readonly isComplete: true, readonly status: number }
   | { readonly isComplete: false, readonly status: number | null }
@@ -11,11 +11,11 @@ export type ResponseEnd =
 export type FinishCallback = (end: ResponseEnd) => void
 
 /**
- * Call back when a response is over, however it ends; once, and never from within this call. Complete means that
- * everything was handed to the operating system, or for HTTP/2 to the session; whether the client read it is unknown.
+ * Call back once when a response is over, completely or not, and never synchronously. Complete means that the operating
+ * system (for HTTP/2, the session) has all of it. Whether the client has read it is unknown.
  *
- * It listens on the response of this one request: an `onResponse` hook would cost every request, and is not run for
- * one that was aborted.
+ * The listeners are on the response of this request. An `onResponse` hook would slow down every request, and does not
+ * run for aborted ones.
  */
 export function onFinished (reply: FastifyReply, callback: FinishCallback): void {
   let listeners = reply[kFinish]
@@ -29,7 +29,7 @@ export function onFinished (reply: FastifyReply, callback: FinishCallback): void
 
 const kFinish = Symbol('fastify-sluice.finish')
 
-/** Callbacks for the end of one response. However many there are, the response has one set of event listeners. */
+/** All callbacks for the end of one response. They share one set of event listeners. */
 class FinishListeners {
   readonly #callbacks: FinishCallback[] = []
   #end: ResponseEnd | null = null
@@ -39,7 +39,7 @@ class FinishListeners {
     else process.nextTick(callback, this.#end)
   }
 
-  /** May be called again: each callback runs once. */
+  /** May be called more than once. Each callback runs once. */
   finish (end: ResponseEnd): void {
     this.#end = end
     for (const callback of this.#callbacks.splice(0)) callback(end)
@@ -57,13 +57,13 @@ function isHttp2 (raw: ServerResponse | Http2ServerResponse): raw is Http2Server
 }
 
 /**
- * The stream, and not its response: that emits no `close` after a HEAD whose handler sends a stream, and emits
- * `finish` for aborted ones too.
+ * Listens on the stream instead of its response. The response emits no `close` after a HEAD whose handler sends a stream.
+ * It also emits `finish` for aborted responses.
  */
 function watchStream (stream: ServerHttp2Stream, listeners: FinishListeners): void {
   const finish = () => {
     const status = stream.sentHeaders?.[':status']
-    // Node.js ends a stream that the client resets, and then it counts as finished.
+    // Node.js ends a stream that the client resets, so `writableFinished` is true for it too.
     listeners.finish(createResponseEnd(stream.writableFinished && !stream.aborted, typeof status === 'number' ? status : null))
   }
   if (stream.destroyed) process.nextTick(finish)
@@ -76,8 +76,8 @@ function watchResponse (raw: ServerResponse, socket: IncomingMessage['socket'], 
     queued.get(socket)?.delete(finish)
     listeners.finish(createResponseEnd(isComplete, raw.headersSent ? raw.statusCode : null))
   }
-  // Buffered writes that fail call back like others, so a response that was cut off emits `finish` too, and counts
-  // as `writableFinished`. Injected ones emit it before they count as such.
+  // Failed buffered writes call back like successful ones. So an aborted response also emits `finish`, and its
+  // `writableFinished` is true. Injected responses emit `finish` before `writableFinished` becomes true.
   raw.once('finish', () => { isComplete = isIntact(socket) })
   raw.once('close', finish)
   const isQueued = raw.socket === null
@@ -86,15 +86,15 @@ function watchResponse (raw: ServerResponse, socket: IncomingMessage['socket'], 
 }
 
 function isIntact (socket: IncomingMessage['socket']): boolean {
-  // An injected request's socket has neither.
+  // The socket of an injected request has neither property.
   return !socket.destroyed && !socket.errored
 }
 
 const queued = new WeakMap<object, Set<() => void>>()
 
 /**
- * A pipelined request's response has no socket until those before it are written, and emits nothing when the
- * connection is lost until then. One listener for each connection, since there is no end to how many it may queue.
+ * The response of a pipelined request has no socket until the responses before it are written. If the connection is lost
+ * before that, it emits no event. One listener per connection: the number of queued responses has no limit.
  */
 function watchQueued (socket: IncomingMessage['socket'], finish: () => void): void {
   const known = queued.get(socket)

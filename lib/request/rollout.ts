@@ -1,14 +1,14 @@
 import type { Policy, Rollout } from '../policies/policy.js'
 
 /**
- * The policy for a partition: this one, or its trial. It is always the same for the same share, in every instance, and a
- * larger share keeps all for whom a smaller one enforced. Which they are differs from scope to scope.
+ * Select a policy or its shadow for a partition. The selection is the same in every instance. A larger share includes all
+ * partitions of a smaller one. Different scopes select different partitions.
  */
 export function selectRollout (policy: Policy, { share, shadow }: Rollout, partition: string): Policy {
   return hashToUnit(`${policy.scope} ${partition}`) < share ? policy : shadow
 }
 
-/** Where a text stands between 0 and 1: FNV-1a, of which only the last step spreads the last characters over all bits. */
+/** Hash a text to a number from 0 up to 1: FNV-1a with a final mix, so that the last characters affect all bits. */
 function hashToUnit (text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)

@@ -1,7 +1,7 @@
 import type { LimitStanding } from '../model/decision.js'
 import type { Receipt, Standing } from '../stores/store.js'
 
-/** The limit that the headers speak of: see `Decision.limitName`. Shadow limits speak only where nothing is enforced. */
+/** The limit that the headers describe: see `Decision.limitName`. A shadow limit only if no limit is enforced. */
 export function selectBinding (receipt: Receipt): Standing {
   const { standings } = receipt
   let binding = standings[0]
@@ -16,7 +16,7 @@ function bindsBefore (a: Standing, b: Standing): boolean {
   if (a.granted !== b.granted) return !a.granted
   if (!a.granted) return toWaitUs(a) > toWaitUs(b)
   const difference = a.remaining * b.limit.capacity - b.remaining * a.limit.capacity
-  // Of those that have nothing left, the one that is waited for.
+  // If the remaining shares are equal, the limit with the longer delay binds.
   return difference < 0 || (difference === 0 && a.delayUs > b.delayUs)
 }
 
@@ -29,7 +29,7 @@ export function toRetryAfterMs (standing: Standing): number | 'never' {
   return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
 }
 
-/** A standing as users see it; of a request that is held for `delayUs`, at its release. */
+/** Convert a standing to its public form. For a request held for `delayUs`, it describes the time of the release. */
 export function toLimitStanding (standing: Standing, delayUs = 0): LimitStanding {
   const { limit } = standing
   return {

@@ -1,23 +1,23 @@
 import type { Clock } from '../common/clock.js'
 
-/** `closed`: calls go through. `open`: none does. `half-open`: one, the probe, is on its way. */
+/** `closed`: calls are made. `open`: no call is made. `half-open`: one call, the probe, is in progress. */
 export type BreakerState = 'closed' | 'open' | 'half-open'
 
 export interface BreakerOptions {
-  /** Failed calls that open the breaker, if they are at least half of the calls in that time. 1 or more. */
+  /** Failed calls that open the breaker, if they are at least half of the calls within `withinMs`. 1 or more. */
   readonly failures: number
-  /** The time in which they are counted, milliseconds. */
+  /** How long calls are counted, milliseconds. */
   readonly withinMs: number
-  /** How long no call is made once it is open, milliseconds. */
+  /** How long no call is made after the breaker opens, milliseconds. */
   readonly openForMs: number
 }
 
-/** Slices of the time in which failures are counted; the oldest falls out as a new one begins. */
+/** `withinMs` is counted in this many slices. The oldest slice is dropped when a new one starts. */
 const SLICES = 10
 
 /**
- * Keeps calls from a store that fails: after enough failures none is made for a while, then a single probe decides
- * whether the store is back (M. Nygard, Release It!, "Circuit Breaker").
+ * Stops calls to a store that fails: after enough failures no call is made for some time. Then a single probe decides
+ * whether the store is available again (M. Nygard, Release It!, "Circuit Breaker").
  */
 export class Breaker {
   readonly #options: BreakerOptions
@@ -27,7 +27,7 @@ export class Breaker {
   readonly #failures = new Array<number>(SLICES).fill(0)
   #slice = 0
   #state: BreakerState = 'closed'
-  /** Counts the changes, so that a call's outcome is heard only in the state in which it was admitted. */
+  /** Number of state changes. The outcome of a call counts only if the state has not changed since it was admitted. */
   #generation = 0
   #sinceUs: number
 
@@ -47,19 +47,19 @@ export class Breaker {
     return Math.floor((this.#clock.nowUs() - this.#sinceUs) / 1000)
   }
 
-  /** Whether a call, were it made now, would be let through: also the probe that is due. */
+  /** Whether a call would be admitted now, including a probe that is due. */
   get isAdmitting (): boolean {
     return this.#state === 'closed' || (this.#state === 'open' && this.sinceMs >= this.#options.openForMs)
   }
 
-  /** A permit for one call, or `null` when none may be made now. Its outcome must be recorded: it may be the probe's. */
+  /** Returns a permit for one call, or `null`. The outcome of the call must be recorded: it may be the probe. */
   admit (): number | null {
     if (!this.isAdmitting) return null
     if (this.#state === 'open') this.#change('half-open')
     return this.#generation
   }
 
-  /** The outcome of a call that was admitted. One from before the last change tells nothing new. */
+  /** Record the outcome of an admitted call. Outcomes from before the last state change are ignored. */
   record (permit: number, isSuccess: boolean): void {
     if (permit !== this.#generation) return
     if (this.#state === 'half-open') {

@@ -3,7 +3,7 @@ import type { CallGuardPort, GuardedCall } from '../stores/call-watch.js'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { Deadline } from './deadline.js'
 
-/** Watches calls to a store: each has a deadline, and the breaker hears how it ended. */
+/** Guards calls to a store: each call has a deadline, and its outcome is recorded in the breaker. */
 export class CallGuard implements CallGuardPort {
   readonly #deadline: Deadline
   readonly #breaker: Breaker
@@ -23,7 +23,7 @@ export class CallGuard implements CallGuardPort {
     let isOver = false
     const unwatch = this.#deadline.watch(() => {
       isOver = true
-      // Before the breaker hears of it: its change is logged with the failure that caused it.
+      // Before the breaker records it: a state change is logged with the failure that caused it.
       onExpire()
       this.#breaker.record(permit, false)
     })

@@ -1,25 +1,24 @@
 import type { Clock } from '../common/clock.js'
 
-/** A call that is waited for. */
+/** A call in progress. */
 interface PendingCall {
-  /** The counted time at which it is given up, microseconds. */
+  /** The counted time at which the call expires, microseconds. */
   readonly dueUs: number
-  /** `null` once the call is settled: nothing of it may be kept any longer. */
+  /** `null` once the call is settled, so that nothing of it stays in memory. */
   expire: (() => void) | null
 }
 
-/** How many times within a short deadline the loop is looked at. */
+/** Ticks within a short deadline. */
 const TICKS = 5
-/** Longest time between two looks, milliseconds: a long deadline must not be overrun by a fifth of it. */
+/** Longest tick, milliseconds: a long deadline must not be exceeded by a fifth of its length. */
 const MAX_TICK_MS = 20
 
 /**
- * Gives up calls that take too long, without a timer for each: every call has the same deadline, so they expire in
- * the order in which they began, and one timer, which runs only while a call is waited for, serves them all.
+ * Expires calls that take too long, with one timer for all of them. Every call has the same deadline, so calls expire in
+ * the order in which they began. The timer runs only while a call is in progress.
  *
- * Time is counted in ticks of that timer. An event loop that was blocked for a while gets two ticks at most for all of
- * it, and the calls then expire in the check phase, after the replies that had arrived were read: a blocked loop is
- * not a slow store.
+ * Time is counted in ticks of that timer. A blocked event loop counts as at most two ticks. Calls then expire in the
+ * check phase, after replies that have arrived were read: a blocked loop is not a slow store.
  */
 export class Deadline {
   readonly #deadlineUs: number
@@ -32,16 +31,16 @@ export class Deadline {
   #pending = 0
   #timer: NodeJS.Timeout | null = null
 
-  /** `ms`: how long a call may take, whole milliseconds, 1 or more; up to two ticks are added by the counting. */
+  /** `ms`: how long a call may take, whole milliseconds, 1 or more. Counting in ticks adds up to two ticks. */
   constructor (ms: number, clock: Clock) {
     this.#deadlineUs = ms * 1000
     this.#tickUs = Math.min(MAX_TICK_MS, Math.ceil(ms / TICKS)) * 1000
     this.#clock = clock
   }
 
-  /** Watch a call. Whoever settles it calls what this answers; otherwise `expire` is called once. */
+  /** Watch a call. Call the returned function to settle it; otherwise `expire` is called once. */
   watch (expire: () => void): () => void {
-    // A tick that has begun already does not count.
+    // The current tick has already begun and does not count.
     const begunUs = this.#timer === null ? 0 : this.#tickUs
     const call: PendingCall = { dueUs: this.#countedUs + begunUs + this.#deadlineUs, expire }
     this.#calls.push(call)
@@ -50,7 +49,7 @@ export class Deadline {
     return () => { this.#settle(call) }
   }
 
-  /** Stop the timer. Calls that are still waited for expire now. */
+  /** Stop the timer. Calls that are still in progress expire now. */
   close (): void {
     this.#first = 0
     for (const call of this.#calls.splice(0)) this.#expire(call)
@@ -58,10 +57,10 @@ export class Deadline {
   }
 
   #advance (): void {
-    // The timer was stopped while its look was on the way.
+    // The timer was stopped after this callback was scheduled.
     if (this.#timer === null) return
     const nowUs = this.#clock.nowUs()
-    // Timers run late under load, and a count of ticks alone would add their delays up.
+    // Timers run late under load. A plain count of ticks would add up their delays.
     this.#countedUs += Math.min(Math.max(nowUs - this.#checkedAtUs, this.#tickUs), 2 * this.#tickUs)
     this.#checkedAtUs = nowUs
     while (this.#first < this.#calls.length && this.#calls[this.#first].dueUs <= this.#countedUs) {
@@ -84,7 +83,7 @@ export class Deadline {
     expire()
   }
 
-  /** Move past settled calls at the front, and cut them off once they are half of the list. */
+  /** Skip settled calls at the front, and remove them once they are half of the list. */
   #dropSettled (): void {
     while (this.#first < this.#calls.length && this.#calls[this.#first].expire === null) this.#first++
     if (this.#first * 2 >= this.#calls.length) {

@@ -1,32 +1,34 @@
 import type { Clock } from '../common/clock.js'
-import { isStrike, isUnavailable, type Adjustment, type Answer, type Charge, type ActiveBlock, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
+import {
+  isStrike, isUnavailable,
+  type ActiveBlock, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store
+} from '../stores/store.js'
 import { PartitionCache } from './partition-cache.js'
 import { KnownBlocks } from './known-blocks.js'
 
-/** Longest time for which a refusal is believed without asking: another instance's reset or refund takes hold then. */
+/** How long a refusal is cached at most. After that time, a reset or refund by another instance takes effect. */
 const MAX_TTL_US = 1_000_000
 
-/** A refusal as the store gave it. */
+/** A refusal that the store returned. */
 interface CachedDenial {
   readonly receipt: Receipt
   readonly cost: number
-  /** When the answer came: waits told from here on are never too short. */
+  /** When the result arrived. A wait that is counted from here is never too short. */
   readonly sinceUs: number
   /**
-   * The end of the wait, counted from when the store was asked: it decided at some time between the two. An answer that
-   * was read late would else refuse whoever an earlier answer told of the same wait.
+   * The end of the wait, counted from the start of the call: the store decided between the two times. Counted from the
+   * arrival of a late result, it would refuse a client that waited as an earlier result stated.
    */
   readonly untilUs: number
 }
 
 /**
- * Answers clients that were refused without asking the store again, so that an attack costs it nothing. A refusal is
- * known by the limits (a new version of a policy has new ones) and the partition, and holds for what costs the same: its
- * wait would be too short for what costs more. Requests that charge several partitions, or try a limit in shadow mode,
- * always go to the store.
+ * Repeats refusals without a call to the store, so that an attack does not load the store. The key of a refusal is its
+ * limits (a new version of a policy has new ones) and its partition. It is used only for the same cost: its wait would be
+ * too short for a higher cost. Requests that charge several partitions, or have a shadow limit, always go to the store.
  *
- * A refusal that is a strike is not remembered, only the block that strikes lead to: else the store would hear of them
- * with the one request that waited as it was told, and block it.
+ * A refusal that is a strike is not cached; only the block after the strikes is. Otherwise the store would receive all
+ * strikes with the first request that waited as stated, and block it.
  */
 export class DenyCache implements Store {
   readonly kind: string
@@ -45,7 +47,9 @@ export class DenyCache implements Store {
     const mayCache = isCacheable(charges)
     const denial = mayCache ? this.#findDenial(charges) : undefined
     const nowUs = this.#clock.nowUs()
-    if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) return aged(denial, nowUs - denial.sinceUs)
+    if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) {
+      return ageDenial(denial, nowUs - denial.sinceUs)
+    }
     const answer = this.#store.take(charges)
     return answer instanceof Promise
       ? answer.then((settled) => this.#cacheDenial(charges, settled, mayCache, nowUs))
@@ -53,19 +57,19 @@ export class DenyCache implements Store {
   }
 
   /**
-   * The refusal of a request that a block stands against, as far as the store told of one; else `null`. For the time in
-   * which the store cannot be asked: a block then holds to its end.
+   * The refusal of a request that a known block refuses, else `null`. Used while the store is unavailable: a block then
+   * stays until its end.
    */
   findKnownBlock (charges: readonly Charge[]): Receipt | null {
     return this.#blocks.findRefusal(charges, this.#clock.nowUs())
   }
 
-  /** The blocks that the store told of to this process, in no order; some may have been lifted. */
+  /** The blocks that this process has received from the store, unordered. Some may have been lifted. */
   blocks (): Iterable<ActiveBlock> {
     return this.#blocks.all(this.#clock.nowUs())
   }
 
-  /** Forget refusals: their limits are those of a set of policies that has gone. Blocks stay. */
+  /** Drop refusals: their limits belong to a set of policies that was replaced. Blocks stay. */
   clearDenials (): void {
     this.#denials.clear()
   }
@@ -94,7 +98,7 @@ export class DenyCache implements Store {
     return this.#store.close?.()
   }
 
-  /** Of the same limits throughout: the first may stand beside one whose numbers a function makes for each request. */
+  /** All limits must be the same: the other ones may be created by a function for each request. */
   #findDenial (charges: readonly Charge[]): CachedDenial | undefined {
     const denial = this.#denials.get(charges[0].partition, charges[0].limit)
     return denial?.receipt.standings.every(({ limit }, i) => limit === charges[i]?.limit) === true ? denial : undefined
@@ -123,13 +127,13 @@ function hasStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]):
   return blocks.length === 0 && standings.some((standing, i) => isStrike(standing, charges[i].cost))
 }
 
-/** The wait after which the whole request may pass; a request that no wait helps is refused for good. */
+/** The wait after which the whole request may pass; `Infinity` if no wait helps. */
 function findMaxWaitUs ({ standings }: Receipt): number {
   return standings.reduce((longest, { retryUs }) => Math.max(longest, retryUs === 'never' ? Infinity : retryUs), 0)
 }
 
-/** The refusal as it stands some time later: waits and resets are over by that much. */
-function aged ({ receipt }: CachedDenial, ageUs: number): Receipt {
+/** The refusal after some time: waits and resets are shorter by that time. */
+function ageDenial ({ receipt }: CachedDenial, ageUs: number): Receipt {
   return {
     granted: false,
     atUs: receipt.atUs + ageUs,

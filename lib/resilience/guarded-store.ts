@@ -1,28 +1,31 @@
 import type { Clock } from '../common/clock.js'
 import { FST_SLUICE_STORE } from '../errors.js'
-import { isUnavailable, type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable } from '../stores/store.js'
+import {
+  isUnavailable,
+  type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable
+} from '../stores/store.js'
 import { type CallGuardPort } from '../stores/call-watch.js'
 import { validateAnswer, validateCount, validateStandings } from './check-answer.js'
 import { Deadline } from './deadline.js'
 
-/** What a call is for. */
+/** The method of a store call. */
 export type GuardedOperation = 'take' | 'peek' | 'adjust' | 'reset'
 
 export interface GuardedStoreOptions {
   readonly store: Store
   readonly callGuard: CallGuardPort
-  /** Calls under way, past which a further check is not made. */
+  /** With this many calls in progress, no further check is sent. */
   readonly maxPending: number
-  /** For a ping, which is not under watch: milliseconds, whole, 1 or more. */
+  /** Deadline of a ping, which the call guard does not cover. Whole milliseconds, 1 or more. */
   readonly deadlineMs: number
   readonly clock: Clock
-  /** Hears of each call that succeeded, also of one that came too late: how long it took, microseconds. */
+  /** Called after each successful call, also a late one, with its duration in microseconds. */
   readonly onAnswer: (operation: GuardedOperation, tookUs: number) => void
-  /** Hears of each failure: the reason, a word for it, and what the store threw. */
+  /** Called after each failure with the reason, an error code, and what the store threw. */
   readonly onFailure: (reason: FailureReason, code: string, cause?: unknown) => void
 }
 
-/** Why a call came to nothing. */
+/** Why a call failed. */
 class Failure {
   readonly answer: Unavailable
   readonly code: string
@@ -36,13 +39,13 @@ class Failure {
 }
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
-const OPEN = new Failure('breaker', 'no call is made for a while')
+const OPEN = new Failure('breaker', 'circuit breaker is open')
 const LATE = new Failure('deadline', 'DEADLINE')
 
 /**
- * A store of which nothing is known, made as dependable as ours: whatever it throws, rejects with or answers, and however
- * long it takes, `take` comes to an answer within the deadline, and the others to an answer or to FST_SLUICE_STORE.
- * What the store answers in the same turn is answered in the same turn.
+ * Wraps a custom store of unknown quality. Whatever the store throws or returns, and however long it takes, `take` returns
+ * an answer within the deadline. The other methods return a result, or throw FST_SLUICE_STORE.
+ * A result that the store returns in the same turn is returned in the same turn.
  */
 export class GuardedStore implements Store {
   readonly kind: string
@@ -65,10 +68,11 @@ export class GuardedStore implements Store {
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
-    return unwrap(await this.#call('peek', () => this.#store.peek(limits, partition), (standings) => toInvalidAnswer(validateStandings(standings, limits, partition))))
+    const validate = (standings: readonly Standing[]) => toInvalidAnswer(validateStandings(standings, limits, partition))
+    return unwrap(await this.#call('peek', () => this.#store.peek(limits, partition), validate))
   }
 
-  /** What fails is reported and lost, as with Redis: nobody waits for it, and the bucket recovers by itself. */
+  /** A failure is reported and the adjustment is lost, as with Redis. No request waits for it, and the bucket recovers over time. */
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
     await this.#call('adjust', () => this.#store.adjust(adjustments), () => null)
   }
@@ -77,7 +81,7 @@ export class GuardedStore implements Store {
     return unwrap(await this.#call('reset', () => this.#store.reset(limits, partition), (count) => toInvalidAnswer(validateCount(count))))
   }
 
-  /** Whatever the breaker thinks of the store: a report of its health must not be what closes it, nor wait for it. */
+  /** Ignores the breaker: a health report must not close it, and must not wait for it. */
   ping (): Promise<void> {
     return new Promise((resolve, reject) => {
       const unwatch = this.#pingDeadline.watch(() => { reject(toError(LATE)) })
@@ -85,7 +89,7 @@ export class GuardedStore implements Store {
     })
   }
 
-  /** End the watch. The store itself is its owner's to close. */
+  /** Stop the timers. The owner of the store closes the store itself. */
   close (): void {
     this.#options.callGuard.close()
     this.#pingDeadline.close()
@@ -95,11 +99,13 @@ export class GuardedStore implements Store {
     await this.#store.ping()
   }
 
-  /** Ask, for no longer than the deadline; an answer that comes later is dropped. */
-  #call<Value> (operation: GuardedOperation, invoke: () => Value | PromiseLike<Value>, validate: (value: Value) => Failure | null): Value | Failure | Promise<Value | Failure> {
+  /** Call the store with the deadline. A later result is dropped. */
+  #call<Value> (
+    operation: GuardedOperation, invoke: () => Value | PromiseLike<Value>, validate: (value: Value) => Failure | null
+  ): Value | Failure | Promise<Value | Failure> {
     const { callGuard, clock } = this.#options
     const beganUs = clock.nowUs()
-    // What is answered in the same turn cannot come too late.
+    // A result in the same turn cannot be late.
     let expire = () => {}
     const call = callGuard.begin(() => { expire() })
     if (call === null) return OPEN
@@ -123,7 +129,7 @@ export class GuardedStore implements Store {
         }
         Promise.resolve(value).then((value) => toOutcome(value, validate), toFailure).then((outcome) => {
           if (!isLate) this.#pending--
-          // Told of once, as too late.
+          // A late failure was already reported, as too late.
           if (!isLate || !(outcome instanceof Failure)) resolve(finish(outcome))
         })
       })
@@ -133,12 +139,12 @@ export class GuardedStore implements Store {
   }
 
   #report ({ answer: { unavailable }, code, cause }: Failure): void {
-    // What the store did not try is counted with the request that went without an answer, as our own breaker's is.
+    // If the store did not try, the failure is counted with the request, like a failure of our own breaker.
     if (unavailable !== 'breaker' && unavailable !== 'overload') this.#options.onFailure(unavailable, code, cause)
   }
 }
 
-/** What a store answered, unless it is as good as none. */
+/** The result of a store, or a failure if it is invalid. */
 function toOutcome<Value> (value: Value, validate: (value: Value) => Failure | null): Value | Failure {
   try {
     return validate(value) ?? value
@@ -156,7 +162,7 @@ function toInvalidAnswer (fault: string | null): Failure | null {
   return fault === null ? null : new Failure('error', 'BAD_ANSWER', new TypeError(fault))
 }
 
-/** The code of what was thrown is its word, if it looks like one: the word goes into reports that others read. */
+/** Use the `code` of the thrown error only if it looks like an error code: it is shown in health reports. */
 function toFailure (error: unknown): Failure {
   const code = error instanceof Error && 'code' in error ? error.code : null
   return new Failure('error', typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,39}$/.test(code) ? code : 'ERROR', error)
@@ -176,7 +182,7 @@ function unwrap<Value> (outcome: Value | Failure): Value {
   return outcome
 }
 
-/** Whether a store answered with a promise, of whatever make. */
+/** Whether a store returned a promise, of any implementation. */
 function isThenable<Value> (value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

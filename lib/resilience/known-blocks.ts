@@ -2,14 +2,14 @@ import { findPenalty, type Block, type Charge, type ActiveBlock, type Receipt, t
 import { PartitionCache } from './partition-cache.js'
 
 /**
- * The blocks that a store's answers told of, each until its end, so that they hold while the store is away. A block is
- * known by penalty and partition: another version of a policy finds it too.
+ * The blocks in the results of a store, each until its end, so that they hold while the store is unavailable. The key of a
+ * block is its penalty and partition, so that another version of a policy finds it too.
  */
 export class KnownBlocks {
-  /** The end of each, by the text of its penalty. */
+  /** The end of each block, by partition and the `bucket` of its penalty. */
   readonly #ends = new PartitionCache<string, number>()
 
-  /** Hear what a store answered: a block that it does not tell of is over, or was lifted. */
+  /** Update the blocks from a result. A block that it does not contain is over, or was lifted. */
   update ({ standings }: Receipt, nowUs: number): void {
     for (let i = 0; i < standings.length; i++) {
       const { limit, partition, blockedUs } = standings[i]
@@ -21,8 +21,8 @@ export class KnownBlocks {
   }
 
   /**
-   * The refusal of a request of which some charge is blocked; `null` where none is known to be. What its limits have
-   * left is not known: 0 where the partition is blocked, all elsewhere.
+   * The refusal of a request with a blocked charge, or `null` if no block is known. The remaining units are unknown:
+   * they are reported as 0 for a blocked partition, and as the full capacity for others.
    */
   findRefusal (charges: readonly Charge[], nowUs: number): Receipt | null {
     const standings = charges.map((charge) => this.#buildStanding(charge, nowUs))
@@ -33,7 +33,7 @@ export class KnownBlocks {
     return blocks.size === 0 ? null : { granted: false, atUs: nowUs, standings, blocks: [...blocks.values()] }
   }
 
-  /** All that are known, in no order; some may have been lifted. */
+  /** All known blocks, unordered. Some may have been lifted. */
   * all (nowUs: number): Generator<ActiveBlock> {
     for (const [partition, penalty, endUs] of this.#ends.entries()) {
       if (endUs > nowUs) yield { partition, penalty, leftUs: endUs - nowUs }
@@ -47,7 +47,7 @@ export class KnownBlocks {
   #buildStanding ({ limit, partition }: Charge, nowUs: number): Standing {
     const penalty = findPenalty(limit)
     const endUs = penalty === null ? undefined : this.#ends.get(partition, penalty.bucket)
-    // Another version of the policy may have a shorter longest cooldown, as in the stores.
+    // Another version of the policy may have a shorter `maxCooldownUs`, as in the stores.
     const leftUs = penalty === null || endUs === undefined ? 0 : Math.min(penalty.maxCooldownUs, Math.max(0, endUs - nowUs))
     return {
       limit,

@@ -3,7 +3,7 @@ import { GenerationCache } from '../common/generation-cache.js'
 /** Entries per generation; two generations are kept. */
 const CAPACITY = 10_000
 
-/** The latest 10,000 to 20,000 values, by partition and a second key. */
+/** A cache of the latest 10,000 to 20,000 values, by partition and a second key. */
 export class PartitionCache<Key, Value> {
   readonly #partitions = new GenerationCache<string, Map<Key, Value>>(CAPACITY)
 
@@ -21,7 +21,7 @@ export class PartitionCache<Key, Value> {
     values.set(key, value)
   }
 
-  /** Everything that is kept, in no order. */
+  /** All entries, unordered. */
   * entries (): Generator<readonly [partition: string, key: Key, value: Value]> {
     for (const [partition, values] of this.#partitions.entries()) {
       for (const [key, value] of values) yield [partition, key, value]

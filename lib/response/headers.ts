@@ -4,18 +4,18 @@ import type { Decision } from '../model/decision.js'
 import { writeRateLimitDraft } from './ratelimit-draft.js'
 import { writeXRateLimit } from './x-ratelimit.js'
 
-/** What the headers need from a policy. */
+/** The fields of a policy that the headers need. */
 export interface HeaderPolicy {
-  /** Whether some limit may refuse: without one no headers are written. */
+  /** Whether a limit may refuse. If not, no headers are written. */
   readonly isEnforced: boolean
-  /** The value of `RateLimit-Policy`; `null` where it depends on the request. */
+  /** The value of `RateLimit-Policy`; `null` if it depends on the request. */
   readonly policyField: string | null
 }
 
 /** Writes the rate-limit headers. Called for every counted response. */
 export type HeaderWriter = (reply: FastifyReply, policy: HeaderPolicy, decision: Decision) => void
 
-/** The writer of a dialect. A policy that only tries limits in shadow mode writes nothing. */
+/** Create the writer of a dialect. It writes nothing for a policy whose limits are all in shadow mode. */
 export function createHeaderWriter (dialect: NonNullable<RateLimitOptions['headers']>): HeaderWriter {
   switch (dialect) {
     case 'x-ratelimit': return (reply, policy, decision) => {

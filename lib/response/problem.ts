@@ -1,20 +1,19 @@
-import type { Decision } from '../model/decision.js'
-import type { LimitStanding } from '../model/decision.js'
 import { formatDuration } from '../common/format-duration.js'
+import type { Decision, LimitStanding } from '../model/decision.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
 const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal-usage-detected'
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
-/** Seconds to announce in `Retry-After` (RFC 9110, 10.2.3); `null` when waiting cannot help. */
+/** The value of `Retry-After` in seconds (RFC 9110, 10.2.3); `null` if waiting cannot help. */
 export function toRetryAfterSeconds (decision: Decision): number | null {
   if (decision.retryAfterMs === 'never') return null
-  // At least 1, and rounded up: a client told 0 s would come back before the token is due.
+  // At least 1, and rounded up: after 0 s the client would return before the token is due.
   return Math.max(1, Math.ceil(decision.retryAfterMs / 1000))
 }
 
-/** The body of a refusal (RFC 9457) as a finished string: a route's response schema would mangle an object. */
+/** The body of a refusal (RFC 9457) as a finished string: a route's response schema would change an object. */
 export function formatRefusal (decision: Decision, requestId: string): string {
   const retryAfter = toRetryAfterSeconds(decision)
   const isBlocked = decision.outcome === 'blocked'
@@ -31,7 +30,7 @@ export function formatRefusal (decision: Decision, requestId: string): string {
   })
 }
 
-/** The body of a 503: whether the limits hold cannot be said at present. A store's own words never reach a client. */
+/** The body of a 503: the limits cannot be checked. The store's error message is never sent to a client. */
 export function formatReducedCapacity (retryAfter: number, requestId: string): string {
   return JSON.stringify({
     type: REDUCED_CAPACITY,
@@ -44,7 +43,7 @@ export function formatReducedCapacity (retryAfter: number, requestId: string): s
   })
 }
 
-/** The body of a 400. `reason`: what was expected, and what was found. */
+/** The body of a 400. `reason`: the expected and the actual value. */
 export function formatBadRequest (reason: string, requestId: string): string {
   return JSON.stringify({ type: 'about:blank', title: 'Bad Request', status: 400, detail: reason, instance: requestId })
 }
@@ -54,8 +53,9 @@ function isViolated (standing: LimitStanding): boolean {
 }
 
 function formatBlockDetail (retryAfter: number | null): string {
-  const advice = retryAfter === null ? '' : ` Retry in ${formatDuration(retryAfter * 1000)}, and no sooner than \`retryAfter\` says from then on.`
-  return `Too many requests were made after they had been refused.${advice}`
+  const reason = 'Too many requests were sent after earlier requests had been refused.'
+  if (retryAfter === null) return reason
+  return `${reason} Retry in ${formatDuration(retryAfter * 1000)}. After each refusal, wait for the time in \`retryAfter\`.`
 }
 
 function formatDetail (decision: Decision, retryAfter: number | null): string {
@@ -63,6 +63,7 @@ function formatDetail (decision: Decision, retryAfter: number | null): string {
   const quota = standing === undefined ? '' : ` of ${standing.max} per ${formatDuration(standing.windowMs)}`
   const name = `Limit '${decision.limitName}'${quota}`
   if (retryAfter !== null) return `${name} exceeded. Retry in ${formatDuration(retryAfter * 1000)}.`
-  if (decision.limit === 0) return `${name} exceeded. No requests are taken here at present; waiting a while does not change that.`
-  return `${name} exceeded. One request costs more than the ${decision.limit} that can be had at once; waiting does not help, asking for less does.`
+  if (decision.limit === 0) return `${name} exceeded. No requests are accepted here at present. Waiting does not help.`
+  return `${name} exceeded. This request costs more than the ${decision.limit} units allowed at once. ` +
+    'Waiting does not help; send a smaller request.'
 }

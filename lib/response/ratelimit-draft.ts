@@ -2,8 +2,10 @@ import type { FastifyReply } from 'fastify'
 import type { Decision, LimitStanding } from '../model/decision.js'
 import type { Limit } from '../stores/store.js'
 
-/** `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11, every enforced limit listed. */
-export function writeRateLimitDraft (reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Decision): void {
+/** Write `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11. They list every enforced limit. */
+export function writeRateLimitDraft (
+  reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Decision
+): void {
   reply.header('ratelimit-policy', policyField ?? formatPolicyField(decision.standings.map(toQuotaPolicy)))
   reply.header('ratelimit', decision.standings
     .filter((standing) => standing.mode === 'enforce')
@@ -15,14 +17,14 @@ function toQuotaPolicy ({ name, max, windowMs, mode }: LimitStanding): QuotaPoli
   return { name, max, windowUs: windowMs * 1000, mode }
 }
 
-/** `t` says when to come back: refused, once the wait is over; else when nothing is used any more. */
+/** `t` is the wait after a refusal, otherwise the time until the full limit is available again. */
 function formatServiceLimit ({ name, isExceeded, remaining, resetAfterMs, retryAfterMs }: LimitStanding): string {
   const waitMs = isExceeded ? retryAfterMs : resetAfterMs
   const time = waitMs === 'never' ? '' : `;t=${Math.ceil(waitMs / 1000)}`
   return `"${name}";r=${remaining}${time}`
 }
 
-/** What the field tells of a limit. */
+/** The parts of a limit that the field contains. */
 export type QuotaPolicy = Pick<Limit, 'name' | 'max' | 'windowUs' | 'mode'>
 
 /**
@@ -36,7 +38,7 @@ export function formatPolicyField (limits: readonly QuotaPolicy[]): string {
     .join(', ')
 }
 
-/** `w` is whole seconds and optional; a window that is not must not be rounded into another rate. */
+/** `w` is optional and in whole seconds. Omit it for other windows: a rounded window would state another rate. */
 function windowParameter (limit: QuotaPolicy): string {
   return limit.windowUs % 1_000_000 === 0 ? `;w=${limit.windowUs / 1_000_000}` : ''
 }

@@ -5,15 +5,15 @@ import { formatReducedCapacity, formatRefusal, toRetryAfterSeconds } from './pro
 
 type Next = (error: Error) => void
 
-/** What a refusal needs from a policy. */
+/** The fields of a policy that a refusal needs. */
 interface RefusalPolicy {
   readonly errorResponseBuilder: ((request: FastifyRequest, decision: Decision) => object | Error) | null
 }
 
-/** What differs between the answers. */
+/** What differs between a 429 and a 503. */
 interface RefusalResponse {
   readonly status: 429 | 503
-  /** Seconds; `null` where no wait helps. */
+  /** Seconds; `null` if waiting cannot help. */
   readonly retryAfter: number | null
   readonly problem: () => string
 }
@@ -23,22 +23,23 @@ export class RefusalWriter {
   readonly #faults: FaultLog
   readonly #retryUnavailableSeconds: number
 
-  /** `retryUnavailableSeconds`: `Retry-After` of a 503. */
+  /** `retryUnavailableSeconds`: the `Retry-After` of a 503. */
   constructor (faults: FaultLog, retryUnavailableSeconds: number) {
     this.#faults = faults
     this.#retryUnavailableSeconds = retryUnavailableSeconds
   }
 
   /**
-   * Answer 429. An Error made by the application's builder goes to `next`, so that its error handler writes the answer;
-   * anything else is sent here, and `next` is not called.
+   * Send a 429. If the application's builder returns an Error, it is passed to `next`, so that the application's error
+   * handler writes the response. Any other response is sent here, and `next` is not called.
    */
   refuse (reply: FastifyReply, policy: RefusalPolicy, decision: Decision, next: Next): void {
-    const response = { status: 429, retryAfter: toRetryAfterSeconds(decision), problem: () => formatRefusal(decision, reply.request.id) } as const
+    const retryAfter = toRetryAfterSeconds(decision)
+    const response = { status: 429, retryAfter, problem: () => formatRefusal(decision, reply.request.id) } as const
     this.#send(response, reply, this.#buildBody(policy, decision, reply), next)
   }
 
-  /** Answer 503: the store cannot answer whether the request is within its limits. `next` as for `refuse`. */
+  /** Send a 503: the store could not check the limits. `next` as for `refuse`. */
   refuseUnavailable (reply: FastifyReply, policy: RefusalPolicy, decision: Decision, next: Next): void {
     const retryAfter = this.#retryUnavailableSeconds
     const response = { status: 503, retryAfter, problem: () => formatReducedCapacity(retryAfter, reply.request.id) } as const
@@ -51,7 +52,7 @@ export class RefusalWriter {
     reply.header('cache-control', 'no-store')
     if (response.retryAfter !== null) reply.header('retry-after', response.retryAfter)
     if (body instanceof Error) {
-      // Its own status counts; without one it would become a 500.
+      // An error without a status would become a 500. Its own status takes precedence.
       if ('statusCode' in body && isErrorStatus(body.statusCode)) reply.code(body.statusCode)
       next(body)
     } else if (body !== null) {
@@ -61,7 +62,7 @@ export class RefusalWriter {
     }
   }
 
-  /** What the application's builder made: an Error, a body as JSON text, or `null` without one and where it failed. */
+  /** The result of the application's builder: an Error or a body as JSON text; `null` without a builder or if it fails. */
   #buildBody ({ errorResponseBuilder }: RefusalPolicy, decision: Decision, { request }: FastifyReply): Error | string | null {
     if (errorResponseBuilder === null) return null
     try {
@@ -81,7 +82,7 @@ export class RefusalWriter {
   }
 }
 
-/** A serializer that a hook chose for this reply would serialize the finished string once more. */
+/** Replaces a serializer that a hook chose for this reply: it would serialize the finished string again. */
 export function asIs (body: unknown): string {
   return String(body)
 }

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Decision } from '../model/decision.js'
 
-/** The customary headers; reset is in seconds from now, rounded up. */
+/** Write the common `X-RateLimit-*` headers. Reset is in seconds from now, rounded up. */
 export function writeXRateLimit (reply: FastifyReply, decision: Decision): void {
   reply.header('x-ratelimit-limit', decision.limit)
   reply.header('x-ratelimit-remaining', decision.remaining)

@@ -15,7 +15,7 @@ import { formatBadRequest, formatReducedCapacity } from '../response/problem.js'
 const PREFIX = '/admin/rate-limit'
 const PLACE = 'rateLimit.admin.prefix'
 
-/** What the routes speak for. */
+/** The services that the routes use. */
 export interface AdminServices {
   readonly rateLimit: RateLimitDecorator
   readonly snapshots: SnapshotHolder
@@ -30,8 +30,8 @@ interface AdminRoute {
 }
 
 /**
- * Mount the routes for operators: uncounted, 404 for whoever is no insider, behind the hooks of the application. Without
- * hooks those that change something are not mounted. Throws FST_SLUICE_ROUTE_TAKEN.
+ * Mount the operator routes. They are not counted, run the application's hooks, and send 404 to addresses that are not
+ * allowed. Without hooks, routes that change something are not mounted. Throws FST_SLUICE_ROUTE_TAKEN.
  */
 export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, services: AdminServices): void {
   if (options === undefined || options === false) return
@@ -48,7 +48,7 @@ export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOption
         schema,
         config: { rateLimit: false },
         onRequest: [createAccessHook(accessList), ...hooks],
-        // Those of the application may know other schemas only.
+        // The application's compilers may not support these schemas.
         validatorCompiler: () => () => true,
         serializerCompiler: () => JSON.stringify,
         handler: async (request, reply) => await answerOrSendProblem(request, reply, answer, snapshots)
@@ -74,7 +74,7 @@ function createReadRoutes ({ rateLimit, snapshots }: AdminServices): AdminRoute[
       schema: schemas.blocked,
       async answer (request) {
         const { cursor, limit } = readQuery(request)
-        if (cursor !== undefined && typeof cursor !== 'string') throw badOption('cursor', 'the cursor of the page before', cursor)
+        if (cursor !== undefined && typeof cursor !== 'string') throw badOption('cursor', 'the cursor of the previous page', cursor)
         return await rateLimit.blocked({ cursor, limit: limit === undefined ? undefined : parseNumber(limit) })
       }
     },
@@ -129,8 +129,10 @@ function createAccessHook (accessList: AccessList): onRequestHookHandler {
   }
 }
 
-/** Wrong questions and a store that is away are answered here; any other error is the application's to answer. */
-async function answerOrSendProblem (request: FastifyRequest, reply: FastifyReply, answer: AdminRoute['answer'], { current }: SnapshotHolder): Promise<unknown> {
+/** Send a 400 for an invalid request and a 503 if the store fails. The application's error handler gets all other errors. */
+async function answerOrSendProblem (
+  request: FastifyRequest, reply: FastifyReply, answer: AdminRoute['answer'], { current }: SnapshotHolder
+): Promise<unknown> {
   try {
     return await answer(request)
   } catch (error) {
@@ -150,7 +152,7 @@ function readQuery ({ query }: FastifyRequest): Readonly<Record<string, unknown>
   return typeof query === 'object' && query !== null ? { ...query } : {}
 }
 
-/** What is no text is refused where partitions are read. */
+/** Only checks that there is one string. `peek` and `reset` validate it. */
 function readPartition (request: FastifyRequest): string {
   const { partition } = readQuery(request)
   if (typeof partition === 'string') return partition

@@ -13,10 +13,12 @@ const route = new PrivateRoute<HealthSource>('rateLimit.health.path', async (sou
 })
 
 /**
- * Mount the health route: 200 while the store answers, 503 while it does not, 404 for whoever may not ask. Of
- * registrations that meet at one URL the worst speaks. Throws FST_SLUICE_ROUTE_TAKEN.
+ * Mount the health route: 200 while the store answers, 503 while it does not, 404 for addresses that are not allowed.
+ * If several registrations share the URL, the worst state is sent. Throws FST_SLUICE_ROUTE_TAKEN.
  */
-export function mountHealthRoute (fastify: FastifyInstance, option: RateLimitOptions['health'], source: HealthSource, identity: () => IdentityServices): void {
+export function mountHealthRoute (
+  fastify: FastifyInstance, option: RateLimitOptions['health'], source: HealthSource, identity: () => IdentityServices
+): void {
   if (option === false) return
   route.mount(fastify, option?.path ?? PATH, source, new AccessList(option?.allow, 'rateLimit.health.allow', identity))
 }

@@ -2,26 +2,26 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 import { FST_SLUICE_ROUTE_TAKEN } from '../errors.js'
 import type { AccessList } from './allow-list.js'
 
-/** What one registration brings to a route that several may share. */
+/** One registration at a route that several may share. */
 interface Member<T> {
   readonly source: T
   readonly accessList: AccessList
 }
 
-/** Known to @fastify/swagger: what the application offers to others is no place for these routes. */
+/** Read by @fastify/swagger: private routes do not belong into the application's public document. */
 const HIDDEN: FastifySchema & { readonly hide: true } = { hide: true }
 
 /**
- * A route for insiders, mounted once at each URL of a server. Registrations that meet at one URL share it. It answers
- * whom all of them allow that say whom; for everybody else there is no such route.
+ * A route with an access list, mounted once per URL of a server. Registrations with the same URL share it. Then every
+ * explicit access list must allow the request. Other clients get a 404.
  */
 export class PrivateRoute<T> {
   readonly #place: string
   readonly #answer: (sources: readonly T[], reply: FastifyReply) => Promise<unknown>
-  /** Of each server, by URL. */
+  /** For each server, by URL. */
   readonly #mounted = new WeakMap<object, Map<string, Array<Member<T>>>>()
 
-  /** `place`: the option that says the path. `answer`: writes the answer of all that are asked there. */
+  /** `place`: the option with the path, for errors. `answer`: writes the response for all sources. */
   constructor (place: string, answer: (sources: readonly T[], reply: FastifyReply) => Promise<unknown>) {
     this.#place = place
     this.#answer = answer
@@ -47,12 +47,12 @@ export class PrivateRoute<T> {
     })
   }
 
-  /** What is asked at a URL of a server; empty where nothing is mounted. */
+  /** The sources at a URL of a server; empty if the route is not mounted there. */
   sourcesAt (fastify: FastifyInstance, path: string): readonly T[] {
     return this.#getRoutes(fastify).get(fastify.prefix + path)?.map(({ source }) => source) ?? []
   }
 
-  /** Let a registration have a say in who may ask at all URLs of a server where something is asked. Answers whether there are any. */
+  /** Add a registration's access list at every URL of a server that has this source. Returns whether there is one. */
   addSource (fastify: FastifyInstance, source: T, accessList: AccessList): boolean {
     const shared = [...this.#getRoutes(fastify).values()].filter((members) => members.some((member) => member.source === source))
     for (const members of shared) members.push({ source, accessList })
@@ -72,14 +72,15 @@ function isAllowedByAll (members: ReadonlyArray<Member<unknown>>, request: Fasti
 }
 
 /**
- * Declare a route of ours where the application has none, nor will have one: a later one at the same URL would fail
- * without a word of who has it. `place`: the option that says the path. Throws FST_SLUICE_ROUTE_TAKEN.
+ * Declare a route of ours. Throws FST_SLUICE_ROUTE_TAKEN if the application has the route, or declares it later:
+ * Fastify's own error would not name the option. `place`: the option with the path.
  */
 export function reserveRoute (fastify: FastifyInstance, place: string, reservedMethod: string, path: string, declare: () => void): void {
   const reservedUrl = fastify.prefix + path
   if (fastify.hasRoute({ method: reservedMethod, url: reservedUrl })) throw new FST_SLUICE_ROUTE_TAKEN(place, reservedUrl)
   declare()
   fastify.addHook('onRoute', ({ url, method, constraints = {} }) => {
-    if (url === reservedUrl && [method].flat().includes(reservedMethod) && Object.keys(constraints).length === 0) throw new FST_SLUICE_ROUTE_TAKEN(place, url)
+    if (url !== reservedUrl || ![method].flat().includes(reservedMethod) || Object.keys(constraints).length > 0) return
+    throw new FST_SLUICE_ROUTE_TAKEN(place, url)
   })
 }

@@ -3,19 +3,26 @@ import { FST_SLUICE_UNKNOWN_OPTION } from '../errors.js'
 import { formatRoute } from './route-names.js'
 
 /**
- * Hold a route to the one place where its limits are read. Fastify takes whatever a route and its config hold, so limits under
- * another name would not be missed until somebody needs them. Throws FST_SLUICE_UNKNOWN_OPTION.
+ * Reject limits under a misspelt or misplaced key. Fastify accepts any key, so the route would silently have no limits.
+ * Throws FST_SLUICE_UNKNOWN_OPTION.
  */
 export function checkRouteConfig (options: RouteOptions): void {
   const { config = {} } = options
   if (config.rateLimit !== undefined) return
   const misspelt = findSimilarKey(config)
-  if (misspelt !== undefined) throw new FST_SLUICE_UNKNOWN_OPTION(`${formatRoute(options)} config.${misspelt}`, ', did you mean "rateLimit"?')
+  if (misspelt !== undefined) throwUnknownOption(`${formatRoute(options)} config.${misspelt}`, 'rateLimit')
   const misplaced = findSimilarKey(options)
-  if (misplaced !== undefined) throw new FST_SLUICE_UNKNOWN_OPTION(`${formatRoute(options)} ${misplaced}`, ', did you mean "config.rateLimit"?')
+  if (misplaced !== undefined) throwUnknownOption(`${formatRoute(options)} ${misplaced}`, 'config.rateLimit')
 }
 
-/** The name of what is set there as `rateLimit` but for case, hyphens and underscores. */
+function throwUnknownOption (place: string, suggestion: string): never {
+  throw new FST_SLUICE_UNKNOWN_OPTION(place, `, did you mean "${suggestion}"?`)
+}
+
+/** Find a key that equals `rateLimit` apart from case, hyphens and underscores. */
 function findSimilarKey (holder: object): string | undefined {
-  return Object.entries(holder).find(([name, value]) => value !== undefined && name.replaceAll(/[-_]/g, '').toLowerCase() === 'ratelimit')?.[0]
+  const entry = Object.entries(holder).find(([name, value]) => {
+    return value !== undefined && name.replaceAll(/[-_]/g, '').toLowerCase() === 'ratelimit'
+  })
+  return entry?.[0]
 }

@@ -2,16 +2,18 @@ import type { RouterOptions } from './router-options.js'
 import { relate, parseRouteShape } from './route-shape.js'
 import { compilePattern } from './rule-set.js'
 
-/** Whole segments only: a route `/docstrings` is nobody's documentation. */
+/** Whole segments only: a route `/docstrings` is no documentation. */
 const DEFAULT_EXEMPT_ROUTES = ['/health/*', '/healthz', '/livez', '/readyz', '/metrics', '/docs/*', '/documentation/*']
 
 /**
- * Which routes are exempt by their full URL: so `/health`, but not `/v1/health`.
+ * Create a function that returns whether a route is exempt by its full URL: `/health` is, `/v1/health` is not.
  *
- * `patterns`: `exempt.routes`, in place of the built-in list, and for every method; the built-in list is for GET and HEAD.
- * A route is exempt if a pattern has all of its paths: `/docs/*` exempts `/docs/:page`, and no pattern but `/*` a
- * route `/*`. It is for the caller to ask only about routes without a config and a rule of their own, never about unknown URLs.
- * Throws FST_SLUICE_BAD_OPTION where a text is no pattern.
+ * `patterns`: the option `exempt.routes`, for every method. Default: the built-in list, for GET and HEAD only.
+ *
+ * A route is exempt if a pattern matches all of its paths. So `/docs/*` exempts `/docs/:page`, and only `/*` exempts
+ * `/*`. The caller must check that the route has no config and no rule. Unknown URLs are never exempt.
+ *
+ * Throws FST_SLUICE_BAD_OPTION for an invalid pattern.
  */
 export function createExemptMatcher (
   patterns: readonly string[] | undefined, routerOptions: RouterOptions, place = 'rateLimit.exempt.routes'

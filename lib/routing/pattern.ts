@@ -1,29 +1,29 @@
-/** One segment of a pattern: a text, any one segment, or all that follows. */
+/** One segment of a pattern: a text, any one segment, or all following segments. */
 export type PatternSegment = { readonly kind: 'text', readonly text: string } | { readonly kind: 'one' } | { readonly kind: 'rest' }
 
-/** Which paths a rule is for. A `rest` stands only at the end. */
+/** The paths of a rule. A `rest` is always the last segment. */
 export interface Pattern {
   readonly segments: readonly PatternSegment[]
 }
 
-/** Why a text is no pattern, in words that complete "got ...:". */
+/** Why a text is not a valid pattern. Part of an error message. */
 export interface PatternMistake {
   readonly mistake: string
 }
 
-/** The segments of a path, decoded; `null` for one that could not be learned and so may be any. */
+/** The decoded segments of a path. `null` for an unknown segment: it matches every pattern. */
 export type PathSegments = ReadonlyArray<string | null>
 
 const MAX_PATTERN_LENGTH = 1024
-/** Of a pattern. */
+/** The maximum for a pattern. */
 export const MAX_SEGMENTS = 64
 
 /**
- * Read a pattern such as `/api/:version/reports` or `/files/*`.
+ * Parse a pattern such as `/api/:version/reports` or `/files/*`.
  *
- * A segment is a text, written as in a route: decoded, and `::` for a colon. A `*` or `:name` is exactly one segment, a
- * last `*` all that follows, also nothing: `/api/*` is `/api`, `/api/` and everything below. `*` alone is `/*`, and a
- * slash at the end means nothing. At most 1024 characters and 64 segments.
+ * A text segment is written decoded, as in a route, with `::` for a colon. A `*` or `:name` matches exactly one segment.
+ * A last `*` matches all that follows, or nothing: `/api/*` matches `/api`, `/api/` and every path below. `*` alone
+ * equals `/*`. A slash at the end is ignored. At most 1024 characters and 64 segments.
  */
 export function parsePattern (text: string): Pattern | PatternMistake {
   if (text.length > MAX_PATTERN_LENGTH) return { mistake: `a pattern has at most ${MAX_PATTERN_LENGTH} characters` }
@@ -45,26 +45,26 @@ function parseSegment (part: string, isLast: boolean): PatternSegment | PatternM
   if (/^:\w+$/.test(part)) return { kind: 'one' }
   if (part === '') return { mistake: 'a segment is empty' }
   if (part === '.' || part === '..') return { mistake: 'a pattern has no "." or ".." segments' }
-  if (part.includes('*')) return { mistake: 'a "*" is a segment of its own' }
+  if (part.includes('*')) return { mistake: 'a "*" must be a whole segment' }
   if (/[?#]/.test(part)) return { mistake: 'a pattern is a path without "?" or "#"' }
   if (/%[0-9a-f]{2}/i.test(part)) return { mistake: 'a pattern is written decoded, without "%"' }
-  if (part.replaceAll('::', '').includes(':')) return { mistake: 'a ":name" is a segment of its own, and a colon in a text is written "::"' }
+  if (part.replaceAll('::', '').includes(':')) return { mistake: 'a ":name" must be a whole segment; write a colon in a text as "::"' }
   return { kind: 'text', text: part.replaceAll('::', ':') }
 }
 
-/** The same pattern for paths in lower case. */
-export function toLowerCasePattern (pattern: Pattern): Pattern {
-  return { segments: pattern.segments.map((segment) => segment.kind === 'text' ? { kind: 'text', text: segment.text.toLowerCase() } : segment) }
+/** Convert a pattern for a router that ignores case. */
+export function toLowerCasePattern ({ segments }: Pattern): Pattern {
+  return { segments: segments.map((segment) => segment.kind === 'text' ? { kind: 'text', text: segment.text.toLowerCase() } : segment) }
 }
 
-// An end lies between: `/users/` is `/users` rather than a `/users/:id` with an empty id.
+// The end ranks before a wild segment: `/users/` is `/users`, not `/users/:id` with an empty ID.
 const RANK = { text: 0, end: 1, one: 2, rest: 3 } as const
 
 /**
- * Order patterns, the more specific first: negative where `a` goes before `b`, 0 where only their texts differ, if anything.
+ * Compare patterns; the more specific one goes first. Negative if `a` goes before `b`; 0 if they differ in texts at most.
  *
- * They are compared from the left, and the first segment that differs in kind decides: a text goes before the end of
- * the pattern, that before one wild segment, that before a last `*`.
+ * Segments are compared from the left, and the first one of a different kind decides. The order is: a text, the end of
+ * the pattern, one wild segment, a last `*`.
  */
 export function compareSpecificity (a: Pattern, b: Pattern): number {
   for (let i = 0; i < a.segments.length || i < b.segments.length; i++) {
@@ -74,7 +74,7 @@ export function compareSpecificity (a: Pattern, b: Pattern): number {
   return 0
 }
 
-/** Whether a path is the pattern's. A wild segment is also an empty one, as for Fastify's router. */
+/** Whether a pattern matches a path. A wild segment also matches an empty one, as in Fastify's router. */
 export function matchesPath (pattern: Pattern, path: PathSegments): boolean {
   const { segments } = pattern
   for (let i = 0; i < segments.length; i++) {

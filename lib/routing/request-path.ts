@@ -2,20 +2,20 @@ import { MAX_SEGMENTS, type PathSegments } from './pattern.js'
 import type { RouteShape } from './route-shape.js'
 import type { RouterOptions } from './router-options.js'
 
-/** What is read of a request; a FastifyRequest is one. */
+/** The parts of a FastifyRequest that select a rule. */
 export interface RequestTarget {
   readonly method: string
-  /** As it was routed, so after `rewriteUrl`. */
+  /** The URL that was routed, after `rewriteUrl`. */
   readonly url: string
   readonly params: unknown
 }
 
 /**
- * The path of a request to a route, in every way in which the route's handler may read it; mostly there is one.
+ * All interpretations of the path of a request to a route. Usually there is only one.
  *
- * It is put together from the route's pattern and the parameters, so it is what the router saw, however it was spelt.
- * Only what a `*` took has several readings: file servers and proxies drop empty and `.` segments and resolve `..`, by
- * the whole path or below the `*`; the last reading is the literal one. Time linear in the path's length.
+ * The path is built from the route's pattern and the parameters, so it is what the router matched, in any spelling. Only
+ * the part matched by a `*` has several interpretations: file servers and proxies drop empty and `.` segments and
+ * resolve `..`, in the whole path or below the `*`. The last interpretation is the literal one. Linear in the length.
  */
 export function interpretRoutePath (route: RouteShape, { params, url }: RequestTarget, options: RouterOptions): PathSegments[] {
   const base = readSegments(route, params, options)
@@ -29,7 +29,7 @@ export function interpretRoutePath (route: RouteShape, { params, url }: RequestT
   return rest.includes('..') ? [resolveDots(base, rest, 0), below, literal] : [below, literal]
 }
 
-/** The path of a request to an unknown URL: tidied up, and, where that makes a difference, as it was sent. */
+/** The interpretations of the path of an unknown URL: normalized, and if that differs, also literal. */
 export function interpretRawPath (url: string, options: RouterOptions): PathSegments[] {
   const raw = extractPath(url, options)
   const literal = raw.split('/', MAX_READ_SEGMENTS).map((segment) => foldCase(decodeSegment(segment), options))
@@ -37,10 +37,10 @@ export function interpretRawPath (url: string, options: RouterOptions): PathSegm
   return NEEDS_NORMALIZING.test(path) || /%2f/i.test(raw) ? [resolveDots([], path, 0), literal] : [literal]
 }
 
-/** No pattern can tell longer paths apart, so what is beyond is not kept. */
+/** No pattern can distinguish longer paths, so further segments are dropped. */
 const MAX_READ_SEGMENTS = MAX_SEGMENTS + 1
 
-/** An empty segment, `.`, `..` or a backslash, which URLs of the web take for a slash. */
+/** An empty segment, `.`, `..` or a backslash, which the URL standard treats as a slash. */
 const NEEDS_NORMALIZING = /\\|(?:^|\/)\.{0,2}(?:\/|$)/
 
 function readSegments (route: RouteShape, params: unknown, options: RouterOptions): Array<string | null> {
@@ -58,19 +58,19 @@ function readSegments (route: RouteShape, params: unknown, options: RouterOption
   return values
 }
 
-/** `null` where a schema has taken it away. */
+/** `null` if a schema has removed the parameter. */
 function findParam (params: unknown, name: string): string | null {
   if (typeof params !== 'object' || params === null || !Object.hasOwn(params, name)) return null
   const value: unknown = Reflect.get(params, name)
-  // A schema may have made a number of it.
+  // A schema may have converted it to a number.
   return typeof value === 'object' || typeof value === 'function' || value === undefined ? null : String(value)
 }
 
-/** Drop empty and `.` segments, and let `..` take one back until only `kept` are left. */
+/** Drop empty and `.` segments. Each `..` removes the segment before it, down to `minDepth` segments. */
 function resolveDots (base: PathSegments, path: string, minDepth: number): PathSegments {
   const segments = [...base]
   let depth = base.length
-  // By character: paths of nothing but slashes are sent to cost time.
+  // Character by character, without `split`: attackers send paths of many slashes to waste time.
   for (let start = 0, end = 0; end <= path.length; end++) {
     if (end < path.length && path[end] !== '/' && path[end] !== '\\') continue
     const length = end - start
@@ -86,11 +86,11 @@ function resolveDots (base: PathSegments, path: string, minDepth: number): PathS
   return segments
 }
 
-/** What the router looks up, without its first slash. */
+/** The path that the router matches, without its first slash. */
 function extractPath (url: string, { endsAtSemicolon }: RouterOptions): string {
   const authority = url.startsWith('/') ? null : /^https?:\/\/[^/?#]*/i.exec(url)
   const target = authority === null ? url : url.slice(authority[0].length)
-  // The router passes over the first character, whatever it is. A query may follow the authority at once.
+  // The router skips the first character, whatever it is. A query may directly follow the authority.
   const start = authority !== null && !target.startsWith('/') ? 0 : 1
   const end = target.slice(start).search(endsAtSemicolon ? /[?#;]/ : /[?#]/)
   return end === -1 ? target.slice(start) : target.slice(start, start + end)

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 
 export type RouteConfig = FastifyRequest['routeOptions']['config']
 
-/** The symbol under which Fastify keeps the context of a request's route. It is not exported, so it has to be found. */
+/** The symbol under which Fastify keeps the context of a request's route. Fastify does not export it. */
 declare const kContext: unique symbol
 
 declare module 'fastify' {
@@ -12,9 +12,10 @@ declare module 'fastify' {
 }
 
 /**
- * A reader of requests' route configs. `request.toRouteOptions` makes an object of twelve fields at each call, a tenth of
- * what limiting a request costs, so the context behind it is read where it can be found. Should Fastify ever keep it
- * elsewhere, the first request tells, and `toRouteOptions` is read from then on.
+ * Create a function that reads the route config of a request. The getter `request.routeOptions` builds an object of twelve
+ * fields at each call, a tenth of the cost of limiting a request. So the context behind it is read directly.
+ *
+ * The first request finds the key of the context. If a later Fastify has no such key, `routeOptions` is read instead.
  */
 export function createRouteConfigReader (): (request: FastifyRequest) => RouteConfig {
   let key: typeof kContext | null | undefined

@@ -1,22 +1,22 @@
-/** What is known of a route when it is declared. */
+/** The properties of a route at its declaration. */
 export interface Route {
   readonly method: string | readonly string[]
   readonly url: string
   readonly constraints: Readonly<Record<string, unknown>> | undefined
-  /** `config.rateLimit` as the user wrote it. */
+  /** `config.rateLimit`, not validated yet. */
   readonly rateLimit: unknown
-  /** The method to name it by, where `method` would not always be the same for the same route. */
+  /** The method in the route's name, if `method` is not always the same for the same route. */
   readonly namedAs?: string
 }
 
-/** Names routes for their buckets: two of one URL that differ by host or version are two; HEAD is what GET is. */
+/** Names routes for their buckets. Routes with one URL and different constraints have different names. HEAD counts as GET. */
 export class RouteNames {
-  /** What GET is declared together with, by URL and constraints. */
+  /** The methods declared together with GET, by URL and constraints. */
   readonly #methodsWithGet = new Map<string, string>()
-  /** What was answered once stays: a new set of policies must find the buckets of the old one. */
+  /** Names never change: after a reload the new policies must use the same buckets. */
   readonly #names = new WeakMap<Route, string>()
 
-  /** Asked about routes in the order of their declaration. */
+  /** Must be called for routes in the order of their declaration. */
   getName (route: Route): string {
     const known = this.#names.get(route)
     if (known !== undefined) return known
@@ -33,13 +33,13 @@ export class RouteNames {
       if (methods.includes('GET')) this.#methodsWithGet.set(key, methods.join(','))
       return `${methods.join(',')} ${key}`
     }
-    // Below a prefix, Fastify declares GET without its trailing slash and HEAD both ways.
+    // Below a prefix, Fastify declares GET without a trailing slash, and HEAD with and without it.
     const twin = [key, toRouteKey(route.url.replace(/\/$/, ''), route)].find((key) => this.#methodsWithGet.has(key)) ?? key
     return `${this.#methodsWithGet.get(twin) ?? 'GET'} ${twin}`
   }
 }
 
-/** A route as messages name it. */
+/** Format a route for messages. */
 export function formatRoute (route: Pick<Route, 'method' | 'url'>): string {
   return `${normalizeMethods(route).join(',')} ${route.url}`
 }

@@ -3,34 +3,34 @@ import type { RouterOptions } from './router-options.js'
 
 interface Parameter {
   readonly name: string
-  /** Its expression has groups in it, which the router takes for parameters of their own. */
+  /** Whether its regular expression has groups. The router treats them as parameters of their own. */
   readonly hasGroups: boolean
-  /** Whether `request.params` has what the path had in this place. */
+  /** Whether `request.params` has the value from this position of the path. */
   isReadable: boolean
 }
 
 interface RouteSegment {
   /** Texts, and the parameters between them. */
   readonly parts: ReadonlyArray<string | Readonly<Parameter>>
-  /** What it lets in: its own text, any segment, or some, as `:from-:to` does. */
+  /** What it matches: its own text, any segment, or some segments, as `:from-:to` does. */
   readonly accepts: 'text' | 'any' | 'some'
 }
 
-/** The pattern of a route, taken apart as Fastify's router does. */
+/** The parsed pattern of a route, as Fastify's router reads it. */
 export interface RouteShape {
   readonly segments: readonly RouteSegment[]
   /** Whether the last segment may be missing, as in `/:id?`. */
   readonly hasOptionalEnd: boolean
-  /** Of a wildcard route, what stands before the `*` in its segment; else `null`. */
+  /** For a wildcard route, the text before the `*` in its segment; otherwise `null`. */
   readonly beforeRest: string | null
-  /** Whether the `*` takes the first slash of the path too, as in a route `*`. */
+  /** Whether the `*` also matches the first slash of the path, as in a route `*`. */
   readonly isBareWildcard: boolean
 }
 
-/** Which of a route's paths a pattern matches: all, some or none of them. */
+/** Whether a pattern matches all, some or none of a route's paths. */
 export type Relation = 'always' | 'sometimes' | 'never'
 
-/** Take the pattern of a route apart: one that the router has taken. Its slash at the end means nothing. */
+/** Parse the pattern of a route that the router has accepted. A slash at the end is ignored. */
 export function parseRouteShape (url: string, routerOptions: RouterOptions): RouteShape {
   const full = url.replace(/(\/:[^/()]*)\?\/?$/, '$1')
   const path = (routerOptions.ignoresDuplicateSlashes ? full.replace(/\/{2,}/g, '/') : full).replace(/^\//, '').replace(/\/$/, '')
@@ -42,7 +42,7 @@ export function parseRouteShape (url: string, routerOptions: RouterOptions): Rou
   return { segments, hasOptionalEnd: full !== url, beforeRest: isWildcard ? last.slice(0, -1) : null, isBareWildcard: url === '*' }
 }
 
-/** At the slashes that are not in an expression. */
+/** Split at the slashes outside of regular expressions. */
 function splitSegments (path: string): string[] {
   const segments: string[] = []
   let start = 0
@@ -82,7 +82,7 @@ function parseRouteSegment (segment: string, { isCaseSensitive }: RouterOptions)
   return { parts, accepts: /^:[^-(./]*$/.test(segment) ? 'any' : 'some' }
 }
 
-/** A name, and an expression in parentheses if there is one. */
+/** Parse a name, and the regular expression in parentheses if there is one. */
 function parseParameter (text: string, start: number): { parameter: Parameter, end: number } {
   let end = start + 1
   while (end < text.length && !'-(./'.includes(text[end])) end++
@@ -92,7 +92,7 @@ function parseParameter (text: string, start: number): { parameter: Parameter, e
   return { parameter: { ...parameter, hasGroups: /.\((?!\?[:=!])/.test(expression) }, end: end + expression.length }
 }
 
-/** Where the text goes on after the parenthesis that opens here. */
+/** The index after the parenthesis that closes the one at `start`. */
 function findClosingParenthesis (text: string, start: number): number {
   let depth = 0
   for (let i = start; i < text.length; i++) {
@@ -103,7 +103,7 @@ function findClosingParenthesis (text: string, start: number): number {
   return text.length
 }
 
-/** Of two parameters with one name the router keeps the last, and groups shift the values of all that follow. */
+/** The router keeps the last of several parameters with one name. Groups shift the values of all following parameters. */
 function markUnreadable (parameters: readonly Parameter[]): void {
   parameters.forEach((parameter, index) => {
     parameter.isReadable = !parameters.slice(0, index).some(({ hasGroups }) => hasGroups) &&
@@ -111,7 +111,7 @@ function markUnreadable (parameters: readonly Parameter[]): void {
   })
 }
 
-/** How the paths of a pattern and those of a route lie to each other. `sometimes` is also the answer where it is not known. */
+/** Find out which of a route's paths a pattern matches. `sometimes` is also returned if this is unknown. */
 export function relate (pattern: Pattern, route: RouteShape): Relation {
   const relation = relateSegments(pattern, route, route.segments.length)
   if (!route.hasOptionalEnd) return relation

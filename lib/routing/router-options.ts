@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 
-/** Options of Fastify's router about paths. */
+/** Options of Fastify's router that affect paths. */
 export interface RouterOptions {
   readonly isCaseSensitive: boolean
   readonly ignoresDuplicateSlashes: boolean
@@ -8,10 +8,10 @@ export interface RouterOptions {
   readonly endsAtSemicolon: boolean
 }
 
-/** Read the settings of the router, which `initialConfig` holds in two places. */
+/** Read the options of the router. `initialConfig` has them in two places. */
 export function readRouterOptions ({ initialConfig }: Pick<FastifyInstance, 'initialConfig'>): RouterOptions {
   const { routerOptions } = initialConfig
-  // Fastify fills absent options in `routerOptions` with their defaults even where the old place has them, all but caseSensitive.
+  // Fastify fills absent `routerOptions` with defaults even if the old place has them, except for caseSensitive.
   return {
     isCaseSensitive: routerOptions?.caseSensitive ?? initialConfig.caseSensitive ?? true,
     ignoresDuplicateSlashes: (routerOptions?.ignoreDuplicateSlashes ?? false) || (initialConfig.ignoreDuplicateSlashes ?? false),
@@ -19,7 +19,7 @@ export function readRouterOptions ({ initialConfig }: Pick<FastifyInstance, 'ini
   }
 }
 
-/** Fastify's types do not know of it in `routerOptions`. */
+/** Fastify's types do not have the option in `routerOptions`. */
 function isSet (options: object | undefined, name: string): boolean {
   return options !== undefined && Reflect.get(options, name) === true
 }

@@ -4,23 +4,23 @@ import { interpretRoutePath, interpretRawPath, type RequestTarget } from './requ
 import { type RouterOptions } from './router-options.js'
 import { relate, parseRouteShape } from './route-shape.js'
 
-/** What decides where a rule applies. */
+/** The part of a rule that selects requests. */
 export interface Rule {
   readonly name: string
   /** See `parsePattern`. */
   readonly match: string
   /** Default: every method. HEAD counts as GET. */
   readonly methods?: readonly string[]
-  /** Whether it applies to routes with limits of their own too. Default false. */
+  /** Whether it also applies to routes with limits of their own. Default false. */
   readonly override?: boolean
 }
 
-/** Which rule a route has: known when it is declared, or a matter of each request. */
+/** The rule of a route: fixed when it is declared, or selected for each request. */
 export type Resolution<R> =
   | { readonly kind: 'fixed', readonly rule: R | null }
   | {
     readonly kind: 'by-request'
-    /** Every rule that may come out. */
+    /** Every rule that `pick` may return. */
     readonly rules: readonly R[]
     readonly pick: (request: RequestTarget) => R | null
   }
@@ -29,28 +29,28 @@ interface RuleEntry<R> {
   readonly rule: R
   readonly pattern: Pattern
   readonly methods: ReadonlySet<string> | null
-  /** Equal where only the order of writing decides; lower goes first. */
+  /** Lower goes first. Equal ranks: the order in the options decides. */
   rank: number
 }
 
 /** A rule that may apply to a route. */
 interface Candidate<R> extends RuleEntry<R> {
-  /** It has every path of the route, so none needs to be looked at. */
+  /** Whether it matches every path of the route, so that the path of the request is not needed. */
   readonly hasEveryPath: boolean
 }
 
 /**
  * Finds the most specific rule for a route or an unknown URL.
  *
- * The order is total: by pattern (`compareSpecificity`), then rules that name methods before those for any method, then as
- * written. A path that can be read in several ways has the most specific rule of all its readings; among equally
- * specific ones that of the reading with `..` resolved. So no spelling of a path gets around its rule.
+ * The order is total: by pattern (`compareSpecificity`), then rules with methods before rules without, then the order in
+ * the options. A path with several interpretations gets the most specific rule of all of them. Among equally specific
+ * rules, the interpretation with resolved `..` decides. So no spelling of a path avoids its rule.
  */
 export class RuleSet<R extends Rule> {
   readonly #entries: ReadonlyArray<RuleEntry<R>>
   readonly #routerOptions: RouterOptions
 
-  /** `place`: where the rules are written, for errors. Throws FST_SLUICE_BAD_OPTION where a `match` is no pattern. */
+  /** `place`: of the rules, for errors. Throws FST_SLUICE_BAD_OPTION for an invalid `match`. */
   constructor (rules: readonly R[], routerOptions: RouterOptions, place = 'rateLimit.rules') {
     this.#routerOptions = routerOptions
     this.#entries = sortEntries(rules.map((rule, index) => {
@@ -60,10 +60,10 @@ export class RuleSet<R extends Rule> {
   }
 
   /**
-   * The rule of a route by its full URL, prefixes included.
+   * Find the rule of a route by its full URL, prefixes included.
    *
-   * `hasOwnLimits`: whether its config has limits or is `false`; only rules with `override` apply then, also one that is
-   * less specific than a rule without.
+   * `hasOwnLimits`: whether its config has limits or is `false`. Then only rules with `override` apply, even if a rule
+   * without it is more specific.
    */
   forRoute (methods: readonly string[], url: string, hasOwnLimits = false): Resolution<R> {
     const shape = parseRouteShape(url, this.#routerOptions)
@@ -75,7 +75,7 @@ export class RuleSet<R extends Rule> {
       const relation = relate(entry.pattern, shape)
       if (named.length === 0 || relation === 'never') continue
       candidates.push({ ...entry, hasEveryPath: relation === 'always' })
-      // Whoever comes after a rule that has every request gets none.
+      // Rules after one that matches every request never apply.
       if (relation === 'always' && named.length === wantedMethods.length) break
     }
     const [first] = candidates
@@ -91,17 +91,17 @@ export class RuleSet<R extends Rule> {
     }
   }
 
-  /** The rule of a request to an unknown URL. */
+  /** Find the rule of a request to an unknown URL. */
   forUnknown ({ method, url }: Omit<RequestTarget, 'params'>): R | null {
     if (this.#entries.length === 0) return null
     return pick(this.#entries, normalizeMethod(method), interpretRawPath(url, this.#routerOptions))
   }
 }
 
-/** One reading, where nobody will look at it. */
+/** One interpretation, for candidates that do not need the path. */
 const ANY_PATH: readonly PathSegments[] = [[]]
 
-/** A pattern for the paths of this router. Throws FST_SLUICE_BAD_OPTION. */
+/** Parse a pattern for the paths of this router. Throws FST_SLUICE_BAD_OPTION. */
 export function compilePattern (text: string, { isCaseSensitive }: RouterOptions, place: string): Pattern {
   const pattern = parsePattern(text)
   if ('mistake' in pattern) throw badOption(place, `a pattern such as "/api/*/reports" (${pattern.mistake})`, text)
@@ -109,7 +109,7 @@ export function compilePattern (text: string, { isCaseSensitive }: RouterOptions
 }
 
 function sortEntries<R> (entries: Array<RuleEntry<R>>): Array<RuleEntry<R>> {
-  // Sorting is stable, so what is equally specific stays as written.
+  // Sorting is stable, so equally specific rules keep the order of the options.
   entries.sort(compareEntries)
   entries.forEach((entry, index) => {
     const previous = entries[index - 1]

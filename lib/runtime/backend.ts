@@ -14,23 +14,23 @@ import { GuardedStore } from '../resilience/guarded-store.js'
 import { MemoryStore } from '../stores/memory/store.js'
 import type { Charge, FailureReason, ActiveBlock, Receipt, Store } from '../stores/store.js'
 
-/** The stores of a registration, and what is known of their health. */
+/** The stores of a registration, and their health. */
 export interface Backend {
-  /** Where decisions are made. */
+  /** The store that makes the decisions. */
   readonly store: Store
-  /** Where they are made while the store cannot answer. */
+  /** The store that makes them while `store` cannot answer. */
   readonly local: MemoryStore
-  /** The refusal of whom the store is known to block. */
+  /** The cached refusal, if one of the charges is known to be blocked; else `null`. */
   knownBlock (charges: readonly Charge[]): Receipt | null
-  /** The blocks that this process knows of, in no order; some may have been lifted, and one may be there twice. */
+  /** The blocks known to this process, unordered. A block may already be lifted, or may be listed twice. */
   blocks (): Iterable<ActiveBlock>
-  /** Forget refusals that were remembered, for their limits are no more. */
+  /** Drop the cached refusals, because their limits have changed. */
   forgetRefusals (): void
   readonly health: HealthSource
   close (): Promise<void>
 }
 
-/** Who hears of what happens to the stores. */
+/** Receivers of the events of the stores. */
 export interface BackendHooks {
   readonly log: FastifyBaseLogger
   readonly faults: FaultLog
@@ -43,11 +43,19 @@ const MAX_PENDING = 10_000
 const CONNECTIONS = 1
 const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
 
-/** Build the stores that the options ask for. Nothing waits for a connection: losing a store at start is no different from losing it later. */
+/**
+ * Build the stores that the options require. No connection is awaited: a store that is unavailable at start is handled
+ * like one that fails later.
+ */
 export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, hooks: BackendHooks): Promise<Backend> {
   const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
-  if (options.redis !== undefined) return await createRedisBackend(options, options.redis, local, clock, createStoreGuard('redis', registration, options, clock, hooks))
-  if (options.store !== undefined) return createCustomBackend(options, options.store, local, clock, createStoreGuard(options.store.kind, registration, options, clock, hooks))
+  const { redis, store } = options
+  if (redis !== undefined) {
+    return await createRedisBackend(options, redis, local, clock, createStoreGuard('redis', registration, options, clock, hooks))
+  }
+  if (store !== undefined) {
+    return createCustomBackend(options, store, local, clock, createStoreGuard(store.kind, registration, options, clock, hooks))
+  }
   return createMemoryBackend(local, clock)
 }
 
@@ -63,13 +71,15 @@ function createMemoryBackend (local: MemoryStore, clock: Clock): Backend {
   }
 }
 
-async function createRedisBackend (options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, guard: StoreGuard): Promise<Backend> {
-  // Loaded only where it is asked for: an application on the memory store pays nothing for ioredis.
+async function createRedisBackend (
+  options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, guard: StoreGuard
+): Promise<Backend> {
+  // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const link = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, guard.deadlineMs)
+  const pool = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, guard.deadlineMs)
   const redis = new RedisStore({
-    pool: link,
+    pool,
     callGuard: guard.callGuard,
     keyPrefix: options.keyPrefix ?? KEY_PREFIX,
     maxPending: options.maxPending ?? MAX_PENDING,
@@ -80,11 +90,13 @@ async function createRedisBackend (options: RateLimitOptions, target: NonNullabl
   return withDenyCache(redis, local, clock, guard)
 }
 
-function createCustomBackend ({ maxPending = MAX_PENDING }: RateLimitOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard): Backend {
+function createCustomBackend (
+  { maxPending = MAX_PENDING }: RateLimitOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
+): Backend {
   return withDenyCache(new GuardedStore({ ...guard, store, maxPending, clock }), local, clock, guard)
 }
 
-/** The watch over a store that can fail, and what is known of its failures. */
+/** Supervision of a store that can fail, and its last failure. */
 interface StoreGuard {
   readonly callGuard: CallGuard
   readonly deadlineMs: number
@@ -93,7 +105,9 @@ interface StoreGuard {
   readonly lastError: () => string | null
 }
 
-function createStoreGuard (kind: string, registration: string, options: RateLimitOptions, clock: Clock, { log, faults, metrics }: BackendHooks): StoreGuard {
+function createStoreGuard (
+  kind: string, registration: string, options: RateLimitOptions, clock: Clock, { log, faults, metrics }: BackendHooks
+): StoreGuard {
   const deadlineMs = options.deadline ?? DEADLINE_MS
   const storeMetrics = metrics?.getStore(kind)
   let lastError: string | null = null
@@ -112,7 +126,7 @@ function createStoreGuard (kind: string, registration: string, options: RateLimi
   }
 }
 
-/** A store that can be away, behind a cache of its refusals, and the memory for that time. */
+/** A remote store with a deny cache in front and an in-memory fallback. */
 function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callGuard, deadlineMs, lastError }: StoreGuard): Backend {
   const store = new DenyCache(remote, clock)
   return {
@@ -121,7 +135,7 @@ function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callG
     knownBlock: (charges) => store.findKnownBlock(charges),
     * blocks () {
       yield * store.blocks()
-      // Those of the time in which the store could not be asked.
+      // Blocks that started while the store was unavailable.
       yield * local.blocks()
     },
     forgetRefusals: () => { store.clearDenials() },
@@ -133,7 +147,7 @@ function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callG
   }
 }
 
-/** When to come back after a refusal for want of a store, whole seconds. */
+/** Retry-After of a 503, whole seconds. */
 export function retryUnavailableSeconds (options: RateLimitOptions): number {
   return Math.ceil(breakerOptions(options).openForMs / 1000)
 }

@@ -2,15 +2,16 @@ import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { createOptionsKeyFunction } from '../policies/options-key.js'
 import { GenerationCache } from '../common/generation-cache.js'
 
-/** Different options per generation. Guards built again and again from new functions have more: the oldest are dropped. */
+/** Distinct options per cache generation. Guards built repeatedly from new functions exceed it: the oldest are evicted. */
 const CAPACITY = 5000
 
 /**
- * The options of guards, which every new snapshot compiles before it is taken: one whose limits contradict a guard's must
- * be refused at the reload and not at the guard's next request. What is forgotten is compiled at that request.
+ * The options of all guards. Every new snapshot compiles them before it becomes current. A reload is thus rejected if its
+ * limits contradict those of a guard; else the error would appear at the guard's next request. Evicted options are
+ * compiled at that request.
  */
 export class GuardOptionsRegistry {
-  /** By what the options say: a guard may be made anew for every request. */
+  /** By the content of the options: the application may create a new guard for every request. */
   readonly #byKey = new GenerationCache<string, RouteRateLimit>(CAPACITY)
   readonly #keyFor = createOptionsKeyFunction()
 

@@ -2,14 +2,13 @@ import type { FastifyBaseLogger } from 'fastify'
 import { onSighup } from './sighup.js'
 import { watchFile, type FileWatch } from '../config/file/watch.js'
 import { rejectFixedChanges, type Configuration } from '../config/configuration.js'
-import { ConfigSnapshot } from './snapshot.js'
-import type { SnapshotHolder } from '../runtime/snapshot.js'
+import { ConfigSnapshot, type SnapshotHolder } from './snapshot.js'
 import type { ReloadSource } from '../observability/channels.js'
 import { logReload, logSwitch } from '../observability/lifecycle-events.js'
 
 /**
- * Exchanges the snapshot for one of changed options: whole or not at all. What is refused is logged and counted, and the
- * old snapshot stays.
+ * Replaces the snapshot by one with changed options, completely or not at all. A rejected reload is logged and counted,
+ * and the old snapshot stays.
  */
 export class Reloader {
   readonly #configuration: Configuration
@@ -24,7 +23,7 @@ export class Reloader {
     this.#log = log
   }
 
-  /** `options`: what stands in the place of the file's; without, the file is read anew. Throws what is wrong. */
+  /** `options`: replace those of the file. Without them, the file is read again. Throws the error of a rejected reload. */
   reload (source: ReloadSource, options?: unknown): void {
     const { current } = this.#snapshots
     const { name: registration, metrics } = current.services
@@ -42,7 +41,7 @@ export class Reloader {
     logReload(this.#log, { registration, source, result: 'success' })
   }
 
-  /** Switch limits on or off for the requests that come from now on, whatever the layers say, until they are switched back. */
+  /** Switch limits on or off for all new requests, independent of the layers, until they are switched back. */
   setEnabled (enabled: boolean): void {
     const { current } = this.#snapshots
     const { name: registration, backend } = current.services
@@ -51,7 +50,7 @@ export class Reloader {
     if (enabled !== current.isEnabled) logSwitch(this.#log, registration, enabled)
   }
 
-  /** Reload whenever the file changes, and `onSignal` at SIGHUP, until `close`. */
+  /** Reload when the file changes and, if `onSignal`, at SIGHUP, until `close`. */
   watch (onSignal: boolean): void {
     if (onSignal) this.#offSighup = onSighup(() => { this.#tryReload('signal') })
     const { file, text } = this.#configuration
@@ -59,8 +58,8 @@ export class Reloader {
     this.#watch = watchFile(file, {
       loadedContent: text,
       onChange: () => { this.#tryReload('file') },
-      onMissing: () => { this.#log.warn({ file }, 'rate limit: the config file has gone, what it said stays') },
-      onError: (err) => { this.#log.warn({ err, file }, 'rate limit: no events of the config file, it is looked at every few seconds') }
+      onMissing: () => { this.#log.warn({ file }, 'rate limit: the config file is missing; its last options stay in effect') },
+      onError: (err) => { this.#log.warn({ err, file }, 'rate limit: cannot watch the config file; polling it every few seconds') }
     })
   }
 
@@ -73,7 +72,7 @@ export class Reloader {
     try {
       this.reload(source)
     } catch {
-      // It is logged and counted; nobody waits for it.
+      // The error is already logged and counted, and no caller awaits this reload.
     }
   }
 }

@@ -5,26 +5,27 @@ interface Registration {
 const registrations = new Set<Registration>()
 
 /**
- * Calls back whenever the process receives SIGHUP, until the function that it returns is called. The callback must not throw.
+ * Call a function whenever the process receives SIGHUP. Returns a function that removes the callback. The callback must
+ * not throw.
  *
- * As long as anyone is registered, SIGHUP no longer ends the process, which is what Node does by default: a service that
- * is to end with its terminal must not use this. On Windows the system ends it soon after the console was closed all
- * the same. Worker threads receive no signals. Keeps no process alive.
+ * While a callback is registered, SIGHUP does not end the process, as it does by default in Node. A service that must end
+ * with its terminal must not use this. On Windows, the system still ends the process soon after the console is closed.
+ * Worker threads receive no signals. A registration does not keep the process alive.
  */
 export function onSighup (callback: () => void): () => void {
-  // Wrapped: the same function may be registered twice, and each has to be taken back by itself.
+  // Wrapped: the same function may be registered twice, and each registration is removed separately.
   const registration: Registration = { callback }
   if (registrations.size === 0) process.on('SIGHUP', notifyAll)
   registrations.add(registration)
   return () => {
-    // Node's default is back only when no listener is left.
+    // Node restores its default only when no listener is left.
     if (registrations.delete(registration) && registrations.size === 0) process.off('SIGHUP', notifyAll)
   }
 }
 
 function notifyAll (): void {
   for (const registration of [...registrations]) {
-    // One callback may have taken another one back.
+    // A callback may have removed another one.
     if (registrations.has(registration)) registration.callback()
   }
 }

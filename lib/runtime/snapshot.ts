@@ -19,23 +19,23 @@ import { createHeaderWriter } from '../response/headers.js'
 import { retryUnavailableSeconds } from './backend.js'
 import type { SharedServices } from './services.js'
 
-/** By policy: a request that was decided under a policy stays in its snapshot. */
+/** By policy: a request that was decided under a policy keeps the snapshot of that policy. */
 const snapshots = new WeakMap<Policy, ConfigSnapshot>()
 
-/** What messages call a guard: where it was made nobody can tell. */
+/** The place of a guard in messages: the place in code where it was created is unknown. */
 export const GUARD_PLACE = 'rateLimit.guard'
 
-/** Different options of checks cached per generation; more are compiled again. */
+/** Distinct options of checks, cached per generation. Evicted ones are compiled again. */
 const MAX_CACHED_POLICIES = 500
 
 /**
- * Everything that a reload replaces, as a whole: the merged options and all that is built from them. A request uses one
+ * Everything that a reload replaces as a whole: the merged options and all objects built from them. A request uses one
  * snapshot from its first hook to its last.
  */
 export class ConfigSnapshot {
   readonly services: SharedServices
   readonly merged: MergedOptions
-  /** How many snapshots came before. */
+  /** Number of earlier snapshots. */
   readonly generation: number
   readonly isEnabled: boolean
   readonly policySet: PolicySet
@@ -45,11 +45,11 @@ export class ConfigSnapshot {
   /** `Retry-After` of a 503, seconds. */
   readonly retryUnavailableSeconds: number
   readonly #policies = new WeakMap<RouteRateLimit, Policy>()
-  /** The same by what the options say, for those that are written anew for every request. */
+  /** The same policies by the content of the options, for applications that create the options for every request. */
   readonly #policiesByKey = new GenerationCache<string, Policy>(MAX_CACHED_POLICIES)
   readonly #keyFor = createOptionsKeyFunction()
 
-  /** `before`: the previous snapshot. Throws on wrong options, with the place in the layer that they come from. */
+  /** Throws on wrong options, with the place in the layer that they come from. */
   constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
     const { fastify, name, backend, delayQueue, routes, refusals, metrics, faults } = services
     const { options } = merged
@@ -71,7 +71,9 @@ export class ConfigSnapshot {
         }
       })
       // The hooks of undeclared routes are attached once.
-      if (previous !== null && previous.policySet.base.hook !== this.policySet.base.hook) throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
+      if (previous !== null && previous.policySet.base.hook !== this.policySet.base.hook) {
+        throw new FST_SLUICE_FIXED_OPTION('rateLimit.hook')
+      }
       this.routes = new RouteTable(this.policySet, routes, previous?.routes)
       for (const guard of services.guards.all()) this.policyFor(guard, GUARD_PLACE)
       if (previous !== null) this.policySet.buckets.inherit(previous.policySet.buckets)
@@ -97,15 +99,15 @@ export class ConfigSnapshot {
     }
   }
 
-  /** The snapshot that a request was decided under; `null` where this registration has not decided it yet. */
+  /** The snapshot that a request was decided under; `null` if this registration has not decided it yet. */
   static find (request: FastifyRequest, { services }: ConfigSnapshot): ConfigSnapshot | null {
     const decision = findDecision(request)
     const snapshot = decision === null ? undefined : snapshots.get(decision.policy)
-    // A registration around this one may have decided before.
+    // A registration in an outer scope may have decided the request before.
     return snapshot !== undefined && snapshot.services === services ? snapshot : null
   }
 
-  /** The policy of a guard or a check; the registration's own without options. Throws what wrong options throw. */
+  /** The policy of a guard or a check; without options, the default policy. Throws on wrong options. */
   policyFor (options: RouteRateLimit | undefined, place: string): Policy {
     if (options === undefined) return this.policySet.base
     let policy = this.#policies.get(options)
@@ -129,19 +131,19 @@ export class ConfigSnapshot {
 /** The current snapshot, and the older ones that in-flight requests still use. */
 export class SnapshotHolder {
   current: ConfigSnapshot
-  /** Requests that were passed on to a later phase, and have no decision yet that names their snapshot. */
+  /** Requests that a later phase limits, and that have no decision yet from which to find their snapshot. */
   readonly #pinned = new WeakMap<FastifyRequest, ConfigSnapshot>()
 
   constructor (first: ConfigSnapshot) {
     this.current = first
   }
 
-  /** The snapshot of a request; the current one where the request is new. */
+  /** The snapshot of a request; for a new request, the current one. */
   forRequest (request: FastifyRequest): ConfigSnapshot {
     return this.#pinned.get(request) ?? ConfigSnapshot.find(request, this.current) ?? this.current
   }
 
-  /** Keep the snapshot that chose which later phase limits a request. */
+  /** Keep the snapshot that selected the later phase in which a request is limited. */
   pinRequest (request: FastifyRequest, snapshot: ConfigSnapshot): void {
     this.#pinned.set(request, snapshot)
   }

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict'
 import { isUnavailable, type Charge, type Limit, type Receipt, type Store } from '../stores/store.js'
 
-/** Lets time pass for the store, microseconds; also less than 0, for its clock may step back. */
+/** Advances the clock of the store, microseconds. Less than 0 steps it back. */
 export type Advance = (us: number) => void | Promise<void>
 
-/** States a fact, and checks it on an empty store. */
+/** Defines a case: its title, and a check on an empty store. */
 export type DefineCase = (title: string, check: (store: Store, advance: Advance) => Promise<void>) => void
 
 export const PARTITION = 'ip:203.0.113.9'
 
-/** What a store says of charges that it can decide. */
+/** Take charges. Throws if the store returns no receipt, or standings of other charges. */
 export async function takeOrFail (store: Store, charges: readonly Charge[]): Promise<Receipt> {
   const answer = await store.take(charges)
-  if (isUnavailable(answer)) throw new assert.AssertionError({ message: `no answer: ${answer.unavailable}` })
+  if (isUnavailable(answer)) {
+    throw new assert.AssertionError({ message: `take: expected a receipt, got { unavailable: '${answer.unavailable}' }` })
+  }
   for (const [i, { limit, partition }] of answer.standings.entries()) {
     if (limit !== charges[i]?.limit || partition !== charges[i].partition) {
-      throw new assert.AssertionError({ message: `standings[${i}] is not that of charges[${i}]: it has the same limit, the object itself, and the same partition` })
+      const message = `standings[${i}]: expected the limit (the same object) and the partition of charges[${i}]`
+      throw new assert.AssertionError({ message })
     }
   }
   return answer
@@ -30,17 +33,17 @@ export async function fetchRemaining (store: Store, limit: Limit, partition = PA
   return standing.remaining
 }
 
-/** A receipt without its times. */
+/** The fields of a receipt that are not times. */
 export function summarize (receipt: Receipt): unknown {
   return [receipt.granted, ...receipt.standings.map(({ granted, charged, remaining }) => ({ granted, charged, remaining }))]
 }
 
-/** `what`: where or why it must be so. */
+/** `what`: where or why the values must be equal. */
 export function assertEqual (actual: unknown, expected: unknown, what?: string): void {
   compare(actual, expected, what)
 }
 
-/** The same of those fields only that `expected` has; its arrays are as long as those that they stand for. */
+/** Like `assertEqual`, but compares only the fields that `expected` has. Arrays must have the same length. */
 export function assertMatches (actual: unknown, expected: unknown, what?: string): void {
   compare(pickShape(actual, expected), expected, what)
 }
@@ -49,7 +52,7 @@ export function assertTrue (condition: boolean, what: string): void {
   compare(condition, true, what)
 }
 
-/** A message of ours would hide what differs, so it goes in front. */
+/** Put `what` before the message of `node:assert`. As the only message it would hide the difference. */
 function compare (actual: unknown, expected: unknown, what: string | undefined): void {
   try {
     assert.deepEqual(actual, expected)
@@ -59,10 +62,12 @@ function compare (actual: unknown, expected: unknown, what: string | undefined):
   }
 }
 
-/** As much of a value as another one has. */
+/** Pick the fields of a value that another value has. */
 function pickShape (actual: unknown, expected: unknown): unknown {
   if (!isObject(actual) || !isObject(expected) || Array.isArray(actual) !== Array.isArray(expected)) return actual
-  if (Array.isArray(actual)) return actual.map((entry, i) => Array.isArray(expected) && i < expected.length ? pickShape(entry, expected[i]) : entry)
+  if (Array.isArray(actual)) {
+    return actual.map((entry, i) => Array.isArray(expected) && i < expected.length ? pickShape(entry, expected[i]) : entry)
+  }
   return Object.fromEntries(Object.entries(expected).map(([key, value]) => [key, pickShape(Reflect.get(actual, key), value)]))
 }
 

@@ -1,16 +1,16 @@
 import { PARTITION, createCharge, fetchRemaining, assertEqual, takeOrFail, type DefineCase } from './assertions.js'
 import { createLimit } from './limits.js'
 
-/** What every store does with corrections. */
+/** Cases for adjustments. */
 export function corrections (defineCase: DefineCase): void {
-  defineCase('a bucket of which nothing was charged can be charged afterwards', async (store) => {
+  defineCase('an uncharged bucket can be charged by an adjustment', async (store) => {
     const limit = createLimit()
     const { atUs, standings: [standing] } = await takeOrFail(store, [createCharge(limit, 0)])
     await store.adjust([{ standing, atUs, units: 7 }])
     assertEqual(await fetchRemaining(store, limit), 3)
   })
 
-  defineCase('a refund to a bucket that has been reset gives nothing', async (store) => {
+  defineCase('a refund to a bucket that was reset gives nothing', async (store) => {
     const limit = createLimit()
     const { atUs, standings: [standing] } = await takeOrFail(store, [createCharge(limit, 5)])
     await store.reset([limit], PARTITION)
@@ -19,7 +19,7 @@ export function corrections (defineCase: DefineCase): void {
     assertEqual(await store.reset([limit], PARTITION), 0)
   })
 
-  defineCase('one call corrects several buckets', async (store) => {
+  defineCase('one call adjusts several buckets', async (store) => {
     const a = createLimit({ bucket: 'app/a' })
     const b = createLimit({ bucket: 'app/b', algorithm: 'fixed-window' })
     const { atUs, standings } = await takeOrFail(store, [createCharge(a, 5), createCharge(b, 5, 'user:42')])

@@ -8,27 +8,27 @@ import { severalLimits } from './several-limits.js'
 import { sharedBuckets } from './shared-buckets.js'
 import { singleLimit } from './single-limit.js'
 
-/** A store, and its time in the hands of a test. */
+/** A store whose clock the test controls. */
 export interface StoreUnderTest {
-  /** An empty one. */
+  /** An empty store. */
   readonly store: Store
   /**
-   * Lets time pass for the store, whole microseconds; less than 0 where its clock steps back. Between two calls its time
-   * must stand still, or exact waits could not be checked.
+   * Advances the clock of the store, whole microseconds. Less than 0 steps it back. Between two calls the clock must not
+   * move, because waits are checked exactly.
    */
   readonly advance: (us: number) => void | Promise<void>
 }
 
-/** One thing that every store does. */
+/** One case that every store must pass. */
 export interface StoreCase {
-  /** States it. Begins with what it is about, where that is one thing: `sliding-window: `, `penalty: `. */
+  /** What the store does. It starts with the topic if there is one, such as `sliding-window: ` or `penalty: `. */
   readonly title: string
-  /** Checks it on a store of its own, which it closes at the end. Rejects with an AssertionError of node:assert. */
+  /** Runs the case on a new store, and closes it at the end. Rejects with an AssertionError of node:assert. */
   readonly run: (createStore: () => StoreUnderTest | Promise<StoreUnderTest>) => Promise<void>
 }
 
 /**
- * What every store does, whatever it keeps buckets in. Our own stores are held to the same cases.
+ * The cases that every store must pass. The stores of this package pass the same cases.
  *
  *     import { test } from 'node:test'
  *     import { storeContract } from 'fastify-sluice/store-contract'
@@ -54,7 +54,9 @@ export function storeContract (): StoreCase[] {
   return cases
 }
 
-async function runCase (createStore: () => StoreUnderTest | Promise<StoreUnderTest>, check: (store: Store, advance: Advance) => Promise<void>): Promise<void> {
+async function runCase (
+  createStore: () => StoreUnderTest | Promise<StoreUnderTest>, check: (store: Store, advance: Advance) => Promise<void>
+): Promise<void> {
   const { store, advance } = await createStore()
   try {
     await check(store, advance)

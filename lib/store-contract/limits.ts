@@ -16,12 +16,22 @@ interface LimitNumbers {
   readonly penalty?: Penalty | null
 }
 
-/** A limit of 10 units in 10 seconds by a token bucket, unless told otherwise. */
-export function createLimit ({ algorithm = 'token-bucket', max = 10, windowUs = 10 * SECOND_US, burst, bucket = 'app/default', mode = 'enforce', by = 'client', maxDelayUs, penalty = null }: LimitNumbers = {}): Limit {
+/** Create a limit. By default a token bucket of 10 units in 10 seconds. */
+export function createLimit (numbers: LimitNumbers = {}): Limit {
+  const { algorithm = 'token-bucket', max = 10, windowUs = 10 * SECOND_US, burst, maxDelayUs } = numbers
+  const { bucket = 'app/default', mode = 'enforce', by = 'client', penalty = null } = numbers
   return { ...createQuota(algorithm, max, windowUs, burst, maxDelayUs), name: bucket, bucket, by, mode, penalty }
 }
 
-/** Three strikes within a minute earn ten seconds, twice as long each time, at most a minute; unless told otherwise. */
+/** Create a penalty. By default three strikes within a minute block for ten seconds, doubled each time, up to a minute. */
 export function createPenalty (numbers: Partial<Penalty> = {}): Penalty {
-  return { bucket: 'app/default', strikes: 3, withinUs: 60 * SECOND_US, cooldownUs: 10 * SECOND_US, factor: 2, maxCooldownUs: 60 * SECOND_US, ...numbers }
+  return {
+    bucket: 'app/default',
+    strikes: 3,
+    withinUs: 60 * SECOND_US,
+    cooldownUs: 10 * SECOND_US,
+    factor: 2,
+    maxCooldownUs: 60 * SECOND_US,
+    ...numbers
+  }
 }

@@ -1,7 +1,9 @@
-import { PARTITION, createCharge, assertMatches, fetchRemaining, assertEqual, summarize, takeOrFail, type DefineCase } from './assertions.js'
+import {
+  PARTITION, createCharge, assertMatches, fetchRemaining, assertEqual, summarize, takeOrFail, type DefineCase
+} from './assertions.js'
 import { SECOND_US, createLimit } from './limits.js'
 
-/** What every store does with the limits of one request. */
+/** Cases for the limits of one request. */
 export function severalLimits (defineCase: DefineCase): void {
   const second = createLimit({ max: 2, windowUs: SECOND_US, bucket: 'app/second' })
   const hour = createLimit({ algorithm: 'fixed-window', max: 5, windowUs: 3600 * SECOND_US, bucket: 'app/hour' })
@@ -15,19 +17,21 @@ export function severalLimits (defineCase: DefineCase): void {
       { granted: true, charged: 0, remaining: 1 },
       { granted: false, charged: 0, remaining: 0 },
       { granted: true, charged: 0, remaining: 80 }
-    ], 'in the order of the charges; a limit that would grant stands as before')
+    ], 'in the order of the charges, and a limit that would grant is unchanged')
     assertEqual(await fetchRemaining(store, hour), 1)
     assertEqual(await fetchRemaining(store, day), 80)
   })
 
-  defineCase('a refused request makes no buckets', async (store) => {
+  defineCase('a refused request creates no buckets', async (store) => {
     await takeOrFail(store, [createCharge(second, 2)])
     await takeOrFail(store, [createCharge(hour), createCharge(second), createCharge(day)])
     assertEqual(await store.reset([hour, day], PARTITION), 0)
   })
 
   defineCase('the limits of one request can charge different partitions', async (store) => {
-    await takeOrFail(store, [createCharge(second, 1, 'ip:198.51.100.1'), createCharge(hour, 1, 'global'), createCharge(second, 2, 'user:42')])
+    await takeOrFail(store, [
+      createCharge(second, 1, 'ip:198.51.100.1'), createCharge(hour, 1, 'global'), createCharge(second, 2, 'user:42')
+    ])
     assertEqual(await fetchRemaining(store, second, 'ip:198.51.100.1'), 1)
     assertEqual(await fetchRemaining(store, hour, 'global'), 4)
     assertEqual(await fetchRemaining(store, second, 'user:42'), 0)
@@ -41,7 +45,7 @@ export function severalLimits (defineCase: DefineCase): void {
     assertEqual(receipt.standings.map(({ limit }) => limit), limits)
   })
 
-  defineCase('no charge at all is granted', async (store) => {
+  defineCase('a request without charges is granted', async (store) => {
     assertMatches(await takeOrFail(store, []), { granted: true, standings: [] })
   })
 
@@ -53,10 +57,10 @@ export function severalLimits (defineCase: DefineCase): void {
       true,
       { granted: false, charged: 0, remaining: 0 },
       { granted: true, charged: 1, remaining: 4 }
-    ], 'beside an enforced one')
+    ], 'together with an enforced limit')
   })
 
-  defineCase('a shadow limit counts by itself, whatever the enforced ones say', async (store) => {
+  defineCase('a shadow limit counts independently of enforced limits', async (store) => {
     const shadow = createLimit({ max: 5, bucket: 'app/shadow', mode: 'shadow' })
     await takeOrFail(store, [createCharge(second, 2)])
     assertEqual(summarize(await takeOrFail(store, [createCharge(second), createCharge(shadow), createCharge(hour)])), [

@@ -1,8 +1,10 @@
 import type { Limit } from '../stores/store.js'
-import { PARTITION, createCharge, assertTrue, assertMatches, fetchRemaining, assertEqual, summarize, takeOrFail, type DefineCase } from './assertions.js'
+import {
+  PARTITION, createCharge, assertTrue, assertMatches, fetchRemaining, assertEqual, summarize, takeOrFail, type DefineCase
+} from './assertions.js'
 import { SECOND_US, createLimit } from './limits.js'
 
-/** What every store does with one limit. */
+/** Cases for one limit. */
 export function singleLimit (defineCase: DefineCase, algorithm: Limit['algorithm']): void {
   const limit = createLimit({ algorithm, max: 3, windowUs: 3 * SECOND_US })
 
@@ -12,7 +14,7 @@ export function singleLimit (defineCase: DefineCase, algorithm: Limit['algorithm
     }
     const [refused] = (await takeOrFail(store, [createCharge(limit)])).standings
     assertMatches(refused, { limit, partition: PARTITION, granted: false, charged: 0, remaining: 0 })
-    if (refused.retryUs === 'never') throw new Error('a wait helps here')
+    if (refused.retryUs === 'never') throw new Error('retryUs: expected a wait, got "never"')
     await advance(refused.retryUs - 1)
     assertEqual((await takeOrFail(store, [createCharge(limit)])).granted, false, 'one microsecond early')
     await advance(1)
@@ -28,7 +30,7 @@ export function singleLimit (defineCase: DefineCase, algorithm: Limit['algorithm
 
   defineCase(`${algorithm}: nothing is used any more after the stated reset`, async (store, advance) => {
     const [{ resetUs }] = (await takeOrFail(store, [createCharge(limit, 3)])).standings
-    assertTrue(resetUs > 0, 'some time passes until then')
+    assertTrue(resetUs > 0, 'resetUs is more than 0')
     await advance(resetUs)
     assertEqual(await store.peek([limit], PARTITION), [
       { limit, partition: PARTITION, charged: 0, granted: true, remaining: 3, resetUs: 0, delayUs: 0, retryUs: 0, blockedUs: 0 }
@@ -41,8 +43,8 @@ export function singleLimit (defineCase: DefineCase, algorithm: Limit['algorithm
     const first = await store.peek([limit], PARTITION)
     assertEqual(first[0].remaining, 1)
     assertEqual(await store.peek([limit], PARTITION), first)
-    assertEqual(await fetchRemaining(store, limit, 'ip:203.0.113.10'), 3, 'a partition that was never seen')
-    assertEqual(await store.reset([limit], 'ip:203.0.113.10'), 0, 'and that the peek did not make')
+    assertEqual(await fetchRemaining(store, limit, 'ip:203.0.113.10'), 3, 'a new partition')
+    assertEqual(await store.reset([limit], 'ip:203.0.113.10'), 0, 'the peek created no bucket')
   })
 
   defineCase(`${algorithm}: no wait helps a cost above the capacity or max 0`, async (store) => {
@@ -69,7 +71,7 @@ export function singleLimit (defineCase: DefineCase, algorithm: Limit['algorithm
     assertEqual((await takeOrFail(store, [createCharge(other, 3)])).granted, true)
   })
 
-  defineCase(`${algorithm}: a reset forgets what the partition used, and says how many buckets there were`, async (store, advance) => {
+  defineCase(`${algorithm}: a reset deletes the buckets of the partition and returns their number`, async (store, advance) => {
     const other = createLimit({ algorithm, bucket: 'app/other' })
     await takeOrFail(store, [createCharge(limit, 3), createCharge(other, 1), createCharge(limit, 3, 'ip:203.0.113.10')])
     assertEqual(await store.reset([limit, other, createLimit({ bucket: 'app/unused' })], PARTITION), 2)
@@ -77,28 +79,28 @@ export function singleLimit (defineCase: DefineCase, algorithm: Limit['algorithm
     assertEqual(await fetchRemaining(store, limit, 'ip:203.0.113.10'), 0, 'the other partition')
     assertEqual(await store.reset([limit, other], PARTITION), 0)
     await advance(3 * SECOND_US)
-    assertEqual(await store.reset([limit], 'ip:203.0.113.10'), 0, 'a bucket whose time is over is none')
+    assertEqual(await store.reset([limit], 'ip:203.0.113.10'), 0, 'an expired bucket does not count')
   })
 
-  defineCase(`${algorithm}: units charged afterwards go into debt, which a grant has to wait for`, async (store, advance) => {
+  defineCase(`${algorithm}: an adjustment can charge into debt, and the next grant has to wait for it`, async (store, advance) => {
     const { atUs, standings: [standing] } = await takeOrFail(store, [createCharge(limit)])
     await store.adjust([{ standing, atUs, units: 4 }])
     const [inDebt] = await store.peek([limit], PARTITION)
     assertEqual(inDebt.remaining, 0)
     const [refused] = (await takeOrFail(store, [createCharge(limit)])).standings
-    if (refused.retryUs === 'never') throw new Error('a wait helps here')
-    assertTrue(refused.retryUs <= 3 * SECOND_US, 'no longer than a window')
+    if (refused.retryUs === 'never') throw new Error('retryUs: expected a wait, got "never"')
+    assertTrue(refused.retryUs <= 3 * SECOND_US, 'retryUs is at most a window')
     await advance(refused.retryUs)
     assertEqual((await takeOrFail(store, [createCharge(limit)])).granted, true)
   })
 
-  defineCase(`${algorithm}: units given back can be taken again`, async (store) => {
+  defineCase(`${algorithm}: refunded units can be taken again`, async (store) => {
     const { atUs, standings: [standing] } = await takeOrFail(store, [createCharge(limit, 3)])
     await store.adjust([{ standing, atUs, units: -2 }])
     assertEqual(await fetchRemaining(store, limit), 2)
     await store.adjust([{ standing, atUs, units: -1 }])
     assertEqual(await fetchRemaining(store, limit), 3)
-    assertEqual(await store.reset([limit], PARTITION), 0, 'a bucket of which nothing is used is none')
+    assertEqual(await store.reset([limit], PARTITION), 0, 'a bucket without used units does not count')
   })
 
   defineCase(`${algorithm}: a refund after its window gives nothing`, async (store, advance) => {

@@ -1,12 +1,12 @@
-/** A call under watch. */
+/** A store call with a deadline. */
 export interface GuardedCall {
-  /** Say how it ended. Only the first word counts, and none after it expired. */
+  /** Record the outcome. Only the first call has an effect, and no call after the deadline. */
   settle (isSuccess: boolean): void
 }
 
-/** Says whether a store may make a call now, and gives up one that takes too long. */
+/** Decides whether a store may make a call now, and abandons a call that takes too long. */
 export interface CallGuardPort {
-  /** `null` when no call may be made. Otherwise `onExpire` is called once, unless the call is settled in time. */
+  /** Returns `null` if no call may be made. Otherwise `onExpire` is called once, unless the call is settled in time. */
   begin (onExpire: () => void): GuardedCall | null
   close (): void
 }

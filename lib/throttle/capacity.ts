@@ -1,22 +1,22 @@
 /** How many requests may wait in one queue. */
 export interface QueueLimits {
-  /** Whoever they belong to. Whole, 0 or more. */
+  /** Of all clients together. Whole, 0 or more. */
   readonly maxQueued: number
-  /** Of one partition, so that no client fills the queue. Whole, 0 or more. */
+  /** Of one partition, so that a single client cannot fill the queue. Whole, 0 or more. */
   readonly maxQueuedPerClient: number
 }
 
-/** Counts the places that are taken, in all and by partition. A partition without any is forgotten. */
+/** Counts the used places, in total and by partition. A partition without places is removed. */
 export class QueueCapacity {
   #taken = 0
   readonly #takenBy = new Map<string, number>()
 
-  /** Partitions that have a place. */
+  /** Number of partitions that have a place. */
   get partitions (): number {
     return this.#takenBy.size
   }
 
-  /** Take a place. False, and nothing taken, where a limit is reached. */
+  /** Take a place. Returns false, and takes nothing, if a limit is reached. */
   take (partition: string, { maxQueued, maxQueuedPerClient }: QueueLimits): boolean {
     const taken = this.#takenBy.get(partition) ?? 0
     if (this.#taken >= maxQueued || taken >= maxQueuedPerClient) return false

@@ -4,52 +4,52 @@ import { IndexedHeap, type HeapEntry } from './indexed-heap.js'
 import { FifoOrder, type FifoEntry } from './fifo-order.js'
 import { QueueCapacity, type QueueLimits } from './capacity.js'
 
-/** A request that waits. Exactly one of its callbacks is called, once, never within `hold`; none after `leave`. */
+/** A waiting request. One of its callbacks is called once, never during `hold`, and never after `cancel`. */
 export interface DelayedRequest {
-  /** How long it has to wait, whole microseconds; 0 or less: until the next turn. */
+  /** How long it must wait, whole microseconds. 0 or less: until the next turn of the event loop. */
   readonly dueInUs: number
-  /** Entries of one line leave in the order in which they were held: a bucket's name and its partition. */
+  /** Name and partition of the bucket. Requests with the same key leave in the order in which they were held. */
   readonly orderKey: string
-  /** Its time has come. */
+  /** The request is due. */
   readonly onDue: () => void
-  /** The room closes before its time has come. Must not throw. */
+  /** The queue closes before the request is due. Must not throw. */
   readonly onClose: () => void
 }
 
 export interface Ticket {
-  /** Give up waiting: the place is free at once. False when the entry had left already. */
+  /** Stop waiting. The place is free at once. Returns false if the request had already left. */
   cancel (): boolean
 }
 
-/** A place that is kept while the store is asked. It must be used or released. */
+/** A place that is reserved during the store call. It must be used or released. */
 export interface Reservation {
-  /** Wait in this place. `null` when the room has closed since, or the place was used or released before. */
+  /** Wait in this place. Returns `null` if the queue was closed, or if the place was already used or released. */
   hold (entry: DelayedRequest): Ticket | null
-  /** Give the place up without waiting; nothing happens where it was used. */
+  /** Free the place without waiting. Does nothing if the place was used. */
   release (): void
 }
 
 interface HeldRequest extends DelayedRequest, HeapEntry, FifoEntry {
   readonly dueUs: number
   readonly partition: string
-  /** Where its place is counted. */
+  /** The counter of its place. */
   readonly capacity: QueueCapacity
 }
 
-/** How many leave in one turn of the event loop: each goes on to its handler, and what else happens must not wait. */
+/** Requests that leave in one turn of the event loop. Each runs its handler, and other work must not wait for all of them. */
 const MAX_PER_TURN = 50
-/** A longer timer would fire at once. */
+/** Longest delay of a timer: a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Holds requests until they are due, in the order of their times and then of their arrival, never early by the clock.
+ * Holds requests until they are due, ordered by due time and then by arrival. By the clock, no request leaves early.
  *
- * One timer serves them all. It keeps the process alive, unlike others here: a request that is held is work under
- * way, and one that was injected has no socket that would.
+ * One timer serves all requests. Unlike other timers of this package, it keeps the process alive: a held request is
+ * unfinished work, and an injected request has no socket that keeps the process alive.
  */
 export class DelayQueue {
   readonly #clock: Clock
-  /** By queue. There are as many as there are throttled scopes. */
+  /** By queue. There is one entry for each throttled scope. */
   readonly #queues = new Map<string, QueueCapacity>()
   readonly #fifo = new FifoOrder()
   readonly #held = new IndexedHeap<HeldRequest>()
@@ -62,15 +62,15 @@ export class DelayQueue {
     this.#clock = clock
   }
 
-  /** Requests that are held now; places that are only reserved do not count. */
+  /** Number of held requests, without reserved places. */
   get size (): number {
     return this.#held.size
   }
 
   /**
-   * Keep a place in a queue for a request of a partition, before the store is asked; `null` when the queue is full or
-   * the room closed. `queue`: the scope of the policy, so that one route's line leaves room for another's. The limits
-   * are compared with all places of the queue, also those that were taken under other limits.
+   * Reserve a place in a queue for a request of a partition, before the store call. Returns `null` if the queue is full
+   * or closed. `queue`: the scope of the policy, so that the requests of one route leave places for another route. The
+   * limits are compared with all places of the queue, including those that were taken under other limits.
    */
   reserve (queue: string, partition: string, limits: QueueLimits): Reservation | null {
     const capacity = this.#getCapacity(queue)
@@ -89,7 +89,7 @@ export class DelayQueue {
     }
   }
 
-  /** Call `onClose` of everything that is held, now and in order. Nothing is held afterwards. */
+  /** Call `onClose` of all held requests, now and in order. No request is held afterwards. */
   close (): void {
     this.#isClosed = true
     for (let held = this.#held.first; held !== null; held = this.#held.first) {
@@ -110,11 +110,14 @@ export class DelayQueue {
 
   #hold (capacity: QueueCapacity, partition: string, entry: DelayedRequest): Ticket {
     const { dueInUs, orderKey } = entry
-    // The timer is another request's: what follows must see this one's AsyncLocalStorage, for its traces and its user.
+    // Another request created the timer. Callbacks need the AsyncLocalStorage of this request, for its traces and its user.
     const onDue = AsyncResource.bind(entry.onDue)
     const onClose = AsyncResource.bind(entry.onClose)
     const dueUs = this.#fifo.earliestDue(orderKey, this.#clock.nowUs() + dueInUs)
-    const held: HeldRequest = { dueInUs, orderKey, onDue, onClose, partition, capacity, dueUs, order: this.#arrivals++, index: -1, previous: null, next: null }
+    const order = this.#arrivals++
+    const held: HeldRequest = {
+      dueInUs, orderKey, onDue, onClose, partition, capacity, dueUs, order, index: -1, previous: null, next: null
+    }
     this.#fifo.append(held)
     this.#held.push(held)
     if (this.#held.first === held) this.#arm()
@@ -125,7 +128,7 @@ export class DelayQueue {
     if (!this.#held.remove(held)) return false
     held.capacity.free(held.partition)
     this.#fifo.remove(held)
-    // A timer for one that gave up may fire for nothing, but not keep the process alive for nobody.
+    // The timer of a cancelled request may fire without effect, but must not keep the process alive without held requests.
     if (this.#held.size === 0) this.#disarm()
     return true
   }
@@ -140,7 +143,7 @@ export class DelayQueue {
         held.onDue()
       }
     } finally {
-      // One that throws must not strand those behind it.
+      // If a callback throws, the requests after it must still leave.
       this.#arm()
     }
   }

@@ -1,27 +1,27 @@
-/** Who waits in a line. */
+/** An entry of a FIFO queue. */
 export interface FifoEntry {
   readonly orderKey: string
   readonly dueUs: number
-  /** Who came before, and after; `null` at the ends. Written by the lines alone. */
+  /** The entries before and after this one; `null` at the ends. Only `FifoOrder` writes them. */
   previous: FifoEntry | null
   next: FifoEntry | null
 }
 
 /**
- * Keeps the requests of one line in the order in which they came. Their answers took different times on the way from
- * the store, so a later one may seem to be due a little sooner; it waits for the one before it.
+ * Keeps the requests with one key in their order of arrival. Results of the store take different times to arrive, so a
+ * later request may seem to be due slightly sooner. It then waits for the request before it.
  */
 export class FifoOrder {
-  /** The last one of each line. A line that nobody is in is forgotten. */
+  /** The last entry of each key. A key without entries is removed. */
   readonly #tails = new Map<string, FifoEntry>()
 
-  /** The time at which one is due who would be due at `dueUs` if he were alone, but not before those ahead of him. */
+  /** When a new entry is due: at `dueUs`, but not before the last entry of its key. */
   earliestDue (orderKey: string, dueUs: number): number {
     const tail = this.#tails.get(orderKey)
     return tail === undefined ? dueUs : Math.max(dueUs, tail.dueUs)
   }
 
-  /** Get in line, behind all others. */
+  /** Add an entry after all others of its key. */
   append (entry: FifoEntry): void {
     const tail = this.#tails.get(entry.orderKey)
     if (tail !== undefined) {
@@ -31,14 +31,14 @@ export class FifoOrder {
     this.#tails.set(entry.orderKey, entry)
   }
 
-  /** Leave, from wherever in the line: who gave up holds back nobody who comes later. */
+  /** Remove an entry from any position, so that a cancelled request does not delay later ones. */
   remove (entry: FifoEntry): void {
     const { orderKey, previous, next } = entry
     if (previous !== null) previous.next = next
     if (next !== null) next.previous = previous
     else if (previous !== null) this.#tails.set(orderKey, previous)
     else this.#tails.delete(orderKey)
-    // Not to keep each other's requests in memory.
+    // A removed entry must not keep its neighbours in memory.
     entry.previous = null
     entry.next = null
   }

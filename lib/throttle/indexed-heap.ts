@@ -1,16 +1,16 @@
-/** What waits for a time. */
+/** An entry with a due time. */
 export interface HeapEntry {
   /** When it is due, microseconds of the clock. */
   readonly dueUs: number
-  /** Decides between two that are due at the same time: the lower leaves first. */
+  /** Order of entries that are due at the same time: the lower one leaves first. */
   readonly order: number
-  /** Its place in the heap, which alone writes it; -1 outside, and before it was pushed. */
+  /** Position in the heap; -1 if the entry is not in it. Only the heap writes it. */
   index: number
 }
 
 /**
- * A binary heap with the earliest entry on top. Each entry knows its place, so that one which is given up leaves at
- * once, in O(log n): marked ones that stay would fill the memory of whoever opens and aborts requests.
+ * A binary heap with the earliest entry on top. Each entry stores its position, so that a cancelled entry is removed at
+ * once, in O(log n). If entries were only marked as cancelled, clients that open and abort requests would fill the memory.
  */
 export class IndexedHeap<Entry extends HeapEntry> {
   readonly #entries: Entry[] = []
@@ -19,7 +19,7 @@ export class IndexedHeap<Entry extends HeapEntry> {
     return this.#entries.length
   }
 
-  /** The entry that is due next. */
+  /** The earliest entry. */
   get first (): Entry | null {
     return this.#entries[0] ?? null
   }
@@ -29,14 +29,14 @@ export class IndexedHeap<Entry extends HeapEntry> {
     this.#siftUp(entry, this.#entries.length - 1)
   }
 
-  /** Take an entry out, wherever it is. False when it is not here any more. */
+  /** Remove an entry from any position. Returns false if it is not in the heap. */
   remove (entry: Entry): boolean {
     const { index } = entry
     if (index === -1) return false
     entry.index = -1
     const last = this.#entries.pop()
     if (last === undefined || last === entry) return true
-    // The last one fills the gap; it may belong above it as well as below.
+    // The last entry fills the gap. It may belong above or below it.
     this.#siftUp(last, index)
     this.#siftDown(last, last.index)
     return true

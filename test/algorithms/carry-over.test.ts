@@ -16,7 +16,7 @@ function carried (old: Quota, young: Quota, state: State, nowUs: number): Bucket
   if (Array.isArray(state)) return createBucket(young, carryGrantLog(old, young, state, nowUs))
   const verdict = createCheckResult()
   const carry = old.algorithm === 'token-bucket' ? carryTokenBucket : carryFixedWindow
-  carry(old, young, state.timeUs, state.count, nowUs, verdict)
+  carry(old, young, state, nowUs, verdict)
   return createBucket(young, { timeUs: verdict.timeUs, count: verdict.count })
 }
 

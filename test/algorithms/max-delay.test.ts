@@ -54,7 +54,7 @@ t.test('requests with patience and without are served in their order, and never 
       nowUs = computeTime(quota, step, last, nowUs)
       const asked = step.refunds === 0 ? withMaxDelay(quota, 0) : quota
       last = createCheckResult()
-      assessTokenBucket(asked, state.timeUs, state.count, computeCost(quota, step), nowUs, last)
+      assessTokenBucket(asked, state, computeCost(quota, step), nowUs, last)
       state = { timeUs: last.timeUs, count: last.count }
       assert.ok(last.delayUs <= asked.maxDelayUs)
       if (last.granted) servings.push({ dueUs: nowUs + last.delayUs, units: computeCost(quota, step) })
@@ -84,8 +84,8 @@ t.test('requests that give up leave their place only where nobody stands behind 
       const leaving = waiting.filter(({ giveUpUs }) => giveUpUs <= untilUs).sort((a, b) => a.giveUpUs - b.giveUpUs)
       for (const one of leaving) {
         waiting.splice(waiting.indexOf(one), 1)
-        if (!isLastCharge(quota, state.timeUs, state.count, one.chargedUntilUs)) continue
-        refundTokenBucket(quota, state.timeUs, state.count, 1, one.chargedUntilUs, one.giveUpUs, verdict)
+        if (!isLastCharge(quota, state, one.chargedUntilUs)) continue
+        refundTokenBucket(quota, state, { units: 1, chargedAtUs: 0, chargedUntilUs: one.chargedUntilUs }, one.giveUpUs, verdict)
         state = { timeUs: verdict.timeUs, count: verdict.count }
         returned++
       }
@@ -93,7 +93,7 @@ t.test('requests that give up leave their place only where nobody stands behind 
     for (const { afterTenths, givesUpAfterTenths } of arrivals) {
       nowUs += Math.round(afterTenths * tenthUs)
       letGiveUp(nowUs)
-      assessTokenBucket(quota, state.timeUs, state.count, 1, nowUs, verdict)
+      assessTokenBucket(quota, state, 1, nowUs, verdict)
       state = { timeUs: verdict.timeUs, count: verdict.count }
       if (!verdict.granted) continue
       const serving = { dueUs: nowUs + verdict.delayUs, units: 1 }

@@ -163,7 +163,7 @@ t.test('a mistake of the environment has its variable as the place', async (t) =
 
 t.test('an empty file is good, and what is switched off is said', async (t) => {
   t.match(await checkContent(t, ''), { status: 0, stdout: /\(default\) .* 1000 per minute, per client/, stderr: '' })
-  t.match(await checkContent(t, 'enabled = false'), { status: 0, stdout: /\n\nenabled is false, so none of this holds\.\n$/ })
+  t.match(await checkContent(t, 'enabled = false'), { status: 0, stdout: /\n\nenabled is false, so no limit applies\.\n$/ })
   t.match(await checkContent(t, 'enforce.percent = 25'), { status: 0, stdout: /per client +enforce 25 % +local/ })
   t.match(await checkContent(t, 'global = false'), { status: 0, stdout: /\(default\) +\(any\) +\(no route\)/ })
 })

@@ -7,8 +7,8 @@ import { parseCommandLine } from '../../lib/cli/command-line.js'
 import { manifest, PROGRAM, run, runProgram, startProgram } from './command.js'
 
 const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
-  ['', 'no command was given'],
-  ['--json', 'no command was given'],
+  ['', 'no command given'],
+  ['--json', 'no command given'],
   ['chekc rate-limit.toml', 'unknown command "chekc", did you mean "check"?'],
   ['explain-everything', 'unknown command "explain-everything"'],
   ['rate-limit.toml', 'unknown command "rate-limit.toml", did you mean "check rate-limit.toml"?'],
@@ -17,7 +17,7 @@ const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
   ['check -x rate-limit.toml', 'unknown option "-x"'],
   ['check --json=yes rate-limit.toml', '--json takes no value, got "yes"'],
   ['check a.toml b.toml', 'check takes one file, got 2'],
-  ['check', 'check needs the path of a file, and RATE_LIMIT_CONFIG names none']
+  ['check', 'check needs the path of a file, and RATE_LIMIT_CONFIG is not set']
 ]
 t.test('wrong usage is told, with the nearest word that is known', async (t) => {
   for (const [text, message] of misuses) {

@@ -21,25 +21,25 @@ const cases: Readonly<Record<Code, readonly Case[]>> = {
     { why: 'a rule with one', content: rule('login', '/login'), told: [] }
   ],
   ruleNeverApplies: [
-    { why: 'a second rule for the same', content: rule('a', '/x') + rule('b', '/x'), told: ['7:1: rules[1].match: never applies, since every request that it matches is under "a" first'] },
-    { why: 'a rule that is cut up among others', content: rule('all', '/x/*') + rule('top', '/x') + rule('below', '/x/:y/*'), told: ['3:1: rules[0].match: never applies, since every request that it matches is under "below" or "top" first'] },
+    { why: 'a second rule for the same', content: rule('a', '/x') + rule('b', '/x'), told: ['7:1: rules[1].match: never applies, because every request that it matches is matched by "a" first'] },
+    { why: 'a rule that is cut up among others', content: rule('all', '/x/*') + rule('top', '/x') + rule('below', '/x/:y/*'), told: ['3:1: rules[0].match: never applies, because every request that it matches is matched by "below" or "top" first'] },
     { why: 'rules of different methods', content: rule('a', '/x', 'methods = ["GET"]') + rule('b', '/x', 'methods = ["POST"]'), told: [] },
     { why: 'an override, which routes with limits of their own get', content: rule('a', '/x') + rule('b', '/x', 'override = true'), told: [] },
     { why: 'an override under an override', content: rule('a', '/x', 'override = true') + rule('b', '/x', 'override = true'), told: ['7:1: rules[1].match: never applies'] },
     { why: 'a rule under an override', content: rule('a', '/x', 'override = true') + rule('b', '/x'), told: ['7:1: rules[1].match: never applies'] },
     { why: 'rules that the code has made, with matches that nobody knows', content: '[[rules]]\nname = "a"\n[[rules]]\nname = "b"\n' + rule('root', '/'), told: [] }
   ],
-  tierOfNobody: [
-    { why: 'a tier where nobody is identified', content: 'tiers.gold = { max = 5 }', told: ['1:7: tiers.gold: nobody has the tier "gold" unless the code says who its users are (identify.custom or identify.jwt); neither is here'] },
+  tierWithoutUsers: [
+    { why: 'a tier where nobody is identified', content: 'tiers.gold = { max = 5 }', told: ['1:7: tiers.gold: no client has the tier "gold" unless the code identifies users (identify.custom or identify.jwt); neither is set here'] },
     { why: 'tiers of rules, each told once', content: rule('a', '/a', 'tiers.gold = false') + rule('b', '/b', 'tiers = { gold = false, silver = false }'), told: ['4:7: rules[0].tiers.gold', '8:25: rules[1].tiers.silver'] },
-    { why: 'tokens that are not read', content: 'tiers.gold = { max = 5 }\nidentify.jwt = false', told: ['1:7: tiers.gold: nobody has the tier "gold" unless the code says who its users are (identify.custom); identify.jwt is not on here'] },
+    { why: 'tokens that are not read', content: 'tiers.gold = { max = 5 }\nidentify.jwt = false', told: ['1:7: tiers.gold: no client has the tier "gold" unless the code identifies users (identify.custom); identify.jwt is not enabled here'] },
     { why: 'tokens that are read', content: 'tiers.gold = { max = 5 }\nidentify.jwt = true', told: [] },
     { why: 'an identify that completes one in code', content: 'tiers.gold = { max = 5 }\nidentify.defaultTier = "gold"', told: [] },
     { why: 'the tier of whoever is not identified', content: 'tiers.anonymous = { max = 5 }', told: [] }
   ],
   openLogin: [
     ...['login', 'userLogin', 'sign-in', 'signIn', 'oauth2', 'auth', 'password_reset', 'token', 'tokens', 'otp', 'totp', '2fa'].map((name) => ({
-      why: `a rule called ${name}`, content: rule(name, '/x', 'failureMode = "open"'), told: ['4:1: rules[0].failureMode: failureMode "open" lets everything pass while Redis cannot answer']
+      why: `a rule called ${name}`, content: rule(name, '/x', 'failureMode = "open"'), told: ['4:1: rules[0].failureMode: failureMode "open" allows every request while Redis cannot answer']
     })),
     { why: 'a match with a login in it', content: rule('a', '/v1/auth/*', 'failureMode = "open"'), told: ['4:1: rules[0].failureMode'] },
     { why: 'a failure mode that is inherited', content: 'failureMode = "open"\n' + rule('login', '/x'), told: ['3:1: rules[0].name: failureMode "open"'] },
@@ -49,42 +49,42 @@ const cases: Readonly<Record<Code, readonly Case[]>> = {
     ...['authors', 'tokenize', 'hotpot', 'blog-index', 'plugin', '12fact'].map((name) => ({ why: `a rule called ${name}`, content: rule(name, '/x', 'failureMode = "open"'), told: [] }))
   ],
   longWindowAlone: [
-    { why: 'an hour', content: limit(5000, '1 hour'), told: ['2:1: timeWindow: lets 5000 requests pass at one moment and then none for up to 1 hour; put a limit with a short timeWindow beside it, or a burst'] },
-    { why: 'a day that counts by windows', content: limit(5000, '1 day', 'algorithm = "fixed-window"'), told: ['2:1: timeWindow: lets 5000 requests pass at one moment and then none for up to 1 day; put a limit with a short timeWindow beside it'] },
+    { why: 'an hour', content: limit(5000, '1 hour'), told: ['2:1: timeWindow: allows 5000 requests at once and then none for up to 1 hour; add a limit with a short timeWindow, or a burst'] },
+    { why: 'a day that counts by windows', content: limit(5000, '1 day', 'algorithm = "fixed-window"'), told: ['2:1: timeWindow: allows 5000 requests at once and then none for up to 1 day; add a limit with a short timeWindow'] },
     { why: 'a tier\'s', content: 'identify.jwt = true\n[tiers.gold]\n' + limit(5000, '1 hour'), told: ['4:1: tiers.gold.timeWindow'] },
     { why: 'a day beside an hour', content: 'limits = [{ name = "h", max = 100, timeWindow = "1h" }, { name = "d", max = 500, timeWindow = "1d" }]', told: ['1:36: limits[0].timeWindow', '1:82: limits[1].timeWindow'] },
     { why: 'one beside a short one on trial', content: 'limits = [{ name = "s", max = 5, timeWindow = "1s", mode = "shadow" }, { name = "h", max = 100, timeWindow = "1h" }]', told: ['1:97: limits[1].timeWindow'] },
-    { why: 'one that rules inherit, told once', content: limit(5000, '1 hour') + rule('a', '/a') + rule('b', '/b', 'max = 4000'), told: ['2:1: timeWindow: lets 5000', '11:1: rules[1].max: lets 4000'] },
+    { why: 'one that rules inherit, told once', content: limit(5000, '1 hour') + rule('a', '/a') + rule('b', '/b', 'max = 4000'), told: ['2:1: timeWindow: allows 5000', '11:1: rules[1].max: allows 4000'] },
     { why: 'one beside a short one', content: 'limits = [{ name = "s", max = 5, timeWindow = "1s" }, { name = "h", max = 100, timeWindow = "1h" }]', told: [] },
     { why: 'one with a burst', content: limit(5000, '1 hour', 'burst = 50'), told: [] },
     { why: 'so few that all at once do no harm', content: limit(5, '1 hour'), told: [] },
     { why: 'less than an hour', content: limit(5000, '59 minutes'), told: [] }
   ],
   shortWindow: [
-    { why: 'milliseconds that were meant for seconds', content: 'max = 5\ntimeWindow = 60', told: ['2:1: timeWindow: is 60 milliseconds, and clients are told whole seconds; a number is milliseconds, so write "60s" for seconds'] },
+    { why: 'milliseconds that were meant for seconds', content: 'max = 5\ntimeWindow = 60', told: ['2:1: timeWindow: is 60 milliseconds, but headers state whole seconds; a number means milliseconds, so write "60s" for seconds'] },
     { why: 'a limit among several', content: 'limits = [{ name = "s", max = 5, timeWindow = "100ms" }]', told: ['1:34: limits[0].timeWindow: is 100 milliseconds'] },
     { why: 'a second', content: limit(5, '1s'), told: [] }
   ],
   burstAboveMax: [
-    { why: 'more at once than in a minute', content: limit(10, '1 minute', 'burst = 11'), told: ['3:1: burst: lets 11 requests pass at one moment, where max allows 10 per 1 minute'] },
-    { why: 'a hundred seconds\' worth at once', content: limit(10, '1s', 'burst = 1000'), told: ['3:1: burst: lets 1000 requests'] },
+    { why: 'more at once than in a minute', content: limit(10, '1 minute', 'burst = 11'), told: ['3:1: burst: allows 11 requests at once, but max allows 10 per 1 minute'] },
+    { why: 'a hundred seconds\' worth at once', content: limit(10, '1s', 'burst = 1000'), told: ['3:1: burst: allows 1000 requests'] },
     { why: 'a bucket that is given its size', content: limit(10, '1s', 'burst = 20'), told: [] },
     { why: 'as many as the window has', content: limit(10, '1 minute', 'burst = 10'), told: [] },
     { why: 'a limit that refuses everything', content: limit(0, '1 minute', 'burst = 10'), told: [] }
   ],
   shortCooldown: [
-    { why: 'a block that is over before the window', content: limit(5, '10 minutes', 'algorithm = "sliding-window"\npenalty = { cooldown = "9 minutes" }'), told: ['4:13: penalty.cooldown: blocks for 9 minutes at first, which is over before the limit "default" itself lets anything pass (up to 10 minutes)'] },
-    { why: 'a built-in cooldown', content: limit(1, '10 minutes', '[penalty]'), told: ['3:2: penalty: blocks for 1 minute at first, which is over before the limit "default" itself lets anything pass (up to 10 minutes)'] },
+    { why: 'a block that is over before the window', content: limit(5, '10 minutes', 'algorithm = "sliding-window"\npenalty = { cooldown = "9 minutes" }'), told: ['4:13: penalty.cooldown: the first block lasts 9 minutes, but the limit "default" itself may refuse for up to 10 minutes'] },
+    { why: 'a built-in cooldown', content: limit(1, '10 minutes', '[penalty]'), told: ['3:2: penalty: the first block lasts 1 minute, but the limit "default" itself may refuse for up to 10 minutes'] },
     { why: 'a block as long as the window', content: limit(5, '10 minutes', 'algorithm = "fixed-window"\npenalty = { cooldown = "10 minutes" }'), told: [] },
     { why: 'a bucket that has another token in time', content: limit(10, '10 minutes', '[penalty]'), told: [] }
   ],
-  trustsEverybody: [
-    { why: 'every IPv4 address', content: 'trustedProxies = ["loopback", "unix", "0.0.0.0/0"]', told: ['1:39: trustedProxies[2]: is every address, so anyone can forge his own by X-Forwarded-For'] },
+  trustsEveryAddress: [
+    { why: 'every IPv4 address', content: 'trustedProxies = ["loopback", "unix", "0.0.0.0/0"]', told: ['1:39: trustedProxies[2]: matches every address, so clients can forge their address in X-Forwarded-For'] },
     { why: 'every IPv6 address', content: 'trustedProxies = ["::/0"]', told: ['1:19: trustedProxies[0]'] },
     { why: 'networks', content: 'trustedProxies = ["10.0.0.0/8", "private", "unix"]', told: [] }
   ],
-  exemptsEverybody: [
-    { why: 'every IPv4 address', content: 'exempt.ips = ["0.0.0.0/0"]', told: ['1:15: exempt.ips[0]: is every address, so nobody is limited'] },
+  exemptsEveryAddress: [
+    { why: 'every IPv4 address', content: 'exempt.ips = ["0.0.0.0/0"]', told: ['1:15: exempt.ips[0]: matches every address, so no client is limited'] },
     { why: 'a network', content: 'exempt.ips = ["10.0.0.0/8"]', told: [] }
   ]
 }
@@ -105,7 +105,7 @@ for (const [name, list] of Object.entries(cases)) {
 }
 
 t.test('a warning is a line on standard error, and no failure unless --strict', async (t) => {
-  const line = 'rate-limit.toml:2:1: warning: timeWindow: is 60 milliseconds, and clients are told whole seconds; a number is milliseconds, so write "60s" for seconds (FST_SLUICE_WARN_SHORT_WINDOW)\n'
+  const line = 'rate-limit.toml:2:1: warning: timeWindow: is 60 milliseconds, but headers state whole seconds; a number means milliseconds, so write "60s" for seconds (FST_SLUICE_WARN_SHORT_WINDOW)\n'
   const content = 'max = 5\ntimeWindow = 60'
   t.match(await checkContent(t, content), { status: 0, stdout: /5 per 60 milliseconds/, stderr: line })
   t.match(await checkContent(t, content, '--strict'), { status: 1, stdout: /5 per 60 milliseconds/, stderr: line })

@@ -34,14 +34,14 @@ const failures: ReadonlyArray<readonly [custom: () => unknown, message: string, 
   [() => { throw new Error('broken') }, 'broken', 'throws'],
   [async () => { throw new Error('broken') }, 'broken', 'rejects'],
   [() => ({ then () { throw new Error('broken') } }), 'broken', 'is a thenable that throws'],
-  [() => 'secret', 'expected identify.custom to answer { id, tier? } or null, got a string', 'a text'],
-  [() => 42, 'expected identify.custom to answer { id, tier? } or null, got a number', 'a number'],
-  [() => false, 'expected identify.custom to answer { id, tier? } or null, got a boolean', 'a boolean'],
-  [async () => 'secret', 'expected identify.custom to answer { id, tier? } or null, got a string', 'a text later'],
-  [() => ({}), 'expected identify.custom to answer with an id: a string of 1 or more characters, or a number', 'no id'],
-  [() => ({ id: '' }), 'expected identify.custom to answer with an id: a string of 1 or more characters, or a number', 'an empty id'],
-  [() => ({ id: NaN }), 'expected identify.custom to answer with an id: a string of 1 or more characters, or a number', 'no number'],
-  [() => ({ id: { secret: 1 } }), 'expected identify.custom to answer with an id: a string of 1 or more characters, or a number', 'an object for an id'],
+  [() => 'secret', 'expected identify.custom to return { id, tier? } or null, got a string', 'a text'],
+  [() => 42, 'expected identify.custom to return { id, tier? } or null, got a number', 'a number'],
+  [() => false, 'expected identify.custom to return { id, tier? } or null, got a boolean', 'a boolean'],
+  [async () => 'secret', 'expected identify.custom to return { id, tier? } or null, got a string', 'a text later'],
+  [() => ({}), 'expected identify.custom to return an id: a string of 1 or more characters, or a number', 'no id'],
+  [() => ({ id: '' }), 'expected identify.custom to return an id: a string of 1 or more characters, or a number', 'an empty id'],
+  [() => ({ id: NaN }), 'expected identify.custom to return an id: a string of 1 or more characters, or a number', 'no number'],
+  [() => ({ id: { secret: 1 } }), 'expected identify.custom to return an id: a string of 1 or more characters, or a number', 'an object for an id'],
   [() => ({ get id () { throw new Error('broken') } }), 'broken', 'an id that cannot be had']
 ]
 for (const [custom, message, why] of failures) {
@@ -65,7 +65,7 @@ t.test('a tier that is none is the default one, and is logged', async (t) => {
   for (const tier of ['', 7, 'p'.repeat(65), {}]) {
     const parts = createIdentifyingApp(t, { identify: { custom: () => ({ id: '42', tier: tier as string }), defaultTier: 'basic' } })
     t.strictSame(await identifySender(parts, request), user('42', 'basic'))
-    t.match(parts.log, [{ source: 'identify', err: { message: 'expected identify.custom to answer with a tier of 1 to 64 characters, or none' } }])
+    t.match(parts.log, [{ source: 'identify', err: { message: 'expected identify.custom to return a tier of 1 to 64 characters, or no tier' } }])
   }
 })
 
@@ -151,7 +151,7 @@ t.test('a custom that hangs ends with the deadline, and the next in order is use
     const parts = createIdentifyingApp(t, { identify: { custom: hangs, deadline: '20ms' } }, { hook: 'onRequest', keyGenerator })
     await parts.app.listen({ port: 0 })
     t.strictSame(await identifySender(parts, request), client)
-    t.match(parts.log[0], { source: 'identify', err: { message: 'no answer of identify.custom within 20 ms' } })
+    t.match(parts.log[0], { source: 'identify', err: { message: 'no result from identify.custom within 20 ms' } })
   }
 })
 

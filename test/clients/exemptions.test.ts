@@ -39,11 +39,11 @@ const answers: ReadonlyArray<readonly [when: () => unknown, isExempt: boolean, m
   [() => true, true, null, 'yes'],
   [() => false, false, null, 'no'],
   [() => { throw new Error('broken') }, false, 'broken', 'a failure'],
-  [async () => true, false, 'expected exempt.when to answer true or false, got a promise', 'a promise'],
-  [async () => { throw new Error('broken') }, false, 'expected exempt.when to answer true or false, got a promise', 'a promise that rejects'],
-  [() => 'yes', false, 'expected exempt.when to answer true or false, got string', 'a text'],
-  [() => 1, false, 'expected exempt.when to answer true or false, got number', 'a number'],
-  [() => {}, false, 'expected exempt.when to answer true or false, got undefined', 'nothing']
+  [async () => true, false, 'expected exempt.when to return true or false, got a promise', 'a promise'],
+  [async () => { throw new Error('broken') }, false, 'expected exempt.when to return true or false, got a promise', 'a promise that rejects'],
+  [() => 'yes', false, 'expected exempt.when to return true or false, got string', 'a text'],
+  [() => 1, false, 'expected exempt.when to return true or false, got number', 'a number'],
+  [() => {}, false, 'expected exempt.when to return true or false, got undefined', 'nothing']
 ]
 for (const [when, isExempt, message, why] of answers) {
   t.test(`exempt.when that answers with ${why} ${isExempt ? 'exempts' : 'does not exempt'}${message === null ? '' : ', and is logged'}`, async (t) => {

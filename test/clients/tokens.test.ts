@@ -312,10 +312,10 @@ t.test('a verification that comes too late leaves the request alone', async (t) 
 })
 
 const unsupported: ReadonlyArray<readonly [jwt: object | null, identify: IdentifyOptions, message: string]> = [
-  [null, { jwt: true }, 'rateLimit.identify.jwt: found no @fastify/jwt that lets a request call jwtVerify(); register it in this scope or around it, and name its namespace here if it has one'],
-  [{ namespace: 'api' }, { jwt: true }, 'rateLimit.identify.jwt: found no @fastify/jwt that lets a request call jwtVerify(); register it in this scope or around it, and name its namespace here if it has one'],
-  [{}, { jwt: { namespace: 'api' } }, 'rateLimit.identify.jwt: found no @fastify/jwt with the namespace "api" that lets a request call apiJwtVerify(); register it in this scope or around it, and name its namespace here if it has one'],
-  [{ namespace: 'api', jwtVerify: 'verifyApi' }, { jwt: { namespace: 'api' } }, 'rateLimit.identify.jwt: found no @fastify/jwt with the namespace "api" that lets a request call apiJwtVerify(); register it in this scope or around it, and name its namespace here if it has one']
+  [null, { jwt: true }, 'rateLimit.identify.jwt: found no @fastify/jwt that provides request.jwtVerify(); register it in this scope or around it, and set its namespace here if it has one'],
+  [{ namespace: 'api' }, { jwt: true }, 'rateLimit.identify.jwt: found no @fastify/jwt that provides request.jwtVerify(); register it in this scope or around it, and set its namespace here if it has one'],
+  [{}, { jwt: { namespace: 'api' } }, 'rateLimit.identify.jwt: found no @fastify/jwt with the namespace "api" that provides request.apiJwtVerify(); register it in this scope or around it, and set its namespace here if it has one'],
+  [{ namespace: 'api', jwtVerify: 'verifyApi' }, { jwt: { namespace: 'api' } }, 'rateLimit.identify.jwt: found no @fastify/jwt with the namespace "api" that provides request.apiJwtVerify(); register it in this scope or around it, and set its namespace here if it has one']
 ]
 for (const [jwt, identify, message] of unsupported) {
   t.test(`an application with ${jwt === null ? 'no @fastify/jwt' : `@fastify/jwt of ${JSON.stringify(jwt)}`} does not get ready with ${JSON.stringify(identify)}`, async (t) => {

@@ -13,7 +13,7 @@ const plugin: ReadonlyArray<readonly [options: Options, code: string, message: s
   [{ timeWindow: 'foo' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.timeWindow: expected a duration such as "10s" or a number of milliseconds, got "foo"'],
   [{ timeWindow: 0 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.timeWindow: expected a duration such as "10s" or a number of milliseconds, got 0'],
   [{ ban: '1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ban: expected an integer from 0 to 999999, or -1 for none, got "1"'],
-  [{ ban: 1, timeWindow: () => 1000 }, 'FST_SLUICE_CONTRADICTION', 'rateLimit.ban: lasts for one timeWindow, which must then be written down and not be a function'],
+  [{ ban: 1, timeWindow: () => 1000 }, 'FST_SLUICE_CONTRADICTION', 'rateLimit.ban: lasts one timeWindow, so timeWindow must be a fixed duration here, not a function'],
   [{ ipv6Subnet: 129 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ipv6Subnet: expected an integer from 0 to 128, got 129'],
   [{ hook: 'onSend' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.hook: expected "onRequest" or "preParsing" or "preValidation" or "preHandler", got "onSend"'],
   [{ allowList: '127.0.0.1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.allowList: expected an array of addresses, CIDRs and keys, or a function, got "127.0.0.1"'],

@@ -7,7 +7,7 @@ const anInteger = 'an integer from 0 to 4294967295'
 const aNetwork = 'an address or a CIDR such as "10.0.0.0/8", "loopback", "private"'
 const aRule = 'a rule: { name, match, methods?, override?, max, timeWindow, ... }'
 const redis = 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }'
-const notShown = 'text that is not shown, for it may hold a password'
+const notShown = 'text (not shown, as it may contain a password)'
 
 const BAD = 'FST_SLUICE_BAD_OPTION'
 const UNKNOWN = 'FST_SLUICE_UNKNOWN_OPTION'
@@ -48,10 +48,10 @@ const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages
   [{ RATE_LIMIT_IDENTIFY__DEADLINE: '61s' }, BAD, `IDENTIFY__DEADLINE: expected ${aDuration}, at most a minute, got "61s"`],
   [{ RATE_LIMIT_IDENTIFY: '{"custom":5}' }, CONTRADICTION, 'IDENTIFY.custom: belongs in the code that registers the plugin; a variable cannot hold it'],
   [{ RATE_LIMIT_TRUSTED_PROXIES: 'loopback,10.0.0' }, BAD, `TRUSTED_PROXIES[1]: expected ${aNetwork} or "unix", got "10.0.0"`],
-  [{ RATE_LIMIT_TRUSTED_PROXIES: '[::1]' }, BAD, 'TRUSTED_PROXIES: expected JSON, since it begins with "[", got text that is none'],
-  [{ RATE_LIMIT_RULES: '[{"__proto__":{}}]' }, BAD, 'RULES: expected JSON, since it begins with "[", got text that is none'],
-  [{ RATE_LIMIT_KEY_GENERATOR: 'ip' }, BAD, 'KEY_GENERATOR: expected a function, which only code can give, got text'],
-  [{ RATE_LIMIT_IDENTIFY__CUSTOM: '{}' }, BAD, 'IDENTIFY__CUSTOM: expected a function, which only code can give, got text'],
+  [{ RATE_LIMIT_TRUSTED_PROXIES: '[::1]' }, BAD, 'TRUSTED_PROXIES: expected JSON, since it begins with "[", got invalid JSON'],
+  [{ RATE_LIMIT_RULES: '[{"__proto__":{}}]' }, BAD, 'RULES: expected JSON, since it begins with "[", got invalid JSON'],
+  [{ RATE_LIMIT_KEY_GENERATOR: 'ip' }, BAD, 'KEY_GENERATOR: expected a function, which only code can set, got text'],
+  [{ RATE_LIMIT_IDENTIFY__CUSTOM: '{}' }, BAD, 'IDENTIFY__CUSTOM: expected a function, which only code can set, got text'],
   [{ RATE_LIMIT_MAX: 'a', RATE_LIMIT_BURST: '0' }, BAD, `MAX: expected ${anInteger}, got "a"`, 'BURST: expected an integer from 1 to 4294967295, got 0'],
 
   [{ RATE_LIMIT_MAXX: '5' }, UNKNOWN, 'MAXX: unknown option, did you mean "RATE_LIMIT_MAX"?'],
@@ -71,21 +71,21 @@ const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages
   [{ 'RATE_LIMIT_A\nB\u001B[31m': 'x' }, UNKNOWN, 'A?B??31m: unknown option'],
   [{ [`RATE_LIMIT_${'A'.repeat(5000)}`]: 'x' }, UNKNOWN, `${'A'.repeat(89)}...: unknown option`],
 
-  [{ RATE_LIMIT_TIMEWINDOW: '1s', RATE_LIMIT_TIME_WINDOW: '1s' }, CONTRADICTION, 'TIME_WINDOW: sets the same option as RATE_LIMIT_TIMEWINDOW; give one of them'],
-  [{ RATE_LIMIT_THROTTLE: 'false', RATE_LIMIT_THROTTLE__MAX_DELAY: '1s' }, CONTRADICTION, 'THROTTLE__MAX_DELAY: is a part of what RATE_LIMIT_THROTTLE sets as a whole; give one of them'],
-  [{ RATE_LIMIT_RULES: '[]', RATE_LIMIT_RULES__REPORT__TIERS__A__MAX: '1' }, CONTRADICTION, 'RULES__REPORT__TIERS__A__MAX: is a part of what RATE_LIMIT_RULES sets as a whole; give one of them'],
+  [{ RATE_LIMIT_TIMEWINDOW: '1s', RATE_LIMIT_TIME_WINDOW: '1s' }, CONTRADICTION, 'TIME_WINDOW: sets the same option as RATE_LIMIT_TIMEWINDOW; set only one of them'],
+  [{ RATE_LIMIT_THROTTLE: 'false', RATE_LIMIT_THROTTLE__MAX_DELAY: '1s' }, CONTRADICTION, 'THROTTLE__MAX_DELAY: is part of the option that RATE_LIMIT_THROTTLE sets as a whole; set only one of them'],
+  [{ RATE_LIMIT_RULES: '[]', RATE_LIMIT_RULES__REPORT__TIERS__A__MAX: '1' }, CONTRADICTION, 'RULES__REPORT__TIERS__A__MAX: is part of the option that RATE_LIMIT_RULES sets as a whole; set only one of them'],
   // "-" sorts before "_", so here the part comes first.
-  [{ 'RATE_LIMIT_TIERS__A--B__MAX': '1', 'RATE_LIMIT_TIERS__a--b': 'off' }, CONTRADICTION, 'TIERS__A--B__MAX: is a part of what RATE_LIMIT_TIERS__a--b sets as a whole; give one of them'],
-  [{ RATE_LIMIT_LIMITS__A: '{"max":1,"timeWindow":"1s"}', RATE_LIMIT_MAX: '5' }, CONTRADICTION, 'MAX: contradicts RATE_LIMIT_LIMITS__A; put it into one of the limits'],
-  [{ RATE_LIMIT_RULES__REPORT__LIMITS: '[{"name":"a","max":1,"timeWindow":"1s"}]', RATE_LIMIT_RULES__REPORT__BURST: '5' }, CONTRADICTION, 'RULES__REPORT__BURST: contradicts RATE_LIMIT_RULES__REPORT__LIMITS; put it into one of the limits'],
-  [{ RATE_LIMIT_RULES__LOG_IN__MAX: '5' }, CONTRADICTION, 'RULES__LOG_IN__MAX: means "log-in" and "Log_In" alike; rename one of them'],
-  [{ RATE_LIMIT_RULES__REPORT: '{"name":"reports"}' }, CONTRADICTION, 'RULES__REPORT.name: contradicts the variable, which is about "report"'],
+  [{ 'RATE_LIMIT_TIERS__A--B__MAX': '1', 'RATE_LIMIT_TIERS__a--b': 'off' }, CONTRADICTION, 'TIERS__A--B__MAX: is part of the option that RATE_LIMIT_TIERS__a--b sets as a whole; set only one of them'],
+  [{ RATE_LIMIT_LIMITS__A: '{"max":1,"timeWindow":"1s"}', RATE_LIMIT_MAX: '5' }, CONTRADICTION, 'MAX: contradicts RATE_LIMIT_LIMITS__A; set it in one of the limits'],
+  [{ RATE_LIMIT_RULES__REPORT__LIMITS: '[{"name":"a","max":1,"timeWindow":"1s"}]', RATE_LIMIT_RULES__REPORT__BURST: '5' }, CONTRADICTION, 'RULES__REPORT__BURST: contradicts RATE_LIMIT_RULES__REPORT__LIMITS; set it in one of the limits'],
+  [{ RATE_LIMIT_RULES__LOG_IN__MAX: '5' }, CONTRADICTION, 'RULES__LOG_IN__MAX: is ambiguous: it matches "log-in" and "Log_In"; rename one of them'],
+  [{ RATE_LIMIT_RULES__REPORT: '{"name":"reports"}' }, CONTRADICTION, 'RULES__REPORT.name: contradicts the variable, which names "report"'],
   [{ RATE_LIMIT_RULES: '[{"name":"a"},{"name":"b"},{"name":"a"}]' }, CONTRADICTION, 'RULES[2].name: rules[0] has the name "a" already'],
 
   [{ RATE_LIMIT_REDIS: 'redis:hunter2' }, BAD, `REDIS: expected ${redis}, got text that does not begin with "redis://" or "rediss://"`],
   [{ RATE_LIMIT_REDIS: 'redis://default:12/hunter2@host/0' }, BAD, `REDIS: expected ${redis}, got a URL whose user or password is not percent-encoded`],
   [{ RATE_LIMIT_REDIS: 'redis://h?hunter2' }, UNKNOWN, 'REDIS: unknown option in the query of the URL'],
-  [{ RATE_LIMIT_REDIS: '{"password":"hunter2"' }, BAD, 'REDIS: expected JSON, since it begins with "{", got text that is none'],
+  [{ RATE_LIMIT_REDIS: '{"password":"hunter2"' }, BAD, 'REDIS: expected JSON, since it begins with "{", got invalid JSON'],
   [{ RATE_LIMIT_REDIS: '{"cluster":"redis://:hunter2@host"}' }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
   [{ RATE_LIMIT_REDIS: `{"cluster":"redis://:hunter2${'x'.repeat(60)}@host"}` }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
   [{ RATE_LIMIT_REDIS: '{"port":70000,"password":"hunter2"}' }, BAD, 'REDIS.port: expected a port from 1 to 65535, got 70000'],
@@ -128,7 +128,7 @@ t.test('JSON of more than 32 levels is refused, however deep it is', async (t) =
   for (const depth of [33, 1000, 30_000]) {
     const text = `{"port":70000,"tls":${'['.repeat(depth - 1)}"hunter2"${']'.repeat(depth - 1)}}`
     const { layer, mistakes } = readEnvironment({ RATE_LIMIT_REDIS: text })
-    t.match(mistakes.map(({ message }) => message), [/^RATE_LIMIT_REDIS: expected JSON, since it begins with "{", got (?:more than 32 levels|text that is none)$/])
+    t.match(mistakes.map(({ message }) => message), [/^RATE_LIMIT_REDIS: expected JSON, since it begins with "{", got (?:more than 32 levels|invalid JSON)$/])
     t.strictSame(layer.options, {})
   }
   t.strictSame(readEnvironment({ RATE_LIMIT_REDIS: `{"tls":${'['.repeat(31)}1${']'.repeat(31)}}` }).mistakes, [])

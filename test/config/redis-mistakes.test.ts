@@ -5,7 +5,7 @@ import { testRefusedOptions, type RefusedOptions } from '../fixtures/refusals.js
 const aTarget = 'a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client'
 const noScheme = 'text that does not begin with "redis://" or "rediss://"'
 const notEncoded = 'a URL whose user or password is not percent-encoded'
-const notShown = 'text that is not shown, for it may hold a password'
+const notShown = 'text (not shown, as it may contain a password)'
 const nodes = 'an array of at least one { host, port }'
 const aPrimary = 'the name by which the sentinels know the primary'
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
@@ -16,16 +16,16 @@ const wrongValues: readonly RefusedOptions[] = [
   [{ redis: true }, `.redis: expected ${aTarget}, got true`],
   [{ redis: 6379 }, `.redis: expected ${aTarget}, got 6379`],
   [{ redis: [] }, `.redis: expected ${aTarget}, got an array of 0`],
-  [{ redis: { isOpen: false, sendCommand () {} } }, `.redis: expected ${aTarget}, got a client that is not of ioredis`],
-  [{ redis: Object.create({ customCommand () {} }) }, `.redis: expected ${aTarget}, got a client that is not of ioredis`],
+  [{ redis: { isOpen: false, sendCommand () {} } }, `.redis: expected ${aTarget}, got a client of another library than ioredis`],
+  [{ redis: Object.create({ customCommand () {} }) }, `.redis: expected ${aTarget}, got a client of another library than ioredis`],
   [{ redis: () => {} }, `.redis: expected ${aTarget}, got a function`],
   [{ redis: '' }, `.redis: expected ${aTarget}, got ""`],
   [{ redis: 'localhost' }, `.redis: expected ${aTarget}, got ${noScheme}`],
   [{ redis: 'localhost:6379' }, `.redis: expected ${aTarget}, got ${noScheme}`],
   [{ redis: 'redis:localhost' }, `.redis: expected ${aTarget}, got ${noScheme}`],
   [{ redis: 'http://localhost:6379' }, `.redis: expected ${aTarget}, got ${noScheme}`],
-  [{ redis: 'redis://localhost:99999' }, `.redis: expected ${aTarget}, got a URL without a host, or with a port that is none`],
-  [{ redis: 'redis://:6379' }, `.redis: expected ${aTarget}, got a URL without a host, or with a port that is none`],
+  [{ redis: 'redis://localhost:99999' }, `.redis: expected ${aTarget}, got a URL without a host, or with an invalid port`],
+  [{ redis: 'redis://:6379' }, `.redis: expected ${aTarget}, got a URL without a host, or with an invalid port`],
   [{ redis: 'redis://app:sec/ret@localhost' }, `.redis: expected ${aTarget}, got ${notEncoded}`],
   [{ redis: 'redis://app:12/34@localhost' }, `.redis: expected ${aTarget}, got ${notEncoded}`],
   [{ redis: 'redis://app:12?secret@localhost' }, `.redis: expected ${aTarget}, got ${notEncoded}`],
@@ -34,7 +34,7 @@ const wrongValues: readonly RefusedOptions[] = [
   [{ redis: 'redis://app:12#secret@localhost' }, `.redis: expected ${aTarget}, got ${notEncoded}`],
   [{ redis: 'redis://app:12/0#secret@localhost' }, `.redis: expected ${aTarget}, got ${notEncoded}`],
   [{ redis: 'redis://:%zz@localhost' }, `.redis: expected ${aTarget}, got ${notEncoded}`],
-  [{ redis: 'redis://localhost/main' }, `.redis: expected ${aTarget}, got a URL with something else after its host than the number of a database`],
+  [{ redis: 'redis://localhost/main' }, `.redis: expected ${aTarget}, got a URL whose path is not a database number`],
   [{ redis: 'redis://localhost?db=main' }, '.redis: expected a whole number of 0 or more for "db" in the query of the URL, got something else'],
   [{ redis: { port: 0 } }, '.redis.port: expected a port from 1 to 65535, got 0'],
   [{ redis: { port: 65_536 } }, '.redis.port: expected a port from 1 to 65535, got 65536'],
@@ -82,13 +82,13 @@ const wrongValues: readonly RefusedOptions[] = [
 const unknownKeys: readonly RefusedOptions[] = [
   [{ redis: { hosts: 'a' } }, '.redis.hosts: unknown option, did you mean "host"?'],
   [{ redis: { pasword: 'secret' } }, '.redis.pasword: unknown option, did you mean "password"?'],
-  [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option; give the URL itself in place of the object, or its host and port'],
+  [{ redis: { url: 'redis://secret@a' } }, '.redis.url: unknown option; use the URL itself instead of an object, or host and port'],
   // These would resend a call that was counted already, or count it long after its request was answered.
   [{ redis: { maxRetriesPerRequest: 5 } }, '.redis.maxRetriesPerRequest: unknown option'],
   [{ redis: { enableOfflineQueue: true } }, '.redis.enableOfflineQueue: unknown option'],
   [{ redis: 'redis://localhost?maxRetriesPerRequest=5' }, '.redis: unknown option in the query of the URL'],
   [{ redis: 'redis://localhost?dbs=5' }, '.redis: unknown option in the query of the URL, did you mean "db"?'],
-  [{ redis: { 'redis://:secret@a': 5 } }, '.redis: unknown option in it, whose name is not shown, for it may hold a password'],
+  [{ redis: { 'redis://:secret@a': 5 } }, '.redis: unknown option in it (name not shown, as it may contain a password)'],
   [{ redis: { constructor: 5 } }, '.redis.constructor: unknown option'],
   [{ redis: { cluster: [node], redisOption: {} } }, '.redis.redisOption: unknown option, did you mean "redisOptions"?'],
   [{ redis: { cluster: [node], redisOptions: { prot: 1 } } }, '.redis.redisOptions.prot: unknown option, did you mean "port"?'],

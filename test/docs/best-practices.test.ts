@@ -16,15 +16,15 @@ function appUnder (t: Test, heading: string) {
   return createSnippetApp(t, page, heading)
 }
 
-t.test('a limit on trial refuses nobody', async (t) => {
+t.test('a limit in shadow mode refuses no request', async (t) => {
   const app = await appUnder(t, 'Try a limit before it refuses')
   t.strictSame(new Set(await statuses(app, 100, '/search')), new Set([200]))
   const standings = await app.rateLimit.peek('ip:127.0.0.1')
-  t.match(standings.find(({ name }) => name === 'trial'), { remaining: 0, mode: 'shadow' })
+  t.match(standings.find(({ name }) => name === 'tighter'), { remaining: 0, mode: 'shadow' })
 })
 
 t.test('what is said once holds where it should', async (t) => {
-  const app = await appUnder(t, 'Say things once')
+  const app = await appUnder(t, 'Define things once')
   const left = async (url: string) => Number((await app.inject(url)).headers['x-ratelimit-remaining'])
   t.strictSame([await left('/items'), await left('/report'), await left('/exports/1')], [99, 94, 9])
 })

@@ -73,7 +73,7 @@ t.test('the layers come to what the table says', async (t) => {
   t.strictSame(mistakes, [])
   const layered = mergeLayers([...lower, layer])
 
-  const rows = rowsUnder('and what holds:')
+  const rows = rowsUnder('and the result:')
   t.equal(rows.length, 6)
   const own: OwnConfig = { options: { max: 10 }, place: 'GET /export config.rateLimit' }
   const names: Array<readonly [policy: PolicyName, own: OwnConfig | null]> = [
@@ -104,7 +104,7 @@ t.test('variables mean what stands beside them', async (t) => {
 })
 
 t.test('the times of the watch are those that are told', async (t) => {
-  const [, text] = /\*\*Write and rename\.\*\*(.*\n.*\n.*\n)/.exec(page) ?? []
+  const [, text] = /\*\*Write and rename\.\*\*([^]*?)\*\*Kubernetes\.\*\*/.exec(page) ?? []
   t.strictSame(Array.from(text.matchAll(/(\d+) ms/g), ([, ms]) => Number(ms)), [QUIET_MS, MAX_BURST_MS, POLL_MS])
 })
 

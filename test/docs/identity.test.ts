@@ -21,7 +21,7 @@ function sessionOf (request: FastifyRequest) {
 }
 
 t.test('a session goes before a token, a token before the address', async (t) => {
-  const app = await appUnder(t, 'In which order', { sessionOf })
+  const app = await appUnder(t, 'Order', { sessionOf })
   const authorization = `Bearer ${createToken({ sub: '42', app: { plan: 'pro' } }, { secret: SECRET })}`
   const who = async (headers: Record<string, string>, limit: string) => {
     const response = await app.inject({ url: '/', headers })

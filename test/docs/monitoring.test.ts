@@ -204,7 +204,7 @@ t.test('health tells what the page names', async (t) => {
 })
 
 t.test('a limit on trial tells what it would refuse, and is charged by what is not blocked', async (t) => {
-  const app = await appUnder(t, 'Trying a limit')
+  const app = await appUnder(t, 'Shadow mode')
   t.strictSame(await statuses(app, 9, '/search'), [...Array(8).fill(200), 429])
   const { metrics } = app.rateLimit
   if (metrics === null) throw new Error('nothing is counted')

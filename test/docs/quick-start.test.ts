@@ -36,7 +36,7 @@ t.test('routes have the limits that they name', async (t) => {
 
 t.test('keys go before tokens and tokens before addresses, each with the limits of its tier', async (t) => {
   const customers: Readonly<Record<string, object>> = { k1: { id: 'ada', tier: 'premium' }, k2: { id: 'cron', tier: 'internal' }, k3: { id: 'monitoring' } }
-  const app = await appUnder(t, 'Who is asking', { customerOf: (key: string) => customers[key] ?? null })
+  const app = await appUnder(t, 'Users and tiers', { customerOf: (key: string) => customers[key] ?? null })
   const shown = (payload: object) => `Bearer ${createToken(payload, { secret: 'a secret of at least 32 characters' })}`
   const rows: ReadonlyArray<readonly [headers: Record<string, string>, limit: string | undefined, why: string]> = [
     [{}, '20', 'anonymous'],

@@ -14,12 +14,12 @@ t.test('the quick start answers its sixth login with the refusal that is shown',
 })
 
 t.test('what it grows into holds for each tier and rule', async (t) => {
-  RUN.add('And then')
+  RUN.add('Next steps')
   const before = process.cwd()
   process.chdir(t.testdir({ 'rate-limit.toml': 'tiers.premium.max = 2000\n' }))
   t.teardown(() => process.chdir(before))
   const tiers: Readonly<Record<string, object>> = { k1: { id: 'ada' }, k2: { id: 'bob', tier: 'premium' }, k3: { id: 'cron', tier: 'internal' } }
-  const app = await createSnippetApp(t, readme, 'And then', { customerOf: (key: string) => tiers[key] ?? null })
+  const app = await createSnippetApp(t, readme, 'Next steps', { customerOf: (key: string) => tiers[key] ?? null })
   const limitOf = async (url: string, key = '') => (await app.inject({ url, headers: { 'x-api-key': key } })).headers['x-ratelimit-limit']
   t.equal(await limitOf('/'), '20')
   t.equal(await limitOf('/', 'k1'), '100')
@@ -36,7 +36,7 @@ t.test('the versions in the table of peers are those that were looked at', async
 })
 
 t.test('each row of the table of peers has a cell for each of them', async (t) => {
-  const [, table] = /^## Beside others$([^]*?)^## /m.exec(readme) ?? []
+  const [, table] = /^## Comparison$([^]*?)^## /m.exec(readme) ?? []
   const rows = table.split('\n').filter((line) => line.startsWith('|'))
   t.ok(rows.length > 15)
   for (const row of rows) t.equal(row.split(' | ').length + (row.startsWith('|---') ? 4 : 0), 5, row)

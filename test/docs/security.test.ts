@@ -17,7 +17,7 @@ function appUnder (t: Test, heading: string, given = {}) {
 t.test('a key that is hashed is in no partition', async (t) => {
   process.env.KEY_HASH_SECRET = 'a secret for the test'
   t.teardown(() => { delete process.env.KEY_HASH_SECRET })
-  const app = await appUnder(t, 'To learn something', { createHmac })
+  const app = await appUnder(t, 'To obtain information', { createHmac })
   const { body } = await app.inject({ url: '/', headers: { 'x-api-key': 'sk-secret' } })
   t.match(body, /^key:[\w-]{43}$/)
   t.notMatch(body, 'sk-secret')

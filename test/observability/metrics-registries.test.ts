@@ -113,7 +113,7 @@ t.test('another\'s metric by one of the names is an error, and nothing is added'
   const registry = new Registry()
   const own = new Counter({ name: 'rate_limit_fallback_total', help: 'Another.', registers: [registry] })
   await t.rejects(createTestMetrics(registry), {
-    code: 'FST_SLUICE_CONTRADICTION', message: /^rateLimit\.metrics\.registry: it has a metric "rate_limit_fallback_total" of somebody else already/
+    code: 'FST_SLUICE_CONTRADICTION', message: /^rateLimit\.metrics\.registry: already has a metric "rate_limit_fallback_total" that this plugin did not register/
   })
   t.strictSame(registry.getMetricsAsArray(), [own])
 })

@@ -41,7 +41,7 @@ t.test('a million clients are 250 lines, and one that tells how many they were',
   log.close()
   t.equal(lines.length, 251)
   const { fields, message } = lines[250]
-  t.equal(message, 'rate limit: refused for want of the store, too many to be told one by one')
+  t.equal(message, 'rate limit: store unavailable, refused, too many to list one by one')
   t.strictSame({ ...fields, clients: 0 }, { refusals: 999_750, clients: 0, mode: 'enforce', outcome: 'unavailable', withinMs: 0 })
   t.ok(Math.abs(Number(fields.clients) - 999_750) < 100_000, String(fields.clients))
 })

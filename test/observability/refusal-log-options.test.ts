@@ -3,7 +3,7 @@ import { checkOptions } from '../../lib/config/schema/check.js'
 import { checkLogOptions, LogSchema, resolveLogSettings, type LogOptions } from '../../lib/config/schema/log-schema.js'
 
 const anInterval = 'a duration such as "10s" or a number of milliseconds, a second to an hour'
-const aSecret = 'a text of 16 or more characters'
+const aSecret = 'a string of 16 or more characters'
 
 /** What was thrown for the option `log`, if anything. */
 function mistakeIn (log: unknown): unknown {
@@ -26,7 +26,7 @@ const wrong: ReadonlyArray<readonly [log: unknown, message: string]> = [
   [{ interval: 'often' }, `.interval: expected ${anInterval}, got "often"`],
   [{ interval: 999 }, `.interval: expected ${anInterval}, got 999`],
   [{ interval: '61 minutes' }, `.interval: expected ${anInterval}, got "61 minutes"`],
-  [{ hashSecret: 'hunter2' }, `.hashSecret: expected ${aSecret}, got one of 7 (not shown)`],
+  [{ hashSecret: 'hunter2' }, `.hashSecret: expected ${aSecret}, got a string of 7 (not shown)`],
   [{ hashSecret: 123_456_789 }, `.hashSecret: expected ${aSecret}, got another value (not shown)`]
 ]
 

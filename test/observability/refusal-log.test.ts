@@ -20,7 +20,7 @@ const table: ReadonlyArray<readonly [why: string, decision: Decision, level: str
   ['a refusal that no wait helps', createRefusal(client, { retry: 'never' }), 'info', { ...common, outcome: 'rejected', retryAfterMs: null }, 'rate limit: rejected'],
   ['a block that goes on', createRefusal(client, { blocks: [{ began: false }] }), 'info', { ...common, outcome: 'blocked', retryAfterMs: 60_000 }, 'rate limit: blocked'],
   ['the beginning of a block', createRefusal(client, { blocks: [{ began: true }] }), 'warn', { ...common, outcome: 'blocked', retryAfterMs: 60_000 }, 'rate limit: block began'],
-  ['a refusal for want of the store', createDecision(client, 'unavailable'), 'info', { ...common, limit: null, outcome: 'unavailable', retryAfterMs: 5000 }, 'rate limit: refused for want of the store']
+  ['a refusal for want of the store', createDecision(client, 'unavailable'), 'info', { ...common, limit: null, outcome: 'unavailable', retryAfterMs: 5000 }, 'rate limit: store unavailable, refused']
 ]
 
 for (const [why, decision, level, fields, message] of table) {

@@ -73,7 +73,7 @@ const wrong: ReadonlyArray<readonly [method: 'GET' | 'DELETE' | 'PUT', path: str
   ['DELETE', '/standings?partition=user:1&partition=user:2', 'partition: expected one partition such as "ip:203.0.113.9", "user:42", "key:abc" or "global", got an array of 2'],
   ['GET', '/blocked?limit=all', 'limit: expected an integer from 1 to 1000, got NaN'],
   ['GET', '/blocked?limit=1001', 'limit: expected an integer from 1 to 1000, got 1001'],
-  ['GET', '/blocked?cursor=x', 'cursor: expected the cursor of the page before, got "x"'],
+  ['GET', '/blocked?cursor=x', 'cursor: expected the cursor of the previous page, got "x"'],
   ['GET', '/policies?route=login', 'rateLimit.explain: expected a route such as "GET /login" or { method: "GET", url: "/login" }, got "login"'],
   ['PUT', '/state', 'body.enabled: expected true or false, got "no"', { enabled: 'no' }],
   ['PUT', '/state', 'body.enable: unknown option, did you mean "enabled"?', { enabled: true, enable: false }],
@@ -202,7 +202,7 @@ t.test('they are where the application wants them, below the prefix of the regis
 })
 
 t.test('a path that is taken is an error that names the option and the route, whoever came first', async (t) => {
-  const expected = { code: 'FST_SLUICE_ROUTE_TAKEN', message: 'rateLimit.admin.prefix: the application has a route /ops/state already; give another path, or false' }
+  const expected = { code: 'FST_SLUICE_ROUTE_TAKEN', message: 'rateLimit.admin.prefix: the application already has a route /ops/state; set another path, or false' }
   const admin = { prefix: '/ops', onRequest }
   const { app: first, plugin } = bareApp(t)
   first.get('/ops/state', async () => 'mine')

@@ -90,7 +90,7 @@ t.test('what no page can be is refused', async (t) => {
     await t.rejects(app.rateLimit.blocked({ limit: most }), { code: 'FST_SLUICE_BAD_OPTION', message: `limit: expected an integer from 1 to 1000, got ${most}` })
   }
   for (const cursor of ['', 'x', 'W10', Buffer.from('["a",1]').toString('base64url')]) {
-    await t.rejects(app.rateLimit.blocked({ cursor }), { code: 'FST_SLUICE_BAD_OPTION', message: `cursor: expected the cursor of the page before, got "${cursor}"` })
+    await t.rejects(app.rateLimit.blocked({ cursor }), { code: 'FST_SLUICE_BAD_OPTION', message: `cursor: expected the cursor of the previous page, got "${cursor}"` })
   }
 })
 

@@ -168,7 +168,7 @@ for (const [store, message] of mistakes) {
 t.test('with redis it is a contradiction', async (t) => {
   const { app, plugin } = bareApp(t)
   await t.rejects(async () => await app.register(plugin, { redis: 'redis://127.0.0.1:1', store: threadStore() }), {
-    code: 'FST_SLUICE_CONTRADICTION', message: 'rateLimit.store: contradicts redis; limits are kept in one of them'
+    code: 'FST_SLUICE_CONTRADICTION', message: 'rateLimit.store: contradicts redis; set only one of them'
   })
 })
 
@@ -177,7 +177,7 @@ t.test('two registrations of one name would share its buckets', async (t) => {
   const store = threadStore()
   app.register(async (scope) => { await scope.register(plugin, { name: 'api', store }) })
   app.register(async (scope) => { await scope.register(plugin, { name: 'api', store }) })
-  await t.rejects(async () => await app.ready(), { code: 'FST_SLUICE_CONTRADICTION', message: 'rateLimit.name: "api" is another registration\'s name already' })
+  await t.rejects(async () => await app.ready(), { code: 'FST_SLUICE_CONTRADICTION', message: 'rateLimit.name: another registration has the name "api" already' })
 })
 
 t.test('it cannot be exchanged while the server runs, also not for its like', async (t) => {

@@ -85,7 +85,7 @@ t.test('a path that is taken is an error that names the option and the route', a
   app.get('/taken', async () => 'mine')
   await t.rejects(async () => { await app.register(plugin, { health: { path: '/taken' } }) }, {
     code: 'FST_SLUICE_ROUTE_TAKEN',
-    message: 'rateLimit.health.path: the application has a route /taken already; give another path, or false'
+    message: 'rateLimit.health.path: the application already has a route /taken; set another path, or false'
   })
 })
 

@@ -39,7 +39,7 @@ t.test('on each store', async (t) => {
             const problem = JSON.parse(body)
             t.match(problem, { type: /#quota-exceeded$/, title: 'Quota Exceeded', limit: 0, remaining: 0 })
             t.notOk('retryAfter' in problem)
-            t.match(problem.detail, 'No requests are taken here at present')
+            t.match(problem.detail, 'No requests are accepted here at present')
           }
         }
       })

@@ -155,7 +155,7 @@ for (const [why, status, metrics, remoteAddress, headers] of whoMayRead) {
 }
 
 t.test('a path that is taken is an error that names the option and the route, whoever came first', async (t) => {
-  const expected = { code: 'FST_SLUICE_ROUTE_TAKEN', message: 'rateLimit.metrics.path: the application has a route /metrics already; give another path, or false' }
+  const expected = { code: 'FST_SLUICE_ROUTE_TAKEN', message: 'rateLimit.metrics.path: the application already has a route /metrics; set another path, or false' }
   const { app: first, plugin } = bareApp(t)
   first.get('/metrics', async () => 'mine')
   await t.rejects(async () => { await first.register(plugin, limit) }, expected)

@@ -59,7 +59,7 @@ t.test('log: false tells nothing of clients', async (t) => {
 t.test('a secret for hashes is refused without being shown', async (t) => {
   const { app, plugin } = bareApp(t)
   await t.rejects(async () => { await app.register(plugin, { log: { hashSecret: 'sesame' } }) }, {
-    message: 'rateLimit.log.hashSecret: expected a text of 16 or more characters, got one of 6 (not shown)'
+    message: 'rateLimit.log.hashSecret: expected a string of 16 or more characters, got a string of 6 (not shown)'
   })
 })
 

@@ -15,7 +15,7 @@ t.test('two registrations of one name cannot share their keys in Redis', async (
   const redis = 'redis://127.0.0.1:1'
   app.register(async (scope) => { await scope.register(rateLimitPlugin, { max: 1, redis }) })
   app.register(async (scope) => { await scope.register(rateLimitPlugin, { max: 2, redis }) })
-  await t.rejects(async () => { await app.ready() }, { code: 'FST_SLUICE_CONTRADICTION', message: /^rateLimit\.name: "app" is another registration's name/ })
+  await t.rejects(async () => { await app.ready() }, { code: 'FST_SLUICE_CONTRADICTION', message: /^rateLimit\.name: another registration has the name "app" already/ })
 })
 
 t.test('a prefix or a name tells two registrations apart', async (t) => {

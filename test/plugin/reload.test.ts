@@ -154,7 +154,7 @@ t.test('the environment stays above what is reloaded, and is checked with it', a
 t.test('the phase of the default policy cannot change, by name', async (t) => {
   for (const [from, to] of [['onRequest', 'preHandler'], ['preHandler', 'onRequest'], ['preValidation', 'preParsing']] as const) {
     const { app } = await limitedApp(t, { max: 10, ...HOUR, hook: from })
-    await t.rejects(app.rateLimit.reload({ max: 20, hook: to }), { code: 'FST_SLUICE_FIXED_OPTION', message: /^reload\.hook: cannot change/ })
+    await t.rejects(app.rateLimit.reload({ max: 20, hook: to }), { code: 'FST_SLUICE_FIXED_OPTION', message: /^reload\.hook: cannot be changed/ })
     t.strictSame(await remainders(app, '/'), [9])
     await app.rateLimit.reload({ max: 20, hook: from })
     t.strictSame(await remainders(app, '/'), [18])
@@ -173,7 +173,7 @@ t.test('a rule may leave the phase of its routes for onRequest and come back, an
   await app.rateLimit.reload(rule('preHandler'))
   t.strictSame(await remainders(app, '/late'), [17])
   t.strictSame(seen, ['later', 'counted', 'later'])
-  await t.rejects(app.rateLimit.reload(rule('preParsing')), { code: 'FST_SLUICE_FIXED_OPTION', message: /^reload\.rules\[0\]\.hook: cannot change/ })
+  await t.rejects(app.rateLimit.reload(rule('preParsing')), { code: 'FST_SLUICE_FIXED_OPTION', message: /^reload\.rules\[0\]\.hook: cannot be changed/ })
   await app.rateLimit.reload({ rules: [{ name: 'new', match: '/elsewhere', hook: 'preParsing', max: 5 }] })
 })
 

@@ -120,7 +120,7 @@ t.test('what validation makes of a parameter takes no request from its rule to o
 
 const wrong: ReadonlyArray<readonly [rule: Record<string, unknown>, code: string, message: string]> = [
   [{ match: 'api' }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports" (a pattern begins with "/"), got "api"'],
-  [{ match: '/a/**' }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports" (a "*" is a segment of its own), got "/a/**"'],
+  [{ match: '/a/**' }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports" (a "*" must be a whole segment), got "/a/**"'],
   [{ match: /a/ }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports", got an object'],
   [{ match: undefined }, 'BAD_OPTION', '.match: expected a pattern such as "/api/*/reports", got nothing'],
   [{ name: 'first' }, 'CONTRADICTION', '.name: rateLimit.rules[0] has the name "first" already'],

@@ -73,7 +73,7 @@ t.test('a registration beside a foreign decorator of the same name is an error t
   app.decorate('rateLimit', Object.assign(() => {}) as never)
   await t.rejects(async () => { await app.register(plugin, { max: 3 }) }, {
     code: 'FST_SLUICE_ALREADY_REGISTERED',
-    message: 'rateLimit: this scope has a decorator of this name already; register the plugin once per scope, and not beside another rate limiter'
+    message: 'rateLimit: this scope already has a decorator of this name; register the plugin once per scope, without another rate limiter'
   })
 })
 

@@ -132,7 +132,7 @@ t.test('a router that does not count case has no rules that do', async (t) => {
 t.test('a match that is no pattern is an error with its place', async (t) => {
   t.throws(() => rulesOf('/a', '/a*b'), {
     code: 'FST_SLUICE_BAD_OPTION',
-    message: /^rateLimit\.rules\[1\]\.match: expected a pattern such as "\/api\/\*\/reports" \(a "\*" is a segment of its own\), got "\/a\*b"$/
+    message: /^rateLimit\.rules\[1\]\.match: expected a pattern such as "\/api\/\*\/reports" \(a "\*" must be a whole segment\), got "\/a\*b"$/
   })
   t.throws(() => new RuleSet([{ name: 'a', match: 'a' }], routing, 'file.rules'), { message: /^file\.rules\[0\]\.match: / })
 })

@@ -224,7 +224,7 @@ t.test('the other calls end at the deadline too', async (t) => {
 t.test('the other calls reject when they are answered with nonsense', async (t) => {
   const { guarded } = guard(t, storeWith({ peek: () => [], reset: () => 'some', ping: () => { throw boom } }))
   await t.rejects(guarded.peek([limit], 'a'), { code: 'FST_SLUICE_STORE', cause: { message: 'expected 1 standings, one for each limit' } })
-  await t.rejects(guarded.reset([limit], 'a'), { code: 'FST_SLUICE_STORE', cause: { message: 'expected how many there were' } })
+  await t.rejects(guarded.reset([limit], 'a'), { code: 'FST_SLUICE_STORE', cause: { message: 'expected a whole number, 0 or more' } })
   await t.rejects(guarded.ping(), { code: 'FST_SLUICE_STORE', cause: boom })
 })
 

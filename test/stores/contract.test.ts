@@ -49,8 +49,8 @@ const broken: ReadonlyArray<readonly [Store: typeof MemoryStore, found: string]>
   [Copying, 'token-bucket: max units are granted, the next is refused until exactly its stated wait'],
   [Greedy, 'fixed-window: a peek changes nothing'],
   [Early, 'sliding-window: max units are granted, the next is refused until exactly its stated wait'],
-  [Generous, 'patience: who is last in line gives his place back, and then who was before him'],
-  [Forgetless, 'penalty: a reset lifts the block, and forgets strikes and levels']
+  [Generous, 'patience: only the last charge in the queue can be refunded with onlyIfLast'],
+  [Forgetless, 'penalty: a reset removes the block, strikes and levels']
 ]
 
 for (const [Store, found] of broken) {

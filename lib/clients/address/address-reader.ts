@@ -5,10 +5,10 @@ import { parseIpv4 } from './ipv4.js'
 import { parseGroups } from './ipv6.js'
 import { formatPlainSubnet, MAX_PLAIN_SUBNET_BITS } from './ipv6.js'
 
-/** Longer texts are no addresses (an IPv6 address with an embedded IPv4 one has 45 characters, zones are short). */
+/** No address is longer: an IPv6 address with an embedded IPv4 one has 45 characters, and zones are short. */
 const MAX_ADDRESS_LENGTH = 64
 
-/** Where an address cannot be had (a Unix socket's peer, a closed connection) or is none. All of these are one client. */
+/** The id of every client without a valid address: a Unix socket's peer, a closed connection. They are one client. */
 export const UNKNOWN = 'unknown'
 
 const MAPPED = '::ffff:'
@@ -17,25 +17,25 @@ const MAPPED = '::ffff:'
 const CAPACITY = 16_384
 
 /**
- * Turns the text of an address into the client that it stands for: IPv4-mapped addresses as IPv4, and IPv6
- * addresses by their subnet, for a subscriber has at least a /64 and often a /56 of them to choose from (RIPE-690).
- * Reading IPv6 costs more than looking it up, so answers are remembered, in bounded memory.
+ * Parses the text of an address into its client. IPv4-mapped addresses are IPv4. IPv6 addresses are grouped by subnet,
+ * because a subscriber has at least a /64 and often a /56 of them (RIPE-690).
+ * Parsing IPv6 costs more than a look-up, so results are cached, in bounded memory.
  */
 export class AddressReader {
   readonly #ipv6Subnet: number
   readonly #unknown: Client = createIpClient(UNKNOWN)
   readonly #clients = new GenerationCache<string, Client>(CAPACITY, copyText)
 
-  /** `ipv6Subnet`: bits of an IPv6 address that tell clients apart, 1 to 128. */
+  /** `ipv6Subnet`: bits of an IPv6 address that identify a client, 1 to 128. */
   constructor (ipv6Subnet: number) {
     this.#ipv6Subnet = ipv6Subnet
   }
 
-  /** The client at a request's address. Whatever is no address is one client, `unknown`. */
+  /** The client at a request's address. Any other text is one client, `unknown`. */
   toClient (text: string | undefined): Client {
     if (text === undefined || text.length > MAX_ADDRESS_LENGTH) return this.#unknown
     if (isDottedQuad(text)) return createIpClient(text)
-    // How a dual-stack socket tells IPv4.
+    // A dual-stack socket reports IPv4 addresses in this form.
     if (text.startsWith(MAPPED)) {
       const embedded = text.slice(MAPPED.length)
       if (isDottedQuad(embedded)) return createIpClient(embedded)
@@ -47,7 +47,7 @@ export class AddressReader {
     return client
   }
 
-  /** The client that an operator names: an address of it, its subnet as `toClient` prints it, or `unknown`; else `null`. */
+  /** The client of an operator's text: an address, a subnet as `toClient` formats it, or `unknown`; else `null`. */
   parseClient (text: string): Client | null {
     if (text === UNKNOWN) return this.#unknown
     const suffix = `/${this.#ipv6Subnet}`
@@ -61,20 +61,20 @@ export class AddressReader {
   }
 }
 
-/** The canonical text of an address, an IPv6 one as its subnet (`2001:db8:0:ab00::/56`); `null` when it is none. */
+/** The canonical text of an address, for IPv6 of its subnet (`2001:db8:0:ab00::/56`). `null` if it is no address. */
 export function canonicalizeAddress (text: string, ipv6Subnet: number): string | null {
   if (isDottedQuad(text)) return text
-  // The reading is strict, so that no address has two spellings: 127.1 and 0177.0.0.1 are none.
+  // Strict parsing, so that no address has two spellings: 127.1 and 0177.0.0.1 are rejected.
   const groups = parseGroups(text)
   if (groups === null) return null
   const address = new ipaddr.IPv6([...groups])
-  // By range, not by notation, and before masking: else all of IPv4 would be one subnet.
+  // Check the range, not the notation, and before masking: otherwise all of IPv4 would be one subnet.
   if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString()
   const masked = new ipaddr.IPv6(address.parts.map((part, index) => part & createGroupMask(index, ipv6Subnet)))
   return ipv6Subnet === 128 ? masked.toRFC5952String() : `${masked.toRFC5952String()}/${ipv6Subnet}`
 }
 
-/** Whether a text is an address of either family, a zone included. */
+/** Whether a text is an IPv4 or IPv6 address, with or without a zone. */
 export function isAddress (text: string): boolean {
   return text.length <= MAX_ADDRESS_LENGTH && (parseIpv4(text) !== null || parseGroups(text) !== null)
 }
@@ -83,7 +83,7 @@ function isDottedQuad (text: string): boolean {
   return parseIpv4(text) !== null
 }
 
-/** A copy: a text cut out of a header would keep all of that header alive for as long as it is remembered. */
+/** A copy: a substring of a header would keep the whole header in memory while it is cached. */
 export function copyText (text: string): string {
   return Buffer.from(text).toString()
 }
@@ -94,6 +94,6 @@ function createGroupMask (partIndex: number, subnetBits: number): number {
 }
 
 function createIpClient (id: string): Client {
-  // Joining texts costs more than all the rest, so an address is its own partition; all others have a colon after a word.
+  // Concatenation costs more than all the rest, so an address is its own partition. All others start with a word and a colon.
   return { kind: 'ip', id, tier: ANONYMOUS, partition: id }
 }

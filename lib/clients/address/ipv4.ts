@@ -1,6 +1,6 @@
 /**
- * An IPv4 address in its one canonical spelling as a signed 32-bit integer; `null` for any other text.
- * Written out: a look-up in a table of known addresses costs more, once there are many of them.
+ * Parses an IPv4 address in its canonical spelling into a signed 32-bit integer; `null` for any other text.
+ * There is no cache: with many addresses, a look-up would cost more than this loop.
  */
 export function parseIpv4 (text: string): number | null {
   let octets = 1

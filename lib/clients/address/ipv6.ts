@@ -5,19 +5,19 @@ const GROUPS = 8
 const COLON = 0x3a
 const NO_GAP = GROUPS + 1
 
-/** The groups of the address that was read last. */
+/** The groups of the last parsed address. */
 const groups = new Uint16Array(GROUPS)
 
 /**
- * The eight groups of an IPv6 address, without its zone; `null` when the text is none.
- * They are overwritten by the next reading.
+ * The eight groups of an IPv6 address, without its zone; `null` if the text is not one.
+ * The next call overwrites them.
  */
 export function parseGroups (text: string): Uint16Array | null {
   const plain = parsePlainGroups(text)
   return plain !== null || !isIPv6(text) ? plain : parsePlainGroups(toPlainIpv6(text))
 }
 
-/** The same for an address of hexadecimal groups only: `null` for one with a zone or an embedded IPv4 address, too. */
+/** The same for hexadecimal groups only: also `null` for an address with a zone or an embedded IPv4 address. */
 export function parsePlainGroups (text: string): Uint16Array | null {
   return tryReadGroups(text) ? groups : null
 }
@@ -28,8 +28,8 @@ export function isIpv4Mapped (groups: Uint16Array): boolean {
 }
 
 /**
- * The same address without zone, and with an embedded IPv4 address in hexadecimal.
- * Not by ipaddr.js, which takes the old form ::192.0.2.1 for the IPv4-mapped one.
+ * The same address without its zone, and with an embedded IPv4 address in hexadecimal.
+ * Not by ipaddr.js, which reads the old form ::192.0.2.1 as IPv4-mapped.
  */
 function toPlainIpv6 (text: string): string {
   const address = text.split('%')[0]
@@ -38,7 +38,7 @@ function toPlainIpv6 (text: string): string {
   return tail === null ? address : `${address.slice(0, tailAt)}${(tail >>> 16).toString(16)}:${(tail & 0xffff).toString(16)}`
 }
 
-/** Read an address of hexadecimal groups (RFC 4291, 2.2, forms 1 and 2). Answers whether the text is one. */
+/** Parses an address of hexadecimal groups (RFC 4291, 2.2, forms 1 and 2) into `groups`. Returns whether the text is one. */
 function tryReadGroups (text: string): boolean {
   const { length } = text
   let at = 0
@@ -69,7 +69,7 @@ function tryReadGroups (text: string): boolean {
   return gap === NO_GAP ? count === GROUPS : count < GROUPS && openGap(gap, count)
 }
 
-/** Put the zeros in that `::` stands for. */
+/** Inserts the zeros that `::` stands for. */
 function openGap (gap: number, count: number): boolean {
   groups.copyWithin(gap + GROUPS - count, gap, count)
   groups.fill(0, gap, gap + GROUPS - count)
@@ -81,16 +81,14 @@ function parseHexDigit (code: number): number {
   const letter = code | 0x20
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1
 }
-/*
- * The subnet of an IPv6 address, read in one pass: it runs at the first request of each IPv6 client, where the general
- * parser takes five times as long as all the rest of the limiter. What is not plain hexadecimal groups is left to that.
- */
-/** The widest subnet whose text is always the groups before a trailing `::` (RFC 5952: the longest run of zeros is cut). */
+
+/** Up to here the text of a subnet is its groups and a trailing `::` (RFC 5952: the longest run of zeros is shortened). */
 export const MAX_PLAIN_SUBNET_BITS = 64
 
 /**
- * `2001:db8:0:ab00::/56` for any address of that subnet; `null` for an IPv4-mapped address, one with a zone or an
- * embedded IPv4 address, and for what is no address.
+ * The subnet of an IPv6 address in one pass, such as `2001:db8:0:ab00::/56`. It runs at the first request of each IPv6
+ * client, where the general parser takes five times as long as all the rest of the limiter.
+ * `null` for any text that is not plain hexadecimal groups, and for an IPv4-mapped address: the general parser reads those.
  *
  * `bits`: 1 to 64.
  */

@@ -3,16 +3,16 @@ import { parseIpv4 } from './ipv4.js'
 import { parseGroups, isIpv4Mapped } from './ipv6.js'
 import { Ranges, type Range } from './ranges.js'
 
-/** A set of networks. Membership is asked of the full address. */
+/** A set of networks. `has` takes the full address. */
 export interface Networks {
   has (address: string): boolean
 }
 
 /**
- * The networks that a list of CIDRs, addresses and names means, for look-ups whose time hardly depends on how many they
- * are: 10,000 take 14 comparisons. `words` are entries that mean something else to the option.
+ * Builds a set of networks from CIDRs, addresses and names. A look-up hardly depends on their number: 10,000 networks take
+ * 14 comparisons. `keywords`: entries with another meaning to the option.
  *
- * An IPv4-mapped address is the IPv4 address that it carries, in the list as in a look-up, and a zone tells nothing.
+ * An IPv4-mapped address counts as its IPv4 address, in the list and in a look-up. A zone is ignored.
  * Throws FST_SLUICE_BAD_OPTION with the place.
  */
 export function createNetworks (list: readonly string[], place: string, keywords: readonly string[] = []): Networks {
@@ -56,7 +56,7 @@ function toFamilyRange ({ address, bits }: Cidr): { family: Cidr['family'], rang
   const ipv4 = parseIpv4(address)
   if (ipv4 !== null) return { family: 'ipv4', range: createRange([ipv4 >>> 16, ipv4 & 0xffff], bits) }
   const groups = [...parseGroups(address) ?? []]
-  // A prefix that leaves the mark of mapped addresses open spans IPv6 addresses as well, and means those.
+  // A shorter prefix than that of mapped addresses also contains other IPv6 addresses, so it is an IPv6 range.
   if (bits >= 96 && isIpv4Mapped(Uint16Array.from(groups))) return { family: 'ipv4', range: createRange(groups.slice(6), bits - 96) }
   return { family: 'ipv6', range: createRange(groups, bits) }
 }

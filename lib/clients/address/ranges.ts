@@ -1,20 +1,20 @@
-/** Addresses from the first to the last, both included, as their groups of 16 bits. */
+/** The addresses from `first` to `last`, both included, as groups of 16 bits. */
 export interface Range {
   readonly first: readonly number[]
   readonly last: readonly number[]
 }
 
-/** Sorted ranges of addresses of one family. Those of prefixes either contain each other or have nothing in common. */
+/** Sorted ranges of addresses of one family. Ranges of prefixes never overlap in part: one contains the other, or not at all. */
 export class Ranges {
   readonly #width: number
   readonly #count: number
   readonly #first: Uint16Array
   readonly #last: Uint16Array
 
-  /** `width`: groups of an address, 2 for IPv4 and 8 for IPv6. */
+  /** `width`: groups per address, 2 for IPv4 and 8 for IPv6. */
   constructor (width: number, ranges: readonly Range[]) {
     const outermost: Range[] = []
-    // The wider of two with one beginning comes first, so that whatever is in another follows it.
+    // Of two ranges with the same start the wider comes first, so that a contained range always follows its container.
     for (const range of ranges.toSorted((a, b) => compare(a.first, b.first) || compare(b.last, a.last))) {
       const previous = outermost.at(-1)
       if (previous === undefined || compare(range.first, previous.last) > 0) outermost.push(range)

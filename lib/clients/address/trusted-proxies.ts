@@ -4,23 +4,23 @@ import { UNIX } from '../../config/schema/identity-schema.js'
 import { copyText, isAddress } from './address-reader.js'
 import { createNetworks, type Networks } from './networks.js'
 
-/** No chain of proxies is longer; whatever else a header holds is not read. */
+/** Entries read from a header. No chain of proxies is longer. */
 const MAX_ENTRIES = 64
 
-/** An entry of more characters is no address with a port, brackets and quotes. */
+/** Longest entry: an address with a port, brackets and quotes is shorter. */
 const MAX_ENTRY_LENGTH = 96
 
-/** Header lines that Node.js reads where the server says nothing of it. */
+/** Header lines that Node.js reads if the server does not set `maxHeadersCount`. */
 const MAX_HEADER_LINES = 1000
 
-/** From here on, a text cut out of a header is copied. */
+/** In a longer header, the address is copied, so that it does not keep the header in memory. */
 const LARGE_HEADER_LENGTH = 256
 
 const COMMA = 0x2c
 
 /**
- * Derives a client's address from X-Forwarded-For, where each proxy appends the address it was asked from: the
- * rightmost one that is not a trusted proxy's. What stands left of it is whatever the client wrote.
+ * Derives a client's address from X-Forwarded-For, where each proxy appends the address of its own peer. The client is the
+ * rightmost entry that is not a trusted proxy. Entries left of it are not trusted: the client may have written them.
  */
 export class TrustedProxies {
   readonly #networks: Networks
@@ -32,29 +32,29 @@ export class TrustedProxies {
     this.#isUnixTrusted = list.includes(UNIX)
   }
 
-  /** Whether the request comes from a trusted proxy, so that its forwarding headers are believed. */
+  /** Whether the request comes from a trusted proxy, so that its forwarding headers are trusted. */
   isFromTrustedProxy (request: FastifyRequest): boolean {
     const { socket } = request.raw
     return socket.remoteAddress === undefined ? this.#isUnixTrusted && isUnixSocket(socket) : this.#networks.has(socket.remoteAddress)
   }
 
-  /** The client's address; `undefined` where its peer has none. */
+  /** The client's address; `undefined` if it is unknown. */
   findAddress (request: FastifyRequest): string | undefined {
     const peer = request.raw.socket.remoteAddress
     const lines = request.raw.headers['x-forwarded-for']
     if (!this.isFromTrustedProxy(request)) return peer
     if (mayBeTruncated(request)) return undefined
     if (lines === undefined) return peer
-    // Node joins several header lines itself.
+    // Node.js joins several header lines, so an array is not expected.
     const header = typeof lines === 'string' ? lines : lines.join(',')
     const address = this.#findClientAddress(header, peer)
     return address !== undefined && header.length > LARGE_HEADER_LENGTH ? copyText(address) : address
   }
 
   /**
-   * From the peer leftwards through the entries, as far as each is a trusted proxy's. An entry that cannot be read ends
-   * the walk at the proxy that wrote it: a client whose proxy hides it shares that proxy's limit, instead of getting the
-   * choice of another's. The same goes for a chain of nothing but trusted proxies.
+   * Walks from the peer leftwards through the entries, as long as each is a trusted proxy. An invalid entry ends the walk
+   * at the proxy that wrote it: a client that its proxy hides shares the limit of that proxy, and cannot choose another.
+   * The same holds for a chain of trusted proxies only.
    */
   #findClientAddress (header: string, peer: string | undefined): string | undefined {
     let nearest = peer
@@ -63,7 +63,7 @@ export class TrustedProxies {
       const start = findEntryStart(header, end)
       const entry = start === null ? null : header.slice(start, end).trim()
       if (entry === null) return nearest
-      // An empty element of a list is none (RFC 9110, 5.6.1).
+      // Empty list elements are ignored (RFC 9110, 5.6.1).
       if (entry !== '') {
         const address = parseEntryAddress(entry)
         if (address === null) return nearest
@@ -77,20 +77,20 @@ export class TrustedProxies {
 }
 
 /**
- * Whether Node.js may have left header lines out: it drops the last ones without a word, and there the proxy's would be.
- * Who is behind it is unknown then, and not the proxy, whose address may be exempt.
+ * Whether Node.js may have dropped header lines. It silently drops the last ones, and the proxy's line would be there.
+ * The client is then unknown. It must not count as the proxy, whose address may be exempt.
  */
 function mayBeTruncated (request: FastifyRequest): boolean {
   const maxLines = request.server.server.maxHeadersCount ?? MAX_HEADER_LINES
   return maxLines > 0 && request.raw.rawHeaders.length >= 2 * maxLines
 }
 
-/** A peer of a closed or reset connection has no address either, and may be anybody. */
+/** The peer of a closed or reset connection has no address either, and may be any client. */
 function isUnixSocket (socket: Socket): boolean {
   return !socket.destroyed && socket.localAddress === undefined
 }
 
-/** Where the entry that ends at `end` begins; `null` when it is too long to be one, without reading all of it. */
+/** The start of the entry that ends at `end`. `null` if the entry is too long, without scanning all of it. */
 function findEntryStart (header: string, end: number): number | null {
   const minStart = Math.max(0, end - MAX_ENTRY_LENGTH)
   let start = end
@@ -102,7 +102,7 @@ const QUOTED = /^"(.*)"$/
 const BRACKETED = /^\[([^\]]*)\](?::\d{1,5})?$/
 const WITH_PORT = /^([^:]*):\d{1,5}$/
 
-/** The address in an entry: bare, with a port, in brackets, or in quotes. `null` where there is none. */
+/** The address in an entry: bare, with a port, in brackets, or in quotes. `null` if it has none. */
 function parseEntryAddress (entry: string): string | null {
   if (isAddress(entry)) return entry
   const bare = QUOTED.exec(entry)?.[1] ?? entry

@@ -8,21 +8,26 @@ import { valueAt } from '../schema/schema-values.js'
 import type { Store } from '../../stores/store.js'
 import { NAME_PATTERN, NAME_EXPECTED } from '../schema/option-types.js'
 
-/** Check what the schema cannot express about where limits are kept. Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION. */
+/**
+ * Check what the schema cannot express about `redis`, `store` and `breaker`. Throws FST_SLUICE_BAD_OPTION,
+ * FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION.
+ */
 export function checkBackendOptions (options: RateLimitOptions): void {
   throwFirst('rateLimit', (report) => reportBackendErrors(options, report))
 }
 
 /**
- * Tell what `checkBackendOptions` would throw. Values that are not what the schema says are passed over.
- * `redisExpected`: what the `redis` option may be in this source of options.
+ * Report the errors that `checkBackendOptions` would throw. Values that do not match the schema are skipped.
+ * `redisExpected`: the values that `redis` may have in this source of options.
  */
 export function reportBackendErrors (options: unknown, report: Report, redisExpected?: string): void {
   const redis = valueAt(options, ['redis'])
   if (redis !== undefined) reportRedisErrors(redis, reportAt(['redis'], report), redisExpected)
   const store = valueAt(options, ['store'])
   if (store !== undefined) reportStoreErrors(store, reportAt(['store'], report))
-  if (store !== undefined && redis !== undefined) report(['store'], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts redis; limits are kept in one of them'))
+  if (store !== undefined && redis !== undefined) {
+    report(['store'], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts redis; set only one of them'))
+  }
   for (const field of ['within', 'openFor']) {
     const value = valueAt(options, ['breaker', field])
     if ((typeof value === 'string' || typeof value === 'number') && durationMs(value) === null) {
@@ -31,15 +36,21 @@ export function reportBackendErrors (options: unknown, report: Report, redisExpe
   }
 }
 
-/** What the plugin calls. */
+/** The methods that the plugin calls. */
 const METHODS = ['take', 'peek', 'adjust', 'reset', 'ping'] as const satisfies ReadonlyArray<keyof Store>
 
-/** Tell what an object lacks to be a store. Whether it does what a store does, only calls can tell. */
+/** Report the members that an object lacks to be a store. Its behaviour shows only in calls. */
 export function reportStoreErrors (store: unknown, report: Report): void {
-  if (typeof store !== 'object' || store === null || Array.isArray(store)) return report([], (place) => badOption(place, STORE_EXPECTED, store))
+  if (typeof store !== 'object' || store === null || Array.isArray(store)) {
+    return report([], (place) => badOption(place, STORE_EXPECTED, store))
+  }
   const given: Partial<Record<keyof Store, unknown>> = store
   const missing = METHODS.filter((method) => typeof given[method] !== 'function')
-  if (missing.length > 0) return report([], (place) => new FST_SLUICE_BAD_OPTION(place, STORE_EXPECTED, `an object without ${missing.join(', ')}`))
+  if (missing.length > 0) {
+    return report([], (place) => new FST_SLUICE_BAD_OPTION(place, STORE_EXPECTED, `an object without ${missing.join(', ')}`))
+  }
   const { kind } = given
-  if (typeof kind !== 'string' || !new RegExp(NAME_PATTERN).test(kind)) report(['kind'], (place) => badOption(place, NAME_EXPECTED, kind))
+  if (typeof kind !== 'string' || !new RegExp(NAME_PATTERN).test(kind)) {
+    report(['kind'], (place) => badOption(place, NAME_EXPECTED, kind))
+  }
 }

@@ -1,8 +1,8 @@
 /*
- * The options of ioredis that we pass on, and what each must be.
+ * The ioredis options that the plugin passes on, and the kind of each value.
  */
 
-/** What an option must be, in words: of these kinds the words are the only trace. */
+/** The kinds of values. Each is the text that completes "expected ..." in a message. */
 export const PORT = 'a port from 1 to 65535'
 const TEXT = 'a string'
 export const WHOLE_NUMBER = 'a whole number of 0 or more'
@@ -13,28 +13,30 @@ export const CONNECTION = 'an object of ioredis options'
 export const CLUSTER = 'an object of ioredis cluster options'
 const ANYTHING = 'anything'
 
-/** What each option must be, by its name. */
+/** The kind of each option, by its name. */
 export type RedisOptionKinds = ReadonlyMap<string, string>
 
-/** `names`: the names of options, by what each must be. */
+/** `names`: the names of options, by their kind. */
 function buildKinds (names: Readonly<Record<string, readonly string[]>>): RedisOptionKinds {
   return new Map(Object.entries(names).flatMap(([kind, keys]) => keys.map((key) => [key, kind] as const)))
 }
 
 /**
  * Options of ioredis for one connection, and of its Sentinel connector.
- * Those that would send a call twice, or keep it past its deadline, are missing on purpose.
+ * Options that would send a call twice, or keep it past its deadline, are omitted on purpose.
  */
 export const CONNECTION_OPTIONS = buildKinds({
-  [TEXT]: ['host', 'path', 'username', 'password', 'connectionName', 'clientInfoTag', 'name', 'role', 'sentinelUsername', 'sentinelPassword'],
+  [TEXT]: [
+    'host', 'path', 'username', 'password', 'connectionName', 'clientInfoTag', 'name', 'role', 'sentinelUsername', 'sentinelPassword'
+  ],
   [PORT]: ['port'],
   [WHOLE_NUMBER]: [
-    'family', 'db', 'connectTimeout', 'commandTimeout', 'disconnectTimeout', 'socketTimeout', 'keepAlive', 'protocol', 'maxLoadingRetryTime',
-    'sentinelCommandTimeout', 'sentinelMaxConnections'
+    'family', 'db', 'connectTimeout', 'commandTimeout', 'disconnectTimeout', 'socketTimeout', 'keepAlive', 'protocol',
+    'maxLoadingRetryTime', 'sentinelCommandTimeout', 'sentinelMaxConnections'
   ],
   [BOOLEAN]: [
-    'noDelay', 'enableReadyCheck', 'lazyConnect', 'disableClientInfo', 'showFriendlyErrorStack', 'enableTLSForSentinelMode', 'updateSentinels',
-    'failoverDetector'
+    'noDelay', 'enableReadyCheck', 'lazyConnect', 'disableClientInfo', 'showFriendlyErrorStack', 'enableTLSForSentinelMode',
+    'updateSentinels', 'failoverDetector'
   ],
   [FUNCTION]: ['retryStrategy', 'reconnectOnError', 'sentinelRetryStrategy', 'sentinelReconnectStrategy'],
   [NODES]: ['sentinels'],
@@ -43,20 +45,22 @@ export const CONNECTION_OPTIONS = buildKinds({
 
 export const CLUSTER_TARGET = buildKinds({ [NODES]: ['cluster'], [CONNECTION]: ['redisOptions'], [CLUSTER]: ['clusterOptions'] })
 
-/** Options of ioredis for a Cluster, but those that we set ourselves. */
+/** Options of ioredis for a Cluster, except those that the plugin sets itself. */
 export const CLUSTER_OPTIONS = buildKinds({
   [WHOLE_NUMBER]: [
-    'maxRedirections', 'retryDelayOnFailover', 'retryDelayOnClusterDown', 'retryDelayOnTryAgain', 'retryDelayOnMoved', 'slotsRefreshTimeout',
-    'slotsRefreshInterval'
+    'maxRedirections', 'retryDelayOnFailover', 'retryDelayOnClusterDown', 'retryDelayOnTryAgain', 'retryDelayOnMoved',
+    'slotsRefreshTimeout', 'slotsRefreshInterval'
   ],
   [BOOLEAN]: ['enableReadyCheck', 'lazyConnect', 'useSRVRecords', 'shardedSubscribers'],
   [FUNCTION]: ['clusterRetryStrategy', 'dnsLookup', 'resolveSrv'],
   [ANYTHING]: ['scaleReads', 'natMap']
 })
 
-export const NODE_OPTIONS = buildKinds({ [TEXT]: ['host', 'username', 'password'], [PORT]: ['port'], [WHOLE_NUMBER]: ['family'], [ANYTHING]: ['tls'] })
+export const NODE_OPTIONS = buildKinds({
+  [TEXT]: ['host', 'username', 'password'], [PORT]: ['port'], [WHOLE_NUMBER]: ['family'], [ANYTHING]: ['tls']
+})
 
-/** Numbers may be text, as they come from the environment. `null` is ioredis's word for an option that is off. */
+/** Whether a value is of a kind. Numbers may be strings, as in the environment. In ioredis, `null` switches a function option off. */
 export function isOfKind (kind: string, value: unknown): boolean {
   switch (kind) {
     case TEXT: return typeof value === 'string'
@@ -74,7 +78,7 @@ function isWholeNumber (value: unknown): boolean {
   return typeof value === 'string' ? /^\d{1,15}$/.test(value) : Number.isSafeInteger(value) && Number(value) >= 0
 }
 
-/** Whether a value has options by their names. */
+/** Whether a value is an object of options. */
 export function isOptions (value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -8,35 +8,38 @@ const SCHEME = /^rediss?:\/\//i
 const NOT_ENCODED = 'a URL whose user or password is not percent-encoded'
 
 /**
- * Tell what is wrong with the URL of a Redis. Nothing of it is shown: a password that is not percent-encoded falls apart
- * at its first "/", "?" or "#", and then it may pass for anything in a URL.
+ * Report the errors of a Redis URL. Messages show no part of it. A password that is not percent-encoded is split at its
+ * first "/", "?" or "#". A piece of it may then look like any part of a URL.
  *
- * `expected`: what may stand there in its place.
+ * `expected`: the values that are allowed.
  */
 export function reportUrlErrors (text: string, expected: string, report: Report): void {
   const found = findUrlError(text)
   if (found !== null) return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, found))
-  // ioredis takes these for options, and they would win over ours.
+  // ioredis reads these parameters as options, which would override those of the plugin.
   for (const [key, value] of new URL(text).searchParams) {
     const kind = CONNECTION_OPTIONS.get(key)
     const isWrong = kind === undefined || ((kind === WHOLE_NUMBER || kind === PORT) && !isOfKind(kind, value))
-    if (isWrong) report([], (place) => hasUnencodedPassword(text) ? new FST_SLUICE_BAD_OPTION(place, expected, NOT_ENCODED) : createQueryError(place, key, kind))
+    if (!isWrong) continue
+    report([], (place) => hasUnencodedPassword(text)
+      ? new FST_SLUICE_BAD_OPTION(place, expected, NOT_ENCODED)
+      : createQueryError(place, key, kind))
   }
 }
 
-/** What a message says in place of the URL. */
+/** The text that describes a wrong URL in a message; `null` for a valid URL. */
 function findUrlError (text: string): string | null {
   if (text === '') return '""'
   if (!SCHEME.test(text)) return 'text that does not begin with "redis://" or "rediss://"'
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null) return hasUnencodedPassword(text) ? NOT_ENCODED : 'a URL without a host, or with a port that is none'
-  // Redis has no use for what follows a "#", so the "#" was meant to be in a password.
+  if (url === null) return hasUnencodedPassword(text) ? NOT_ENCODED : 'a URL without a host, or with an invalid port'
+  // A Redis URL has no fragment, so the "#" is part of a password.
   if (url.hash !== '' || !isDecodable(url.username + url.password)) return NOT_ENCODED
   if (/^\/?\d*$/.test(url.pathname)) return null
-  return hasUnencodedPassword(text) ? NOT_ENCODED : 'a URL with something else after its host than the number of a database'
+  return hasUnencodedPassword(text) ? NOT_ENCODED : 'a URL whose path is not a database number'
 }
 
-/** Whether an "@" stands behind the part that has the user, the password and the host: they were meant to end there. */
+/** Whether an "@" follows the end of the authority: then the password contains a delimiter that is not encoded. */
 function hasUnencodedPassword (text: string): boolean {
   return /[/?#].*@/s.test(text.replace(SCHEME, ''))
 }

@@ -3,7 +3,7 @@ import { LEVEL, findLevel, PREFIX, formatOption } from './variable-names.js'
 import { buildLayerForm, type LayerForm } from '../layers/layer-schema.js'
 import { isCodeOnly } from '../schema/schema-values.js'
 
-/** The variable that holds the path of the config file; it is no option of the layer. */
+/** The variable that holds the path of the config file. It is not an option of the layer. */
 export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`
 
 const form = buildLayerForm({
@@ -12,10 +12,10 @@ const form = buildLayerForm({
   needsCodeMessage: 'belongs in the code that registers the plugin; a variable cannot hold it'
 })
 
-/** Every option that a variable may be about, and a rule that a lower layer has made without its `match`. */
+/** Every option that a variable may set. A rule needs no `match`, because a lower layer may define it. */
 export const EnvironmentSchema = form.known
 
-/** What the environment may say. The limits below, of which a variable changes one, are repeated whole, functions and all. */
+/** The form of the layer. A variable that changes one limit makes the layer repeat all limits below, including their functions. */
 export const environmentForm: LayerForm = { ...form, schema: EnvironmentSchema }
 
 /** A variable that may be set. */
@@ -27,7 +27,7 @@ export interface KnownVariable {
   readonly schema: TSchema
 }
 
-/** Every variable that is an option, in the schema's order, for documentation. Functions are not among them. */
+/** Every variable that sets an option, in the order of the schema, for documentation. Functions are left out. */
 export function knownVariables (schema: TSchema = EnvironmentSchema, variable = PREFIX.slice(0, -1), option = ''): KnownVariable[] {
   const level = findLevel(schema)
   if (level === null) return []

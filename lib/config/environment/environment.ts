@@ -14,9 +14,9 @@ import type { ConfigPath } from '../schema/option-path.js'
 /** Variables by name, such as `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** What the environment says, and everything that is wrong with it. */
+/** The layer from the environment, and all errors in it. */
 export interface ParsedEnvironment {
-  /** To be used only where there are no mistakes. */
+  /** Valid only without mistakes. */
   readonly layer: Layer
   /** FST_SLUICE_UNKNOWN_OPTION, FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION, each with its variable as the place. */
   readonly mistakes: readonly Error[]
@@ -24,21 +24,22 @@ export interface ParsedEnvironment {
 
 const MAX_VARIABLES = 1000
 
-/** Characters; Linux itself allows twice as much. */
+/** Characters. Linux itself allows twice as many. */
 const MAX_VALUE_LENGTH = 65_536
 
 /**
- * Read the options that the environment gives: `RATE_LIMIT_MAX=100`, `RATE_LIMIT_RULES__LOGIN__TIME_WINDOW=10s`.
+ * Parse the options in the environment: `RATE_LIMIT_MAX=100`, `RATE_LIMIT_RULES__LOGIN__TIME_WINDOW=10s`.
  *
  * - Levels are separated by `__`. Options are in upper case with `_` between words; `TIMEWINDOW` means `TIME_WINDOW`.
- * - Rules, tiers and limits go by their names, in any case, with `_` for `-` and `.`. The names are looked up in `lower`,
- *   the merged options of the layers below; one that they do not know is a new one, in lower case.
- * - `LIMITS__<LIMIT>__...` changes one of the limits of the same policy in `lower`, or adds one; the layer then holds all of them.
- * - Lists have commas. Lists and objects as a whole may be JSON. An empty variable is as good as none, and spaces around a
- *   value do not count.
- * - `RATE_LIMIT_CONFIG`, and what Kubernetes says of services whose names begin with `rate-limit`, are passed over.
+ * - Rules, tiers and limits are written by their names, in any case, with `_` for `-` and `.`. Names are looked up in
+ *   `lower`, the merged options of the layers below. An unknown name creates a new one, in lower case.
+ * - `LIMITS__<LIMIT>__...` changes one limit of the same policy in `lower`, or adds one. The layer then holds all of them.
+ * - List entries are separated by commas. A list or an object may also be JSON. Empty variables are ignored, and so are
+ *   spaces around a value.
+ * - `RATE_LIMIT_CONFIG` is skipped. So are the variables that Kubernetes sets for services whose names begin with
+ *   `rate-limit`.
  *
- * Throws nothing: all that is wrong is in `mistakes`, and no mistake shows a password.
+ * Never throws: all errors are in `mistakes`, and no message shows a password.
  */
 export function readEnvironment (env: Environment, lower: LayerOptions = {}): ParsedEnvironment {
   const tree = new EnvironmentTree(lower)
@@ -57,19 +58,22 @@ export function getConfigFile (env: Environment): string | null {
   return env[CONFIG_FILE_VARIABLE]?.trim() || null
 }
 
-/** Sorted, so that the same variables are the same layer in whatever order they were set. */
+/** Sorted, so that the layer does not depend on the order of the variables. */
 function listVariables (env: Environment): Array<readonly [variable: string, text: string]> {
   return Object.keys(env).filter((name) => name.startsWith(PREFIX) && name !== CONFIG_FILE_VARIABLE).sort()
     .map((name) => [name, env[name]?.trim() ?? ''] as const)
     .filter(([name, text]) => text !== '' && !isServiceLink(name, text))
 }
 
-/** What is wrong with one variable, or `null`. */
+/** Adds one variable to the tree; returns its error, or `null`. */
 function addVariable (tree: EnvironmentTree, variable: string, text: string, lower: LayerOptions): Error | null {
   const resolved = resolveVariable(variable, lower)
   switch (resolved.kind) {
     case 'unknown': return createUnknownVariable(variable, lower)
-    case 'ambiguous': return new FST_SLUICE_CONTRADICTION(variable, `means ${resolved.names.map((name) => `"${name}"`).join(' and ')} alike; rename one of them`)
+    case 'ambiguous': {
+      const names = resolved.names.map((name) => `"${name}"`).join(' and ')
+      return new FST_SLUICE_CONTRADICTION(variable, `is ambiguous: it matches ${names}; rename one of them`)
+    }
     case 'option': break
     default: return resolved satisfies never
   }
@@ -84,31 +88,35 @@ const MAX_SHOWN_LENGTH = 100
 
 function createUnknownVariable (variable: string, lower: LayerOptions): Error {
   const near = suggestVariable(variable, lower)
-  // Names come from outside, and may have anything in them but "=".
+  // A variable name is external input and may contain any character except "=".
   const shown = variable.replace(/[^\w.-]/g, '?')
   const place = shown.length > MAX_SHOWN_LENGTH ? `${shown.slice(0, MAX_SHOWN_LENGTH)}...` : shown
   return new FST_SLUICE_UNKNOWN_OPTION(place, near === null ? '' : `, did you mean "${near}"?`)
 }
 
-/** What is wrong with options from the environment, as far as they can be judged by themselves. */
+/** The errors of the environment's options that do not depend on other layers. */
 function findOptionErrors (options: unknown, locate: (path: ConfigPath) => string): readonly Error[] {
   const collector = new ErrorCollector(locate)
   reportLayerErrors(environmentForm, options, collector.report)
   return collector.errors
 }
 
-/** What Kubernetes says of a service: by name where it is `rate-limit`, for none of our options is called so. */
-const SERVICE_NAMED_RATE_LIMIT = /^RATE_LIMIT_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/
+const SERVICE_ADDRESS = 'SERVICE_HOST|SERVICE_PORT(?:_\\w+)?'
+const PORT_DETAILS = '_\\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?'
 
-const SERVICE_WITH_PREFIX = /^RATE_LIMIT_\w+_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
+/** Variables that Kubernetes sets for a service named `rate-limit`. No option has one of these names. */
+const SERVICE_NAMED_RATE_LIMIT = new RegExp(`^RATE_LIMIT_(?:${SERVICE_ADDRESS}|PORT(?:${PORT_DETAILS})?)$`)
+
+const SERVICE_WITH_PREFIX = new RegExp(`^RATE_LIMIT_\\w+_(?:${SERVICE_ADDRESS}|PORT${PORT_DETAILS})$`)
 
 const SERVICE_PORT = /^RATE_LIMIT_\w+_PORT$/
 
 /**
- * Whether Kubernetes has set a variable, which tells every container where the services around it are: those of one
- * that is called `rate-limit`, or begins so, look like ours.
+ * Whether Kubernetes set a variable. It gives every container variables for the services around it. Those of a service
+ * whose name begins with `rate-limit` look like options.
  */
 export function isServiceLink (variable: string, text: string): boolean {
-  // Somebody may write RATE_LIMIT_REDIS_PORT=6380 and believe it; Kubernetes writes a URL there.
-  return SERVICE_NAMED_RATE_LIMIT.test(variable) || SERVICE_WITH_PREFIX.test(variable) || (SERVICE_PORT.test(variable) && /^(?:tcp|udp|sctp):\/\//.test(text))
+  if (SERVICE_NAMED_RATE_LIMIT.test(variable) || SERVICE_WITH_PREFIX.test(variable)) return true
+  // RATE_LIMIT_REDIS_PORT=6380 is a likely mistake of a user and must be reported. Kubernetes sets a URL there.
+  return SERVICE_PORT.test(variable) && /^(?:tcp|udp|sctp):\/\//.test(text)
 }

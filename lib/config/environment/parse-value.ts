@@ -2,24 +2,28 @@ import { KindGuard, type TSchema } from '@sinclair/typebox'
 import { findLevel } from './variable-names.js'
 import { listAlternatives, isCodeOnly } from '../schema/schema-values.js'
 
-/** What a variable's text means to its option. */
+/** The result of parsing a variable's text for its option. */
 export type ParsedValue =
   | { readonly kind: 'value', readonly value: unknown }
-  /** It cannot be read, whatever the option takes. */
+  /** The text cannot be parsed. */
   | { readonly kind: 'mistake', readonly expected: string, readonly found: string }
 
 /**
- * The value that a text stands for, by what the option takes: whole numbers, `true` and `false` (also 1, 0, on, off),
- * lists with commas, and JSON where it begins with a brace or a bracket. What fits nothing stays text, for the schema to
- * refuse as it was written.
+ * Parse a text by the schema of its option: integers, `true` and `false` (also 1, 0, on, off), and lists with commas. A
+ * text that begins with a brace or a bracket is parsed as JSON. Any other text is returned unchanged, so that the schema error
+ * shows it as it was written.
  */
 export function parseValue (schema: TSchema, text: string): ParsedValue {
   const alternatives = listAlternatives(schema)
-  if (isCodeOnly(schema)) return { kind: 'mistake', expected: `${schema.expected ?? 'a value'}, which only code can give`, found: 'text' }
+  if (isCodeOnly(schema)) {
+    return { kind: 'mistake', expected: `${schema.expected ?? 'a value'}, which only code can set`, found: 'text' }
+  }
   if (alternatives.some((one) => isWrittenAsJson(one, text))) return parseJson(text)
   const list = alternatives.find(KindGuard.IsArray)
-  // A list of objects has no form with commas.
-  const value = list === undefined || findLevel(list) !== null ? parseScalar(alternatives, text) : parseList(listAlternatives(list.items), text)
+  // A list of objects cannot be written with commas.
+  const value = list === undefined || findLevel(list) !== null
+    ? parseScalar(alternatives, text)
+    : parseList(listAlternatives(list.items), text)
   return { kind: 'value', value }
 }
 
@@ -28,7 +32,7 @@ function isWrittenAsJson (schema: TSchema, text: string): boolean {
   return text.startsWith('[') && KindGuard.IsArray(schema)
 }
 
-/** Options are four levels deep, those of TLS a few more. */
+/** Options have four levels; those of TLS have a few more. */
 const MAX_DEPTH = 32
 
 function parseJson (text: string): ParsedValue {
@@ -38,8 +42,8 @@ function parseJson (text: string): ParsedValue {
     if (isDeeperThan(MAX_DEPTH, value)) return { kind: 'mistake', expected, found: `more than ${MAX_DEPTH} levels` }
     return { kind: 'value', value }
   } catch {
-    // What the parser says of the text repeats some of it, and it may hold a password.
-    return { kind: 'mistake', expected, found: 'text that is none' }
+    // The parser's message repeats parts of the text, which may contain a password.
+    return { kind: 'mistake', expected, found: 'invalid JSON' }
   }
 }
 
@@ -48,9 +52,9 @@ function isDeeperThan (levels: number, value: unknown): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner))
 }
 
-/** Whoever copies such a key by assignment would change what the object inherits. */
+/** Reject the key `__proto__`: code that copies it by assignment would change the prototype of the copy. */
 function rejectPrototype (key: string, value: unknown): unknown {
-  if (key === '__proto__') throw new SyntaxError('no option')
+  if (key === '__proto__') throw new SyntaxError('not an option')
   return value
 }
 
@@ -82,12 +86,12 @@ const DIGITS = /^\d+$/
 const INTEGER = /^-?(?:0|[1-9]\d*)$/
 const DECIMAL = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 
-/** Only what can be nothing else: `1e3`, `0x10` and `1_000` are more likely mistakes than numbers. */
+/** Parse plain digits only: `1e3`, `0x10` and `1_000` are more likely mistakes than numbers. */
 function parseNumber (alternatives: readonly TSchema[], text: string): number | null {
   const isDecimal = alternatives.some(KindGuard.IsNumber)
   if (!isDecimal && !alternatives.some(KindGuard.IsInteger)) return null
   const form = alternatives.some(KindGuard.IsString) ? DIGITS : isDecimal ? DECIMAL : INTEGER
   const number = Number(text)
-  // One that would be rounded stays as it was written.
+  // A number that would be rounded stays text, as it was written.
   return form.test(text) && Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : null
 }

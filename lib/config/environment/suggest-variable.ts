@@ -6,10 +6,10 @@ import { CONFIG_FILE_VARIABLE, EnvironmentSchema } from './environment-schema.js
 import type { LayerOptions } from '../layers/layer.js'
 import { suggestNearest } from '../schema/suggest.js'
 
-/** Nobody means a variable of such a length, and a comparison takes its square. */
+/** Longer variables are not compared: a comparison takes time proportional to the square of the length. */
 const MAX_COMPARED_LENGTH = 256
 
-/** The known variable that is nearest to an unknown one, or `null` where none is near. */
+/** The known variable closest to an unknown variable, or `null` when no variable is close. */
 export function suggestVariable (variable: string, lower: LayerOptions): string | null {
   if (variable.length > MAX_COMPARED_LENGTH) return null
   const written = variable.slice(PREFIX.length)
@@ -23,7 +23,7 @@ function toLetters (text: string): string {
   return text.replace(/[-._]/g, '').toUpperCase()
 }
 
-/** The place that a text would name if underscores did not count: one in place of two is the likeliest mistake. */
+/** The path that a text names if underscores are ignored. One underscore in place of two is the most likely mistake. */
 function findPathByLetters (schema: TSchema, letters: string, path: readonly string[], lower: LayerOptions): readonly string[] | null {
   const level = findLevel(schema)
   if (level === null) return null
@@ -31,13 +31,14 @@ function findPathByLetters (schema: TSchema, letters: string, path: readonly str
   for (const [name, childSchema] of steps) {
     const own = toLetters(name)
     if (letters === own) return [...path, name]
-    const found = letters.startsWith(own) ? findPathByLetters(childSchema, letters.slice(own.length), [...path, name], lower) : null
+    if (!letters.startsWith(own)) continue
+    const found = findPathByLetters(childSchema, letters.slice(own.length), [...path, name], lower)
     if (found !== null) return found
   }
   return null
 }
 
-/** The text with each unknown word replaced by the nearest option of its level, as far as one is near. */
+/** Replace each unknown word of the text by the closest option of its level, if one is close. */
 function correctSpelling (schema: TSchema, rest: string, path: readonly string[], lower: LayerOptions): string | null {
   const level = findLevel(schema)
   if (level === null || rest === '') return null

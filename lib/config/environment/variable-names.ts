@@ -2,21 +2,21 @@ import { KindGuard, Type, type TObject, type TSchema } from '@sinclair/typebox'
 import { listAlternatives } from '../schema/schema-values.js'
 
 /*
- * How the places in the options are spelled in the names of variables.
+ * The spelling of option paths in the names of variables.
  */
 
-/** What the names of our variables begin with. */
+/** Prefix of every variable. */
 export const PREFIX = 'RATE_LIMIT_'
 
-/** What stands between two levels of the options. */
+/** Separator between two levels of the options. */
 export const LEVEL = '__'
 
-/** What one level of the options holds: options by their words, or things by names of the application's own. */
+/** One level of the options: options by their own names, or entries by names that the application chose. */
 export type Level =
   | { readonly kind: 'options', readonly schemas: ReadonlyMap<string, TSchema> }
   | { readonly kind: 'names', readonly schema: TSchema, readonly isArray: boolean }
 
-/** What can be set below a value, or `null` where it is set as a whole. */
+/** The level below a value, or `null` when the value can only be set as a whole. */
 export function findLevel (schema: TSchema): Level | null {
   if (KindGuard.IsUnion(schema)) return listAlternatives(schema).map(findLevel).find((level) => level !== null) ?? null
   if (KindGuard.IsObject(schema)) return { kind: 'options', schemas: new Map(Object.entries(schema.properties)) }
@@ -27,12 +27,12 @@ export function findLevel (schema: TSchema): Level | null {
   return null
 }
 
-/** What stands in an array by its name has it in the variable's own. */
+/** The schema of an entry without its `name`, which is part of the variable's name. */
 function withoutName ({ properties: { name: _, ...options }, ...meta }: TObject): TSchema {
   return Type.Object(options, { expected: meta.expected, additionalProperties: false })
 }
 
-/** An option as documented: `timeWindow` is `TIME_WINDOW`. */
+/** An option in its documented spelling: `timeWindow` is `TIME_WINDOW`. */
 export function formatOption (option: string): string {
   return option.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()
 }
@@ -48,7 +48,7 @@ export function matchesSpelling (word: string, option: string): boolean {
   return upper === option.toUpperCase() || upper === formatOption(option)
 }
 
-/** The variable of a place in the options, as it is documented. `path`: options, and names instead of indexes. */
+/** The variable of an option path, in its documented spelling. `path`: options, and names instead of indexes. */
 export function formatVariable (root: TSchema, path: readonly string[]): string {
   let level = findLevel(root)
   const words = path.map((step) => {

@@ -5,25 +5,25 @@ import { EnvironmentSchema } from './environment-schema.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { NAME_PATTERN } from '../schema/option-types.js'
 
-/** What the name of a variable says. */
+/** The meaning of a variable's name. */
 export type ResolvedVariable =
   /** `path`: options, and names of rules, tiers and limits as they were first written. */
   | { readonly kind: 'option', readonly path: readonly string[], readonly schema: TSchema }
-  /** It means each of these rules, tiers or limits. */
+  /** It matches each of these rules, tiers or limits. */
   | { readonly kind: 'ambiguous', readonly names: readonly string[] }
   | { readonly kind: 'unknown' }
 
 /** One step from a level to the next. */
 interface VariableStep {
   readonly name: string
-  /** Characters of the variable that say so. */
+  /** Characters of the variable that this step takes. */
   readonly length: number
   readonly schema: TSchema
 }
 
 const UNKNOWN: ResolvedVariable = { kind: 'unknown' }
 
-/** The place in the options that a variable sets. */
+/** Resolve the option path that a variable sets. */
 export function resolveVariable (variable: string, lower: LayerOptions): ResolvedVariable {
   let rest = variable.slice(PREFIX.length)
   let schema: TSchema = EnvironmentSchema
@@ -39,18 +39,19 @@ export function resolveVariable (variable: string, lower: LayerOptions): Resolve
   }
 }
 
-/** The first level of what a variable says, in each way that it can be read. */
+/** The first step of a variable's remaining text, in each possible reading. */
 export function findSteps (schema: TSchema, rest: string, path: readonly string[], lower: LayerOptions): readonly VariableStep[] {
   const level = findLevel(schema)
   const head = rest.split(LEVEL, 1)[0]
   if (level === null || head === '') return []
   if (level.kind === 'options') {
-    return [...level.schemas].filter(([name]) => matchesSpelling(head, name)).map(([name, schema]) => ({ name, length: head.length, schema }))
+    return [...level.schemas].filter(([name]) => matchesSpelling(head, name))
+      .map(([name, schema]) => ({ name, length: head.length, schema }))
   }
   return findNames(rest, head, path, lower).map((name) => ({ name, length: formatName(name).length, schema: level.schema }))
 }
 
-/** Names that a lower layer knows, else a new one. */
+/** The matching names in the lower layers, else a new name. */
 function findNames (rest: string, head: string, path: readonly string[], lower: LayerOptions): readonly string[] {
   const known = findLongestMatches(rest, listKnownNames(lower, path))
   if (known.length > 0) return known
@@ -60,7 +61,7 @@ function findNames (rest: string, head: string, path: readonly string[], lower: 
   return new RegExp(NAME_PATTERN).test(newName) ? [newName] : []
 }
 
-/** The longest of the names that a text begins with: `a--b` is no part of `a`. */
+/** The longest of the names that a text begins with: `a--b` is a name of its own, not a part of `a`. */
 function findLongestMatches (rest: string, names: readonly string[]): readonly string[] {
   const text = formatName(rest)
   const found = [...new Set(names)].filter((name) => text === formatName(name) || text.startsWith(formatName(name) + LEVEL))

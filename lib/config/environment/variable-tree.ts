@@ -3,11 +3,10 @@ import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { getName, listKnownNames, findKnownValue } from './known-names.js'
 import { findLevel, formatVariable } from './variable-names.js'
 import { EnvironmentSchema } from './environment-schema.js'
-import { type LayerOptions } from '../layers/layer.js'
-import { formatPath } from '../schema/option-path.js'
-import { type ConfigPath } from '../schema/option-path.js'
+import type { LayerOptions } from '../layers/layer.js'
+import { formatPath, type ConfigPath } from '../schema/option-path.js'
 
-/** What one variable sets. */
+/** One variable and its value. */
 export interface Setting {
   readonly variable: string
   /** Options, and names instead of indexes. */
@@ -16,18 +15,18 @@ export interface Setting {
 }
 
 interface VariableNode {
-  /** The variable that sets all of it, if one does. */
+  /** The variable that sets this value as a whole, if there is one. */
   setting: Setting | null
   readonly children: Map<string, VariableNode>
 }
 
-/** What `limits` take the place of. */
+/** The fields that `limits` replace. */
 const SINGLE_FIELDS = ['max', 'timeWindow', 'burst']
 
 /** Arrays whose entries have names. */
 const NAMED_LISTS = ['rules', 'limits']
 
-/** The variables by what they set, and the options that they make together. */
+/** The variables by their option paths, and the options built from them. */
 export class EnvironmentTree {
   readonly #root: VariableNode = createNode()
   readonly #lower: LayerOptions
@@ -37,7 +36,7 @@ export class EnvironmentTree {
     this.#lower = lower
   }
 
-  /** Add what a variable sets. Returns what is wrong with it beside those before it, or `null`; then it is left out. */
+  /** Add a setting. Returns an error, and skips the setting, if it contradicts an earlier one; else returns `null`. */
   add (setting: Setting): Error | null {
     let node = this.#root
     for (const step of setting.path) {
@@ -47,31 +46,32 @@ export class EnvironmentTree {
       node = next
     }
     if (node.setting !== null) {
-      return new FST_SLUICE_CONTRADICTION(setting.variable, `sets the same option as ${node.setting.variable}; give one of them`)
+      return new FST_SLUICE_CONTRADICTION(setting.variable, `sets the same option as ${node.setting.variable}; set only one of them`)
     }
     if (node.children.size > 0) return createOverlapError(setting.variable, findFirstVariable(node))
     node.setting = setting
     return null
   }
 
-  /** Variables that cannot hold together. */
+  /** The errors of variables that contradict each other. */
   findContradictions (): Error[] {
     return findNodeContradictions(this.#root)
   }
 
-  /** The options that the variables set, not held to the schema yet. */
+  /** The options that the variables set, not validated yet. */
   options (): unknown {
     return this.#buildValue(this.#root, EnvironmentSchema, [])
   }
 
-  /** See `Layer`: the variable that sets the value at a path, or the one that would. */
+  /** See `Layer`: the variable that sets the value at a path, or that would set it. */
   locate (path: ConfigPath): string {
     let node: VariableNode | undefined = this.#root
     let level = findLevel(EnvironmentSchema)
     const names: string[] = []
     for (const [index, step] of path.entries()) {
       if (level === null) return formatPath(formatVariable(EnvironmentSchema, names), path.slice(index))
-      const name: string = typeof step === 'number' && level.kind === 'names' && level.isArray ? this.#listItemNames(node, names)[step] ?? `${step}` : `${step}`
+      const isItem = typeof step === 'number' && level.kind === 'names' && level.isArray
+      const name: string = (isItem ? this.#listItemNames(node, names)[step] : undefined) ?? `${step}`
       const schema = level.kind === 'options' ? level.schemas.get(name) : level.schema
       if (schema === undefined) return formatPath(formatVariable(EnvironmentSchema, names), path.slice(index))
       names.push(name)
@@ -88,14 +88,14 @@ export class EnvironmentTree {
     if (level.kind === 'names' && level.isArray) {
       return this.#listItemNames(node, path).map((name) => this.#buildItem(node.children.get(name), level.schema, [...path, name], name))
     }
-    // Not by assignment: a tier may have any name.
+    // Not by assignment: a tier may have the name of a property such as `__proto__`.
     return Object.fromEntries([...node.children].map(([step, child]) => {
       const childSchema = level.kind === 'options' ? level.schemas.get(step) : level.schema
       return [step, childSchema === undefined ? undefined : this.#buildValue(child, childSchema, [...path, step])]
     }))
   }
 
-  /** Limits replace those below whole, so the ones that no variable changes must be among them. */
+  /** Limits replace the lower limits as a whole, so the list must contain those that no variable changes. */
   #listItemNames (node: VariableNode | undefined, path: readonly string[]): readonly string[] {
     const own = [...node?.children.keys() ?? []]
     return isLimits(path) ? [...new Set([...listKnownNames(this.#lower, path), ...own])] : own
@@ -109,7 +109,7 @@ export class EnvironmentTree {
   }
 }
 
-/** What is left of a limit where some of its fields are changed: a burst that was written for another max would loosen this one. */
+/** Remove the burst from a limit whose `max` changes: a burst written for another max would loosen the limit. */
 function dropStaleBurst (limit: unknown, changes: Readonly<Record<string, unknown>>): object {
   if (!isOptions(limit)) return {}
   const { burst, ...rest } = limit
@@ -136,7 +136,7 @@ function findFirstVariable (node: VariableNode): string {
 }
 
 function createOverlapError (parent: string, child: string): Error {
-  return new FST_SLUICE_CONTRADICTION(child, `is a part of what ${parent} sets as a whole; give one of them`)
+  return new FST_SLUICE_CONTRADICTION(child, `is part of the option that ${parent} sets as a whole; set only one of them`)
 }
 
 function findNodeContradictions (node: VariableNode): Error[] {
@@ -144,14 +144,17 @@ function findNodeContradictions (node: VariableNode): Error[] {
   const fields = SINGLE_FIELDS.map((field) => node.children.get(field)).filter((child) => child !== undefined)
   const both = limits === undefined
     ? []
-    : fields.map((field) => new FST_SLUICE_CONTRADICTION(findFirstVariable(field), `contradicts ${findFirstVariable(limits)}; put it into one of the limits`))
-  const renamed = NAMED_LISTS.flatMap((option) => [...node.children.get(option)?.children ?? []].flatMap(([name, child]) => findRenamed(child, name)))
+    : fields.map((field) => {
+      return new FST_SLUICE_CONTRADICTION(findFirstVariable(field), `contradicts ${findFirstVariable(limits)}; set it in one of the limits`)
+    })
+  const renamed = NAMED_LISTS.flatMap((option) => [...node.children.get(option)?.children ?? []])
+    .flatMap(([name, child]) => findRenamed(child, name))
   return [...both, ...renamed, ...[...node.children.values()].flatMap(findNodeContradictions)]
 }
 
-/** JSON may give a rule or a limit its name, but not another one. */
+/** JSON may repeat the name of a rule or a limit, but must not change it. */
 function findRenamed ({ setting }: VariableNode, name: string): Error[] {
   const given = getName(setting?.value)
   if (setting === null || given === null || given === name) return []
-  return [new FST_SLUICE_CONTRADICTION(`${setting.variable}.name`, `contradicts the variable, which is about "${name}"`)]
+  return [new FST_SLUICE_CONTRADICTION(`${setting.variable}.name`, `contradicts the variable, which names "${name}"`)]
 }

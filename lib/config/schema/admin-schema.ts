@@ -5,7 +5,7 @@ import { parseCidrs, NetworkList } from './network-list.js'
 
 const HOOKS_EXPECTED = 'an onRequest hook, or an array of them'
 
-/** Decides who may use the operator routes: an onRequest hook, which calls `done` or is asynchronous. */
+/** An onRequest hook that authorizes requests to the operator routes. It calls `done` or is asynchronous. */
 export type AdminHook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void | Promise<unknown>
 
 /** `admin`: routes for operators. */
@@ -19,7 +19,9 @@ export const AdminSchema = Type.Union([
 ], {
   default: false,
   expected: 'false, or an object: { prefix?, onRequest?, allow? }',
-  description: 'Routes for operators below `prefix` (`/admin/rate-limit`): standings, blocks, policies, the switch. For loopback and private addresses only; others get 404 unless `allow` lists their networks. `onRequest` hooks of yours say who may use them, and without any, those that change something are not there.'
+  description: 'Routes for operators below `prefix` (`/admin/rate-limit`): standings, blocks, policies, and a switch for all limits. ' +
+    'They answer loopback and private addresses only; others get 404 unless `allow` lists their networks. ' +
+    'Requests are authorized by `onRequest` hooks of yours; without them, only the routes that read are mounted.'
 })
 
 /** Options of `admin`. */
@@ -30,13 +32,15 @@ export function checkAdminOptions ({ admin }: { readonly admin?: AdminOptions },
   if (admin === undefined || admin === false) return
   if (admin.onRequest !== undefined) {
     const hooks: readonly unknown[] = toHooks(admin.onRequest)
-    // Of an empty array nobody knows whether all may pass or none.
-    if (hooks.length === 0 || !hooks.every((hook) => typeof hook === 'function')) throw badOption(`${place}.admin.onRequest`, HOOKS_EXPECTED, admin.onRequest)
+    // An empty array is ambiguous: it could mean that every request is authorized, or that no request is.
+    if (hooks.length === 0 || !hooks.every((hook) => typeof hook === 'function')) {
+      throw badOption(`${place}.admin.onRequest`, HOOKS_EXPECTED, admin.onRequest)
+    }
   }
   parseCidrs(admin.allow ?? [], `${place}.admin.allow`)
 }
 
-/** The hooks, in order; none where the option is not given. */
+/** The hooks in order; empty when the option is not set. */
 export function toHooks (onRequest: AdminHook | readonly AdminHook[] | undefined): AdminHook[] {
   if (onRequest === undefined) return []
   return typeof onRequest === 'function' ? [onRequest] : [onRequest].flat()

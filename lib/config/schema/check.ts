@@ -3,29 +3,28 @@ import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import type { ConfigPath } from './option-path.js'
 import { throwFirst, type Report } from './error-collector.js'
-import { suggestNearest } from './suggest.js'
+import { suggestNearest, suggestSynonym } from './suggest.js'
 import { NAME_EXPECTED } from './option-types.js'
-import { suggestSynonym } from './suggest.js'
 
-/** Mistakes that are told at once. */
+/** Errors reported at once. */
 const MAX_ERRORS = 100
 
 /**
- * Hold options against their schema.
+ * Validate options against their schema.
  *
- * Throws FST_SLUICE_UNKNOWN_OPTION or FST_SLUICE_BAD_OPTION with the place (`rateLimit.limits[1].max`), what was
- * expected and what was found.
+ * Throws FST_SLUICE_UNKNOWN_OPTION or FST_SLUICE_BAD_OPTION with the place (`rateLimit.limits[1].max`), the expected
+ * value and the actual value.
  */
 export function checkOptions<T extends TSchema> (schema: T, value: unknown, place: string): asserts value is Static<T> {
   throwFirst(place, (report) => reportSchemaErrors(schema, value, report))
 }
 
-/** Tell what is wrong with a value by its schema: in the value's own order, 100 mistakes at most. */
+/** Report every schema error of a value, in the order of the value, at most 100. */
 export function reportSchemaErrors (schema: TSchema, value: unknown, report: Report): void {
   const reportedPaths = new Set<string>()
   for (const outer of Value.Errors(schema, value)) {
     for (const problem of flattenUnion(outer)) {
-      // One value may offend in several ways; the first is the plainest.
+      // One value may have several errors; the first is the clearest.
       if (reportedPaths.has(problem.path)) continue
       reportedPaths.add(problem.path)
       reportError(problem, toConfigPath(problem, value), report)
@@ -34,7 +33,7 @@ export function reportSchemaErrors (schema: TSchema, value: unknown, report: Rep
   }
 }
 
-/** A wrong value, for checks that a schema cannot express. */
+/** The error of a wrong value, for checks that a schema cannot express. */
 export function badOption (place: string, expected: string, value: unknown): Error {
   return new FST_SLUICE_BAD_OPTION(place, expected, formatValue(value))
 }
@@ -44,21 +43,23 @@ function reportError (problem: ValueError, path: ConfigPath, report: Report): vo
     return report(path, (place) => badOption(place, problem.schema.expected ?? problem.message, problem.value))
   }
   const key = String(path[path.length - 1])
-  // The keys of a record are names of the application's own, and this one is none.
-  if (problem.schema.properties === undefined) return report(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
+  // The keys of a record are names that the application chose. This key is not a valid name.
+  if (problem.schema.properties === undefined) {
+    return report(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
+  }
   const known = Object.keys(problem.schema.properties)
   const suggestion = suggestSynonym(key, known) ?? suggestNearest(key, known)
   report(path, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, suggestion === null ? '' : `, did you mean "${suggestion}"?`))
 }
 
-/** The mistakes in the fields, where a value is an object that one of the alternatives describes; else the one of the value. */
+/** If a union has an alternative for objects and the value is one, yield the errors of its fields; else the error of the value. */
 function * flattenUnion (problem: ValueError): Generator<ValueError> {
   if (problem.type === ValueErrorType.Union) {
     for (const errors of problem.errors) {
       const first = errors.First()
       if (first === undefined || first.path.length <= problem.path.length) continue
       yield * flattenUnion(first)
-      // What was taken from them is gone.
+      // `errors` is an iterator, and `First` has consumed its first error.
       for (const error of errors) yield * flattenUnion(error)
       return
     }
@@ -66,7 +67,7 @@ function * flattenUnion (problem: ValueError): Generator<ValueError> {
   yield problem
 }
 
-/** The steps to the value in `root` that is wrong. A tier may be called "1": a step is an index only where there is an array. */
+/** The path of the wrong value in `root`. A tier may be named "1", so a step is an index only in an array. */
 function toConfigPath ({ path }: ValueError, root: unknown): ConfigPath {
   let holder = root
   return path.split('/').slice(1).map((written) => {
@@ -89,7 +90,9 @@ function formatValue (value: unknown): string {
   return escapeControlChars(text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}...` : text)
 }
 
-/** With the characters escaped that JSON leaves alone, and that would break a line of a log or turn what follows around. */
+/** Escape the characters that JSON leaves as they are, but that break a log line or reverse the direction of text. */
 function escapeControlChars (json: string): string {
-  return json.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }

@@ -1,24 +1,23 @@
 import { isLocated } from '../../errors.js'
-import { formatPath } from './option-path.js'
-import { type ConfigPath } from './option-path.js'
+import { formatPath, type ConfigPath } from './option-path.js'
 
-/** Mistakes that are told of one source of options. */
+/** Errors collected for one source of options. */
 const MAX_ERRORS = 100
 
-/** Takes a mistake: the way to the value from what is checked, and the error, told of the place that the value has. */
+/** Receives an error: the path of the value below the checked value, and a function that creates the error for a place. */
 export type Report = (path: ConfigPath, createError: (place: string) => Error) => void
 
-/** Throw the first mistake that a check tells. `place`: where the checked value is written. */
+/** Throw the first error that a check reports. `place`: where the checked value is written. */
 export function throwFirst (place: string, check: (report: Report) => void): void {
   check((path, createError) => { throw createError(formatPath(place, path)) })
 }
 
-/** Tell of what is in a value, for a check that knows the value only. */
+/** Prefix the paths of a check that knows only the value at `path`. */
 export function reportAt (path: ConfigPath, report: Report): Report {
   return (inner, createError) => { report([...path, ...inner], createError) }
 }
 
-/** Tell what a check of one value throws. */
+/** Report the error that a check of one value throws. */
 export function reportThrown (check: () => void, report: Report): void {
   try {
     check()
@@ -33,7 +32,7 @@ interface ReportedError {
   readonly error: Error
 }
 
-/** Collects what is wrong with one source of options: of each value and what is in it the first mistake, and 100 in all. */
+/** Collects the errors of one source of options: the first error of each value and its contents, at most 100 in total. */
 export class ErrorCollector {
   /** Where the value at a path was written. */
   readonly locate: (path: ConfigPath) => string
@@ -43,17 +42,19 @@ export class ErrorCollector {
     this.locate = locate
   }
 
-  /** Tell a mistake, unless one was told already of the same value, of what it is in, or of anything in it. */
+  /** Add an error, unless the same value, a value around it or a value in it already has one. */
   readonly report: Report = (path, createError) => {
-    if (this.#reported.length < MAX_ERRORS && this.#isClean(path)) this.#reported.push({ path, error: createError(this.locate(path)) })
+    if (this.#reported.length < MAX_ERRORS && this.#isClean(path)) {
+      this.#reported.push({ path, error: createError(this.locate(path)) })
+    }
   }
 
-  /** The errors, as they were told. */
+  /** The errors, in the order of the reports. */
   get errors (): readonly Error[] {
     return this.#reported.map(({ error }) => error)
   }
 
-  /** The errors, in the order of what they are about. */
+  /** The errors, sorted by the paths of their values. */
   sorted (compare: (a: ConfigPath, b: ConfigPath) => number): Error[] {
     return this.#reported.toSorted((a, b) => compare(a.path, b.path)).map(({ error }) => error)
   }

@@ -8,65 +8,108 @@ import { Callback, IntegerRange, Duration, Name } from './option-types.js'
 import { valueAt } from './schema-values.js'
 
 /*
- * The options that say who is asking, who is believed about it, and who is not limited at all.
+ * The options that identify the client, list the trusted proxies, and exempt requests from limits.
  */
 
 /** The entry of `trustedProxies` for a peer without an address. */
 export const UNIX = 'unix'
 
-/** Who a request comes from, as the application knows it. */
+/** The user of a request, as the application identified it. */
 export interface Identity {
-  /** Names the user in keys and decisions, so give an id of yours, never the API key or the session's secret itself. */
+  /** Names the user in keys and decisions. Use an id of the application, never an API key or a session secret. */
   readonly id: string | number
   /** The class of client whose limits apply, 1 to 64 characters. Default: `identify.defaultTier`. */
   readonly tier?: string | null
 }
 
-/** What `identify.custom` is. */
+/** The function `identify.custom`. */
 export type CustomIdentify = (request: FastifyRequest) => Identity | null | undefined | PromiseLike<Identity | null | undefined>
 
-const ClaimPath = (meta: SchemaOptions) => Type.String({ ...meta, minLength: 1, maxLength: 256, expected: 'the name of a claim, 1 to 256 characters' })
+const ClaimPath = (meta: SchemaOptions) => Type.String({
+  ...meta, minLength: 1, maxLength: 256, expected: 'the name of a claim, 1 to 256 characters'
+})
 
 const TokenSchema = Type.Object({
-  userClaim: Type.Optional(ClaimPath({ default: 'sub', description: 'The claim that holds the user\'s id. Dots lead into objects (`account.id`), unless the token has a claim of that very name.' })),
-  tierClaim: Type.Optional(ClaimPath({ default: 'tier', description: 'The claim that holds the user\'s tier, written like `userClaim`.' })),
-  namespace: Type.Optional(Type.String({ minLength: 1, expected: 'the `namespace` that @fastify/jwt was registered with', description: 'Which registration of @fastify/jwt verifies the tokens, where it has namespaces.' })),
-  method: Type.Optional(Type.String({ minLength: 1, expected: 'the name of a request\'s method', description: 'The request\'s method that verifies, where @fastify/jwt was given a `jwtVerify` name beside its `namespace`. Default: `jwtVerify`, or the namespace and `JwtVerify`.' }))
+  userClaim: Type.Optional(ClaimPath({
+    default: 'sub',
+    description: 'The claim with the user\'s id. Dots lead into objects (`account.id`), unless the token has a claim of exactly that name.'
+  })),
+  tierClaim: Type.Optional(ClaimPath({ default: 'tier', description: 'The claim with the user\'s tier, written like `userClaim`.' })),
+  namespace: Type.Optional(Type.String({
+    minLength: 1,
+    expected: 'the `namespace` that @fastify/jwt was registered with',
+    description: 'The `namespace` of the @fastify/jwt registration that verifies the tokens.'
+  })),
+  method: Type.Optional(Type.String({
+    minLength: 1,
+    expected: 'the name of a request\'s method',
+    description: 'The request\'s method that verifies the token. ' +
+      'Required if @fastify/jwt was registered with a `jwtVerify` name beside its `namespace`. ' +
+      'Default: `jwtVerify`, or the namespace and `JwtVerify`.'
+  }))
 }, { additionalProperties: false })
 
-/** `identify`: who is asking. */
+/** `identify`: how the client is identified. */
 export const IdentifySchema = Type.Object({
   jwt: Type.Optional(Type.Union([Type.Boolean(), TokenSchema], {
-    default: false, expected: 'true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }', description: 'Users by a token that @fastify/jwt has verified. A request whose token is missing, invalid or without a user counts by its address.'
+    default: false,
+    expected: 'true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }',
+    description: 'Identify users by a token that @fastify/jwt verifies. ' +
+      'A request whose token is missing, invalid or without a user is counted by its address.'
   })),
   custom: Type.Optional(Callback<CustomIdentify>({
-    expected: 'a function', description: 'Names the user by an API key, a session, and the like: `{ id, tier? }`. `null` passes on to the token, and then to the key or address. A failure does so too, and is logged.'
+    expected: 'a function',
+    description: 'Identifies the user by an API key, a session or the like, and returns `{ id, tier? }`. ' +
+      'After `null`, the token is tried, then the key or the address. The same applies after a failure, which is logged.'
   })),
   defaultTier: Type.Optional(Name({
-    default: 'standard', description: 'The tier of users who come without one, or with one that has no limits here. Whoever is no user has the tier `anonymous`.'
+    default: 'standard',
+    description: 'The tier of users without a tier, or with a tier that has no limits here. ' +
+      'Clients that are not users have the tier `anonymous`.'
   })),
   deadline: Type.Optional(Duration({
-    default: '1s', description: 'How long it may take to find out who is asking, at most a minute. Then the next way to tell is used, in the end the address, and it is logged.'
+    default: '1s',
+    description: 'How long identification may take, at most one minute. ' +
+      'After that the next source is used, at last the address, and the timeout is logged.'
   })),
   maxFailures: Type.Optional(IntegerRange(1, 1_000_000, {
-    default: 100, description: 'Tokens of one address that may fail, or be in verification at once, per minute. Past it its tokens are not verified, and count by the address.'
+    default: 100,
+    description: 'Tokens of one address that may fail, or be in verification at once, per minute. ' +
+      'Above this number its tokens are not verified, and its requests are counted by the address.'
   }))
-}, { additionalProperties: false, expected: 'an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }', description: 'Who is asking: the user that `custom` or a verified token names, else the generated key, else the address.' })
+}, {
+  additionalProperties: false,
+  expected: 'an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }',
+  description: 'How the client is identified: by the user that `custom` or a verified token names, ' +
+    'else by the generated key, else by the address.'
+})
 
-/** `trustedProxies`: whose X-Forwarded-For is believed. */
+/** `trustedProxies`: the proxies whose X-Forwarded-For is trusted. */
 export const TrustedProxiesSchema = NetworkList({
-  description: 'Proxies whose `X-Forwarded-For` is believed; the client is the rightmost address that is none of them. `unix` is the peer of a Unix socket. Decides in place of Fastify\'s `trustProxy`, which is used without it.'
+  description: 'Proxies whose `X-Forwarded-For` is trusted. The client is the rightmost address that is not a trusted proxy. ' +
+    '`unix` is the peer of a Unix socket. This option replaces Fastify\'s `trustProxy`, which is used without it.'
 }, [UNIX])
 
-/** `exempt`: who is not limited. */
+/** `exempt`: the requests that are not limited. */
 export const ExemptSchema = Type.Object({
   ips: Type.Optional(NetworkList({ description: 'Clients by their full address.' })),
-  users: Type.Optional(Type.Array(Type.String({ minLength: 1, expected: 'the id of a user, as text' }), { expected: 'an array of user ids', description: 'Users by their id, as it was identified.' })),
-  routes: Type.Optional(Type.Array(Type.String({ minLength: 1, expected: 'a pattern such as "/api/*/reports"' }), { expected: 'an array of route patterns', description: 'Routes that are not limited, in place of health checks, metrics and documentation.' })),
+  users: Type.Optional(Type.Array(Type.String({ minLength: 1, expected: 'the id of a user, as text' }), {
+    expected: 'an array of user ids', description: 'Users by the id that `identify` found.'
+  })),
+  routes: Type.Optional(Type.Array(Type.String({ minLength: 1, expected: 'a pattern such as "/api/*/reports"' }), {
+    expected: 'an array of route patterns',
+    description: 'Routes that are not limited. The list replaces the default: health checks, metrics and documentation.'
+  })),
   when: Type.Optional(Callback<(request: FastifyRequest) => boolean>({
-    expected: 'a function', description: 'Whether a request is exempt: `true` in the same turn. Anything else, or a failure, is not, and is logged unless it is `false`.'
+    expected: 'a function',
+    description: 'Exempts a request by returning `true`, synchronously. ' +
+      'Any other result, or a failure, does not exempt it, and is logged unless it is `false`.'
   }))
-}, { additionalProperties: false, expected: 'an object: { ips?, users?, routes?, when? }', description: 'Requests that are neither counted nor refused.' })
+}, {
+  additionalProperties: false,
+  expected: 'an object: { ips?, users?, routes?, when? }',
+  description: 'Requests that are neither counted nor refused.'
+})
 
 /** Options of `identify`. */
 export type IdentifyOptions = Static<typeof IdentifySchema>
@@ -88,7 +131,7 @@ export function checkIdentityOptions (options: IdentityOptions, place: string): 
   throwFirst(place, (report) => reportIdentityErrors(options, report))
 }
 
-/** Tell what `checkIdentityOptions` would throw. Values that are not what the schemas say are passed over. */
+/** Report the errors that `checkIdentityOptions` would throw. Values that do not match the schemas are skipped. */
 export function reportIdentityErrors (options: unknown, report: Report): void {
   reportDeadlineError(valueAt(options, ['identify', 'deadline']), reportAt(['identify', 'deadline'], report))
   reportNetworkErrors(valueAt(options, ['trustedProxies']), [UNIX], reportAt(['trustedProxies'], report))
@@ -98,7 +141,9 @@ export function reportIdentityErrors (options: unknown, report: Report): void {
 function reportDeadlineError (deadline: unknown, report: Report): void {
   if (typeof deadline !== 'string' && typeof deadline !== 'number') return
   const ms = durationMs(deadline)
-  if (ms === null || ms > MAX_DEADLINE_MS) report([], (place) => badOption(place, `${DURATION_EXPECTED}, at most a minute`, deadline))
+  if (ms === null || ms > MAX_DEADLINE_MS) {
+    report([], (place) => badOption(place, `${DURATION_EXPECTED}, at most a minute`, deadline))
+  }
 }
 
 function reportNetworkErrors (list: unknown, keywords: readonly string[], report: Report): void {

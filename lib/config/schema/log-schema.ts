@@ -5,27 +5,44 @@ import { DURATION_EXPECTED, durationMs } from './durations.js'
 import { Duration, BooleanOption, StringEnum } from './option-types.js'
 
 /*
- * The option that says how refusals are logged.
+ * The option `log`: how refusals are logged.
  */
 
 const MIN_SECRET_LENGTH = 16
-const SECRET_EXPECTED = `a text of ${MIN_SECRET_LENGTH} or more characters`
+const SECRET_EXPECTED = `a string of ${MIN_SECRET_LENGTH} or more characters`
 const MIN_INTERVAL_MS = 1000
 const MAX_INTERVAL_MS = 3_600_000
 
-/** `log`: the lines about clients who are refused. */
+/** `log`: the log lines about refused clients. */
 export const LogSchema = Type.Union([
   Type.Literal(false),
   Type.Object({
-    level: Type.Optional(StringEnum(['debug', 'info', 'warn', 'error'], { default: 'info', description: 'The level of refusals. The beginning of a block is a warning.' })),
-    interval: Type.Optional(Duration({ default: '10s', description: 'A client\'s first refusal by a limit is logged at once, the others as one number when this time is over. A second to an hour.' })),
-    hashClients: Type.Optional(BooleanOption({ default: false, description: 'Whether lines name clients by a hash in place of their address or id, so that who reads the log can tell them apart but not who they are. Generated keys are always hashed.' })),
-    // Not a schema of texts: what is wrong with a secret must be told without showing it.
-    hashSecret: Type.Optional(Type.Unsafe<string>(Type.Unknown({ expected: SECRET_EXPECTED, description: 'The key of these hashes (HMAC-SHA-256), so that a client has the same one in all instances and after a restart. Without it each process makes a random one.' })))
+    level: Type.Optional(StringEnum(['debug', 'info', 'warn', 'error'], {
+      default: 'info', description: 'The level of refusals. The start of a block is logged as a warning.'
+    })),
+    interval: Type.Optional(Duration({
+      default: '10s',
+      description: 'A client\'s first refusal by a limit is logged at once. ' +
+        'Further refusals in this time are logged as one line with their number. From 1 second to 1 hour.'
+    })),
+    hashClients: Type.Optional(BooleanOption({
+      default: false,
+      description: 'Whether log lines contain a hash in place of the client\'s address or id. ' +
+        'Readers of the log can then distinguish clients, but not identify them. Generated keys are always hashed.'
+    })),
+    // Not Type.String: the message about a wrong secret must not show it.
+    hashSecret: Type.Optional(Type.Unsafe<string>(Type.Unknown({
+      expected: SECRET_EXPECTED,
+      description: 'The key of these hashes (HMAC-SHA-256). With it, a client has the same hash in all instances and after a restart. ' +
+        'Without it, each process creates a random key.'
+    })))
   }, { additionalProperties: false })
 ], {
   expected: 'false, or an object: { level?, interval?, hashClients?, hashSecret? }',
-  description: 'How refusals are logged: with `level` (info), the repeats of a client and limit as one number per `interval` (10s), clients by a hash with `hashClients`, whose key is `hashSecret` (random). `false` logs nothing about clients; changes of the breaker, reloads and faults are logged all the same.'
+  description: 'How refusals are logged: at `level` (info). ' +
+    'Repeated refusals of a client by a limit are one line per `interval` (10s). ' +
+    '`hashClients` replaces clients by a hash, whose key is `hashSecret` (random). ' +
+    '`false` logs nothing about clients. Changes of the breaker, reloads and faults are always logged.'
 })
 
 /** The option `log`. */
@@ -34,10 +51,10 @@ export type LogOptions = Static<typeof LogSchema>
 /** How refusals are logged. */
 export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
-  /** The time whose repeats make one line, milliseconds. */
+  /** Repeated refusals in this time are logged as one line. Milliseconds. */
   readonly intervalMs: number
   readonly hashClients: boolean
-  /** `null`: random. */
+  /** `null`: a random key. */
   readonly hashSecret: string | null
 }
 
@@ -51,7 +68,7 @@ export function checkLogOptions ({ log }: { readonly log?: LogOptions }, place: 
   if (hashSecret !== undefined) checkSecret(hashSecret, `${place}.log.hashSecret`)
 }
 
-/** What the option says, checked already; `null` where nothing is to be logged about clients. */
+/** Resolve the validated option with its defaults; `null` when nothing about clients is logged. */
 export function resolveLogSettings (log: LogOptions = {}): LogSettings | null {
   if (log === false) return null
   return {
@@ -68,5 +85,5 @@ function isInterval (ms: number | null): boolean {
 
 function checkSecret (secret: unknown, place: string): void {
   if (typeof secret !== 'string') throw new FST_SLUICE_BAD_OPTION(place, SECRET_EXPECTED, 'another value (not shown)')
-  if (secret.length < MIN_SECRET_LENGTH) throw new FST_SLUICE_BAD_OPTION(place, SECRET_EXPECTED, `one of ${secret.length} (not shown)`)
+  if (secret.length < MIN_SECRET_LENGTH) throw new FST_SLUICE_BAD_OPTION(place, SECRET_EXPECTED, `a string of ${secret.length} (not shown)`)
 }

@@ -5,13 +5,13 @@ import { RoutePath } from './option-types.js'
 
 const REGISTRY_EXPECTED = 'a Registry of prom-client'
 
-/** What a registry keeps, as far as it must be known. */
+/** A metric as a registry keeps it: the part of its interface that is used here. */
 export interface RegisteredMetric {
   get (): unknown
   reset (): void
 }
 
-/** What is needed of a prom-client Registry, so that one of another version, or of another copy, will do. */
+/** The part of a prom-client Registry that is used here, so that another version or copy of prom-client works too. */
 export interface MetricsRegistry {
   registerMetric (metric: RegisteredMetric): void
   getSingleMetric (name: string): unknown
@@ -19,7 +19,7 @@ export interface MetricsRegistry {
   readonly contentType: string
 }
 
-/** `metrics`: what is counted, for Prometheus. */
+/** `metrics`: the route with metrics for Prometheus. */
 export const MetricsSchema = Type.Union([
   Type.Literal(false),
   Type.Object({
@@ -27,7 +27,12 @@ export const MetricsSchema = Type.Union([
     registry: Type.Optional(Type.Unsafe<MetricsRegistry>(Type.Any({ expected: REGISTRY_EXPECTED }))),
     allow: Type.Optional(NetworkList())
   }, { additionalProperties: false })
-], { expected: 'false, or an object: { path?, allow?, registry? }', description: 'A route with metrics for Prometheus, by default `/metrics` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks. `registry` is the Registry of prom-client to publish in, where the application has one.' })
+], {
+  expected: 'false, or an object: { path?, allow?, registry? }',
+  description: 'A route with metrics for Prometheus, by default `/metrics` below the prefix. ' +
+    'It answers loopback and private addresses only; others get 404 unless `allow` lists their networks. ' +
+    '`registry` is a prom-client Registry of yours to register the metrics in.'
+})
 
 /** Options of `metrics`. */
 export type MetricsOptions = Static<typeof MetricsSchema>
@@ -35,7 +40,9 @@ export type MetricsOptions = Static<typeof MetricsSchema>
 /** Check what the schema cannot express. Throws FST_SLUICE_BAD_OPTION with the place, such as `rateLimit.metrics.allow[1]`. */
 export function checkMetricsOptions ({ metrics }: { readonly metrics?: MetricsOptions }, place: string): void {
   if (metrics === undefined || metrics === false) return
-  if (metrics.registry !== undefined && !isRegistry(metrics.registry)) throw badOption(`${place}.metrics.registry`, REGISTRY_EXPECTED, metrics.registry)
+  if (metrics.registry !== undefined && !isRegistry(metrics.registry)) {
+    throw badOption(`${place}.metrics.registry`, REGISTRY_EXPECTED, metrics.registry)
+  }
   parseCidrs(metrics.allow ?? [], `${place}.metrics.allow`)
 }
 

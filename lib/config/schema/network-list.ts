@@ -3,14 +3,14 @@ import { Type, type SchemaOptions } from '@sinclair/typebox'
 import { badOption } from './check.js'
 
 /*
- * How networks are written in the options. Reading an address itself is the clients' business.
+ * The notation of networks in the options. Addresses of clients are parsed in `lib/clients/address`.
  */
 
-/** One network. An IPv4-mapped one is left as it is written. */
+/** One network. An IPv4-mapped address is kept as it is written. */
 export interface Cidr {
   readonly address: string
   readonly family: 'ipv4' | 'ipv6'
-  /** Length of the prefix: 0 to 32 or 128. */
+  /** Length of the prefix in bits: 0 to 32, or 0 to 128 for IPv6. */
   readonly bits: number
 }
 
@@ -19,14 +19,16 @@ const NAMED_NETWORKS: Readonly<Record<string, readonly string[]>> = {
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
 }
 
-/** A list of networks as an option. `words`: see `parseCidrs`. */
+/** Schema of an option that is a list of networks. `keywords`: see `parseCidrs`. */
 export function NetworkList (meta: SchemaOptions = {}, keywords: readonly string[] = []) {
-  return Type.Array(Type.String({ expected: describeExpected(keywords) }), { ...meta, expected: `an array of addresses, CIDRs, ${formatNames(keywords, 'and')}` })
+  return Type.Array(Type.String({ expected: describeExpected(keywords) }), {
+    ...meta, expected: `an array of addresses, CIDRs, ${formatNames(keywords, 'and')}`
+  })
 }
 
 /**
- * The networks that each entry of a list means: an address, a CIDR, `loopback` or `private`. `words` are entries that
- * mean something else to the option, and no network. Throws FST_SLUICE_BAD_OPTION with the entry's place.
+ * Parse a list of networks: each entry is an address, a CIDR, `loopback` or `private`. `keywords` are entries with
+ * another meaning for the option; they are skipped. Throws FST_SLUICE_BAD_OPTION with the place of the entry.
  */
 export function parseCidrs (list: readonly string[], place: string, keywords: readonly string[] = []): Cidr[] {
   return list.flatMap((text, index) => {
@@ -41,7 +43,7 @@ export function parseCidrs (list: readonly string[], place: string, keywords: re
 
 function parseCidr (text: string): Cidr | null {
   const [written, prefix, ...rest] = text.split('/')
-  // A zone says by which interface an address is reached, not whose it is.
+  // A zone names the interface that reaches an address. It does not identify the host.
   const address = written.split('%')[0]
   const family = isIPv4(written) ? 'ipv4' : isIPv6(written) ? 'ipv6' : null
   if (family === null || rest.length > 0) return null

@@ -2,8 +2,8 @@ import { Type, type SchemaOptions } from '@sinclair/typebox'
 import { DURATION_EXPECTED } from './durations.js'
 
 /*
- * How options are written down. `expected` completes the message "expected ..., got ..." and is the value column of
- * docs/options.md.
+ * Builders for the schemas of options. `expected` completes the message "expected ..., got ...". It is also the value
+ * column of docs/options.md.
  */
 
 export interface OptionMeta extends SchemaOptions {
@@ -11,7 +11,7 @@ export interface OptionMeta extends SchemaOptions {
   description?: string
 }
 
-/** A function option; TypeBox checks that it is one, and the type parameter says which. */
+/** A function option. TypeBox validates that it is a function; the type parameter is its signature. */
 export function Callback<F> (meta: OptionMeta) {
   return Type.Unsafe<F>(Type.Function([], Type.Any(), meta))
 }
@@ -22,12 +22,12 @@ export function StringEnum<const T extends readonly string[]> (names: T, meta: O
   }))
 }
 
-/** Milliseconds, or a text with a unit; the text itself is read later. */
+/** Milliseconds, or a string with a unit. The string itself is parsed later. */
 export function Duration (meta: SchemaOptions = {}) {
   return Type.Union([Type.Number(), Type.String()], { ...meta, expected: DURATION_EXPECTED })
 }
 
-/** A whole number in a range. */
+/** An integer in a range, both ends included. */
 export function IntegerRange (minimum: number, maximum: number, meta: SchemaOptions = {}) {
   return Type.Integer({ ...meta, minimum, maximum, expected: `an integer from ${minimum} to ${maximum}` })
 }
@@ -36,7 +36,7 @@ export function BooleanOption (meta: SchemaOptions) {
   return Type.Boolean({ ...meta, expected: 'true or false' })
 }
 
-/** Where one of our routes is mounted, below the prefix. */
+/** The path of a route that this plugin mounts, below its prefix. */
 export function RoutePath () {
   return Type.String({ pattern: '^/', expected: 'a path that begins with "/"' })
 }

@@ -11,62 +11,106 @@ import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
 
 export const STORE_EXPECTED = 'a store: an object with a `kind` and the methods take, peek, adjust, reset and ping'
 
-/** What `register` takes. */
+/** Schema of the options that `register` takes. */
 export const RateLimitOptionsSchema = Type.Object({
   ...policyOptions,
   ...defaultedLimit,
-  name: Type.Optional(Name({ description: 'This registration in keys and metrics. Default: its prefix, or `app`.' })),
-  global: Type.Optional(BooleanOption({ default: true, description: 'Whether routes without limits of their own, and unknown URLs, get the limits given here.' })),
-  enabled: Type.Optional(BooleanOption({ default: true, description: '`false` lets everything pass uncounted.' })),
+  name: Type.Optional(Name({ description: 'Name of this registration in keys and metrics. Default: its prefix, or `app`.' })),
+  global: Type.Optional(BooleanOption({
+    default: true, description: 'Whether the limits given here also apply to routes without limits of their own and to unknown URLs.'
+  })),
+  enabled: Type.Optional(BooleanOption({ default: true, description: '`false` allows every request uncounted.' })),
   rules: Type.Optional(Type.Array(RuleSchema, {
-    maxItems: 1000, expected: 'an array of rules', description: 'Policies for routes by pattern: `{ name, match: \'/api/*/reports\', methods?, override?, max, timeWindow, ... }`. The most specific rule wins; one with `override: true` holds also for routes that have limits of their own or `false`.'
+    maxItems: 1000,
+    expected: 'an array of rules',
+    description: 'Policies for routes by pattern: `{ name, match: \'/api/*/reports\', methods?, override?, max, timeWindow, ... }`. ' +
+      'The most specific rule wins. A rule with `override: true` also applies to routes that have limits of their own or `false`.'
   })),
   identify: Type.Optional(IdentifySchema),
   trustedProxies: Type.Optional(TrustedProxiesSchema),
   exempt: Type.Optional(ExemptSchema),
   memory: Type.Optional(Type.Object({
-    maxKeys: Type.Optional(IntegerRange(1, 16_777_216, { default: 100_000, description: 'Buckets kept in memory. Past it the buckets nearest to full make room.' }))
+    maxKeys: Type.Optional(IntegerRange(1, 16_777_216, {
+      default: 100_000, description: 'Buckets kept in memory. Above this number the buckets nearest to full are evicted.'
+    }))
   }, { additionalProperties: false, expected: 'an object: { maxKeys? }', description: 'The memory store.' })),
-  ipv6Subnet: Type.Optional(IntegerRange(1, 128, { default: 56, description: 'IPv6 addresses with the same first bits are one client.' })),
-  redis: Type.Optional(Type.Unsafe<RedisTarget>(Type.Any({
-    expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client', description: 'Redis (6.2 or newer) or Valkey, for limits that hold across instances. A client of yours is used as it is, and never closed.'
-  }))),
-  keyPrefix: Type.Optional(Type.String({ pattern: '^[^{}\\s]{0,64}$', default: 'sluice:', expected: 'at most 64 characters without braces and spaces', description: 'What every key in Redis begins with.' })),
-  store: Type.Optional(Type.Unsafe<Store>(Type.Any({
-    expected: STORE_EXPECTED, description: 'A store of yours in place of Redis, for limits that are kept elsewhere. It is watched as Redis is, and never closed.'
-  }))),
-  deadline: Type.Optional(IntegerRange(1, 5000, { default: 50, description: 'Milliseconds that a call to the store may take, connecting and queueing included. Then the failure mode applies.' })),
-  breaker: Type.Optional(Type.Object({
-    failures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 5, expected: 'an integer of 1 or more', description: 'Failed calls, if they are at least half of the calls in `within`, after which none is made for `openFor`.' })),
-    within: Type.Optional(Duration({ default: '10s', description: 'The time in which failed calls are counted.' })),
-    openFor: Type.Optional(Duration({ default: '5s', description: 'How long no call is made; then a single probe decides.' }))
-  }, { additionalProperties: false, expected: 'an object: { failures?, within?, openFor? }', description: 'Keeps calls from a store that fails.' })),
-  connections: Type.Optional(IntegerRange(1, 16, { default: 1, description: 'Connections to Redis.' })),
-  maxPending: Type.Optional(IntegerRange(1, 1_000_000, { default: 10_000, description: 'Requests that may wait for the store at once. Past it the failure mode applies.' })),
-  configFile: Type.Optional(Type.String({
-    minLength: 1, expected: 'the path of a TOML file', description: 'A file with options like these. It is laid over them, and read anew when it changes. The variable `RATE_LIMIT_CONFIG` may name another.'
+  ipv6Subnet: Type.Optional(IntegerRange(1, 128, {
+    default: 56, description: 'Prefix length in bits. IPv6 addresses with the same prefix count as one client.'
   })),
-  reloadOnSignal: Type.Optional(BooleanOption({ default: false, description: 'Whether SIGHUP reads the file anew too, instead of ending the process.' })),
+  redis: Type.Optional(Type.Unsafe<RedisTarget>(Type.Any({
+    expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client',
+    description: 'Redis (6.2 or newer) or Valkey, for limits shared by all instances. A client of yours is used as it is, and never closed.'
+  }))),
+  keyPrefix: Type.Optional(Type.String({
+    pattern: '^[^{}\\s]{0,64}$',
+    default: 'sluice:',
+    expected: 'at most 64 characters without braces and spaces',
+    description: 'Prefix of every key in Redis.'
+  })),
+  store: Type.Optional(Type.Unsafe<Store>(Type.Any({
+    expected: STORE_EXPECTED,
+    description: 'A custom store in place of Redis. It gets the same deadline and circuit breaker as Redis, and is never closed.'
+  }))),
+  deadline: Type.Optional(IntegerRange(1, 5000, {
+    default: 50,
+    description: 'Milliseconds that a store call may take, including connecting and queueing. After that the failure mode applies.'
+  })),
+  breaker: Type.Optional(Type.Object({
+    failures: Type.Optional(Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 5,
+      expected: 'an integer of 1 or more',
+      description: 'Failed calls after which the breaker opens, if they are at least half of the calls in `within`. ' +
+        'An open breaker makes no call for `openFor`.'
+    })),
+    within: Type.Optional(Duration({ default: '10s', description: 'The time in which failed calls are counted.' })),
+    openFor: Type.Optional(Duration({ default: '5s', description: 'How long the breaker stays open. Then a single probe decides.' }))
+  }, {
+    additionalProperties: false,
+    expected: 'an object: { failures?, within?, openFor? }',
+    description: 'The circuit breaker, which stops calls to a failing store.'
+  })),
+  connections: Type.Optional(IntegerRange(1, 16, { default: 1, description: 'Number of connections to Redis.' })),
+  maxPending: Type.Optional(IntegerRange(1, 1_000_000, {
+    default: 10_000, description: 'Requests that may wait for the store at once. Above this number the failure mode applies.'
+  })),
+  configFile: Type.Optional(Type.String({
+    minLength: 1,
+    expected: 'the path of a TOML file',
+    description: 'A file with options like these. It overrides them, and is read again when it changes. ' +
+      'The variable `RATE_LIMIT_CONFIG` overrides this path.'
+  })),
+  reloadOnSignal: Type.Optional(BooleanOption({
+    default: false, description: 'Whether SIGHUP also reloads the file, instead of ending the process.'
+  })),
   health: Type.Optional(Type.Union([
     Type.Literal(false),
     Type.Object({
       path: Type.Optional(RoutePath()),
       allow: Type.Optional(NetworkList())
     }, { additionalProperties: false })
-  ], { expected: 'false, or an object: { path?, allow? }', description: 'A route that tells how the store is, by default `/health/rate-limit` below the prefix, for loopback and private addresses only; others get 404 unless `allow` lists their networks.' })),
+  ], {
+    expected: 'false, or an object: { path?, allow? }',
+    description: 'A route that reports the health of the store, by default `/health/rate-limit` below the prefix. ' +
+      'It answers loopback and private addresses only; others get 404 unless `allow` lists their networks.'
+  })),
   metrics: Type.Optional(MetricsSchema),
   admin: Type.Optional(AdminSchema),
-  openapi: Type.Optional(BooleanOption({ default: true, description: 'Whether the documents of `@fastify/swagger` (OpenAPI 3), where it is registered, tell of the limits.' })),
+  openapi: Type.Optional(BooleanOption({
+    default: true, description: 'Whether the limits are described in the documents of `@fastify/swagger` (OpenAPI 3), if it is registered.'
+  })),
   log: Type.Optional(LogSchema),
   headers: Type.Optional(StringEnum(['x-ratelimit', 'ratelimit', 'both', 'off'], {
-    default: 'x-ratelimit', description: 'Which headers a counted response carries: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
+    default: 'x-ratelimit',
+    description: 'The headers of a counted response: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
   }))
 }, { additionalProperties: false, expected: 'an object of rate-limit options' })
 
 /** Options of the plugin. */
 export type RateLimitOptions = Static<typeof RateLimitOptionsSchema>
 
-/** What `reload` takes: the same, and rules of the lower layers by their names only. */
+/** Schema of the options that `reload` takes: the same, but a rule of a lower layer needs only its name. */
 export const ReloadOptionsSchema = Type.Object({
   ...RateLimitOptionsSchema.properties,
   rules: Type.Optional(Type.Array(Type.Object({

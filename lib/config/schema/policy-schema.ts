@@ -6,38 +6,52 @@ import { DURATION_EXPECTED } from './durations.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
 
 /*
- * What a policy may say, on the plugin, on a route, in a rule: once. The schema validates it, its `Static` is the type,
- * and the tables of docs/options.md are made from it.
+ * Policy options, defined once for the plugin, routes and rules. The schema validates them, its `Static` is their type,
+ * and the tables of docs/options.md are generated from it.
  */
 
-/** Counts are stored in four bytes. */
+/** Stores keep a count in four bytes. */
 export const MAX_UNITS = 4_294_967_295
 
-/** A number that the application works out for each request; it must answer at once. */
+/** A function of the application that computes a value for each request. It must be synchronous. */
 type PerRequest<T> = (request: FastifyRequest, client: Client) => T
 
 const Max = (meta: SchemaOptions = {}) => Type.Union([
   Type.Integer({ minimum: 0, maximum: MAX_UNITS }),
   Callback<PerRequest<number>>({ expected: 'a function' })
-], { ...meta, expected: `an integer from 0 to ${MAX_UNITS}`, description: 'Units that one partition may use per `timeWindow`. 0 refuses everything. In code also a function of the request and the client.' })
+], {
+  ...meta,
+  expected: `an integer from 0 to ${MAX_UNITS}`,
+  description: 'Units that one partition may use per `timeWindow`. 0 refuses every request. ' +
+    'In code also a function of the request and the client.'
+})
 
 const TimeWindow = (meta: SchemaOptions = {}) => Type.Union([
   Type.Number(),
   Type.String(),
   Callback<PerRequest<number | string>>({ expected: 'a function' })
-], { ...meta, expected: DURATION_EXPECTED, description: 'The time that `max` is meant for. In code also a function of the request and the client.' })
-
-const AlgorithmName = StringEnum(['token-bucket', 'sliding-window', 'fixed-window'], {
-  default: 'token-bucket', description: 'How requests are counted.'
+], {
+  ...meta,
+  expected: DURATION_EXPECTED,
+  description: 'The period that `max` applies to. In code also a function of the request and the client.'
 })
 
-const Burst = IntegerRange(1, MAX_UNITS, { description: 'Capacity of a token bucket: the most that may be used at one moment. Default: `max`.' })
+const AlgorithmName = StringEnum(['token-bucket', 'sliding-window', 'fixed-window'], {
+  default: 'token-bucket', description: 'The algorithm that counts requests.'
+})
+
+const Burst = IntegerRange(1, MAX_UNITS, {
+  description: 'Capacity of a token bucket: the most units that may be used at once. Default: `max`.'
+})
 const By = StringEnum(['client', 'ip', 'user', 'global'], {
-  default: 'client', description: 'Whose budget is charged: the client (its user, else its key, else its address), the address, the user, or one budget for all. A `user` limit leaves out whoever is not identified; a request that no limit applies to is charged by its address.'
+  default: 'client',
+  description: 'The budget that is charged: `client` (the user, else the key, else the address), `ip`, `user`, ' +
+    'or `global` (one budget for all). A `user` limit does not apply to unidentified clients. ' +
+    'A request that no limit applies to is charged by its address.'
 })
 
 const Mode = StringEnum(['enforce', 'shadow'], {
-  default: 'enforce', description: '`shadow` counts and decides but never refuses, and shows in no header.'
+  default: 'enforce', description: '`shadow` counts and decides, but never refuses and sets no header.'
 })
 
 const LimitSchema = Type.Object({
@@ -54,96 +68,155 @@ const limitOptions = {
   max: Type.Optional(Max()),
   timeWindow: Type.Optional(TimeWindow()),
   limits: Type.Optional(Type.Array(LimitSchema, {
-    minItems: 1, maxItems: 16, expected: 'an array of 1 to 16 limits', description: 'Several limits at once, in place of `max` and `timeWindow`: `{ name, max, timeWindow, burst?, algorithm?, by?, mode? }`. A request is charged to all of them or to none.'
+    minItems: 1,
+    maxItems: 16,
+    expected: 'an array of 1 to 16 limits',
+    description: 'Several limits in place of `max` and `timeWindow`: `{ name, max, timeWindow, burst?, algorithm?, by?, mode? }`. ' +
+      'A request is charged to all of them or to none.'
   })),
   algorithm: Type.Optional(AlgorithmName),
   burst: Type.Optional(Burst),
   by: Type.Optional(By)
 }
 
-const TierSchema = Type.Object(limitOptions, { additionalProperties: false, expected: 'limits: { max, timeWindow, ... } or { limits }, or false' })
+const TIER_EXPECTED = 'limits: { max, timeWindow, ... } or { limits }, or false'
+
+const TierSchema = Type.Object(limitOptions, { additionalProperties: false, expected: TIER_EXPECTED })
 
 const ThrottleSchema = Type.Object({
-  maxDelay: Type.Optional(Duration({ default: '2s', description: 'The longest that a request is held.' })),
-  maxQueued: Type.Optional(IntegerRange(1, 1_000_000, { default: 1000, description: 'Requests of this policy held at once.' })),
-  maxQueuedPerClient: Type.Optional(IntegerRange(1, 1_000_000, { default: 100, description: 'Requests of one client held at once.' }))
+  maxDelay: Type.Optional(Duration({ default: '2s', description: 'The longest time a request is held.' })),
+  maxQueued: Type.Optional(IntegerRange(1, 1_000_000, { default: 1000, description: 'Requests of this policy that may be held at once.' })),
+  maxQueuedPerClient: Type.Optional(IntegerRange(1, 1_000_000, {
+    default: 100, description: 'Requests of one client that may be held at once.'
+  }))
 }, { additionalProperties: false })
 
+const StatusSchema = Type.Union([Type.String(), Type.Integer()], {
+  expected: 'a status from 100 to 599 or a class of them such as "2xx"'
+})
+
 const PenaltySchema = Type.Object({
-  strikes: Type.Optional(IntegerRange(1, 1_000_000, { default: 5, description: 'Refusals within `within` that block the client.' })),
-  within: Type.Optional(Duration({ default: '10 minutes', description: 'The time in which refusals are counted; one without any forgives a block.' })),
-  cooldown: Type.Optional(Duration({ default: '1 minute', description: 'How long the first block lasts.' })),
-  factor: Type.Optional(Type.Number({ minimum: 1, maximum: 1000, default: 2, expected: 'a number from 1 to 1000', description: 'Each block is so many times as long as the one before.' })),
-  maxCooldown: Type.Optional(Duration({ default: '1 hour', description: 'The longest that a block lasts.' }))
+  strikes: Type.Optional(IntegerRange(1, 1_000_000, {
+    default: 5, description: 'Refusals in the time `within` that block the client.'
+  })),
+  within: Type.Optional(Duration({
+    default: '10 minutes',
+    description: 'The time in which refusals are counted. Each such time without a refusal lowers the next block by one step.'
+  })),
+  cooldown: Type.Optional(Duration({ default: '1 minute', description: 'Duration of the first block.' })),
+  factor: Type.Optional(Type.Number({
+    minimum: 1,
+    maximum: 1000,
+    default: 2,
+    expected: 'a number from 1 to 1000',
+    description: 'Each further block lasts this many times as long.'
+  })),
+  maxCooldown: Type.Optional(Duration({ default: '1 hour', description: 'The longest duration of a block.' }))
 }, { additionalProperties: false })
 
 export const policyOptions = {
   ...limitOptions,
-  tiers: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Type.Union([Type.Literal(false), TierSchema], { expected: 'limits: { max, timeWindow, ... } or { limits }, or false' }), {
-    additionalProperties: false, expected: 'an object of limits by tier name', description: 'Limits of the clients of a tier, in place of those above: `{ premium: { max: 1000, timeWindow: \'1 minute\' }, internal: false }`. `false` is unlimited.'
-  })),
+  tiers: Type.Optional(Type.Record(
+    Type.String({ pattern: NAME_PATTERN }),
+    Type.Union([Type.Literal(false), TierSchema], { expected: TIER_EXPECTED }),
+    {
+      additionalProperties: false,
+      expected: 'an object of limits by tier name',
+      description: 'Limits for the clients of a tier, in place of those above: ' +
+        '`{ premium: { max: 1000, timeWindow: \'1 minute\' }, internal: false }`. `false` means unlimited.'
+    }
+  )),
   cost: Type.Optional(Type.Union([
     Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
     Callback<(request: FastifyRequest) => number>({ expected: 'a function' })
-  ], { default: 1, expected: 'an integer of 0 or more, or a function', description: 'Units that a request takes. A function gets the request; its fractions are rounded up, anything that is not a number of 0 or more counts as 1 and is logged.' })),
-  refundOn: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Integer()], { expected: 'a status from 100 to 599 or a class of them such as "2xx"' }), {
-    expected: 'an array of statuses such as 304 or "2xx"', description: 'Give the units back when a response of such a status was sent to its end: `[\'2xx\']` on a login counts only the failures.'
+  ], {
+    default: 1,
+    expected: 'an integer of 0 or more, or a function',
+    description: 'Units that a request takes. A function receives the request, and its result is rounded up. ' +
+      'A function result that is not a number of 0 or more counts as 1 and is logged.'
   })),
-  groupId: Type.Optional(Type.String({ minLength: 1, maxLength: 128, expected: 'a string of 1 to 128 characters', description: 'Routes with the same id share their buckets. They must have equal limits.' })),
+  refundOn: Type.Optional(Type.Array(StatusSchema, {
+    expected: 'an array of statuses such as 304 or "2xx"',
+    description: 'Refund the units when a response with such a status was sent completely. ' +
+      'On a login, `[\'2xx\']` counts only the failures.'
+  })),
+  groupId: Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: 128,
+    expected: 'a string of 1 to 128 characters',
+    description: 'Routes with the same id share their buckets. They must have equal limits.'
+  })),
   mode: Type.Optional(Mode),
   enforce: Type.Optional(Type.Object({
-    percent: Type.Optional(IntegerRange(0, 100, { default: 100, description: 'The share of clients for whom limits are enforced.' }))
+    percent: Type.Optional(IntegerRange(0, 100, { default: 100, description: 'Percentage of clients for which limits are enforced.' }))
   }, {
-    additionalProperties: false, expected: 'an object: { percent? }', description: 'Enforce the limits for `percent` (100) of the clients, always the same ones, and try them in shadow mode for the others.'
+    additionalProperties: false,
+    expected: 'an object: { percent? }',
+    description: 'Enforce the limits for `percent` (100) of the clients, always the same ones. ' +
+      'For the other clients they are in shadow mode.'
   })),
   throttle: Type.Optional(Type.Union([Type.Literal(false), ThrottleSchema], {
-    expected: 'false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }', description: 'Hold a request until its token is due instead of refusing it, for `maxDelay` (2s) at most, with `maxQueued` (1000) held at once and `maxQueuedPerClient` (100) of one client. Token buckets only.'
+    expected: 'false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }',
+    description: 'Hold a request until its token is due instead of refusing it, for at most `maxDelay` (2s). ' +
+      'At most `maxQueued` (1000) requests are held at once, and `maxQueuedPerClient` (100) of one client. Token buckets only.'
   })),
   penalty: Type.Optional(Type.Union([Type.Literal(false), PenaltySchema], {
-    expected: 'false, or an object: { strikes?, within?, cooldown?, factor?, maxCooldown? }', description: 'Block a client after `strikes` (5) refusals `within` (10 minutes) for a `cooldown` (1 minute) that grows by `factor` (2) up to `maxCooldown` (1 hour).'
+    expected: 'false, or an object: { strikes?, within?, cooldown?, factor?, maxCooldown? }',
+    description: 'Block a client after `strikes` (5) refusals in the time `within` (10 minutes). ' +
+      'The block lasts `cooldown` (1 minute). Each further block is `factor` (2) times as long, up to `maxCooldown` (1 hour).'
   })),
   hook: Type.Optional(StringEnum(['onRequest', 'preParsing', 'preValidation', 'preHandler'], {
-    default: 'onRequest', description: 'When a request is counted.'
+    default: 'onRequest', description: 'The hook in which a request is counted.'
   })),
   failureMode: Type.Optional(StringEnum(['local', 'open', 'closed'], {
-    default: 'local', description: 'What holds while the store cannot answer: the same limits in this process\'s memory, none (requests pass uncounted), or a 503.'
+    default: 'local',
+    description: 'What applies while the store cannot answer. `local`: the same limits, in the memory of this process. ' +
+      '`open`: no limits, requests pass uncounted. `closed`: a 503 response.'
   })),
   keyGenerator: Type.Optional(Callback<(request: FastifyRequest) => string | Promise<string>>({
-    expected: 'a function', description: 'Names the client, in place of its address. An empty key, or a failure, counts the address and is logged.'
+    expected: 'a function',
+    description: 'Returns the key of the client, used in place of its address. ' +
+      'If the key is empty or the function fails, the address is used, and the fault is logged.'
   })),
   errorResponseBuilder: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => object | Error>({
-    expected: 'a function', description: 'Makes the body of a refusal. An object is sent as JSON with the status kept; an Error is thrown, so that `setErrorHandler` sees it.'
+    expected: 'a function',
+    description: 'Returns the body of a refusal. An object is sent as JSON and keeps the status. ' +
+      'An Error is thrown, so that `setErrorHandler` receives it.'
   })),
   onExceeding: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => void>({
-    expected: 'a function', description: 'Called after each request that was counted and let through.'
+    expected: 'a function', description: 'Called after each request that was counted and allowed.'
   })),
   onExceeded: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => void>({
     expected: 'a function', description: 'Called before each refusal is sent.'
   })),
   onBlocked: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => void>({
-    expected: 'a function', description: 'Called once for each block, with the request that earned it.'
+    expected: 'a function', description: 'Called once for each block, with the request that caused it.'
   }))
 }
 
-/** `max` and `timeWindow` with what holds where nobody says anything. */
+/** `max` and `timeWindow` with their defaults. */
 export const defaultedLimit = {
   max: Type.Optional(Max({ default: 1000 })),
   timeWindow: Type.Optional(TimeWindow({ default: '1 minute' }))
 }
 
-/** What `config.rateLimit` of a route may hold. */
-export const RouteRateLimitSchema = Type.Object(policyOptions, { additionalProperties: false, expected: 'an object of rate-limit options, or false' })
+/** Schema of a route's `config.rateLimit`. */
+export const RouteRateLimitSchema = Type.Object(policyOptions, {
+  additionalProperties: false, expected: 'an object of rate-limit options, or false'
+})
 
 /** A named policy for the routes that its pattern matches. */
 export const RuleSchema = Type.Object({
   ...policyOptions,
   name: Name(),
   match: Type.String({ expected: 'a pattern such as "/api/*/reports"' }),
-  methods: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z-]{1,32}$', expected: 'an HTTP method' }), { minItems: 1, expected: 'an array of HTTP methods' })),
+  methods: Type.Optional(Type.Array(Type.String({ pattern: '^[A-Za-z-]{1,32}$', expected: 'an HTTP method' }), {
+    minItems: 1, expected: 'an array of HTTP methods'
+  })),
   override: Type.Optional(Type.Boolean({ expected: 'true or false' }))
 }, { additionalProperties: false, expected: 'a rule: { name, match, methods?, override?, max, timeWindow, ... }' })
 
-/** One of `limits`. */
+/** An entry of `limits`. */
 export type LimitOptions = Static<typeof LimitSchema>
 
 /** Limits of one tier. */
@@ -155,5 +228,5 @@ export type RouteRateLimit = Static<typeof RouteRateLimitSchema>
 /** A named policy for the routes that its pattern matches. */
 export type RuleOptions = Static<typeof RuleSchema>
 
-/** When a request is counted: the option `hook`. */
+/** The hook in which a request is counted: the option `hook`. */
 export type Phase = NonNullable<RouteRateLimit['hook']>

@@ -7,7 +7,7 @@ export interface DescribedValue {
   readonly path: ConfigPath
 }
 
-/** Every value that a schema knows, with the schema of its own. */
+/** Every value that the schema describes, with its own schema. */
 export function * walkValues (schema: TSchema, value: unknown, path: ConfigPath = []): Generator<DescribedValue> {
   yield { schema, value, path }
   for (const form of listAlternatives(schema)) {
@@ -30,22 +30,22 @@ function findKeySchema (schema: TSchema, key: string | number): TSchema | null {
   return names.find(([pattern]) => new RegExp(pattern).test(key))?.[1] ?? null
 }
 
-/** The schemas of which a value may fit any. */
+/** The alternatives of a union, flattened; for any other schema, the schema itself. */
 export function listAlternatives (schema: TSchema): TSchema[] {
   return KindGuard.IsUnion(schema) ? schema.anyOf.flatMap(listAlternatives) : [schema]
 }
 
-/** Whether only code can give a value: a function, or an object that TypeBox knows nothing about. */
+/** Whether an option can be set only in code: it is a function, or an object that TypeBox cannot describe. */
 export function isCodeOnly (schema: TSchema): boolean {
   return listAlternatives(schema).every((one) => KindGuard.IsFunction(one) || KindGuard.IsAny(one))
 }
 
-/** What is at a path in a value, if anything is. */
+/** The value at a path in a value, or `undefined`. */
 export function valueAt (value: unknown, path: readonly string[]): unknown {
   return path.reduce((holder, key) => isTable(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined, value)
 }
 
-/** Whether a value has others by their names. */
+/** Whether a value is an object with named values. */
 export function isTable (value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,4 @@
-/** The known word that is closest to a mistyped one, or `null` when none is near. */
+/** The known word closest to a mistyped word, or `null` when no word is close. */
 export function suggestNearest (word: string, known: readonly string[]): string | null {
   let best: string | null = null
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
@@ -25,7 +25,7 @@ function editDistance (a: string, b: string): number {
   return row[b.length]
 }
 
-/** Words of other rate limiters, or of the way people speak, that no spelling leads from to the option. */
+/** Option names of other rate limiters and common words, which spelling alone does not lead to the option here. */
 const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['limit', 'max'],
   ['points', 'max'],
@@ -53,7 +53,7 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['standardHeaders', 'headers']
 ])
 
-/** The known word that another word stands for elsewhere, or `null`. */
+/** The known option that has this name in other rate limiters, or `null`. */
 export function suggestSynonym (word: string, known: readonly string[]): string | null {
   const option = SYNONYMS.get(word)
   return option !== undefined && known.includes(option) ? option : null

@@ -1,6 +1,6 @@
 import { Counter } from 'prom-client'
 
-/** A count on its way to a metric. To count is one addition; prom-client's own `inc` costs as much as a whole decision. */
+/** A count that a metric adds up later. Counting is one addition; prom-client's `inc` costs as much as a whole decision. */
 export interface Cell {
   count: number
 }
@@ -9,9 +9,9 @@ interface LabelledCell<Label extends string> extends Cell {
   readonly labels: Record<Label, string>
 }
 
-/** A counter of prom-client that takes over what its cells have counted whenever it is read. */
+/** A prom-client counter that adds the counts of its cells whenever it is read. */
 export class CellCounter<Label extends string> extends Counter<Label> {
-  // Only declared: the constructor of Counter calls reset() before a field of this class could be there.
+  // `declare`: Counter's constructor calls reset() before fields of this class are initialised.
   declare private readonly cells: Array<LabelledCell<Label>> | undefined
 
   constructor (name: string, help: string, labelNames: readonly Label[]) {
@@ -19,14 +19,14 @@ export class CellCounter<Label extends string> extends Counter<Label> {
     this.cells = []
   }
 
-  /** A cell of its own for these labels: ask once for each. Its series shows from the first count on. */
+  /** Creates a cell. Call it once for each set of labels. Its series appears with the first count. */
   createCell (labels: Record<Label, string>): Cell {
-    const createCell = { labels, count: 0 }
-    this.cells?.push(createCell)
-    return createCell
+    const cell = { labels, count: 0 }
+    this.cells?.push(cell)
+    return cell
   }
 
-  /** The same, shown as 0 before: the rate of a series that begins with 1 misses the first count. */
+  /** The same, with a series that starts at 0: the rate of a series that starts at 1 misses the first count. */
   createCellFromZero (labels: Record<Label, string>): Cell {
     this.inc(labels, 0)
     return this.createCell(labels)
@@ -34,14 +34,14 @@ export class CellCounter<Label extends string> extends Counter<Label> {
 
   override reset (): void {
     super.reset()
-    for (const createCell of this.cells ?? []) createCell.count = 0
+    for (const cell of this.cells ?? []) cell.count = 0
   }
 
   #publish (): void {
-    for (const createCell of this.cells ?? []) {
-      if (createCell.count === 0) continue
-      this.inc(createCell.labels, createCell.count)
-      createCell.count = 0
+    for (const cell of this.cells ?? []) {
+      if (cell.count === 0) continue
+      this.inc(cell.labels, cell.count)
+      cell.count = 0
     }
   }
 }

@@ -1,9 +1,9 @@
 import { Gauge } from 'prom-client'
 import type { BreakerState } from '../../resilience/breaker.js'
 
-/** What of a registration is asked when the metrics are read. */
+/** The parts of a registration that the gauges read. */
 export interface MetricSources {
-  /** `null` where the store needs no breaker. */
+  /** `null` if the store needs no breaker. */
   readonly breaker: { readonly state: BreakerState } | null
   /** The buckets in memory. */
   readonly memory: { readonly size: number }
@@ -11,11 +11,11 @@ export interface MetricSources {
 
 const STATES = Object.keys({ closed: true, open: true, 'half-open': true } satisfies Record<BreakerState, true>)
 
-/** How many breakers are in each state: with one registration, 1 for the state that it is in. */
+/** The number of breakers in each state. With one registration, its state is 1 and the others are 0. */
 export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
   return new Gauge({
     name,
-    help: 'Circuit breakers of stores that are in this state now.',
+    help: 'Circuit breakers of stores in this state.',
     labelNames: ['state'],
     registers: [],
     collect () {
@@ -28,15 +28,15 @@ export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSou
   })
 }
 
-/** Buckets in memory, of all registrations together. */
+/** The buckets in memory, of all registrations together. */
 export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
   return new Gauge({
     name,
-    help: 'Buckets that are kept in memory now.',
+    help: 'Buckets in memory.',
     registers: [],
     collect () {
       this.reset()
-      // Where nobody is left to ask, 0 would be an answer.
+      // Without a registration there is no value; 0 would be wrong.
       if (sources.size === 0) this.remove()
       for (const { memory } of sources) this.inc(memory.size)
     }

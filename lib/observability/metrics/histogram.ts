@@ -6,10 +6,10 @@ interface Sample {
   readonly value: number
 }
 
-/** How often each range of durations was seen. */
+/** The number of durations in each bucket. */
 export class HistogramBuckets {
   readonly #bounds: readonly number[]
-  /** One for each bound, and one for what is above them all. */
+  /** One for each bound, and one for all above the last. */
   readonly #counts: number[]
   #sum = 0
 
@@ -18,7 +18,7 @@ export class HistogramBuckets {
     this.#counts = new Array<number>(bounds.length + 1).fill(0)
   }
 
-  /** Seconds. What is less than 0 counts as 0: no sum may fall because a clock was set back. */
+  /** Seconds. A value below 0 counts as 0: a clock that was set back must not decrease the sum. */
   observe (seconds: number): void {
     const duration = seconds > 0 ? seconds : 0
     let bucket = 0
@@ -32,7 +32,7 @@ export class HistogramBuckets {
     this.#sum = 0
   }
 
-  /** As Prometheus has them: each bucket holds those below it too. */
+  /** In Prometheus's form: each bucket includes those below it. */
   toSamples (name: string, labels: Readonly<Record<string, string>>): Sample[] {
     let count = 0
     const buckets = [...this.#bounds, '+Inf'].map((le, index) => {
@@ -48,38 +48,39 @@ export class HistogramBuckets {
 }
 
 /**
- * A histogram that a registry can keep. prom-client's own takes one observation at a time, with a look-up for each; this
- * one is read from buckets that were counted elsewhere.
+ * A histogram for a registry. That of prom-client costs a look-up per observation; this one reads buckets that its callers
+ * count into directly.
  */
 export class BucketHistogram<Label extends string> implements RegisteredMetric {
   readonly name: string
   readonly help: string
   readonly type = 'histogram'
-  /** How prom-client joins the workers of a cluster. */
+  /** How prom-client aggregates the workers of a cluster. */
   readonly aggregator = 'sum'
   readonly #bounds: readonly number[]
-  readonly #series: Array<{ readonly labels: Record<Label, string>, readonly createBuckets: HistogramBuckets }> = []
+  readonly #series: Array<{ readonly labels: Record<Label, string>, readonly buckets: HistogramBuckets }> = []
 
-  /** `bounds`: the upper bound of each bucket, rising, seconds. */
+  /** `bounds`: the upper bound of each bucket, ascending, seconds. */
   constructor (name: string, help: string, bounds: readonly number[]) {
     this.name = name
     this.help = help
     this.#bounds = bounds
   }
 
-  /** Buckets of its own for these labels: ask once for each. */
+  /** Creates a series. Call it once for each set of labels. */
   createBuckets (labels: Record<Label, string>): HistogramBuckets {
-    const createBuckets = new HistogramBuckets(this.#bounds)
-    this.#series.push({ labels, createBuckets })
-    return createBuckets
+    const buckets = new HistogramBuckets(this.#bounds)
+    this.#series.push({ labels, buckets })
+    return buckets
   }
 
   async get () {
     const { name, help, type, aggregator } = this
-    return { name, help, type, aggregator, values: this.#series.flatMap(({ labels, createBuckets }) => createBuckets.toSamples(name, labels)) }
+    const values = this.#series.flatMap(({ labels, buckets }) => buckets.toSamples(name, labels))
+    return { name, help, type, aggregator, values }
   }
 
   reset (): void {
-    for (const { createBuckets } of this.#series) createBuckets.clear()
+    for (const { buckets } of this.#series) buckets.clear()
   }
 }

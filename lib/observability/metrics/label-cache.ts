@@ -1,13 +1,13 @@
 import type { ANONYMOUS } from '../../model/client.js'
 
-/** What stands for all names past a bound. Nothing that is configured can have this name. */
+/** The label of all names past a bound. No configured name can be equal to it. */
 const OTHER = '(other)'
 
 const anonymous: typeof ANONYMOUS = 'anonymous'
 
 /**
- * The values that a label may take: the first so many names, and `(other)` for all that come later. They stay for good,
- * as the counts under them do.
+ * Bounds the values of a label: the first `maxNames` names, and `(other)` for all later ones. Names are never removed,
+ * because their counts are not either.
  */
 export class BoundedLabels {
   readonly #names = new Set<string>()
@@ -25,7 +25,7 @@ export class BoundedLabels {
   }
 }
 
-/** Something for each value of a label, made when it is first asked for. */
+/** A value for each label, created at first use. */
 export class LabelCache<T> {
   readonly #names: BoundedLabels
   readonly #createValue: (name: string) => T
@@ -49,7 +49,7 @@ export class LabelCache<T> {
   }
 }
 
-/** Something for each tier. Most requests are of nobody in particular, and need no look-up. */
+/** A value for each tier. Most requests are anonymous, and need no look-up. */
 export class TierCache<T> {
   readonly #anonymous: T
   readonly #others: LabelCache<T>

@@ -10,23 +10,23 @@ import { RouteMetrics } from './route-metrics.js'
 import { StoreMetrics } from './store-metrics.js'
 
 /*
- * This file and those that it imports load prom-client, so only what has metrics on may import it, and when it runs.
+ * This file and its imports load prom-client. Import it dynamically, and only if metrics are on.
  */
 
-// Past these a label says `(other)`, so that no mistake can fill a Prometheus.
+// Past these, the label is `(other)`, so that no mistake can fill a Prometheus.
 const MAX_ROUTES = 10_000
 const MAX_LIMITS = 1000
 const MAX_TIERS = 100
 const MAX_STORES = 20
 
-// A call to Redis next door takes a fraction of a millisecond; a deadline ends it after 50 ms, or 5 s at the most.
+// A call to a near Redis takes a fraction of a millisecond. The deadline ends it after 50 ms by default, 5 s at most.
 const STORE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const DELAY_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
 
-/** How requests were decided that the store could not decide. */
+/** How a request was decided when the store could not. */
 export type FallbackMode = NonNullable<RouteRateLimit['failureMode']>
 
-/** What became of a new configuration. */
+/** The result of a reload. */
 export type ReloadResult = 'success' | 'failure'
 
 const names = {
@@ -43,13 +43,13 @@ const names = {
 } as const
 
 /**
- * The metrics of one registry, whichever registrations count into them: they meet in the same series, and a
- * registration that closes leaves its counts behind.
+ * The metrics of one registry. All registrations that use it count into the same series. The counts of a registration
+ * that closes stay.
  */
 export class MetricSet {
   readonly sources = new Set<MetricSources>()
   readonly routes: LabelCache<RouteMetrics>
-  /** Of requests for URLs that are no route's. */
+  /** For URLs without a route. */
   readonly unknownRoute: RouteMetrics
   readonly stores: LabelCache<StoreMetrics>
   readonly nearLimit: LabelCache<Cell>
@@ -59,14 +59,17 @@ export class MetricSet {
   readonly #metrics: ReadonlyMap<string, RegisteredMetric>
 
   constructor () {
-    const requests = new CellCounter(names.requests, 'Requests that were held against limits, by what became of them.', ['route', 'tier', 'outcome'])
-    const rejections = new CellCounter(names.rejections, 'Refusals by each limit that refused a request; in shadow mode, that would have.', ['route', 'limit', 'tier', 'mode'])
+    const requests = new CellCounter(names.requests, 'Requests checked against limits, by outcome.', ['route', 'tier', 'outcome'])
+    const rejections = new CellCounter(names.rejections,
+      'Refusals by each limit that refused a request, or would have refused it in shadow mode.', ['route', 'limit', 'tier', 'mode'])
     const nearLimit = new CellCounter(names.nearLimit, 'Granted requests that left less than 20 % of a limit.', ['limit'])
-    const durations = new BucketHistogram<'store' | 'operation'>(names.storeDuration, 'How long calls to the store took until they were answered.', STORE_SECONDS)
-    const errors = new CellCounter(names.storeErrors, 'Calls to the store that failed, and requests that were not sent to it because of the breaker or of overload, by why.', ['store', 'reason'])
+    const durations = new BucketHistogram<'store' | 'operation'>(names.storeDuration,
+      'Duration of successful calls to the store, in seconds.', STORE_SECONDS)
+    const errors = new CellCounter(names.storeErrors,
+      'Failed calls to the store, and requests not sent to it because of the breaker or of overload, by reason.', ['store', 'reason'])
     const fallbacks = new CellCounter(names.fallbacks, 'Requests that the failure mode decided, because the store could not.', ['mode'])
-    const delays = new BucketHistogram<never>(names.delay, 'How long throttled requests were held.', DELAY_SECONDS)
-    const reloads = new CellCounter(names.reloads, 'New configurations, by whether they were taken.', ['result'])
+    const delays = new BucketHistogram<never>(names.delay, 'How long throttled requests were held, in seconds.', DELAY_SECONDS)
+    const reloads = new CellCounter(names.reloads, 'New configurations, by result.', ['result'])
 
     const limitNames = new BoundedLabels(MAX_LIMITS)
     const tierNames = new BoundedLabels(MAX_TIERS)
@@ -99,11 +102,14 @@ export class MetricSet {
     ])
   }
 
-  /** Add what the registry has not, or no longer: it may have been cleared. Throws FST_SLUICE_CONTRADICTION. */
+  /** Registers the metrics that the registry lacks: it may have been cleared. Throws FST_SLUICE_CONTRADICTION. */
   registerIn (registry: MetricsRegistry): void {
     const missing = [...this.#metrics].filter(([name, metric]) => {
       const found = registry.getSingleMetric(name)
-      if (found !== undefined && found !== metric) throw new FST_SLUICE_CONTRADICTION('rateLimit.metrics.registry', `it has a metric "${name}" of somebody else already, maybe of another copy of this plugin; give a registry of its own`)
+      if (found !== undefined && found !== metric) {
+        throw new FST_SLUICE_CONTRADICTION('rateLimit.metrics.registry',
+          `already has a metric "${name}" that this plugin did not register, perhaps from another copy of it; pass a separate registry`)
+      }
       return found === undefined
     })
     for (const [, metric] of missing) registry.registerMetric(metric)
@@ -113,7 +119,7 @@ export class MetricSet {
 const sets = new WeakMap<MetricsRegistry, MetricSet>()
 const registries = new WeakMap<object, MetricsRegistry>()
 
-/** The metrics of a registry, made with the first registration that publishes there. Throws FST_SLUICE_CONTRADICTION. */
+/** The metrics of a registry, created for its first registration. Throws FST_SLUICE_CONTRADICTION. */
 export function getOrCreateMetricSet (registry: MetricsRegistry): MetricSet {
   const set = sets.get(registry) ?? new MetricSet()
   set.registerIn(registry)
@@ -121,7 +127,7 @@ export function getOrCreateMetricSet (registry: MetricsRegistry): MetricSet {
   return set
 }
 
-/** Where an application's registrations publish that name no registry: the first one that was named there, or one of its own. */
+/** The registry to use: `named`, else the first registry that was named for `app`, else a new one for `app`. */
 export function resolveRegistry (app: object, named: MetricsRegistry | undefined): MetricsRegistry {
   const registry = named ?? registries.get(app) ?? new Registry()
   if (!registries.has(app)) registries.set(app, registry)

@@ -6,22 +6,22 @@ import type { RouteMetrics } from './route-metrics.js'
 import type { FallbackMode, MetricSet, ReloadResult } from './metric-set.js'
 import type { StoreMetrics } from './store-metrics.js'
 
-/** The config of a request's route, as far as it must be known; of an unknown URL it has no `url`. */
+/** The part of a route's config that is read. That of an unknown URL has no `url`. */
 interface RouteConfig {
   readonly url?: string
 }
 
 export interface MetricsTarget {
-  /** What all registrations of one application share, such as its server. */
+  /** An object that all registrations of one application share, such as its server. */
   readonly app: object
-  /** Default: the registry of the application, which is made if it has none. */
+  /** Default: the registry of the application, created if it has none. */
   readonly registry?: MetricsRegistry
 }
 
 /**
- * Count into a registry. Loads prom-client, so whoever has metrics off must not call this.
+ * Creates the metrics of a registration. Loads prom-client, so do not call it if metrics are off.
  *
- * Throws FST_SLUICE_CONTRADICTION where the registry has another's metrics by the same names.
+ * Throws FST_SLUICE_CONTRADICTION if the registry has other metrics of the same names.
  */
 export async function createMetrics ({ app, registry }: MetricsTarget): Promise<Metrics> {
   const { getOrCreateMetricSet, resolveRegistry } = await import('./metric-set.js')
@@ -30,11 +30,11 @@ export async function createMetrics ({ app, registry }: MetricsTarget): Promise<
 }
 
 /**
- * What one registration counts. All calls are cheap enough for the path of a request. Registrations that share a
+ * The metrics of one registration. All calls are cheap enough for the path of a request. Registrations that share a
  * registry share its series.
  */
 export class Metrics {
-  /** Where the metrics are read. */
+  /** The registry that exposes the metrics. */
   readonly registry: MetricsRegistry
   readonly #set: MetricSet
   #sources: MetricSources | null = null
@@ -46,7 +46,7 @@ export class Metrics {
     this.#set = set
   }
 
-  /** The counts of a route by its pattern; `null` is a URL that is no route's. */
+  /** The counts of a route by its pattern; `null` for URLs without a route. */
   getRoute (pattern: string | null): RouteMetrics {
     return pattern === null ? this.#set.unknownRoute : this.#set.routes.get(pattern)
   }
@@ -56,42 +56,43 @@ export class Metrics {
     return this.#set.stores.get(kind)
   }
 
-  /** What became of a request, and what each limit said to it. `standings`: as the store said it. */
-  countDecision (config: RouteConfig, { outcome, client: { tier } }: Pick<Decision, 'outcome' | 'client'>, standings: readonly Standing[]): void {
+  /** Counts the outcome of a request, and the results of its limits. `standings`: as the store returned them. */
+  countDecision (config: RouteConfig, decision: Pick<Decision, 'outcome' | 'client'>, standings: readonly Standing[]): void {
+    const { outcome, client: { tier } } = decision
     const routeMetrics = this.#routes.get(config) ?? this.#resolveRoute(config)
     routeMetrics.count(outcome, tier)
     routeMetrics.countLimits(standings, tier)
   }
 
-  /** The store could not decide a request, so its failure mode did. A call that failed is counted once, as an error of the store. */
+  /** Counts a request that the failure mode decided. A failed call is counted once, as an error of the store. */
   countFallback (mode: FallbackMode, kind: string, reason: FailureReason): void {
     this.#set.fallbacks[mode].count++
     if (reason === 'breaker' || reason === 'overload') this.getStore(kind).countError(reason)
   }
 
-  /** A request was held for so long, seconds. */
+  /** Counts how long a request was held, seconds. */
   observeDelay (seconds: number): void {
     this.#set.delays.observe(seconds)
   }
 
-  /** A new configuration was taken, or refused. */
+  /** Counts a reload. */
   countReload (result: ReloadResult): void {
     this.#set.reloads[result].count++
   }
 
-  /** Show a limit's count of requests that came near it as 0 until there is one. */
+  /** Creates a limit's `near_limit` series at 0. */
   initLimit (name: string): void {
     this.#set.nearLimit.get(name)
   }
 
-  /** Ask these whenever the metrics are read, until `close`. */
+  /** Reads `sources` whenever the metrics are read, until `close`. */
   watch (sources: MetricSources): void {
     this.close()
     this.#sources = sources
     this.#set.sources.add(sources)
   }
 
-  /** Stop asking. What was counted stays in the registry. */
+  /** Stops reading the sources. Counts stay in the registry. */
   close (): void {
     if (this.#sources !== null) this.#set.sources.delete(this.#sources)
     this.#sources = null

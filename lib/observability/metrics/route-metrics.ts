@@ -3,7 +3,7 @@ import type { Limit, Standing } from '../../stores/store.js'
 import { LabelCache, TierCache, type BoundedLabels } from './label-cache.js'
 import type { Cell, CellCounter } from './cell-counter.js'
 
-/** What the routes of a registry count into. */
+/** The counters that the routes of a registry share. */
 export interface RouteCounters {
   readonly requests: CellCounter<'route' | 'tier' | 'outcome'>
   readonly rejections: CellCounter<'route' | 'limit' | 'tier' | 'mode'>
@@ -12,10 +12,10 @@ export interface RouteCounters {
   readonly tierNames: BoundedLabels
 }
 
-/** A limit is near once less than a fifth of it is left. */
+/** A limit counts as near when less than a fifth of it is left. */
 const NEAR_LIMIT_DIVISOR = 5
 
-/** Counts what becomes of the requests of one route: an addition each, in cells that the registry reads. */
+/** Counts the outcomes of one route's requests: one addition each, in cells that the registry reads. */
 export class RouteMetrics {
   readonly #outcomes: TierCache<Readonly<Record<Outcome, Cell>>>
   readonly #refusals: LabelCache<Readonly<Record<Limit['mode'], TierCache<Cell>>>>
@@ -40,19 +40,18 @@ export class RouteMetrics {
     this.#nearLimit = nearLimit
   }
 
-  /** What became of a request, once it is known. */
+  /** Counts the outcome of a request. */
   count (outcome: Outcome, tier: string): void {
     this.#outcomes.get(tier)[outcome].count++
   }
 
-  /** A limit refused a request, or would have. */
+  /** Counts a refusal by a limit, or by a limit in shadow mode. */
   countRefusal (limit: string, tier: string, mode: Limit['mode']): void {
     this.#refusals.get(limit)[mode].get(tier).count++
   }
 
   /**
-   * What each limit said to a request: a refusal of every limit that refused, in its mode, and a limit that is nearly
-   * used up by the units that it gave.
+   * Counts the results of each limit: a refusal, in the mode of the limit, or a charge that left less than a fifth of it.
    */
   countLimits (standings: readonly Standing[], tier: string): void {
     for (const { limit, granted, charged, remaining } of standings) {

@@ -2,10 +2,10 @@ import type { FailureReason, Store } from '../../stores/store.js'
 import type { Cell, CellCounter } from './cell-counter.js'
 import type { BucketHistogram, HistogramBuckets } from './histogram.js'
 
-/** What a store is called for. */
+/** The operations of a store. */
 export type StoreOperation = Exclude<keyof Store, 'kind' | 'close'>
 
-/** What the stores of a registry count into. */
+/** The counters that the stores of a registry share. */
 export interface StoreCounters {
   readonly durations: BucketHistogram<'store' | 'operation'>
   readonly errors: CellCounter<'store' | 'reason'>
@@ -31,13 +31,13 @@ export class StoreMetrics {
     }
   }
 
-  /** A call that was answered, and how long that took, seconds. */
+  /** Counts a successful call and its duration, seconds. */
   observe (operation: StoreOperation, seconds: number): void {
     const buckets = this.#durations.get(operation) ?? this.#createBuckets(operation)
     buckets.observe(seconds)
   }
 
-  /** A call that was not. */
+  /** Counts a failed call. */
   countError (reason: FailureReason): void {
     this.#errors[reason].count++
   }

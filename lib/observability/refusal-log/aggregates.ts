@@ -4,25 +4,25 @@ import { HyperLogLog } from './hyperloglog.js'
 export interface Aggregate {
   readonly scope: string
   readonly limit: string
-  /** The client, as log lines name it. */
+  /** The client's label in log lines. */
   readonly client: string
   readonly tier: string
-  /** How many there were after the first. */
+  /** Refusals after the first. */
   repeats: number
-  /** Those of the same client by another limit. */
+  /** The same client's refusals by another limit. */
   readonly next: Aggregate | null
 }
 
-/** Refusals beyond those that are told by client and limit. */
+/** Refusals past the bound of aggregates. */
 export interface Overflow {
   readonly refusals: number
-  /** Of about how many clients. */
+  /** The estimated number of their clients. */
   readonly clients: number
 }
 
 /**
- * Folds refusals of one client by one limit into a first one and a number, for so many clients and limits; of what
- * comes beyond, only totals are kept. So neither many refusals nor many clients cost memory or lines.
+ * Aggregates the refusals of one client by one limit into the first one and a count. Past `maxAggregates` only totals are
+ * kept, so memory and log lines stay bounded.
  */
 export class Aggregates {
   readonly #maxAggregates: number
@@ -31,17 +31,17 @@ export class Aggregates {
   #overflowRefusals = 0
   readonly #overflowClients = new HyperLogLog()
 
-  /** `most`: clients and limits that are told by themselves. */
+  /** `maxAggregates`: pairs of client and limit with a count of their own. */
   constructor (maxAggregates: number) {
     this.#maxAggregates = maxAggregates
   }
 
   /**
-   * Count a refusal: true where it is a repeat, or one too many to be told by itself. Where not, it is to be logged, and
-   * added by `begin`.
+   * Counts a refusal. Returns true for a repeat, and past the bound. Otherwise the refusal is a first one: log it and
+   * call `start`.
    */
   count (scope: string, limit: string, partition: string): boolean {
-    // A list for each client: no key has to be put together for a refusal that is not logged.
+    // A linked list per client: a refusal that is not logged needs no concatenated key.
     for (let aggregate = this.#byPartition.get(partition) ?? null; aggregate !== null; aggregate = aggregate.next) {
       if (aggregate.limit === limit && aggregate.scope === scope) {
         aggregate.repeats++
@@ -54,7 +54,7 @@ export class Aggregates {
     return true
   }
 
-  /** Fold the refusals after this one into it, until the next `drain`. */
+  /** Adds an aggregate for a first refusal. Later ones count into it, until the next `drain`. */
   start (scope: string, limit: string, partition: string, client: string, tier: string): Aggregate {
     const aggregate = { scope, limit, client, tier, repeats: 0, next: this.#byPartition.get(partition) ?? null }
     this.#byPartition.set(partition, aggregate)
@@ -62,7 +62,7 @@ export class Aggregates {
     return aggregate
   }
 
-  /** What is not told yet, in the order of the clients' first refusals. Everything begins anew. */
+  /** Returns and removes all counts, in the order of the clients' first refusals. */
   drain (): { readonly repeated: readonly Aggregate[], readonly overflow: Overflow | null } {
     const repeated: Aggregate[] = []
     for (const first of this.#byPartition.values()) {
@@ -71,7 +71,7 @@ export class Aggregates {
       }
     }
     const overflow = this.#overflowRefusals === 0 ? null : { refusals: this.#overflowRefusals, clients: this.#overflowClients.estimate }
-    // A new one, since a cleared map keeps its size.
+    // A new map: a cleared one keeps its memory.
     this.#byPartition = new Map()
     this.#size = 0
     if (overflow !== null) this.#overflowClients.clear()

@@ -6,12 +6,12 @@ const REGISTERS = 2 ** INDEX_BITS
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 
 /**
- * About how many different texts there were, in 2 kB whatever their number: within 5 % of it in 19 of 20 cases
+ * Estimates the number of different texts, in 2 kB whatever that number is. In 19 of 20 cases the error is at most 5 %
  * (Flajolet, Fusy, Gandouet, Meunier: HyperLogLog, 2007).
  */
 export class HyperLogLog {
   readonly #longestRuns = new Uint8Array(REGISTERS)
-  /** By default random, so that nobody can choose texts that count as one. */
+  /** Random by default, so that clients cannot choose texts that count as one. */
   readonly #seed: number
 
   constructor (seed = randomInt(2 ** 32)) {
@@ -25,7 +25,7 @@ export class HyperLogLog {
     if (run > this.#longestRuns[index]) this.#longestRuns[index] = run
   }
 
-  /** Whole; 0 only where nothing was added. */
+  /** An integer; 0 only if nothing was added. */
   get estimate (): number {
     let sum = 0
     let unused = 0
@@ -34,7 +34,7 @@ export class HyperLogLog {
       if (run === 0) unused++
     }
     const raw = ALPHA * REGISTERS * REGISTERS / sum
-    // Few leave registers unused, and these tell more.
+    // With few texts some registers are unused, and counting those is more exact.
     return Math.round(raw <= 2.5 * REGISTERS && unused > 0 ? REGISTERS * Math.log(REGISTERS / unused) : raw)
   }
 
@@ -43,7 +43,7 @@ export class HyperLogLog {
   }
 }
 
-/** 32 bits, each of which depends on every character. */
+/** A hash of 32 bits, each of which depends on every character. */
 function hashText (text: string, seed: number): number {
   let hash = seed
   for (let i = 0; i < text.length; i++) {

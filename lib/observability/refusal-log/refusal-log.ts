@@ -7,23 +7,30 @@ import { createClientLabeler, type ClientLabeler } from './client-label.js'
 import { writeLine, type LogLevel } from '../../common/log.js'
 import { Aggregates } from './aggregates.js'
 
-/** Clients and limits of one kind of refusal that have lines of their own per interval. */
+/** Pairs of client and limit with lines of their own, for each kind of refusal and interval. */
 const MAX_AGGREGATES = 250
 
-/** How often is looked whether an interval is over, milliseconds. */
+/** How often the end of an interval is checked, milliseconds. */
 const CHECK_INTERVAL_MS = 1000
 
-/** Lines written in one turn of the event loop at the end of an interval: requests must not wait for a slow logger. */
+/** Lines written per turn of the event loop at the end of an interval: a slow logger must not delay requests. */
 const LINES_PER_TURN = 25
 
 type Wait = number | 'never'
 
-/** Refusals of a kind cannot crowd out those of another: a limit on trial that refuses everybody hides no block. */
+type RefusingLimit = Pick<LimitStanding, 'name' | 'retryAfterMs'>
+
+/** The policy of a refusal. */
+interface Scoped {
+  readonly scope: string
+}
+
+/** Each kind has its own bound: a shadow limit that refuses every client must not hide a block. */
 interface RefusalKind {
   readonly outcome: 'rejected' | 'blocked' | 'unavailable'
   readonly mode: 'enforce' | 'shadow'
   readonly level: LogLevel
-  /** What lines say, after "rate limit: ". */
+  /** The message, after "rate limit: ". */
   readonly description: string
   readonly aggregates: Aggregates
 }
@@ -35,22 +42,22 @@ interface Line {
 }
 
 export interface RefusalLogOptions {
-  /** The application's; a first refusal goes to its request's own, which knows the request's id. */
+  /** The application's logger. A first refusal uses the logger of its request, which adds the request's id. */
   readonly logger: FastifyBaseLogger
   readonly clock: Clock
   readonly settings: LogSettings
 }
 
 /**
- * Logs every refusal, in a bounded number of lines. The first of a client by a limit is written at once; those that
- * follow within the interval become one line with `repeats` at its end. Past 250 clients and limits of a kind the rest
- * are one line with the number of `refusals` and, within about 5 %, of `clients`. Kinds are rejected, blocked, the
- * beginning of a block, unavailable, and what a limit in shadow mode would have refused: 2505 lines per interval in all.
+ * Logs every refusal, in a bounded number of lines. The first refusal of a client by a limit is logged at once. Later ones
+ * within the interval become one line with `repeats` at its end. Past 250 pairs of client and limit of a kind, the rest
+ * become one line with the number of `refusals` and, within about 5 %, of `clients`. The kinds are: rejected, blocked, the
+ * start of a block, unavailable, and refusals in shadow mode. In all that is 2505 lines per interval.
  *
- * A first line holds `client`, `tier`, `method`, `route` (the pattern; `null` for unknown URLs), `scope`, `limit`, `mode`,
- * `outcome` and `retryAfterMs` (`null` where no wait helps). A line of repeats holds of these what is true of all.
+ * A first line has `client`, `tier`, `method`, `route` (the pattern; `null` for unknown URLs), `scope`, `limit`, `mode`,
+ * `outcome` and `retryAfterMs` (`null` if no wait helps). A line of repeats has the fields that all of them share.
  *
- * Nothing throws. Stop its timer with `close`.
+ * No method throws. `close` stops the timer.
  */
 export class RefusalLog {
   readonly #logger: FastifyBaseLogger
@@ -63,9 +70,9 @@ export class RefusalLog {
   readonly #unavailable: RefusalKind
   readonly #shadow: RefusalKind
   readonly #timer: NodeJS.Timeout
-  /** When the first refusal was counted that is not told in full; `null` where there is none. */
+  /** When the interval started, with its first refusal; `null` before that. */
   #sinceUs: number | null = null
-  /** Of the interval before, what is not written yet. */
+  /** Lines of the previous interval that are not written yet. */
   #pendingLines: Line[] = []
 
   constructor ({ logger, clock, settings }: RefusalLogOptions) {
@@ -77,27 +84,29 @@ export class RefusalLog {
     this.#rejected = createKind('rejected', 'enforce', level, 'rejected')
     this.#blocked = createKind('blocked', 'enforce', level, 'blocked')
     this.#blockStarted = createKind('blocked', 'enforce', 'warn', 'block began')
-    this.#unavailable = createKind('unavailable', 'enforce', level, 'refused for want of the store')
+    this.#unavailable = createKind('unavailable', 'enforce', level, 'store unavailable, refused')
     this.#shadow = createKind('rejected', 'shadow', level, 'would be rejected')
-    // Made here, not in a request: a timer keeps the AsyncLocalStorage of the place that made it.
+    // Created here, not in a request: a timer keeps the AsyncLocalStorage context of its creation.
     this.#timer = setInterval(() => { this.flushIfDue() }, CHECK_INTERVAL_MS).unref()
   }
 
   /**
-   * Log a request that was refused. `retryAfterMs`: what its client was told, where that is not the decision's own.
-   * Other outcomes are no refusals, and not logged.
+   * Logs a refused request; ignores other outcomes. `retryAfterMs`: the wait in the response, if it differs from the
+   * decision's.
    */
-  logRefusal (request: FastifyRequest, { scope }: { readonly scope: string }, decision: Decision, retryAfterMs: Wait = decision.retryAfterMs): void {
+  logRefusal (request: FastifyRequest, { scope }: Scoped, decision: Decision, retryAfterMs: Wait = decision.retryAfterMs): void {
     const kind = this.#findKind(decision)
-    if (kind !== null) this.#record(kind, request, scope, decision, decision.limitName, retryAfterMs)
+    if (kind === null || this.#isCounted(kind, scope, decision.limitName, decision)) return
+    this.#logFirst(kind, request, scope, decision, { name: decision.limitName, retryAfterMs })
   }
 
-  /** Log what a limit in shadow mode would have refused; once for each of them that is exceeded. */
-  logShadowRefusal (request: FastifyRequest, { scope }: { readonly scope: string }, decision: Decision, { name, retryAfterMs }: Pick<LimitStanding, 'name' | 'retryAfterMs'>): void {
-    this.#record(this.#shadow, request, scope, decision, name, retryAfterMs)
+  /** Logs a refusal in shadow mode. Call it once for each exceeded limit. */
+  logShadowRefusal (request: FastifyRequest, { scope }: Scoped, decision: Decision, limit: RefusingLimit): void {
+    if (this.#isCounted(this.#shadow, scope, limit.name, decision)) return
+    this.#logFirst(this.#shadow, request, scope, decision, limit)
   }
 
-  /** Write what was folded, if the interval is over. A timer asks every second. */
+  /** Writes the aggregates if the interval is over. The timer calls it every second. */
   flushIfDue (): void {
     const elapsedUs = this.#elapsedUs()
     if (elapsedUs === null || elapsedUs < this.#intervalUs || this.#pendingLines.length > 0) return
@@ -105,7 +114,7 @@ export class RefusalLog {
     this.#writeSome()
   }
 
-  /** Write everything that was folded, now. */
+  /** Writes all aggregates now, and stops the timer. */
   close (): void {
     clearInterval(this.#timer)
     for (const line of [...this.#pendingLines.splice(0), ...this.#drain(this.#elapsedUs() ?? 0)]) this.#write(line)
@@ -123,22 +132,28 @@ export class RefusalLog {
     }
   }
 
-  #record ({ aggregates, description, level, mode, outcome }: RefusalKind, request: FastifyRequest, scope: string, { client }: Decision, limit: string, retryAfterMs: Wait): void {
+  /** Counts a refusal. Returns whether that is all: false for a first one, which must be logged. */
+  #isCounted ({ aggregates }: RefusalKind, scope: string, limit: string, { client }: Decision): boolean {
     this.#sinceUs ??= this.#clock.nowUs()
-    if (aggregates.count(scope, limit, client.partition)) return
-    const name = this.#labelClient(client)
-    aggregates.start(scope, limit, client.partition, name, client.tier)
+    return aggregates.count(scope, limit, client.partition)
+  }
+
+  #logFirst (kind: RefusalKind, request: FastifyRequest, scope: string, { client }: Decision, limit: RefusingLimit): void {
+    const { aggregates, description, level, mode, outcome } = kind
+    const { name, retryAfterMs } = limit
+    const label = this.#labelClient(client)
+    aggregates.start(scope, name, client.partition, label, client.tier)
     writeLine(request.log, level, {
-      client: name,
+      client: label,
       tier: client.tier,
       method: request.method,
       route: request.routeOptions.url ?? null,
       scope,
-      // A store that cannot be asked is no limit's fault.
-      limit: limit === '' ? null : limit,
+      // While the store is unavailable, no limit is named.
+      limit: name === '' ? null : name,
       mode,
       outcome,
-      // One type, or a store of logs would refuse the line.
+      // One type: a log store may reject a field of two types.
       retryAfterMs: retryAfterMs === 'never' ? null : retryAfterMs
     }, `rate limit: ${description}`)
   }
@@ -150,7 +165,8 @@ export class RefusalLog {
   #drain (elapsedUs: number): Line[] {
     this.#sinceUs = null
     const withinMs = Math.ceil(elapsedUs / 1000)
-    return [this.#rejected, this.#blocked, this.#blockStarted, this.#unavailable, this.#shadow].flatMap((kind) => drainLines(kind, withinMs))
+    const kinds = [this.#rejected, this.#blocked, this.#blockStarted, this.#unavailable, this.#shadow]
+    return kinds.flatMap((kind) => drainLines(kind, withinMs))
   }
 
   #writeSome (): void {
@@ -167,7 +183,7 @@ function createKind (outcome: RefusalKind['outcome'], mode: RefusalKind['mode'],
   return { outcome, mode, level, description, aggregates: new Aggregates(MAX_AGGREGATES) }
 }
 
-/** What is left to say of an interval. */
+/** The remaining lines of an interval. */
 function drainLines ({ aggregates, description, level, mode, outcome }: RefusalKind, withinMs: number): Line[] {
   const { repeated, overflow } = aggregates.drain()
   const lines: Line[] = repeated.map(({ client, tier, scope, limit, repeats }) => ({
@@ -175,6 +191,9 @@ function drainLines ({ aggregates, description, level, mode, outcome }: RefusalK
     fields: { client, tier, scope, limit: limit === '' ? null : limit, mode, outcome, repeats, withinMs },
     message: `rate limit: ${description} again`
   }))
-  if (overflow !== null) lines.push({ level, fields: { ...overflow, mode, outcome, withinMs }, message: `rate limit: ${description}, too many to be told one by one` })
+  if (overflow !== null) {
+    const message = `rate limit: ${description}, too many to list one by one`
+    lines.push({ level, fields: { ...overflow, mode, outcome, withinMs }, message })
+  }
   return lines
 }

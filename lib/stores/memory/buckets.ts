@@ -10,10 +10,10 @@ import { Shards } from './shards.js'
 import { ABSENT } from './table.js'
 import type { PendingCharge } from './pending-charge.js'
 
-/** Odd, so that families of one partition differ in every bit pattern: 2^32 divided by the golden ratio. */
+/** 2^32 divided by the golden ratio, made odd, so that the groups of one partition differ in every bit pattern. */
 const GROUP_STEP = 0x9e3779b1 | 0
 
-/** Finds, reads and writes the bucket of a limit and a partition through a `Trial`. */
+/** Finds, reads and writes the bucket of a limit and a partition, through a `PendingCharge`. */
 export class Buckets {
   readonly registry = new LimitRegistry()
   readonly shards: Shards
@@ -25,12 +25,12 @@ export class Buckets {
     this.shards = new Shards(this.registry, new Random(sampling), clock, maxKeys)
   }
 
-  /** Name the partition of the finds that follow, so that several limits on one partition need its hash once. */
+  /** Set the partition for the next calls of `find`, so that its hash is computed once for several limits. */
   selectPartition (partition: string): void {
     this.#hasher.hash(partition)
   }
 
-  /** Find the family's bucket of the entered partition. */
+  /** Find the group's bucket of the selected partition. */
   find (pending: PendingCharge, groupId: number): void {
     pending.groupId = groupId
     pending.word0 = this.#hasher.word0 ^ Math.imul(groupId, GROUP_STEP)
@@ -40,8 +40,9 @@ export class Buckets {
   }
 
   /**
-   * Read the found bucket for the numbers of a limit; where a later generation has it already, for those. Carried over to the
-   * earlier numbers and back, it would lose what exceeds them, and give the client as much again with each such request.
+   * Read the found bucket for the numbers of a limit. If a later generation uses the bucket already, read it for the
+   * numbers of that one. A conversion to the earlier numbers and back would lose the units that exceed them. The client
+   * would get these units again with each such request.
    */
   read (pending: PendingCharge, limit: Limit, nowUs: number): void {
     const { table, slot } = pending
@@ -61,13 +62,13 @@ export class Buckets {
     }
   }
 
-  /** Whether there is a bucket that the limit's algorithm wrote. */
+  /** Whether the limit's algorithm has written a bucket here. */
   hasBucket (pending: PendingCharge, limit: Limit): boolean {
     const { table, slot } = pending
     return table !== null && slot !== ABSENT && this.registry.getLimit(table.versionAt(slot)).algorithm === limit.algorithm
   }
 
-  /** Write what a granted charge left. */
+  /** Write the bucket after a granted charge. */
   commit (pending: PendingCharge, limit: Limit, cost: number, nowUs: number): void {
     if (cost === 0) return
     this.#refresh(pending, limit, nowUs)
@@ -79,8 +80,8 @@ export class Buckets {
   }
 
   /**
-   * Write a bucket that was not charged where its state must not be read again: one of other numbers drains at another
-   * pace than the wait that was stated, and one that a clock, stepping back, left in the future never comes nearer.
+   * Write an uncharged bucket whose old state must not be read again. A bucket of other numbers drains at another rate
+   * than the stated wait. A bucket that a clock, stepping back, left in the future would restart the wait on each read.
    */
   repair (pending: PendingCharge, limit: Limit, nowUs: number): void {
     const isAhead = pending.quota.algorithm !== 'sliding-window' && pending.result.timeUs < pending.timeUs
@@ -89,7 +90,7 @@ export class Buckets {
     if (pending.slot !== ABSENT) this.write(pending, limit, nowUs)
   }
 
-  /** Store the verdict's bucket, or drop it when nothing of it is used. */
+  /** Store the bucket of the result, or remove it when nothing is used. */
   write (pending: PendingCharge, limit: Limit, nowUs: number): void {
     const { result, log } = pending
     if (result.resetUs === 0) {
@@ -103,12 +104,12 @@ export class Buckets {
       const before = table.versionAt(slot)
       const isSame = hasSameNumbers(this.registry.getLimit(before), pending.quota)
       table.write(slot, isSame ? before : this.registry.findOrAddVersion(limit), result.timeUs, result.count, log)
-      // Another trial of this bucket has read it for its old limit.
+      // Another pending charge of this bucket has read it for the old limit.
       if (!isSame) this.shards.moves++
     }
   }
 
-  /** Drop the found bucket. Answers whether something of it was used. */
+  /** Remove the found bucket. Returns whether anything was used. */
   reset (pending: PendingCharge, nowUs: number): boolean {
     const { table, slot } = pending
     if (table === null || slot === ABSENT) return false
@@ -118,7 +119,7 @@ export class Buckets {
     return isUsed
   }
 
-  /** Find and read the bucket again where it has moved since it was found. */
+  /** Find and read the bucket again if slots have moved since it was found. */
   #refresh (pending: PendingCharge, limit: Limit, nowUs: number): void {
     if (pending.foundAt === this.shards.moves) return
     this.#findSlot(pending)

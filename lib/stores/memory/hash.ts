@@ -9,11 +9,11 @@ const NARROW_END = 0xff
 const WIDE_END = 0xfe
 
 /**
- * HalfSipHash-1-4 (Aumasson, Bernstein) of texts, with two more words of its last state. That would be too much to
- * show an attacker, but no hash leaves the store.
+ * HalfSipHash-1-4 (Aumasson, Bernstein) of texts, with two more words of its last state. These words must not be shown
+ * to an attacker, but no hash leaves the store.
  *
- * Clients choose partitions. Without the secret key they cannot choose texts that meet in one run of slots, which
- * would make every check walk that run, nor two texts of one hash.
+ * Clients choose partitions. Without the secret key they cannot choose many texts for one run of slots, which would
+ * make every check scan that run. Nor can they choose two texts with one hash.
  */
 export class TextHasher implements Hash {
   word0 = 0
@@ -27,12 +27,12 @@ export class TextHasher implements Hash {
     this.#key1 = key1 | 0
   }
 
-  /** Hash a text into this object's own words: a check allocates nothing. */
+  /** Hash a text into the words of this object, so that a check allocates nothing. */
   hash (text: string): void {
     if (!this.#hashNarrow(text)) this.#hashWide(text)
   }
 
-  /** The hash of the text's Latin-1 bytes. Answers whether it has no other characters. */
+  /** Hash the Latin-1 bytes of a text. Returns false if the text has other characters. */
   #hashNarrow (text: string): boolean {
     let v0 = this.#key0
     let v1 = this.#key1
@@ -69,7 +69,7 @@ export class TextHasher implements Hash {
     return true
   }
 
-  /** The hash of the text's UTF-16LE bytes, with an end of its own: a Latin-1 text of these bytes has another hash. */
+  /** Hash the UTF-16LE bytes of a text, with a different end: a Latin-1 text of the same bytes has another hash. */
   #hashWide (text: string): void {
     let v0 = this.#key0
     let v1 = this.#key1

@@ -1,28 +1,29 @@
 import { blockedUs, penaltyTtlUs, createPenaltyState, advancePenalty, strike, type PenaltyState } from '../../algorithms/penalty.js'
 import type { ActiveBlock, Penalty } from '../store.js'
 
-/** Conducts that an insert looks at for expired ones, and that an overflow chooses among. */
+/** Entries that an insert scans for expired ones, and from which an overflow selects one to evict. */
 const SCAN_SIZE = 8
-/** Conducts that a sweep looks at: a fraction of a millisecond. */
+/** Entries that a sweep scans: a fraction of a millisecond. */
 const SWEEP_SIZE = 1000
 
-/** How a partition stands under a penalty, brought to now. */
+/** The state of a partition under a penalty, advanced to now. */
 export interface PenaltyEntry {
   readonly key: string
   readonly penalty: Penalty
   readonly partition: string
   readonly state: PenaltyState
-  /** Whether a block began with this request. */
+  /** Whether this request started a block. */
   began: boolean
 }
 
 /**
- * The conducts of the few partitions that have strikes, levels or a block, at most `maxKeys` of them. Overflow drops
- * whoever loses least, of a few that were looked at longest ago, and no blocked one while there are others.
+ * The penalty states of the few partitions with strikes, levels or a block, at most `maxKeys` of them. When it is full,
+ * it scans the few entries that were scanned longest ago, and evicts the one with the smallest loss. A blocked
+ * entry is evicted only if there are no others.
  */
 export class Penalties {
   readonly #maxKeys: number
-  /** Those without a block, then those that had one when they were last looked at. */
+  /** Entries without a block, then entries that had one at their last scan. */
   readonly #unblocked = new Map<string, PenaltyEntry>()
   readonly #blocked = new Map<string, PenaltyEntry>()
 
@@ -30,22 +31,22 @@ export class Penalties {
     this.#maxKeys = maxKeys
   }
 
-  /** Conducts held, with those that have expired and were not met since. */
+  /** Number of entries, including expired ones that were not removed yet. */
   get size (): number {
     return this.#unblocked.size + this.#blocked.size
   }
 
-  /** The conduct of a partition, an empty one where none is held. What changes it is to be kept with `keep`. */
+  /** The entry of a partition, or a new one. A caller that changes it must call `save`. */
   loadEntry (penalty: Penalty, partition: string, nowUs: number): PenaltyEntry {
     const key = buildKey(penalty, partition)
     const held = this.#unblocked.get(key) ?? this.#blocked.get(key)
-    // A copy: settled under one rule and not kept, it must not count as settled under the next.
+    // A copy: a state that is advanced under one rule and not saved must not be used as advanced under the next rule.
     const entry = { key, penalty, partition, state: held === undefined ? createPenaltyState() : { ...held.state }, began: false }
     if (advancePenalty(penalty, entry.state, nowUs)) this.save(entry, nowUs)
     return entry
   }
 
-  /** Count strikes of a suspect who is not blocked. */
+  /** Add strikes to an entry that is not blocked. */
   addStrikes (entry: PenaltyEntry, strikes: number, nowUs: number): void {
     entry.began = strike(entry.penalty, entry.state, strikes, nowUs)
     this.save(entry, nowUs)
@@ -56,14 +57,14 @@ export class Penalties {
     this.#insert(entry, nowUs)
   }
 
-  /** Lift a block, and forget strikes and levels. Answers whether there were any. */
+  /** Remove block, strikes and levels. Returns whether there were any. */
   reset (penalty: Penalty, partition: string, nowUs: number): boolean {
     const { key, state } = this.loadEntry(penalty, partition, nowUs)
     this.#drop(key)
     return penaltyTtlUs(penalty, state, nowUs) > 0
   }
 
-  /** Every block, in no order. */
+  /** Every block, unordered. */
   * blocks (nowUs: number): Generator<ActiveBlock> {
     for (const { penalty, partition, state } of this.#blocked.values()) {
       const leftUs = blockedUs(state, nowUs)
@@ -71,7 +72,7 @@ export class Penalties {
     }
   }
 
-  /** Drop some of what has expired. */
+  /** Remove some expired entries. */
   sweep (nowUs: number): void {
     for (const entries of [this.#unblocked, this.#blocked]) this.#scan(entries, SWEEP_SIZE, nowUs)
   }
@@ -88,7 +89,7 @@ export class Penalties {
     if (this.size >= this.#maxKeys && least !== null) this.#drop(least.key)
   }
 
-  /** Look at those that were looked at longest ago: drop what has expired, answer of the others who loses least. */
+  /** Scan the entries that were scanned longest ago: drop expired ones, return the other one with the smallest loss. */
   #scan (entries: Map<string, PenaltyEntry>, maxScanned: number, nowUs: number): PenaltyEntry | null {
     let least: PenaltyEntry | null = null
     let leastLoss = Infinity
@@ -116,7 +117,7 @@ export class Penalties {
   }
 }
 
-/** What the store would lose with a suspect: nothing, strikes and levels, or the time that is left of a block. */
+/** The loss if an entry is evicted: nothing, strikes and levels, or the remaining time of a block. */
 function computeLoss ({ penalty, state }: PenaltyEntry, nowUs: number): number {
   const current = { ...state }
   advancePenalty(penalty, current, nowUs)
@@ -124,7 +125,7 @@ function computeLoss ({ penalty, state }: PenaltyEntry, nowUs: number): number {
   return Math.max(blockedUs(current, nowUs), current.level + current.strikes / penalty.strikes)
 }
 
-/** Unambiguous whatever the texts hold: a bucket's length tells where it ends. */
+/** Unambiguous for all texts: the length shows where the bucket text ends. */
 function buildKey ({ bucket }: Penalty, partition: string): string {
   return `${bucket.length}:${bucket}${partition}`
 }

@@ -8,17 +8,17 @@ import type { Hash } from './hash.js'
 import { ABSENT } from './table.js'
 import type { Table } from './table.js'
 
-/** Stands where nothing was read yet. */
+/** The quota before a bucket was read. */
 const NO_QUOTA: Quota = createQuota('fixed-window', 0, 1)
 
-/** One charge on its way: where its bucket is, what was read there, what was decided. The next take uses it again. */
+/** One charge in progress: the place of its bucket, the state read there, and the result. The next take reuses the object. */
 export class PendingCharge implements Bucket, Hash {
-  /** The partition's hash, its first word mixed with the family. */
+  /** The hash of the partition; the group id is mixed into the first word. */
   word0 = 0
   word1 = 0
   word2 = 0
   groupId = 0
-  /** `null` while the bucket's shard is empty. */
+  /** `null` while the shard of the bucket is empty. */
   table: Table | null = null
   slot = ABSENT
   /** `Shards.moves` when table and slot were found. */
@@ -26,11 +26,11 @@ export class PendingCharge implements Bucket, Hash {
   timeUs = 0
   count = 0
   log: GrantLog | null = null
-  /** Whether the bucket was written under other numbers than it is read for. */
+  /** Whether the bucket was converted from other numbers. */
   isCarried = false
-  /** The numbers that decide: the limit's, or those of a later generation that has the bucket already. */
+  /** The numbers that decide: those of the limit, or of a later generation that uses the bucket already. */
   quota: Quota = NO_QUOTA
-  /** Whether the units are taken; of several charges only. */
+  /** Whether the units are taken. Used only for several charges. */
   isCharged = false
   readonly result: CheckResult = createCheckResult()
 }
@@ -41,7 +41,7 @@ export function createStanding (limit: Limit, partition: string, charged: number
     partition,
     charged,
     granted: result.granted,
-    // By the numbers of a later generation it may be more than this one's.
+    // The numbers of a later generation may allow more than this limit.
     remaining: Math.min(result.remaining, limit.capacity),
     resetUs: result.resetUs,
     delayUs: result.delayUs,

@@ -1,16 +1,16 @@
 import { getRandomValues } from 'node:crypto'
 
-/** Words from the system's source: nobody outside the process can guess them. */
+/** Random words from the operating system. They cannot be guessed from outside the process. */
 export function secretWords (count: number): Uint32Array {
   return getRandomValues(new Uint32Array(count))
 }
 
-/** Marsaglia's xorshift32: cheap enough for every insert. Picks samples, guards no secret. */
+/** Marsaglia's xorshift32: cheap enough for every insert. It selects samples and protects no secret. */
 export class Random {
   #state: number
 
   constructor (seed: number) {
-    // Zero is the one state that never moves.
+    // Zero is the only state that never changes.
     this.#state = (seed | 0) || 0x6d2b79f5
   }
 

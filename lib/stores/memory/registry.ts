@@ -2,25 +2,25 @@ import { isWrittenUnder } from '../../algorithms/carry-over.js'
 import { createQuota, type Quota } from '../../algorithms/quota.js'
 import type { Limit } from '../store.js'
 
-/** Entries that are kept without asking whether a bucket still needs them. */
+/** Up to this many entries are kept, whether or not a bucket uses them. */
 const MIN_TRIM_SIZE = 64
 
-/** Stands where no limit is, so that the limit of a version is never unknown. */
+/** The limit of an unused version, so that every version has a limit. */
 const NO_LIMIT: Limit = { ...createQuota('fixed-window', 0, 1), name: '', bucket: '', by: 'client', mode: 'enforce', penalty: null }
 
 interface BucketGroup {
   readonly id: number
-  /** The latest that has used it. */
+  /** The latest generation that has used the group. */
   generation: number
-  /** Indexes of the versions that its buckets were written under. */
+  /** Indexes of the versions that the buckets of the group were written under. */
   versions: number[]
 }
 
 /**
- * Numbers that stand for limits, so that a slot of a table holds one integer.
+ * Maps limits to integers, so that a slot of a table holds one integer.
  *
- * A family is all limits with one `bucket` text: they share buckets. A version is one set of numbers in a family;
- * each slot names the version it was last written under, because only under it can its expiry be read.
+ * A group is all limits with one `bucket` text: they share buckets. A version is one set of numbers in a group.
+ * Each slot holds the version it was last written under, because its expiry can be computed only with those numbers.
  */
 export class LimitRegistry {
   readonly #groups = new Map<string, BucketGroup>()
@@ -30,17 +30,17 @@ export class LimitRegistry {
   readonly #uses: number[] = [0]
   readonly #free: number[] = []
   #nextGroupId = 1
-  /** The limit that was asked about last, and its family's id: mostly it is the next one too. */
+  /** The limit of the last look-up, and its group id. The next look-up is usually for the same limit. */
   #latest: Limit = NO_LIMIT
   #latestId = 0
   #trimAt = MIN_TRIM_SIZE
 
-  /** Families and versions held. */
+  /** Number of groups and versions. */
   get size (): number {
     return this.#groups.size + this.#limits.length - 1 - this.#free.length
   }
 
-  /** The family of a limit, made when missing. Ids are never given twice. */
+  /** The group id of a limit. Creates the group if it is missing. Ids are never reused. */
   findOrAddGroupId (limit: Limit): number {
     if (limit === this.#latest) return this.#latestId
     const group = this.#groups.get(limit.bucket) ?? this.#addGroup(limit)
@@ -51,13 +51,13 @@ export class LimitRegistry {
     return group.id
   }
 
-  /** Whether a limit of a later generation has used the family. */
+  /** Whether a limit of a later generation has used the group. */
   isSuperseded ({ bucket, generation = 0 }: Limit): boolean {
     const group = this.#groups.get(bucket)
     return group !== undefined && group.generation > generation
   }
 
-  /** The family of a limit, or 0: then it has no bucket anywhere. */
+  /** The group id of a limit, or 0 if no bucket of the limit exists. */
   findGroupId (limit: Limit): number {
     return this.#groups.get(limit.bucket)?.id ?? 0
   }
@@ -70,7 +70,7 @@ export class LimitRegistry {
     return this.#limits[version]
   }
 
-  /** The version for a limit's numbers, made when missing. Its use is to be counted at once, or a trim may take it. */
+  /** The version for the numbers of a limit, created if it is missing. Call `retain` at once, or `trim` may drop it. */
   findOrAddVersion (limit: Limit): number {
     const group = this.#groups.get(limit.bucket) ?? this.#addGroup(limit)
     for (const version of group.versions) {
@@ -84,7 +84,7 @@ export class LimitRegistry {
     return version
   }
 
-  /** A slot is written under this version from now on. */
+  /** Count a slot that is written under this version. */
   retain (version: number): void {
     this.#uses[version]++
   }
@@ -94,9 +94,9 @@ export class LimitRegistry {
   }
 
   /**
-   * Drop what no bucket uses, once as much has come as was there after the last time: limits come and go with
-   * reloads, and one that is merely idle should not be made anew for each request.
-   * Only between takes, for it drops families whose first bucket is about to be inserted.
+   * Drop unused groups and versions, once the size has doubled since the last time. Limits come and go with reloads,
+   * but an idle limit should not be registered again for each request.
+   * Call it only between takes: it drops groups whose first bucket is not inserted yet.
    */
   trim (): void {
     if (this.size < this.#trimAt) return
@@ -104,7 +104,7 @@ export class LimitRegistry {
       group.versions = group.versions.filter((version) => this.#isUsed(version))
       if (group.versions.length === 0) this.#groups.delete(bucket)
     }
-    // Its family may be among those that have gone.
+    // Its group may have been dropped.
     this.#latest = NO_LIMIT
     this.#trimAt = Math.max(MIN_TRIM_SIZE, 2 * this.size)
   }
@@ -123,7 +123,7 @@ export class LimitRegistry {
   }
 }
 
-/** Whether a bucket means the same under both. */
+/** Whether a bucket can be read under both without conversion. */
 export function hasSameNumbers (a: Quota, b: Quota): boolean {
   return a === b || (a.algorithm === b.algorithm && isWrittenUnder(a, b))
 }

@@ -5,21 +5,21 @@ import type { LimitRegistry } from './registry.js'
 import { Table } from './table.js'
 
 /**
- * Few enough that a resize or sweep of one shard is no pause, under a millisecond; but no fewer: each shard's own
- * objects are three more cache lines for a check to miss.
+ * Small enough that a resize or sweep of one shard takes under a millisecond. Not smaller: the objects of each shard
+ * are three more possible cache misses for a check.
  */
 const KEYS_PER_SHARD = 16_384
-/** Slots that an insert looks at for expired buckets: with 4, a wave of keys that never return is gone within a quarter of its size. */
+/** Slots that an insert scans for expired buckets. With 4, a burst of one-time keys is removed by a quarter as many inserts. */
 const SLOTS_PER_INSERT = 4
-/** With 8, a used-up bucket goes only when all 8 are used up: at 2 % of the store, once in 4 * 10^13 inserts. */
+/** With 8, a used-up bucket is evicted only if all 8 are used up: at 2 % of the store, once in 4 * 10^13 inserts. */
 const SAMPLES = 8
-/** A shard that keeps more than this of what it has room for after a sweep grows. */
+/** A full shard grows if more than this share of its buckets is left after expired ones were removed. */
 const KEPT_SHARE = 0.9
 
-/** The tables by hash, with what bounds them: the key limit, expiry and eviction. */
+/** The tables, selected by hash, and their bounds: the key limit, expiry and eviction. */
 export class Shards {
   count = 0
-  /** Goes up whenever slots may have moved: what was found before has to be found again. */
+  /** Incremented whenever slots may have moved. A slot that was found before must be found again. */
   moves = 0
   readonly #registry: LimitRegistry
   readonly #random: Random
@@ -27,7 +27,7 @@ export class Shards {
   readonly #maxKeys: number
   readonly #tables: (Table | null)[]
   readonly #mask: number
-  /** By shard: the next slot that an insert looks at. */
+  /** By shard: the next slot that an insert scans. */
   readonly #hands: Uint16Array
   #nextSweep = 0
 
@@ -42,12 +42,12 @@ export class Shards {
     this.#mask = shards - 1
   }
 
-  /** The table that has or would have the bucket of this hash; `null` while its shard is empty. */
+  /** The table for the bucket of this hash; `null` while its shard is empty. */
   findTable (hash: number): Table | null {
     return this.#tables[hash & this.#mask]
   }
 
-  /** The same, ready for an insert of one bucket: within the key limit and with room for it. Slots may move. */
+  /** The same table, with room for one more bucket, within the key limit. Slots may move. */
   prepareTable (hash: number, nowUs: number): Table {
     const shard = hash & this.#mask
     const table = this.#tables[shard] ?? (this.#tables[shard] = new Table(this.#registry))
@@ -69,7 +69,7 @@ export class Shards {
     this.moves++
   }
 
-  /** Drop the expired buckets of one shard, the next one at each call, and give back its spare room. */
+  /** Drop the expired buckets of one shard, the next one at each call, and free its unused room. */
   sweep (): void {
     const shard = this.#nextSweep
     this.#nextSweep = (shard + 1) & this.#mask
@@ -90,9 +90,9 @@ export class Shards {
 
   #advanceHand (shard: number, table: Table, nowUs: number): void {
     let slot = this.#hands[shard]
-    for (let looked = 0; looked < SLOTS_PER_INSERT; looked++) {
+    for (let scanned = 0; scanned < SLOTS_PER_INSERT; scanned++) {
       if (slot >= table.capacity) slot = 0
-      // After a removal another bucket may stand here: look again.
+      // After a removal another bucket may have moved into this slot: check it again.
       if (this.#isExpired(table, slot, nowUs)) this.remove(table, slot)
       else slot++
     }
@@ -114,15 +114,15 @@ export class Shards {
   }
 
   /**
-   * Forget the bucket, of a few at random, that has least of its capacity used. Whoever sends many keys to push out
-   * his own used-up counter pushes out those keys instead. The bucket to be inserted is not there yet: it is spared.
+   * Evict the least used of a few random buckets. A client that sends many keys, to evict its own used-up bucket, evicts
+   * those keys instead. The bucket to be inserted is not in the table yet and cannot be evicted.
    */
   #evict (nowUs: number): void {
     let leastTable: Table | null = null
     let leastSlot = 0
     let leastShare = Infinity
     for (let sample = 0; sample < SAMPLES; sample++) {
-      const table = this.#anyTable()
+      const table = this.#pickTable()
       const slot = table.findOccupied(this.#random.below(table.capacity))
       const limit = this.#registry.getLimit(table.versionAt(slot))
       const share = usedShare(limit, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
@@ -136,8 +136,8 @@ export class Shards {
     if (leastTable !== null) this.remove(leastTable, leastSlot)
   }
 
-  /** One that holds a bucket. Only while there is one. */
-  #anyTable (): Table {
+  /** A random table that is not empty. There must be one. */
+  #pickTable (): Table {
     let shard = this.#random.below(this.#tables.length)
     while (true) {
       const table = this.#tables[shard]

@@ -3,21 +3,24 @@ import { carryTokenBucket } from '../../algorithms/carry-over.js'
 import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
 import { createCheckResult } from '../../algorithms/check-result.js'
-import { NO_BLOCKS, findPenalty, type Adjustment, type Charge, type ActiveBlock, type Limit, type Receipt, type Standing, type Store } from '../store.js'
-import { assess, charge, refund } from './bucket.js'
+import {
+  NO_BLOCKS, findPenalty,
+  type ActiveBlock, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store
+} from '../store.js'
+import { assessBucket, chargeBucket, refundBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
 import { Penalties } from './penalties.js'
 import { takeAll } from './take-all.js'
 import { takeUnderPenalty, applyBlock } from './take-under-penalty.js'
 import { createStanding, PendingCharge } from './pending-charge.js'
 
-const SWEEP_EVERY_MS = 1000
+const SWEEP_INTERVAL_MS = 1000
 
 export interface MemoryStoreOptions {
   readonly clock: Clock
-  /** Most buckets held, and apart from them most penalties, 1 or more. Default 100,000. */
+  /** Maximum number of buckets, and separately of penalties. 1 or more. Default 100,000. */
   readonly maxKeys?: number
-  /** Makes hashes and samples repeatable, for tests. By default they are random: nobody can choose keys that collide. */
+  /** Makes hashes and samples repeatable, for tests. By default they are random, so that clients cannot choose keys that collide. */
   readonly seed?: number
 }
 
@@ -29,8 +32,8 @@ export function createMemoryStore (options: MemoryStoreOptions): MemoryStore {
 /**
  * Buckets in this process's memory.
  *
- * Holds at most `maxKeys`; past that, of a few random buckets, the one with least of its capacity used makes room.
- * Every method answers in the same turn.
+ * Holds at most `maxKeys` buckets. When it is full, it samples a few random buckets and evicts the least used one.
+ * Every method returns its result in the same turn.
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory'
@@ -44,21 +47,21 @@ export class MemoryStore implements Store {
     this.#clock = clock
     this.#buckets = new Buckets(clock, maxKeys, seed)
     this.#penalties = new Penalties(maxKeys)
-    // Made here, not in a request: a timer keeps the AsyncLocalStorage of the place that made it.
-    this.#sweeper = setInterval(() => { this.sweep() }, SWEEP_EVERY_MS).unref()
+    // Created here and not in a request: a timer keeps the AsyncLocalStorage of its creator alive.
+    this.#sweeper = setInterval(() => { this.sweep() }, SWEEP_INTERVAL_MS).unref()
   }
 
-  /** Buckets held, with those that have expired and were not met since. */
+  /** Number of buckets, including expired ones that were not removed yet. */
   get size (): number {
     return this.#buckets.shards.count
   }
 
-  /** Partitions held that have strikes, levels or a block, with those that have expired and were not met since. */
+  /** Number of partitions with strikes, levels or a block, including expired ones that were not removed yet. */
   get penalties (): number {
     return this.#penalties.size
   }
 
-  /** Limits remembered: bucket texts, and sets of numbers under each. */
+  /** Number of known limits: bucket texts, and sets of numbers for each. */
   get knownLimits (): number {
     return this.#buckets.registry.size
   }
@@ -66,7 +69,7 @@ export class MemoryStore implements Store {
   take (charges: readonly Charge[]): Receipt {
     this.#buckets.registry.trim()
     const nowUs = this.#clock.nowUs()
-    // What most requests are; the others need more of the store.
+    // The fast path of most requests.
     if (charges.length === 1 && charges[0].limit.penalty === null) return this.#takeOne(charges[0], nowUs)
     return charges.some(({ limit }) => limit.penalty !== null)
       ? this.#takeUnderPenalty(charges, nowUs)
@@ -80,10 +83,11 @@ export class MemoryStore implements Store {
     return limits.map((limit) => {
       this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
       this.#buckets.read(pending, limit, nowUs)
-      assess(pending.quota, pending, 0, nowUs, pending.result)
+      assessBucket(pending.quota, pending, 0, nowUs, pending.result)
       this.#buckets.repair(pending, limit, nowUs)
       const penalty = findPenalty(limit)
-      return applyBlock(createStanding(limit, partition, 0, pending.result), penalty && this.#penalties.loadEntry(penalty, partition, nowUs), nowUs)
+      const entry = penalty === null ? null : this.#penalties.loadEntry(penalty, partition, nowUs)
+      return applyBlock(createStanding(limit, partition, 0, pending.result), entry, nowUs)
     })
   }
 
@@ -93,19 +97,20 @@ export class MemoryStore implements Store {
     const { result } = pending
     for (const { standing, atUs, units, onlyIfLast } of adjustments) {
       const { limit, partition } = standing
-      // No units are of such a limit; those of another version of it stay.
+      // Such a limit has no units. Units of another version of the limit stay.
       if (limit.max === 0) continue
       this.#buckets.registry.trim()
       this.#buckets.selectPartition(partition)
       this.#buckets.find(pending, this.#buckets.registry.findOrAddGroupId(limit))
-      // Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
+      // Do not refund to a bucket that is gone, or that another algorithm uses now.
       if (units <= 0 && !this.#buckets.hasBucket(pending, limit)) continue
       this.#buckets.read(pending, limit, nowUs)
       const { quota } = pending
-      const resetUs = quota === limit ? standing.resetUs : convertResetUs(quota, standing, atUs, nowUs)
-      if (onlyIfLast && units < 0 && quota.algorithm === 'token-bucket' && !isLastCharge(quota, pending.timeUs, pending.count, atUs + resetUs)) continue
-      if (units > 0) charge(quota, pending, units, nowUs, result)
-      else refund(quota, pending, -units, atUs, resetUs, nowUs, result)
+      const chargedUntilUs = atUs + (quota === limit ? standing.resetUs : convertResetUs(quota, standing, atUs, nowUs))
+      const needsLast = onlyIfLast && units < 0 && quota.algorithm === 'token-bucket'
+      if (needsLast && !isLastCharge(quota, pending, chargedUntilUs)) continue
+      if (units > 0) chargeBucket(quota, pending, units, nowUs, result)
+      else refundBucket(quota, pending, { units: -units, chargedAtUs: atUs, chargedUntilUs }, nowUs, result)
       this.#buckets.write(pending, limit, nowUs)
     }
   }
@@ -124,21 +129,21 @@ export class MemoryStore implements Store {
     return resetCount
   }
 
-  /** Every block, in no order. */
+  /** Every block, unordered. */
   blocks (): Iterable<ActiveBlock> {
     return this.#penalties.blocks(this.#clock.nowUs())
   }
 
-  /** Drop some of what has expired: the buckets of one shard, the next at each call. The store's own timer calls it once a second. */
+  /** Remove some expired entries: the buckets of one shard, the next shard at each call. A timer of the store calls it once a second. */
   sweep (): void {
     this.#buckets.shards.sweep()
     this.#penalties.sweep(this.#clock.nowUs())
   }
 
-  /** Memory is always there. */
+  /** Always succeeds. */
   ping (): void {}
 
-  /** Stop the timer and forget every bucket. */
+  /** Stop the timer and remove every bucket. */
   close (): void {
     clearInterval(this.#sweeper)
     this.#buckets.shards.clear()
@@ -146,7 +151,9 @@ export class MemoryStore implements Store {
   }
 
   #takeUnderPenalty (charges: readonly Charge[], nowUs: number): Receipt {
-    return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked))
+    return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => {
+      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked)
+    })
   }
 
   #takeOne (one: Charge, nowUs: number): Receipt {
@@ -156,7 +163,7 @@ export class MemoryStore implements Store {
     this.#buckets.selectPartition(partition)
     this.#buckets.find(pending, this.#buckets.registry.findOrAddGroupId(limit))
     this.#buckets.read(pending, limit, nowUs)
-    assess(pending.quota, pending, cost, nowUs, result)
+    assessBucket(pending.quota, pending, cost, nowUs, result)
     if (result.granted && cost > 0) this.#buckets.commit(pending, limit, cost, nowUs)
     else this.#buckets.repair(pending, limit, nowUs)
     return {
@@ -170,9 +177,11 @@ export class MemoryStore implements Store {
 
 const scratch = createCheckResult()
 
-/** The reset of a charge under numbers by which its units drain at another pace. */
+/** Convert the reset of a charge to other numbers, by which its units drain at another rate. */
 function convertResetUs (quota: Quota, { limit, resetUs }: Standing, atUs: number, nowUs: number): number {
   if (quota.algorithm !== 'token-bucket' || limit.algorithm !== 'token-bucket') return resetUs
-  carryTokenBucket(limit, quota, atUs + resetUs, 0, nowUs, scratch)
+  scratch.timeUs = atUs + resetUs
+  scratch.count = 0
+  carryTokenBucket(limit, quota, scratch, nowUs, scratch)
   return scratch.timeUs + (scratch.count > 0 ? 1 : 0) - atUs
 }

@@ -2,21 +2,22 @@ import type { GrantLog } from '../../algorithms/sliding-window.js'
 import type { Hash } from './hash.js'
 import type { LimitRegistry } from './registry.js'
 
-/** No such slot. */
+/** The slot number of a key that is not in the table. */
 export const ABSENT = -1
 
 const MIN_CAPACITY = 8
-/** Runs of slots get long beyond this load: an absent key then costs 8 probes and more. */
+/** Beyond this load the runs of slots get long: an absent key then costs 8 probes or more. */
 const MAX_LOAD = 0.75
-/** Slots per key after a resize. Small steps: doubling would leave tables half empty, 30 bytes a key. */
+/** Slots per key after a resize. Small steps: doubling would leave tables half empty and cost 30 bytes per key. */
 const SLOTS_PER_KEY = 1.6
 
 /*
- * A slot is 32 bytes of one buffer, so that a check meets one cache line: three words of the hash and the version as
- * 32-bit integers, then time and count of the bucket as doubles.
+ * A slot is 32 bytes of one buffer, so that a check reads one cache line. Three words of the hash and the version are
+ * 32-bit integers. The time and count of the bucket follow as doubles.
  *
- * The partition's text is not kept. With 96 bits under a secret key, the chance that a new one of 16 million is taken
- * for another is 2^-72; the text would cost two more cache misses a check, 40 bytes a key, and work for the collector.
+ * The partition text is not stored: the hash has 96 bits and a secret key. With 16 million partitions, a new one has the
+ * same hash as one of them with a chance of 2^-72. The text would cost two more cache misses per check, 40 bytes per
+ * key, and work for the garbage collector.
  */
 const SLOT_BYTES = 32
 const WORDS = 8
@@ -36,7 +37,7 @@ export class Table {
   readonly #registry: LimitRegistry
   #words: Int32Array
   #numbers: Float64Array
-  /** Only once a sliding window has a bucket here. */
+  /** `null` until a sliding window has a bucket here. */
   #logs: (GrantLog | null)[] | null = null
 
   constructor (registry: LimitRegistry) {
@@ -62,12 +63,13 @@ export class Table {
       const at = slot * WORDS
       const version = words[at + VERSION]
       if (version === 0) return ABSENT
-      if (words[at] === word0 && words[at + 1] === word1 && words[at + 2] === word2 && this.#registry.getGroupId(version) === groupId) return slot
+      const isSameHash = words[at] === word0 && words[at + 1] === word1 && words[at + 2] === word2
+      if (isSameHash && this.#registry.getGroupId(version) === groupId) return slot
       if (++slot === this.capacity) slot = 0
     }
   }
 
-  /** Take a slot for a bucket that is not there. There must be room: see `isFull`. */
+  /** Take a slot for a bucket that is not in the table. There must be room: see `isFull`. */
   insert (hash: Hash, version: number): number {
     const slot = this.#firstEmpty(hash.word0)
     const at = slot * WORDS
@@ -88,7 +90,7 @@ export class Table {
     while (true) {
       if (++next === this.capacity) next = 0
       if (this.versionAt(next) === 0) break
-      // What stands at home, or between the hole and its home, would be lost in the hole.
+      // A search starts at the home slot. It would not find a key whose home is after the hole.
       const home = findHomeSlot(this.#words[next * WORDS], this.capacity)
       const isReachable = hole <= next ? home > hole && home <= next : home > hole || home <= next
       if (isReachable) continue
@@ -99,7 +101,7 @@ export class Table {
     if (this.#logs !== null) this.#logs[hole] = null
   }
 
-  /** The first taken slot at or after this one, around the end. Only while there is one. */
+  /** The first taken slot at or after this one; after the last slot it continues at the first. The table must not be empty. */
   findOccupied (slot: number): number {
     while (this.versionAt(slot) === 0) {
       if (++slot === this.capacity) slot = 0
@@ -137,7 +139,7 @@ export class Table {
     if (this.#logs !== null) this.#logs[slot] = log
   }
 
-  /** Let go of every bucket's version. The table is not used any more. */
+  /** Release the version of every bucket. The table must not be used afterwards. */
   clear (): void {
     for (let slot = 0; slot < this.capacity; slot++) {
       const version = this.versionAt(slot)
@@ -145,10 +147,9 @@ export class Table {
     }
   }
 
-  /** Make room for some more than are there now, or give room back. */
+  /** Make room for some more buckets than there are now, or free unused room. */
   resize (): void {
     const words = this.#words
-    const numbers = this.#numbers
     const logs = this.#logs
     const slots = this.capacity
     this.capacity = Math.max(MIN_CAPACITY, Math.ceil(this.count * SLOTS_PER_KEY))
@@ -159,7 +160,7 @@ export class Table {
     for (let slot = 0; slot < slots; slot++) {
       if (words[slot * WORDS + VERSION] === 0) continue
       const target = this.#firstEmpty(words[slot * WORDS])
-      copySlot(words, numbers, slot, this.#words, this.#numbers, target)
+      copySlot(words, slot, this.#words, target)
       if (this.#logs !== null && logs !== null) this.#logs[target] = logs[slot]
     }
   }
@@ -173,22 +174,17 @@ export class Table {
   }
 
   #move (from: number, to: number): void {
-    copySlot(this.#words, this.#numbers, from, this.#words, this.#numbers, to)
+    copySlot(this.#words, from, this.#words, to)
     if (this.#logs !== null) this.#logs[to] = this.#logs[from]
   }
 }
 
-/** The hash's upper 24 bits scaled to the table, which may then have any size. The lower ones have chosen the shard. */
+/** Scale the upper 24 bits of the hash to the table, which may then have any size. The lower bits select the shard. */
 function findHomeSlot (hash: number, capacity: number): number {
   return Math.floor((hash >>> 8) * capacity / 0x1000000)
 }
 
-/** Word by word: as doubles, hashes could be NaNs, which a copy may change. */
-function copySlot (words: Int32Array, numbers: Float64Array, from: number, toWords: Int32Array, toNumbers: Float64Array, to: number): void {
-  toWords[to * WORDS] = words[from * WORDS]
-  toWords[to * WORDS + 1] = words[from * WORDS + 1]
-  toWords[to * WORDS + 2] = words[from * WORDS + 2]
-  toWords[to * WORDS + VERSION] = words[from * WORDS + VERSION]
-  toNumbers[to * NUMBERS + TIME] = numbers[from * NUMBERS + TIME]
-  toNumbers[to * NUMBERS + COUNT] = numbers[from * NUMBERS + COUNT]
+/** Copy integers: as doubles, hashes could be NaNs, and a copy may change their bits. */
+function copySlot (words: Int32Array, from: number, target: Int32Array, to: number): void {
+  for (let i = 0; i < WORDS; i++) target[to * WORDS + i] = words[from * WORDS + i]
 }

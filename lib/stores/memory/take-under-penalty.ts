@@ -3,12 +3,14 @@ import { isStrike, findPenalty, type Block, type Charge, type Receipt, type Stan
 import type { Penalties, PenaltyEntry } from './penalties.js'
 
 /*
- * A take of charges of which some have a penalty: strikes that were not heard of come first, then the block, then the
- * buckets, then the strike that a refusal earns.
+ * A take in which some charges have a penalty. First the strikes of the charges are added, then the block is checked,
+ * then the buckets are charged. Last, a refusal adds a strike.
  */
 
-/** `take` decides on the buckets, knowing whether the request is blocked. */
-export function takeUnderPenalty (penalties: Penalties, charges: readonly Charge[], nowUs: number, take: (isBlocked: boolean) => Receipt): Receipt {
+/** `take` charges the buckets. Its argument is whether the request is blocked. */
+export function takeUnderPenalty (
+  penalties: Penalties, charges: readonly Charge[], nowUs: number, take: (isBlocked: boolean) => Receipt
+): Receipt {
   const entries = loadEntries(penalties, charges, nowUs)
   const isBlocked = entries.some((entry) => entry !== null && blockedUs(entry.state, nowUs) > 0)
   const receipt = take(isBlocked)
@@ -20,7 +22,7 @@ export function takeUnderPenalty (penalties: Penalties, charges: readonly Charge
   }
 }
 
-/** A standing as the block of its partition leaves it. */
+/** Apply the block of a partition to a standing. */
 export function applyBlock (standing: Standing, entry: PenaltyEntry | null, nowUs: number): Standing {
   const leftUs = entry === null ? 0 : blockedUs(entry.state, nowUs)
   if (leftUs === 0) return standing
@@ -28,22 +30,25 @@ export function applyBlock (standing: Standing, entry: PenaltyEntry | null, nowU
   return { ...standing, granted: false, delayUs: 0, retryUs, blockedUs: leftUs }
 }
 
-/** One for each charge; charges of one penalty and partition share theirs. */
+/** One entry for each charge. Charges of one penalty and partition share an entry. */
 function loadEntries (penalties: Penalties, charges: readonly Charge[], nowUs: number): Array<PenaltyEntry | null> {
   const entries: Array<PenaltyEntry | null> = []
   for (const { limit, partition, strikes = 0 } of charges) {
     const penalty = findPenalty(limit)
     const entry = penalty === null
       ? null
-      : entries.find((known) => known?.penalty.bucket === penalty.bucket && known.partition === partition) ?? penalties.loadEntry(penalty, partition, nowUs)
+      : entries.find((known) => known?.penalty.bucket === penalty.bucket && known.partition === partition) ??
+        penalties.loadEntry(penalty, partition, nowUs)
     entries.push(entry)
     if (entry !== null && strikes > 0 && blockedUs(entry.state, nowUs) === 0) penalties.addStrikes(entry, strikes, nowUs)
   }
   return entries
 }
 
-/** However many limits refused, a request is one strike of a partition. */
-function strikeRefused (penalties: Penalties, entries: ReadonlyArray<PenaltyEntry | null>, charges: readonly Charge[], receipt: Receipt, nowUs: number): void {
+/** A refused request is one strike of a partition, however many limits refused it. */
+function strikeRefused (
+  penalties: Penalties, entries: ReadonlyArray<PenaltyEntry | null>, charges: readonly Charge[], receipt: Receipt, nowUs: number
+): void {
   const struck = new Set<PenaltyEntry>()
   receipt.standings.forEach((standing, i) => {
     const entry = entries[i]

@@ -1,32 +1,37 @@
-import { NO_BLOCKS, findPenalty, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing } from '../store.js'
+import {
+  NO_BLOCKS, findPenalty, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing
+} from '../store.js'
 import { type GuardedCall } from '../call-watch.js'
 import type { KeyWriter } from './keys.js'
-import { answerBytes, CHARGE_BYTES, hasStartedBlock, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES, writeCharge, writeStrikes } from './wire-format.js'
+import {
+  answerBytes, CHARGE_BYTES, hasStartedBlock, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES,
+  writeCharge, writeStrikes
+} from './wire-format.js'
 
 interface Check {
   readonly charges: readonly Charge[]
   readonly resolve: (answer: Answer) => void
 }
 
-/** How long a check of one charge keeps Redis busy, in shares of a token bucket's. */
+/** How long a charge keeps Redis busy, relative to a token bucket. */
 const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as const
 
-/** The same of a penalty: one more key to read. */
+/** The weight of a penalty: one more key to read. */
 const PENALTY_WEIGHT = 1
 
-/** A batch leaves once so many checks wait: more would make all connections move in lockstep. */
+/** A batch is sent once it has this many checks. More would make all connections move in lockstep. */
 const MAX_CHECKS = 16
 
-/** A batch leaves before it holds Redis for a millisecond. */
+/** A batch is sent before it would keep Redis busy for a millisecond. */
 const MAX_WEIGHT = 96
 
-/** Checks that travel in one call, and find their answers in one reply. */
+/** Checks that share one call and one reply. */
 export class Batch {
-  /** The watch over the call. */
+  /** The guard of the call. */
   call: GuardedCall | null = null
   /**
-   * The keys and arguments of `take.lua`, once packed. Emptied with the answer: V8 comes to allocate arrays of busy places
-   * among its old objects, where they would keep what they hold alive until the next full collection.
+   * The keys and arguments of `take.lua`, after `pack`. They are emptied with the reply: V8 allocates frequently used
+   * arrays in its old generation, where they would keep their contents alive until the next full collection.
    */
   readonly keys: string[] = []
   readonly args: Buffer[] = []
@@ -80,7 +85,7 @@ export class Batch {
     this.args.push(limits.length === 1 ? limits[0] : Buffer.concat(limits), checks)
   }
 
-  /** Hand each check its part of the reply. One whose bucket could not be read or written fails alone. */
+  /** Resolve each check with its part of the reply. A check whose bucket could not be read or written fails alone. */
   complete (reply: Buffer): void {
     const atUs = readNumber(reply, 0)
     let at = TIME_BYTES
@@ -90,28 +95,35 @@ export class Batch {
       let granted = true
       for (const charge of charges) {
         const standing = readStanding(reply, at, charge)
-        if (standing !== null && standing.blockedUs > 0) blocks = addBlock(blocks, standings, standing, hasStartedBlock(reply, at))
+        if (standing !== null && standing.blockedUs > 0) {
+          blocks = addBlock(blocks, standings, standing, hasStartedBlock(reply, at))
+        }
         at += answerBytes(reply, at)
         if (standing === null) continue
         if (!standing.granted && charge.limit.mode === 'enforce') granted = false
         standings.push(standing)
       }
-      resolve(standings.length === charges.length ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
+      const isComplete = standings.length === charges.length
+      resolve(isComplete ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
     }
     this.#checks.length = 0
     this.keys.length = 0
     this.args.length = 0
   }
 
-  /** Every check of the batch goes without an answer. */
+  /** Resolve every check of the batch as unavailable. */
   fail (reason: FailureReason): void {
     for (const { resolve } of this.#checks.splice(0)) resolve({ unavailable: reason })
   }
 }
 
-/** A block shows in each standing of its partition and penalty; here it is told of once. */
-function addBlock (blocks: readonly Block[], before: readonly Standing[], { limit, partition, blockedUs }: Standing, began: boolean): readonly Block[] {
-  const isKnown = before.some((other) => other.blockedUs > 0 && other.partition === partition && other.limit.penalty?.bucket === limit.penalty?.bucket)
+/** Each standing of a partition and penalty contains the block. Add it only once. */
+function addBlock (
+  blocks: readonly Block[], before: readonly Standing[], { limit, partition, blockedUs }: Standing, began: boolean
+): readonly Block[] {
+  const isKnown = before.some((other) => {
+    return other.blockedUs > 0 && other.partition === partition && other.limit.penalty?.bucket === limit.penalty?.bucket
+  })
   return isKnown ? blocks : [...blocks, { partition, blockedUs, began }]
 }
 

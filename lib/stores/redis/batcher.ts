@@ -8,23 +8,23 @@ import { loadScript } from './scripts.js'
 
 const takeScript = loadScript('take')
 
-/** On a Cluster, batches that leave in one write: with more, the nodes would idle while the next are filled. */
+/** On a Cluster, batches that are sent in one write. With more, the nodes would idle while the next ones are filled. */
 const MAX_BATCHES = 16
 
-/** A turn of the event loop after which a batch waits for no other. */
+/** After a turn of the event loop that was longer than this, a batch is sent at once. */
 const LONG_TURN_US = 1000
 
 const BREAKER: Unavailable = { unavailable: 'breaker' }
 
 /**
- * Gathers the checks of two turns of the event loop into one call, up to a size that does not hold Redis; on a Cluster,
- * those of one partition.
+ * Collects the checks of two turns of the event loop into one call, up to a size that does not block Redis. On a Cluster,
+ * a call holds the checks of one partition.
  */
 export class Batcher {
   readonly #options: ScriptRunnerOptions
   readonly #runner: ScriptRunner
   readonly #keys: KeyWriter
-  /** Batches that are being filled; on a Cluster by partition, elsewhere one. */
+  /** Batches that are being filled: on a Cluster one per partition, elsewhere a single one. */
   #filling = new Map<string, Batch>()
   /** Batches that wait for a connection. */
   readonly #held = new Set<Batch>()
@@ -41,12 +41,12 @@ export class Batcher {
     this.#keys = keys
   }
 
-  /** Checks that have no answer yet. */
+  /** Number of checks without a result. */
   get pending (): number {
     return this.#pending
   }
 
-  /** Send a check with the next call. The charges are of one partition on a Cluster. */
+  /** Send a check with the next call. On a Cluster all charges must have the same partition. */
   add (charges: readonly Charge[]): Promise<Answer> | Unavailable {
     const tag = this.#options.pool.isCluster ? charges[0].partition : ''
     let batch = this.#filling.get(tag)
@@ -61,7 +61,7 @@ export class Batcher {
     return answer
   }
 
-  /** Send what was held back until a connection was ready. */
+  /** Send the batches that wait for a connection. */
   resume (): void {
     for (const batch of [...this.#held]) {
       this.#held.delete(batch)
@@ -82,9 +82,9 @@ export class Batcher {
   }
 
   /**
-   * What arrived during this turn is read in the next one. Where nothing did, that one is over within microseconds; where
-   * much did, a third of all calls is saved, each a wake-up of Redis and of Node. But after a long turn much has piled up,
-   * handlers that take long among it, and the batch leaves before them.
+   * Requests that arrive during this turn are read in the next one. Without new requests, that turn takes microseconds. If
+   * there are many, waiting for it saves a third of all calls, each a wake-up of Redis and of Node. But after a long turn
+   * much work is queued, possibly slow handlers, and the batch is sent before it.
    */
   #flushNextTurn (): void {
     this.#isFlushDue = true
@@ -98,7 +98,7 @@ export class Batcher {
 
   #flush (): void {
     const batches = this.#filling
-    // A new one each time: a Map that is emptied and filled again links its former tables to all that follow, and keeps them.
+    // Create a new Map: a Map that is cleared and refilled links its former tables to the later ones and keeps them alive.
     this.#filling = new Map()
     if (batches.size > 1) this.#options.pool.cork(() => { this.#sendAll(batches) })
     else this.#sendAll(batches)
@@ -110,19 +110,20 @@ export class Batcher {
 
   #send (batch: Batch): void {
     const { pool } = this.#options
-    // It expired, or the store was closed, before it left.
+    // The batch expired, or the store was closed, before it was sent.
     if (batch.size === 0) return
     if (!pool.isReady) {
       this.#held.add(batch)
       return
     }
     batch.pack(this.#keys)
-    this.#runner.evalScript(takeScript, batch.keys, batch.args).then((reply) => this.#completeBatch(batch, reply), (error) => this.#failWithError(batch, error))
+    this.#runner.evalScript(takeScript, batch.keys, batch.args)
+      .then((reply) => { this.#completeBatch(batch, reply) }, (error) => { this.#failWithError(batch, error) })
   }
 
   #completeBatch (batch: Batch, reply: unknown): void {
     if (!isScriptReply(reply)) {
-      this.#failWithError(batch, new Error('ERR a reply of an unknown form'))
+      this.#failWithError(batch, new Error('ERR unexpected reply format'))
       return
     }
     const [packed, err] = reply

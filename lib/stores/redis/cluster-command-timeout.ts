@@ -1,33 +1,33 @@
 import type { Command, Redis } from 'ioredis'
 
-/** How often within the deadline the calls that wait for a node are looked at. */
+/** Checks of waiting calls within one deadline. */
 const CHECKS = 5
-/** Their own watch gives them up after up to two looks more, and only then is it too late to send them. */
+/** The call guard may expire a call up to two checks later. Only then is it too late to send the call. */
 const MAX_CHECKS = CHECKS + 2
 
-/** Calls that change buckets, and what precedes one to a node that a slot is being moved to. */
+/** Commands that change buckets, and the command before one to a node that a slot is being moved to. */
 const TIMED_COMMANDS = ['evalsha', 'eval', 'asking']
 
 /**
- * Calls to a node of a Cluster that is still being connected. ioredis keeps them until it is, however long that takes,
- * and its option against that does not reach these connections: a call would be charged long after it was given up.
- * Time is counted in looks that come after the loop has read: what a blocked loop kept waiting is not late.
+ * Rejects calls that wait too long for a connection to a Cluster node. ioredis queues them until the node is connected,
+ * without a limit, and its option against that has no effect on these connections. Such a call would be charged long
+ * after it expired. Time is counted in checks that run after the loop has read: a blocked loop makes no call late.
  */
 export class ClusterCommandTimeout {
   readonly #checks = new Map<Command, number>()
   readonly #checkIntervalMs: number
   #timer: NodeJS.Timeout | null = null
 
-  /** `deadlineMs`: how long a call may take, 1 or more; 0 where nothing is too late. */
+  /** `deadlineMs`: how long a call may take, 1 or more; 0 for no limit. */
   constructor (deadlineMs: number) {
     this.#checkIntervalMs = Math.ceil(deadlineMs / CHECKS)
   }
 
-  /** Stand where ioredis sends to a node, first or from its own queue. */
+  /** Wrap the method that ioredis uses to send to a node, for new commands and for those in its queue. */
   attach (node: Redis): void {
     const send = node.sendCommand.bind(node)
     node.sendCommand = (command, stream) => {
-      // ioredis drops the answer: a node that dies just then would end the process.
+      // ioredis ignores this promise: if the node dies now, the unhandled rejection would end the process.
       if (command.name === 'asking') command.promise.catch(() => {})
       this.#checks.delete(command)
       if (command.isSettled) return command.promise

@@ -5,15 +5,15 @@ import { IdleWatchdog } from './idle-watchdog.js'
 
 type Client = Redis | Cluster
 
-/** A client that gave up is started again after so long, milliseconds. */
+/** Time until a client that stopped reconnecting is started again, milliseconds. */
 const RESTART_MS = 100
 
-/** A reply of Redis that says no, such as `OOM ...` or `READONLY ...`: its first word is its code. */
+/** The code of a Redis error reply such as `OOM ...` or `READONLY ...`: its first word. */
 export function parseReplyCode (text: string): string {
   return /^[A-Z]+/.exec(text)?.[0] ?? 'ERR'
 }
 
-/** A word for why a call or a connection failed, such as `OOM`, `WRONGPASS` or `ECONNREFUSED`: never the text itself. */
+/** The code of a failed call or connection, such as `OOM`, `WRONGPASS` or `ECONNREFUSED`. Never the error text. */
 export function toFailureCode (error: unknown): string {
   if (!(error instanceof Error)) return 'CONNECTION'
   if (error.name === 'ReplyError') return parseReplyCode(error.message)
@@ -21,8 +21,8 @@ export function toFailureCode (error: unknown): string {
 }
 
 /**
- * The connections to one Redis, Sentinel group or Cluster. It sends only while a connection is ready, so that nothing of
- * ours ever waits in a client's own queue, where it would outlive its deadline and be charged late.
+ * The connections to one Redis, Sentinel group or Cluster. It sends only while a connection is ready. So no call waits in
+ * the queue of a client, where it would outlive its deadline and be charged late.
  */
 export class ConnectionPool {
   readonly isCluster: boolean
@@ -37,8 +37,8 @@ export class ConnectionPool {
   #lastErrorCode: string | null = null
 
   /**
-   * `isOwned`: whether these connections are ours to close. A user's own client is neither closed nor changed.
-   * `idleTimeoutMs`: how long one of ours may say nothing to a call before it is made anew.
+   * `isOwned`: whether the pool created the clients. A client of the application is neither closed nor changed.
+   * `idleTimeoutMs`: how long an owned connection may leave a call without a reply before it is replaced.
    */
   constructor (clients: readonly Client[], isOwned: boolean, onReady: () => void, idleTimeoutMs: number) {
     this.#clients = clients
@@ -52,26 +52,26 @@ export class ConnectionPool {
     for (const client of clients) {
       client.on('ready', this.#onReady)
       if (!isOwned) continue
-      // Failures show in the calls; without a listener ioredis would print each.
+      // Failures are reported by the calls. Without a listener ioredis would print each of them.
       client.on('close', () => { this.#disconnecting.delete(client) })
       client.on('error', (error) => { this.#lastErrorCode = toFailureCode(error) })
       ignoreLateErrors(client)
-      // ioredis gives up for good when a failover is announced while it asks the sentinels for the primary.
+      // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
       client.on('end', () => { this.#restart(client) })
     }
   }
 
   get isReady (): boolean {
-    // Asking must not use up a connection's turn: with two of them, every call would go to the same one.
+    // Do not advance the round-robin here: with two connections, every call would go to the same one.
     return this.#clients.some(({ status }) => status === 'ready') || this.#pickReadyClient() !== null
   }
 
-  /** Why there is no connection, in a word, where that is known. */
+  /** The error code of the last failed connection, if there is one. */
   get lastErrorCode (): string | null {
     return this.#lastErrorCode
   }
 
-  /** Run a script by its hash, and send its text where Redis does not know it: after a restart, a failover, a flush. */
+  /** Run a script by its hash. Send its text if Redis does not know it: after a restart, a failover or a flush. */
   async evalScript (script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
     const client = this.#pickReadyClient()
     if (client === null) throw new Error('no connection is ready')
@@ -84,7 +84,7 @@ export class ConnectionPool {
     }
   }
 
-  /** What is sent meanwhile leaves in one write per node: on a Cluster each partition's checks are a call of their own. */
+  /** Send everything from `send` in one write per node: on a Cluster the checks of each partition are a separate call. */
   cork (send: () => void): void {
     const streams = this.#clients.flatMap((client) => getConnections(client, 'master')).map(({ stream }) => stream)
     for (const stream of streams) stream?.cork()
@@ -102,11 +102,11 @@ export class ConnectionPool {
     await client.ping()
   }
 
-  /** Look for the primary again: the server on the other side has become a replica. */
+  /** Search for the primary again: the connected server has become a replica. */
   reconnect (): void {
     if (!this.#isOwned) return
     for (const client of this.#clients) {
-      // Every call in flight says so, and ioredis calls a connection ready until its socket is closed.
+      // Every call in flight reports READONLY, and ioredis reports `ready` until the socket is closed.
       if (client.isCluster || client.status !== 'ready' || this.#disconnecting.has(client)) continue
       this.#disconnecting.add(client)
       client.disconnect(true)
@@ -119,7 +119,7 @@ export class ConnectionPool {
     this.#isClosed = true
     this.#idleWatchdog?.close()
     for (const timer of this.#restarts.values()) clearTimeout(timer)
-    // What was in flight has been answered or given up by now; a polite QUIT could wait on a server that hangs.
+    // Calls in flight are answered or expired by now. QUIT could wait for a server that hangs.
     for (const client of this.#clients) {
       for (const connection of getConnections(client)) ignoreErrors(connection)
       client.disconnect()
@@ -137,7 +137,7 @@ export class ConnectionPool {
       const client = this.#clients[this.#next]
       this.#next = (this.#next + 1) % this.#clients.length
       if (client.status === 'ready') return client
-      // A client with `lazyConnect` waits for its first call, and we send none before it is ready.
+      // A client with `lazyConnect` connects on its first call, but no call is sent before it is ready.
       if (client.status === 'wait' && !this.#isClosed) client.connect().catch(() => {})
     }
     return null
@@ -148,7 +148,10 @@ function getConnections (client: Client, role: 'all' | 'master' = 'all'): Redis[
   return 'nodes' in client ? client.nodes(role) : [client]
 }
 
-/** ioredis listens for one error of a socket. A second one, such as an alert of TLS on a socket that was given up, would end the process. */
+/**
+ * ioredis listens for only one error of a socket. A second error would end the process, for example a TLS alert on an
+ * abandoned socket.
+ */
 function ignoreLateErrors (client: Client): void {
   if ('nodes' in client) client.on('+node', (node: Redis) => { node.on('error', () => { ignoreErrors(node) }) })
   else client.on('error', () => { ignoreErrors(client) })
@@ -159,7 +162,7 @@ function ignoreErrors ({ stream }: Redis): void {
 }
 
 async function evalsha (client: Client, script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
-  // A prefix that a user's client puts before keys is put there by its own writer only.
+  // The key prefix of a client is applied only by its own command writer.
   return await (client.options.keyPrefix
     ? client.callBuffer('EVALSHA', [script.sha, keys.length, ...keys, ...args])
     : client.sendCommand(new EvalshaCommand(script, keys, args)))

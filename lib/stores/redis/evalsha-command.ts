@@ -2,8 +2,8 @@ import { Command } from 'ioredis'
 import type { Script } from './scripts.js'
 
 /**
- * A call of a script by its hash, written as one buffer. A batch has a dozen keys and binary arguments, and ioredis would
- * make three pieces of each to join them again: that took as long as everything else it does for the call.
+ * A call of a script by its hash, written as one buffer. A batch has a dozen keys and binary arguments. ioredis would
+ * create three pieces of each and join them again. That took as long as the rest of its work for the call.
  */
 export class EvalshaCommand extends Command {
   readonly #script: Script
@@ -12,22 +12,24 @@ export class EvalshaCommand extends Command {
 
   /** `keys`: 1 or more, on a Cluster of one slot. */
   constructor (script: Script, keys: readonly string[], args: readonly Buffer[]) {
-    // What ioredis shows of the call in errors and traces.
+    // These arguments are only shown by ioredis in errors and traces.
     super('evalsha', [script.sha, '1', keys[0]], { replyEncoding: null })
     this.#script = script
     this.#keys = keys
     this.#args = args
   }
 
-  /** On a Cluster the first leads to the node. ioredis would look for them among the arguments of every call. */
+  /** On a Cluster the first key selects the node. ioredis would search the arguments of every call for keys. */
   override getKeys (): string[] {
     return [...this.#keys]
   }
 
-  /** The call in Redis's protocol. On a Cluster it may be asked for again, by the next node. */
+  /** Write the call in the Redis protocol. On a Cluster it may be called again, for the next node. */
   override toWritable (): Buffer {
     const count = String(this.#keys.length)
-    let head = `*${3 + this.#keys.length + this.#args.length}\r\n$7\r\nEVALSHA\r\n$${this.#script.sha.length}\r\n${this.#script.sha}\r\n$${count.length}\r\n${count}\r\n`
+    const { sha } = this.#script
+    let head = `*${3 + this.#keys.length + this.#args.length}\r\n$7\r\nEVALSHA\r\n`
+    head += `$${sha.length}\r\n${sha}\r\n$${count.length}\r\n${count}\r\n`
     for (const key of this.#keys) head += `$${Buffer.byteLength(key)}\r\n${key}\r\n`
     let size = Buffer.byteLength(head)
     const headers = this.#args.map((arg) => `$${arg.length}\r\n`)

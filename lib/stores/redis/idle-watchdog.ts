@@ -1,22 +1,22 @@
 import type { Cluster, Redis } from 'ioredis'
 
-/** How often within the time a connection is looked at. */
+/** Checks of a connection within one idle timeout. */
 const CHECKS = 3
 
-/** What is known of a connection that owes an answer. */
+/** The state of a connection with a pending reply. */
 interface ConnectionState {
   readonly stream: Redis['stream']
-  /** What it had said at the last look. */
+  /** Bytes received until the last check. */
   receivedBytes: number
-  /** Looks in a row at which it owed an answer and had said nothing since the one before. */
+  /** Consecutive checks with a pending reply and no received bytes. */
   idleChecks: number
 }
 
 /**
- * Makes a connection anew that owes an answer and says nothing, to a server or to a node of a Cluster: without it a client
- * stays with a stopped primary for good. ioredis's own `socketTimeout` takes a blocked event loop for a silent server, and
- * drops connections whose answers have arrived and only were not read yet; here a look comes after the loop has read, and
- * a blocked loop has one.
+ * Replaces a connection to a server or Cluster node that has a pending reply and receives nothing. Without it a client
+ * stays connected to a stopped primary forever. The option `socketTimeout` of ioredis treats a blocked event loop like a
+ * silent server, and drops connections with unread replies. Here a check runs after the loop has read, and a blocked
+ * loop counts as one check.
  */
 export class IdleWatchdog {
   readonly #clients: ReadonlyArray<Redis | Cluster>
@@ -25,11 +25,11 @@ export class IdleWatchdog {
   #timer: NodeJS.Timeout | null = null
   #isClosed = false
 
-  /** `idleTimeoutMs`: how long is too long; up to a third is added by the looks. */
+  /** `idleTimeoutMs`: how long a reply may be pending. Counting in checks adds up to a third. */
   constructor (clients: ReadonlyArray<Redis | Cluster>, idleTimeoutMs: number) {
     this.#clients = clients
     this.#checkIntervalMs = Math.ceil(idleTimeoutMs / CHECKS)
-    // Once the socket is connected the server owes the handshake.
+    // Once the socket is connected, the reply to the handshake is pending.
     const expectHandshake = (connection: Redis) => { connection.on('connect', () => { this.expectReply() }) }
     for (const client of clients) {
       if ('nodes' in client) client.on('+node', expectHandshake)
@@ -37,7 +37,7 @@ export class IdleWatchdog {
     }
   }
 
-  /** Something was sent: look until it is answered. */
+  /** Call it after sending: checks run until no reply is pending. */
   expectReply (): void {
     if (this.#isClosed) return
     this.#timer ??= setInterval(() => { setImmediate(() => { this.#check() }) }, this.#checkIntervalMs).unref()

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Limit, Penalty } from '../store.js'
 
-/** Characters of a limit's hash: 48 bits tell a few thousand limits apart. */
+/** Characters of the hash of a limit. 48 bits distinguish a few thousand limits. */
 const HASH_LENGTH = 8
 
 /**
- * Names buckets in Redis: `sluice:{ip:203.0.113.9}:Zk3x_0Qa`. The partition is the hash tag, so that all limits of one
- * client lie in one slot of a Cluster; the limit is a short hash of its identity. `sluice:{ip:203.0.113.9}!qT7_x2Lm` is
- * how the same partition stands under a penalty.
+ * Formats the keys of buckets in Redis: `sluice:{ip:203.0.113.9}:Zk3x_0Qa`. The partition is the hash tag, so that all
+ * limits of one client are in one slot of a Cluster. A short hash of its `bucket` text identifies the limit.
+ * `sluice:{ip:203.0.113.9}!qT7_x2Lm` is the state of the same partition under a penalty.
  */
 export class KeyWriter {
   readonly #prefix: string
   readonly #suffixes = new WeakMap<Limit | Penalty, string>()
 
-  /** `prefix`: what every key begins with. */
+  /** `prefix`: the start of every key. */
   constructor (prefix: string) {
     this.#prefix = `${prefix}{`
   }
@@ -36,11 +36,11 @@ export class KeyWriter {
   }
 }
 
-/** What a hash tag may hold as it stands: up to 128 of printable ASCII, without the braces, which would end it, and `%`. */
+/** A hash tag that needs no hash: up to 128 characters of printable ASCII, without `%` and the braces, which would end it. */
 const PLAIN = /^[\x21-\x24\x26-\x7a\x7c\x7e]{1,128}$/
 
-/** A partition as a hash tag. Whatever is not plain is hashed, never cut, so no text can end the tag or equal another's. */
+/** Format a partition as a hash tag. All other texts are hashed, not cut, so that no text ends the tag or equals another tag. */
 function toHashTag (partition: string): string {
-  // "%" is in no plain tag. UTF-16, because in UTF-8 all lone surrogates would be one character.
+  // No plain tag contains "%". Hash UTF-16, because in UTF-8 all lone surrogates become one character.
   return PLAIN.test(partition) ? partition : `%${createHash('sha256').update(partition, 'utf16le').digest('base64url')}`
 }

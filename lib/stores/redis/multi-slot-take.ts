@@ -1,6 +1,6 @@
 import { isUnavailable, type Adjustment, type Answer, type Charge, type Receipt, type Standing } from '../store.js'
 
-/** The parts of a store that a check in pieces needs. */
+/** The part of a store that `takeAcrossSlots` needs. */
 export interface SlotStore {
   /** Charge one partition. */
   take (charges: readonly Charge[]): Answer | Promise<Answer>
@@ -15,8 +15,8 @@ export function hasSeveralPartitions (charges: readonly Charge[]): boolean {
 }
 
 /**
- * Take from several partitions on a Cluster, where they lie on different nodes: each is charged by itself, and what
- * was granted is given back where another refused or could not answer.
+ * Take from several partitions on a Cluster, where they may be on different nodes. Each partition is charged separately.
+ * Granted units are refunded if another partition refused or was unavailable.
  */
 export async function takeAcrossSlots (store: SlotStore, charges: readonly Charge[]): Promise<Answer> {
   const groups = new Map<string, Charge[]>()
@@ -30,7 +30,7 @@ export async function takeAcrossSlots (store: SlotStore, charges: readonly Charg
     await store.adjust(receipts.flatMap((receipt) => createRefunds(receipt, isBlocked)))
   }
   if (failed !== undefined) return failed
-  // Each node has its own clock, and tells a charge that is given back by the time at which it made it.
+  // Each node has its own clock, and identifies the charge of a refund by its own time of the charge.
   const standings = receipts.flatMap(({ atUs, standings }) => standings.map((standing) => ({ ...standing, atUs })))
   return {
     granted: isGranted,
@@ -44,19 +44,19 @@ export async function takeAcrossSlots (store: SlotStore, charges: readonly Charg
   }
 }
 
-/** A request that is blocked is charged nothing, by limits on trial neither. */
+/** A blocked request is charged nothing, not even by shadow limits. */
 function createRefunds ({ atUs, standings }: Receipt, isBlocked: boolean): Adjustment[] {
   return standings
     .filter((standing) => standing.charged > 0 && (isBlocked || standing.limit.mode === 'enforce'))
-    // From within a line nothing returns: a newcomer would be served beside the next one.
+    // Refund a delayed charge only at the end of the queue: otherwise a new request would be served together with the next one.
     .map((standing) => ({ standing, atUs, units: -standing.charged, ...(standing.delayUs > 0 ? { onlyIfLast: true as const } : {}) }))
 }
 
-/** A limit that granted, as it stands once its units were given back because another refused. */
+/** The standing of a limit that granted, after its units were refunded because another limit refused. */
 function refundStanding (standing: Standing): Standing {
   if (standing.charged === 0 || standing.limit.mode === 'shadow') return standing
   const { limit, charged, remaining, delayUs } = standing
-  // Units that waited were none of the capacity yet.
+  // Delayed units had not used the capacity yet.
   const delayedUnits = Math.ceil(delayUs * (limit.max / limit.windowUs))
   return { ...standing, charged: 0, delayUs: 0, remaining: Math.min(limit.capacity, remaining + Math.max(0, charged - delayedUnits)) }
 }

@@ -1,5 +1,8 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
-import { isUnavailable, findPenalty, type Adjustment, type Answer, type Charge, type Limit, type Standing, type Store, type Unavailable } from '../store.js'
+import {
+  isUnavailable, findPenalty,
+  type Adjustment, type Answer, type Charge, type Limit, type Standing, type Store, type Unavailable
+} from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
 import { Batcher } from './batcher.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
@@ -16,13 +19,13 @@ const OVERLOAD: Unavailable = { unavailable: 'overload' }
 
 export interface RedisStoreOptions extends ScriptRunnerOptions {
   readonly keyPrefix: string
-  /** Checks in flight, past which a further one is not sent. */
+  /** With this many checks in flight, no further check is sent. */
   readonly maxPending: number
 }
 
 /**
- * Buckets in Redis, decided by scripts there, on its clock. Checks of two turns of the event loop travel together, up to
- * a size that does not hold Redis; on a Cluster, those of one partition.
+ * Buckets in Redis. Scripts in Redis decide, by its clock. Checks of two turns of the event loop share one call, up to a
+ * size that does not block Redis. On a Cluster, a call holds the checks of one partition.
  */
 export class RedisStore implements Store {
   readonly kind = 'redis'
@@ -44,11 +47,12 @@ export class RedisStore implements Store {
 
   take (charges: readonly Charge[]): Promise<Answer> | Unavailable {
     if (this.#batcher.pending >= this.#options.maxPending) return OVERLOAD
-    return this.#options.pool.isCluster && hasSeveralPartitions(charges) ? takeAcrossSlots(this.#slotStore, charges) : this.#batcher.add(charges)
+    if (this.#options.pool.isCluster && hasSeveralPartitions(charges)) return takeAcrossSlots(this.#slotStore, charges)
+    return this.#batcher.add(charges)
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
-    // A charge of nothing changes nothing. Each travels as a check of its own, so that none refuses for another.
+    // A cost of 0 changes nothing. Each limit is a separate check, so that a refusal does not affect the others.
     const answers = await Promise.all(limits.map((limit) => this.#batcher.add([{ limit, partition, cost: 0 }])))
     return answers.flatMap((answer) => {
       if (isUnavailable(answer)) throw new FST_SLUICE_STORE(answer.unavailable, 'no standing')
@@ -77,7 +81,7 @@ export class RedisStore implements Store {
     return Number(await this.#runner.call('reset', resetScript, [...keys, ...limitsByPenaltyKey.keys()], args))
   }
 
-  /** Send what was held back until a connection was ready. */
+  /** Send the checks that wait for a connection. */
   resume (): void {
     this.#batcher.resume()
   }
@@ -91,7 +95,7 @@ export class RedisStore implements Store {
     await this.#options.pool.close()
   }
 
-  /** What fails is reported and lost: nobody waits for it, and the bucket recovers by itself. */
+  /** A failure is reported and the adjustment is lost. No request waits for it, and the bucket recovers over time. */
   async #adjustGroup (adjustments: readonly Adjustment[]): Promise<void> {
     const keys = adjustments.map(({ standing }) => this.#keys.formatBucketKey(standing.limit, standing.partition))
     await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(() => {})

@@ -5,22 +5,22 @@ import type { CallGuardPort, GuardedCall } from '../call-watch.js'
 import { toFailureCode, parseReplyCode, type ConnectionPool } from './connections.js'
 import type { Script } from './scripts.js'
 
-/** What a call is for. */
+/** The method of a store call. */
 export type Operation = keyof Pick<Store, 'take' | 'adjust' | 'reset'>
 
 export interface ScriptRunnerOptions {
   readonly pool: ConnectionPool
   readonly callGuard: CallGuardPort
-  /** Hears of each failure: the reason, and Redis's own word for it. */
+  /** Called after each failure with the reason and the error code of Redis. */
   readonly onFailure: (reason: FailureReason, code: string) => void
   readonly clock: Clock
-  /** Hears of each call that succeeded, also of one that came too late: how long it took, connecting and queueing included, microseconds. */
+  /** Called after each successful call, also a late one, with its duration in microseconds, including connecting and queueing. */
   readonly onAnswer: (operation: Operation, tookUs: number) => void
-  /** For tests: the time that the scripts go by instead of Redis's own, microseconds. */
+  /** For tests: the time that the scripts use instead of the clock of Redis, microseconds. */
   readonly timeUs?: () => number
 }
 
-/** Script calls: how they are sent, watched, and how their failures are told. */
+/** Sends script calls with a deadline and reports their failures. */
 export class ScriptRunner {
   readonly #options: ScriptRunnerOptions
 
@@ -28,7 +28,7 @@ export class ScriptRunner {
     this.#options = options
   }
 
-  /** Watch a call. `null` where none may be made; else `onExpire` hears why it got no answer, unless it is settled in time. */
+  /** Guard a call. Returns `null` if no call may be made. `onExpire` is called with an error code unless the call is settled in time. */
   begin (operation: Operation, onExpire: (code: string) => void): GuardedCall | null {
     const { callGuard, clock, onAnswer } = this.#options
     const call = callGuard.begin(() => { onExpire(this.#deadlineCode()) })
@@ -48,17 +48,20 @@ export class ScriptRunner {
   }
 
   /**
-   * A call whose failure is an error. `findError` finds Redis's error in a reply that is not one itself.
+   * Make a call and return its reply. `findError` returns the text of a Redis error inside the reply, or ''.
    * Rejects with FST_SLUICE_STORE, within the deadline.
    */
-  call (operation: Operation, script: Script, keys: readonly string[], args: Buffer[], findError: (reply: unknown) => string = () => ''): Promise<unknown> {
+  call (
+    operation: Operation, script: Script, keys: readonly string[], args: Buffer[],
+    findError: (reply: unknown) => string = () => ''
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const call = this.begin(operation, (code) => {
         this.report('deadline', code)
         reject(new FST_SLUICE_STORE('deadline', code))
       })
       if (call === null) {
-        reject(new FST_SLUICE_STORE('breaker', 'no call is made for a while'))
+        reject(new FST_SLUICE_STORE('breaker', 'circuit breaker is open'))
         return
       }
       this.evalScript(script, keys, args).then((reply) => {
@@ -72,11 +75,11 @@ export class ScriptRunner {
     })
   }
 
-  /** Settle a call that was answered, with the error that the answer tells of, or none. */
+  /** Settle a call that was answered. `errorText`: the error inside the reply, or ''. */
   settle (call: GuardedCall | null, errorText: string): void {
-    // Before the breaker hears of it: its change is logged with the failure that caused it.
+    // Before the breaker records it: a state change is logged with the failure that caused it.
     if (errorText !== '') this.report('error', parseReplyCode(errorText))
-    // A key of the wrong type is that key's fault, not Redis's.
+    // A key of the wrong type is not a failure of Redis.
     call?.settle(errorText === '' || parseReplyCode(errorText) === 'WRONGTYPE')
   }
 
@@ -85,14 +88,14 @@ export class ScriptRunner {
     this.#options.onFailure(reason, code)
   }
 
-  /** Why a call got no answer in time: what keeps the connection from being made, where there is none. */
+  /** The error code of an expired call: the connection error if no connection is ready. */
   #deadlineCode (): string {
     const { pool } = this.#options
     return pool.isReady ? 'DEADLINE' : pool.lastErrorCode ?? 'DEADLINE'
   }
 }
 
-/** Whether Redis said no, or could not be asked. */
+/** Whether Redis replied with an error, or was not reached. */
 export function toFailureReason (error: unknown): FailureReason {
   return error instanceof Error && error.name === 'ReplyError' ? 'error' : 'connection'
 }

@@ -2,13 +2,13 @@ import type { Algorithm } from '../../algorithms/quota.js'
 import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
 
 /*
- * What goes to and comes from the scripts: big-endian integers of fixed width, because a Lua number in a reply loses
- * its fraction, a printed one its last digits, and text costs more to read than to send. `take.lua` tells the layout.
+ * The format of script arguments and replies: big-endian integers of fixed width. A Lua number in a reply would lose its
+ * fraction, a formatted number its last digits, and text is slow to parse. `take.lua` documents the layout.
  */
 
 const ALGORITHM_NUMBER: Record<Algorithm, number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3 }
 
-/** Bytes of every time and count. */
+/** Bytes of each time and count. */
 const NUMBER_BYTES = 7
 
 /** `retryUs` of a charge that no wait helps. */
@@ -25,17 +25,18 @@ const SHADOW = 1
 const DELAYABLE = 2
 const HAS_PENALTY = 4
 
-/** Bytes of one charge's part of a reply, where nothing follows: see `answerBytes`. */
+/** Bytes of a charge in a reply, without optional fields: see `answerBytes`. */
 export const ANSWER_BYTES = 1 + 3 * NUMBER_BYTES
-/** Bytes of the time at the beginning of a reply. */
+/** Bytes of the time at the start of a reply. */
 export const TIME_BYTES = NUMBER_BYTES
-/** Bytes of one charge in a batch of checks, and of its strikes, if its limit has a penalty. */
+/** Bytes of one charge in a batch of checks. */
 export const CHARGE_BYTES = 2 + NUMBER_BYTES
+/** Bytes of the strikes of a charge whose limit has a penalty. */
 export const STRIKES_BYTES = 4
 
 const MAX_STRIKES = 2 ** 32 - 1
 
-/** The numbers of a limit, as the scripts read them: `call.lua` tells the layout. */
+/** Pack the numbers of a limit for the scripts. `call.lua` documents the layout. */
 export function packLimit (limit: Limit): Buffer {
   const numbers = [limit.max, limit.windowUs, limit.capacity, limit.intervalUs, limit.intervalNum, limit.intervalDen,
     limit.capacityUs, limit.capacityNum, limit.ceilingUs, limit.mergeUs]
@@ -57,18 +58,18 @@ function packPenalty (penalty: Penalty): Buffer {
   return packed
 }
 
-/** Write one charge of a check; answers where the next begins. */
+/** Write one charge of a check. Returns the next position. */
 export function writeCharge (target: Buffer, limitNumber: number, cost: number, at: number): number {
   target.writeUInt16BE(limitNumber, at)
   return writeNumber(target, cost, at + 2)
 }
 
-/** Write the strikes of a charge, where its limit has a penalty; answers where the next charge begins. */
+/** Write the strikes of a charge whose limit has a penalty. Returns the next position. */
 export function writeStrikes (target: Buffer, strikes: number, at: number): number {
   return target.writeUInt32BE(Math.min(strikes, MAX_STRIKES), at)
 }
 
-/** Write a time or a count; answers where the next begins. */
+/** Write a time or a count. Returns the next position. */
 export function writeNumber (target: Buffer, number: number, at: number): number {
   target.writeUIntBE(Math.floor(number / 2 ** 32), at, NUMBER_BYTES - 4)
   target.writeUInt32BE(number % 2 ** 32, at + NUMBER_BYTES - 4)
@@ -79,7 +80,7 @@ export function readNumber (source: Buffer, at: number): number {
   return source.readUIntBE(at, NUMBER_BYTES - 4) * 2 ** 32 + source.readUInt32BE(at + NUMBER_BYTES - 4)
 }
 
-/** The standing that a reply gives for a charge; `null` when its bucket could not be read or written. */
+/** Read the standing of a charge from a reply. Returns `null` if its bucket could not be read or written. */
 export function readStanding (source: Buffer, at: number, { limit, partition, cost }: Charge): Standing | null {
   const state = source[at]
   if ((state & BROKEN) !== 0) return null
@@ -98,13 +99,13 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
   }
 }
 
-/** Bytes of the charge's part of a reply that begins here. */
+/** Bytes of the charge that starts at this position of a reply. */
 export function answerBytes (source: Buffer, at: number): number {
   const state = source[at]
   return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES)
 }
 
-/** Whether the charge's check began the block that its part of a reply tells of. */
+/** Whether the check started the block of the charge at this position of a reply. */
 export function hasStartedBlock (source: Buffer, at: number): boolean {
   return (source[at] & BLOCK_STARTED) !== 0
 }

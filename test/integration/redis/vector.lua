@@ -38,14 +38,15 @@ end
 redis.call('DEL', key)
 if row.state then store(toState(row.state)) end
 local bucket, result = readBucket(key), nil
-local isLast = quota.algorithm == TOKEN_BUCKET and isLastCharge(quota, bucket.timeUs, bucket.count, row.chargedUntilUs or 0)
+local isLast = quota.algorithm == TOKEN_BUCKET and isLastCharge(quota, bucket, row.chargedUntilUs or 0)
 if row.cost then
-  result = assess(quota, bucket, row.cost, nowUs)
+  result = assessBucket(quota, bucket, row.cost, nowUs)
   if result.granted and quota.algorithm == SLIDING_WINDOW then result.log = appendGrant(quota, bucket.log, row.cost, nowUs) end
 elseif row.charge then
-  result = charge(quota, bucket, row.charge, nowUs)
+  result = chargeBucket(quota, bucket, row.charge, nowUs)
 else
-  result = refund(quota, bucket, row.refund, row.chargedAtUs or 0, (row.chargedUntilUs or 0) - (row.chargedAtUs or 0), nowUs)
+  local refund = { units = row.refund, chargedAtUs = row.chargedAtUs or 0, chargedUntilUs = row.chargedUntilUs or 0 }
+  result = refundBucket(quota, bucket, refund, nowUs)
 end
 store(result)
 

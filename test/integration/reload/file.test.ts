@@ -137,7 +137,7 @@ t.test('what cannot change while the server runs is refused by its name and plac
   for (const [i, [text, place]] of ROWS.entries()) {
     replaceFile(path, text)
     const message = await waitForLog(REFUSED, i + 1)
-    t.ok(message.startsWith(`${path}${place}cannot change`), message)
+    t.ok(message.startsWith(`${path}${place}cannot be changed`), message)
     t.equal(await readLimit(), 100)
   }
   replaceFile(path, 'max = 200\nhook = "preHandler"\n')

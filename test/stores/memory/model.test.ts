@@ -44,15 +44,16 @@ class ModelStore {
     const { limit, partition, resetUs } = standing
     const bucket = this.#bucket(limit, partition)
     const verdict = createCheckResult()
+    const refund = { units: -units, chargedAtUs: atUs, chargedUntilUs: atUs + resetUs }
     if (limit.algorithm === 'token-bucket') {
-      if (units > 0) chargeTokenBucket(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
-      else refundTokenBucket(limit, bucket.timeUs, bucket.count, -units, atUs + resetUs, nowUs, verdict)
+      if (units > 0) chargeTokenBucket(limit, bucket, units, nowUs, verdict)
+      else refundTokenBucket(limit, bucket, refund, nowUs, verdict)
     } else if (limit.algorithm === 'fixed-window') {
-      if (units > 0) chargeFixedWindow(limit, bucket.timeUs, bucket.count, units, nowUs, verdict)
-      else refundFixedWindow(limit, bucket.timeUs, bucket.count, -units, atUs, nowUs, verdict)
+      if (units > 0) chargeFixedWindow(limit, bucket, units, nowUs, verdict)
+      else refundFixedWindow(limit, bucket, refund, nowUs, verdict)
     } else {
       if (units > 0) chargeSlidingWindow(limit, bucket.log, units, nowUs, verdict)
-      else refundSlidingWindow(limit, bucket.log, -units, atUs, nowUs, verdict)
+      else refundSlidingWindow(limit, bucket.log, refund, nowUs, verdict)
     }
     Object.assign(bucket, { timeUs: verdict.timeUs, count: verdict.count })
   }
@@ -69,11 +70,11 @@ class ModelStore {
   }
 
   #assess (limit: Limit, partition: string, cost: number): CheckResult {
-    const { timeUs, count, log } = this.#bucket(limit, partition)
+    const bucket = this.#bucket(limit, partition)
     const verdict = createCheckResult()
-    if (limit.algorithm === 'token-bucket') assessTokenBucket(limit, timeUs, count, cost, this.#clock.nowUs(), verdict)
-    else if (limit.algorithm === 'fixed-window') assessFixedWindow(limit, timeUs, count, cost, this.#clock.nowUs(), verdict)
-    else assessSlidingWindow(limit, log, cost, this.#clock.nowUs(), verdict)
+    if (limit.algorithm === 'token-bucket') assessTokenBucket(limit, bucket, cost, this.#clock.nowUs(), verdict)
+    else if (limit.algorithm === 'fixed-window') assessFixedWindow(limit, bucket, cost, this.#clock.nowUs(), verdict)
+    else assessSlidingWindow(limit, bucket.log, cost, this.#clock.nowUs(), verdict)
     return verdict
   }
 

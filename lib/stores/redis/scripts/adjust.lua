@@ -1,9 +1,9 @@
 -- Correct buckets after the fact.
 --   KEYS     the bucket of each adjustment, in order
 --   ARGV[1]  the distinct limits, see call.lua
---   ARGV[2]  the adjustments, packed: its limit's number:2 kind:1 units:7, and of the charge: its time:7 and resetUs:7
---            kind: 0 charges, 1 gives back, 2 gives a token bucket back only what was charged last
--- Replies the error text of the first bucket that could not be read or written, or ''.
+--   ARGV[2]  the adjustments, packed: the number of the limit:2 kind:1 units:7, and time:7 and resetUs:7 of the charge
+--            kind: 0 charges, 1 refunds, 2 refunds a token bucket only if the charge was its last one
+-- Returns the error text of the first bucket that could not be read or written, or ''.
 -- Twin: MemoryStore.adjust.
 
 local adjustments, position, keyIndex = ARGV[2], 1, 0
@@ -15,14 +15,15 @@ while position <= #adjustments do
   keyIndex = keyIndex + 1
   local quota, bucket = limits[limitIndex], readBucket(KEYS[keyIndex])
   err = err or bucket.err
-  -- Nothing can be given back to a bucket that has gone, or that counts otherwise by now.
+  -- Do not refund to a bucket that is gone, or that another algorithm uses now.
   local isGone = bucket.max == nil or bucket.algorithm ~= quota.algorithm
   if not bucket.err and quota.max > 0 and not (kind > 0 and isGone) then
     carryBucket(bucket, quota, nowUs)
     if kind == 0 then
-      changeBucket(bucket, charge(quota, bucket, units, nowUs), units)
-    elseif kind == 1 or quota.algorithm ~= TOKEN_BUCKET or isLastCharge(quota, bucket.timeUs, bucket.count, atUs + resetUs) then
-      changeBucket(bucket, refund(quota, bucket, units, atUs, resetUs, nowUs), -units)
+      changeBucket(bucket, chargeBucket(quota, bucket, units, nowUs), units)
+    elseif kind == 1 or quota.algorithm ~= TOKEN_BUCKET or isLastCharge(quota, bucket, atUs + resetUs) then
+      local refund = { units = units, chargedAtUs = atUs, chargedUntilUs = atUs + resetUs }
+      changeBucket(bucket, refundBucket(quota, bucket, refund, nowUs), -units)
     end
   end
 end

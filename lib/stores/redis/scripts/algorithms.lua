@@ -1,8 +1,8 @@
--- One bucket under one quota, whatever the algorithm. Twin: lib/stores/memory/bucket.ts.
+-- One bucket under one quota, for every algorithm. Twin: lib/stores/memory/bucket.ts.
 
 local TOKEN_BUCKET, SLIDING_WINDOW, FIXED_WINDOW = 1, 2, 3
 
--- Twin: quotaOf in lib/algorithms/quota.ts; here for buckets that another algorithm wrote.
+-- Twin: createQuota in lib/algorithms/quota.ts. Used for buckets that another algorithm wrote.
 local function createQuota (algorithm, maxUnits, windowUs, capacity)
   local divisor = greatestCommonDivisor(maxUnits, windowUs)
   local intervalDen = max(1, maxUnits / divisor)
@@ -20,20 +20,20 @@ local function createQuota (algorithm, maxUnits, windowUs, capacity)
   }
 end
 
-local function assess (quota, bucket, cost, nowUs)
-  if quota.algorithm == TOKEN_BUCKET then return assessTokenBucket(quota, bucket.timeUs, bucket.count, cost, nowUs) end
-  if quota.algorithm == FIXED_WINDOW then return assessFixedWindow(quota, bucket.timeUs, bucket.count, cost, nowUs) end
+local function assessBucket (quota, bucket, cost, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then return assessTokenBucket(quota, bucket, cost, nowUs) end
+  if quota.algorithm == FIXED_WINDOW then return assessFixedWindow(quota, bucket, cost, nowUs) end
   return assessSlidingWindow(quota, bucket.log, cost, nowUs)
 end
 
-local function charge (quota, bucket, units, nowUs)
-  if quota.algorithm == TOKEN_BUCKET then return chargeTokenBucket(quota, bucket.timeUs, bucket.count, units, nowUs) end
-  if quota.algorithm == FIXED_WINDOW then return chargeFixedWindow(quota, bucket.timeUs, bucket.count, units, nowUs) end
+local function chargeBucket (quota, bucket, units, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then return chargeTokenBucket(quota, bucket, units, nowUs) end
+  if quota.algorithm == FIXED_WINDOW then return chargeFixedWindow(quota, bucket, units, nowUs) end
   return chargeSlidingWindow(quota, bucket.log, units, nowUs)
 end
 
-local function refund (quota, bucket, units, atUs, resetUs, nowUs)
-  if quota.algorithm == TOKEN_BUCKET then return refundTokenBucket(quota, bucket.timeUs, bucket.count, units, atUs + resetUs, nowUs) end
-  if quota.algorithm == FIXED_WINDOW then return refundFixedWindow(quota, bucket.timeUs, bucket.count, units, atUs, nowUs) end
-  return refundSlidingWindow(quota, bucket.log, units, atUs, nowUs)
+local function refundBucket (quota, bucket, refund, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then return refundTokenBucket(quota, bucket, refund, nowUs) end
+  if quota.algorithm == FIXED_WINDOW then return refundFixedWindow(quota, bucket, refund, nowUs) end
+  return refundSlidingWindow(quota, bucket.log, refund, nowUs)
 end

@@ -1,12 +1,12 @@
--- Buckets as Redis holds them: one string a key, packed big-endian, begun with a letter for the algorithm and the
--- numbers that it was written under, so that a later change of those carries over what was used.
+-- Buckets as stored in Redis: one string per key, packed big-endian. It starts with a letter for the algorithm and the
+-- numbers of the limit. When those numbers change, used units can be carried over.
 --   T max:4 capacity:4 window:7 TAT:7 numerator:4                       27 bytes
 --   F max:4 window:7 start:7 used:5                                     24 bytes
 --   S max:4 window:7 first:7 newest:7 units:5 total:5 base:7 last:7 and the packed older entries
---   V units:5 length:2, the bucket of another version of the limit, of that length, and this one's, as above
--- While two versions are in use, each is kept: what one grants is added to the other. One state for both would lose
--- what exceeds the smaller capacity, and the version with the larger one would grant it again and again.
--- A call reads each key once, decides on what it keeps here, and writes each changed key once, always with its TTL.
+--   V units:5 length:2, the bucket of another version of the limit, of that length, and then this one, as above
+-- While two versions are in use, both are stored, and units that one grants are added to the other. One state for both
+-- would lose units above the smaller capacity, and the version with the larger capacity would grant them repeatedly.
+-- A call reads each key once and decides on the copy in this table. It writes each changed key once, always with its TTL.
 
 local pack, unpack = struct.pack, struct.unpack
 
@@ -50,7 +50,7 @@ local function readBucket (key)
   if type(stored) == 'table' then
     bucket.err = stored.err
   elseif stored and not pcall(decodeBucket, bucket, stored) then
-    -- Somebody else's text counts as none; an error would be one of every check in the call.
+    -- A value that is not ours counts as absent. An error here would fail every check of the call.
     bucket = { key = key, timeUs = 0, count = 0 }
   end
   buckets[key] = bucket
@@ -71,7 +71,7 @@ local function encodeBucket (bucket)
     log.firstUs, log.newestUs, log.newestUnits, log.total, log.baseUs, log.lastUs) .. log.body
 end
 
--- Until nothing is used any more; 0 or less: the bucket says no more than an absent one.
+-- Time until nothing is used any more. 0 or less: the bucket is equal to an absent one.
 local function bucketTtlUs (bucket, nowUs)
   if bucket.algorithm == TOKEN_BUCKET then return bucket.timeUs - nowUs + (bucket.count > 0 and 1 or 0) end
   if bucket.algorithm == FIXED_WINDOW then return bucket.count == 0 and 0 or bucket.timeUs + bucket.windowUs - nowUs end
@@ -87,30 +87,30 @@ local function setState (bucket, state)
   bucket.timeUs, bucket.count, bucket.log = state.timeUs or 0, state.count or 0, state.log
 end
 
--- Carry over what was used under other numbers, or another algorithm.
+-- Carry over units that were used under other numbers, or another algorithm.
 local function carryUnits (bucket, quota, nowUs)
   if bucket.algorithm ~= quota.algorithm then
     local written = createQuota(bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity)
-    local used = written.capacity - assess(written, bucket, 0, nowUs).remaining
-    setState(bucket, charge(quota, { timeUs = 0, count = 0 }, min(used, quota.capacity), nowUs))
+    local used = written.capacity - assessBucket(written, bucket, 0, nowUs).remaining
+    setState(bucket, chargeBucket(quota, { timeUs = 0, count = 0 }, min(used, quota.capacity), nowUs))
   elseif quota.algorithm == TOKEN_BUCKET then
-    bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket.timeUs, bucket.count, nowUs)
+    bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket, nowUs)
   elseif quota.algorithm == FIXED_WINDOW then
-    bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket.timeUs, bucket.count, nowUs)
+    bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket, nowUs)
   elseif bucket.log then
     bucket.log = carryGrantLog(bucket, quota, bucket.log, nowUs)
   end
 end
 
--- Read a bucket that another version of the limit wrote as one of this quota.
+-- Convert a bucket that another version of the limit wrote to this quota.
 local function carryBucket (bucket, quota, nowUs)
   if quota.max == 0 or isWrittenUnder(bucket, quota) then return end
   if bucket.max ~= nil then
     local left = bucketTtlUs(bucket, nowUs) > 0 and encodeBucket(bucket) or nil
     local own = bucket.other and decodeBucket({ timeUs = 0, count = 0 }, bucket.other)
     if own and isWrittenUnder(own, quota) then
-      local room = assess(quota, own, 0, nowUs).remaining
-      setState(bucket, charge(quota, own, min(bucket.otherUnits, room), nowUs))
+      local room = assessBucket(quota, own, 0, nowUs).remaining
+      setState(bucket, chargeBucket(quota, own, min(bucket.otherUnits, room), nowUs))
     else
       carryUnits(bucket, quota, nowUs)
     end
@@ -119,25 +119,25 @@ local function carryBucket (bucket, quota, nowUs)
   bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
 end
 
--- Take over the state that an algorithm left after granting so many units; written once, at the end of the call.
+-- Take over the result of an algorithm that granted these units. The bucket is written once, at the end of the call.
 local function changeBucket (bucket, result, units)
   setState(bucket, result)
   bucket.isChanged = true
   if bucket.other then bucket.otherUnits = max(0, min(bucket.otherUnits + units, MAX_UNITS)) end
 end
 
--- What to store, and for how long; 0 or less: nothing.
+-- Returns the string to store and its TTL. With a TTL of 0 or less, nothing is stored.
 local function encodeWithTtl (bucket, nowUs)
   local ttlUs = bucketTtlUs(bucket, nowUs)
   local otherTtlUs = bucket.other and bucketTtlUs(decodeBucket({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
   if otherTtlUs <= 0 then return ttlUs > 0 and encodeBucket(bucket), ttlUs end
-  -- Even where nothing of this one is used: alone, the other would be carried over a second time.
+  -- Store both, even if this one is unused: alone, the other one would be carried over a second time.
   if ttlUs <= 0 then bucket.timeUs, bucket.count, bucket.log = 0, 0, nil end
   return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(ttlUs, otherTtlUs)
 end
 
--- Write what a key holds, or drop it where nothing of it counts. Keys live marginMs longer than that: 1, for Redis cuts
--- the time off to milliseconds; more where a test brings a time of its own. Answers the error text, or nil.
+-- Write a key, or delete it if its TTL is 0 or less. A key lives marginMs longer than its TTL: 1, because Redis truncates
+-- its clock to milliseconds, and more if a test sets the time. Returns the error text, or nil.
 local function writeKey (key, kept, stored, ttlUs, marginMs)
   local reply
   if ttlUs > 0 then
@@ -150,7 +150,7 @@ local function writeKey (key, kept, stored, ttlUs, marginMs)
   return reply.err
 end
 
--- Answers the error text of a write that failed, or nil.
+-- Returns the error text of a failed write, or nil.
 local function writeBuckets (nowUs, marginMs)
   local err
   for key, bucket in pairs(buckets) do

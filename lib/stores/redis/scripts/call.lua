@@ -1,21 +1,23 @@
--- What every call begins with: the limits it speaks of, and the time.
---   ARGV[1]  distinct limits, packed: algorithm:1 flags:1 and ten integers of 7 bytes; then
---            flag 1   nothing more: a limit in shadow mode
---            flag 2   its patience:7
---            flag 4   its penalty: strikes:4 within:7 cooldown:7 longest cooldown:7 factor:8, a double
---   ARGV[3]  for tests: the time in microseconds instead of Redis's own
+-- The start of every call: read its limits and the time.
+--   ARGV[1]  the distinct limits, packed: algorithm:1 flags:1 and ten integers of 7 bytes. Then, for each flag:
+--            flag 1   no further bytes: the limit is in shadow mode
+--            flag 2   maxDelayUs:7
+--            flag 4   the penalty: strikes:4 within:7 cooldown:7 maxCooldown:7 factor:8, a double
+--   ARGV[3]  for tests: the time in microseconds, instead of the clock of Redis
 
 local function readLimits (packed)
   local limits, position = {}, 1
   while position <= #packed do
     local quota, flags = { maxDelayUs = 0 }, nil
     quota.algorithm, flags, quota.max, quota.windowUs, quota.capacity, quota.intervalUs, quota.intervalNum, quota.intervalDen,
-      quota.capacityUs, quota.capacityNum, quota.ceilingUs, quota.mergeUs, position = unpack('>I1I1I7I7I7I7I7I7I7I7I7I7', packed, position)
+      quota.capacityUs, quota.capacityNum, quota.ceilingUs, quota.mergeUs, position =
+      unpack('>I1I1I7I7I7I7I7I7I7I7I7I7', packed, position)
     quota.isShadow = flags % 2
     if flags % 4 >= 2 then quota.maxDelayUs, position = unpack('>I7', packed, position) end
     if flags >= 4 then
       local rule = {}
-      rule.strikes, rule.withinUs, rule.cooldownUs, rule.maxCooldownUs, rule.factor, position = unpack('>I4I7I7I7d', packed, position)
+      rule.strikes, rule.withinUs, rule.cooldownUs, rule.maxCooldownUs, rule.factor, position =
+        unpack('>I4I7I7I7d', packed, position)
       quota.penalty = rule
     end
     limits[#limits + 1] = quota
@@ -24,7 +26,7 @@ local function readLimits (packed)
 end
 
 local function redisTimeUs ()
-  -- Redis 6 replicates the script's text unless told to replicate its effects; TIME would be refused before a write.
+  -- Redis 6 replicates the script text by default and then refuses a write after TIME. This call replicates its effects.
   if redis.replicate_commands then redis.replicate_commands() end
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
@@ -32,5 +34,5 @@ end
 
 local nowUs = ARGV[3] and tonumber(ARGV[3]) or redisTimeUs()
 local limits = readLimits(ARGV[1])
--- With a time of its own, a test outlives the real one.
+-- A test that sets the time may run for longer than the TTL in real time.
 local marginMs = ARGV[3] and 3600000 or 1

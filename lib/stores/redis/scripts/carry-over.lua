@@ -1,4 +1,4 @@
--- What was used stays used when the numbers of a limit change. Twin: lib/algorithms/carry-over.ts; same results.
+-- Used units stay used when the numbers of a limit change. Twin: lib/algorithms/carry-over.ts. Same results.
 
 local ROUNDING_US = 1 / 1024
 
@@ -12,9 +12,9 @@ local function greatestCommonDivisor (a, b)
   return a
 end
 
-local function carryTokenBucket (written, quota, tatUs, tatNum, nowUs)
+local function carryTokenBucket (written, quota, bucket, nowUs)
   local intervalDen = max(1, written.max / greatestCommonDivisor(written.max, written.windowUs))
-  local backlogUs = max(0, tatUs - nowUs + tatNum / intervalDen)
+  local backlogUs = max(0, bucket.timeUs - nowUs + bucket.count / intervalDen)
   if backlogUs * written.max / written.windowUs >= quota.capacity then
     return nowUs + quota.capacityUs, quota.capacityNum
   end
@@ -23,7 +23,8 @@ local function carryTokenBucket (written, quota, tatUs, tatNum, nowUs)
   return normalizeFraction(quota, nowUs + wholeUs, ceil((carriedUs - wholeUs) * quota.intervalDen))
 end
 
-local function carryFixedWindow (written, quota, startUs, used, nowUs)
+local function carryFixedWindow (written, quota, bucket, nowUs)
+  local startUs, used = bucket.timeUs, bucket.count
   local isOver = nowUs - startUs >= written.windowUs
   return nowUs - carryAge(written, quota, startUs, nowUs), isOver and 0 or min(used, quota.max)
 end

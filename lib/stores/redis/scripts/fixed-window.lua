@@ -1,7 +1,9 @@
--- Fixed window that starts with its first request. Twin: lib/algorithms/fixed-window.ts; same names, same results.
--- A bucket is the window's start (integer microseconds) and the units used in it; 0 used means that no window is open.
+-- Fixed window that starts with its first request. Twin: lib/algorithms/fixed-window.ts. Same names, same results.
+-- A bucket is the start of the window (timeUs, integer microseconds) and the units used in it (count).
+-- A count of 0 means that no window is open.
 
-local function rollWindow (quota, startUs, used, nowUs)
+local function rollWindow (quota, bucket, nowUs)
+  local startUs, used = bucket.timeUs, bucket.count
   if used == 0 or nowUs - startUs >= quota.windowUs then return nowUs, 0 end
   return min(startUs, nowUs), used
 end
@@ -12,8 +14,8 @@ local function writeWindowResult (quota, nowUs, result)
   return result
 end
 
-local function assessFixedWindow (quota, startUs, used, cost, nowUs)
-  local timeUs, count = rollWindow(quota, startUs, used, nowUs)
+local function assessFixedWindow (quota, bucket, cost, nowUs)
+  local timeUs, count = rollWindow(quota, bucket, nowUs)
   local isPossible = cost <= quota.max and quota.max ~= 0
   local granted = isPossible and count + cost <= quota.max
   if granted then count = count + cost end
@@ -22,13 +24,13 @@ local function assessFixedWindow (quota, startUs, used, cost, nowUs)
   return result
 end
 
-local function chargeFixedWindow (quota, startUs, used, units, nowUs)
-  local timeUs, count = rollWindow(quota, startUs, used, nowUs)
+local function chargeFixedWindow (quota, bucket, units, nowUs)
+  local timeUs, count = rollWindow(quota, bucket, nowUs)
   return writeWindowResult(quota, nowUs, { timeUs = timeUs, count = min(count + units, 2 * quota.max) })
 end
 
-local function refundFixedWindow (quota, startUs, used, units, chargedAtUs, nowUs)
-  local timeUs, count = rollWindow(quota, startUs, used, nowUs)
-  if timeUs <= chargedAtUs then count = max(0, count - units) end
+local function refundFixedWindow (quota, bucket, refund, nowUs)
+  local timeUs, count = rollWindow(quota, bucket, nowUs)
+  if timeUs <= refund.chargedAtUs then count = max(0, count - refund.units) end
   return writeWindowResult(quota, nowUs, { timeUs = timeUs, count = count })
 end

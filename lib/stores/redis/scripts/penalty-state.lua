@@ -1,4 +1,4 @@
--- Conducts as Redis holds them, one string of 27 bytes a key:
+-- Penalty states as stored in Redis, one string of 27 bytes per key:
 --   P strikes:4 level:1 start:7 quietFrom:7 block:7
 -- A call reads each key once and writes each changed key once, always with its TTL.
 -- Twin: lib/stores/memory/penalties.ts and take-under-penalty.ts.
@@ -20,19 +20,21 @@ local function readPenaltyState (key)
   return kept
 end
 
--- Take over a suspect's conduct; written once, at the end of the call.
+-- Take over the state of an entry. It is written once, at the end of the call.
 local function savePenaltyState (entry)
   local kept, state = entry.kept, entry.state
   kept.startUs, kept.strikes, kept.level = state.startUs, state.strikes, state.level
   kept.quietFromUs, kept.blockUs, kept.rule = state.quietFromUs, state.blockUs, entry.rule
 end
 
--- How the partition of a key stands under a rule. A copy: settled under one rule and not kept, it must not count as
--- settled under the next.
+-- The state of a partition under a rule, advanced to now. A copy: a state that is advanced under one rule and not saved
+-- must not be used as advanced under the next rule.
 local function loadPenaltyEntry (rule, key, nowUs)
   local kept = readPenaltyState(key)
   local entry = { rule = rule, kept = kept, began = false }
-  entry.state = { startUs = kept.startUs, strikes = kept.strikes, level = kept.level, quietFromUs = kept.quietFromUs, blockUs = kept.blockUs }
+  entry.state = {
+    startUs = kept.startUs, strikes = kept.strikes, level = kept.level, quietFromUs = kept.quietFromUs, blockUs = kept.blockUs
+  }
   local isAhead = advancePenalty(rule, entry.state, nowUs)
   if isAhead or (kept.isStored and not kept.rule and redis.pcall('PTTL', key) == -1) then savePenaltyState(entry) end
   return entry
@@ -43,7 +45,7 @@ local function addStrikes (entry, strikes, nowUs)
   savePenaltyState(entry)
 end
 
--- Answers the error text of a write that failed, or nil.
+-- Returns the error text of a failed write, or nil.
 local function writePenaltyStates (nowUs, marginMs)
   local err
   for key, kept in pairs(penaltyStates) do

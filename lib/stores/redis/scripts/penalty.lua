@@ -1,5 +1,5 @@
--- Progressive cooldown. Twin: lib/algorithms/penalty.ts, which explains it; same names, same results.
--- A conduct is a table of integers: startUs, strikes, level, quietFromUs, blockUs.
+-- Progressive cooldown. Twin: lib/algorithms/penalty.ts, which explains it. Same names, same results.
+-- A penalty state is a table of integers: startUs, strikes, level, quietFromUs, blockUs.
 
 local MAX_LEVELS = 100
 

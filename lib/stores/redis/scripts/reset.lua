@@ -1,7 +1,7 @@
--- Forget buckets, and how their partition stands under penalties.
---   KEYS     the buckets, then a conduct for each limit of ARGV[1]
---   ARGV[1]  a limit for each penalty, see call.lua
--- Replies of how many something was used or held against it.
+-- Delete buckets and the penalty states of their partition.
+--   KEYS     the buckets, then a penalty state for each limit of ARGV[1]
+--   ARGV[1]  one limit for each penalty, see call.lua
+-- Returns how many of them were in use.
 -- Twin: MemoryStore.reset.
 
 local resetCount, bucketCount = 0, #KEYS - #limits

@@ -1,9 +1,11 @@
--- Sliding window as a log of grants. Twin: lib/algorithms/sliding-window.ts, which explains it; same names, same results.
--- A log keeps its newest entry apart, and the older ones as they are stored: packed, oldest first, each as the time
--- since the one before (doubled: whole milliseconds, or microseconds and 1) and its units, in 7-bit groups. A check
--- reads only the entries that leave the window.
---   firstUs, newestUs, newestUnits: first and last grant and units of the newest entry; total: units in all entries;
---   body: the older entries; baseUs: what the first of them counts from; lastUs: time of the last of them.
+-- Sliding window as a log of grants. Twin: lib/algorithms/sliding-window.ts, which explains it. Same names, same results.
+-- A log has its newest entry in fields of its own. The older entries are packed as they are stored, oldest first.
+-- A packed entry is the time since the entry before it, and its units, in 7-bit groups. The time is doubled whole
+-- milliseconds (an even number), or doubled microseconds plus 1. A check reads only the entries that expire.
+--   firstUs, newestUs, newestUnits   first grant, last grant and units of the newest entry
+--   total                            units in all entries
+--   body                             the older entries, packed
+--   baseUs, lastUs                   the time that the first of them is relative to; the time of the last of them
 
 local byte, char, sub = string.byte, string.char, string.sub
 
@@ -37,12 +39,12 @@ local function unpackDelta (text, position)
   return number % 2 == 0 and number * 500 or (number - 1) / 2, after
 end
 
--- The time that an entry is kept with once another follows it.
+-- The time that an entry keeps once a newer entry follows it.
 local function toEntryEndUs (quota, lastGrantUs)
   return quota.windowUs < 3600000000 and lastGrantUs or ceil(lastGrantUs / 1000) * 1000
 end
 
--- The flat array of the twin, for what is rare: the clock stepped back, a refund, other numbers.
+-- The flat array of the twin, for rare cases: the clock stepped back, a refund, other numbers.
 local function unfoldLog (log)
   local entries, position, us = {}, 1, log.baseUs
   while position <= #log.body do
@@ -59,7 +61,8 @@ end
 local function foldLog (entries, firstUs)
   local newest = entries[#entries]
   if newest == nil then return nil end
-  local log = { firstUs = firstUs, newestUs = newest.us, newestUnits = newest.units, total = newest.units, baseUs = entries[1].us, lastUs = entries[1].us }
+  local log = { firstUs = firstUs, newestUs = newest.us, newestUnits = newest.units, total = newest.units }
+  log.baseUs, log.lastUs = entries[1].us, entries[1].us
   local parts = {}
   for i = 1, #entries - 1 do
     parts[#parts + 1] = packDelta(entries[i].us - log.lastUs) .. packNumber(entries[i].units)
@@ -120,7 +123,7 @@ local function writeLogResult (quota, log, nowUs, result)
   return result
 end
 
--- Drops what has left the window from the log it is given; isBroughtBack says that the log must be written though refused.
+-- Drops expired entries from the given log. result.isClamped means that the log must be written even after a refusal.
 local function assessSlidingWindow (quota, stored, cost, nowUs)
   local log, isClamped = clampToNow(quota, stored, nowUs)
   log = dropExpired(quota, log, nowUs)
@@ -166,7 +169,8 @@ local function chargeSlidingWindow (quota, stored, units, nowUs)
   return writeLogResult(quota, log, nowUs, {})
 end
 
-local function refundSlidingWindow (quota, stored, units, chargedAtUs, nowUs)
+local function refundSlidingWindow (quota, stored, refund, nowUs)
+  local units, chargedAtUs = refund.units, refund.chargedAtUs
   local log = dropExpired(quota, (clampToNow(quota, stored, nowUs)), nowUs)
   if log and chargedAtUs + quota.windowUs > nowUs then
     local entries = unfoldLog(log)

@@ -1,6 +1,7 @@
--- The short way for what nearly every call is: one enforced token bucket per check, of one limit without patience or
--- penalty whose interval is whole microseconds, and buckets written under the same numbers. It decides before it writes, and leaves everything else to
--- take.lua, which follows: Redis builds the functions of a script anew in each call, so those below cost time.
+-- The fast path of most calls: one enforced token bucket per check, all of one limit. The limit has no delay, no penalty
+-- and an interval of whole microseconds, and its buckets were written under the same numbers. The function decides before
+-- it writes. Every other case returns nil and is left to take.lua, which follows. Redis creates the functions of a script
+-- in each call, so the functions below cost time.
 -- Arguments and reply: take.lua. Twin of the arithmetic: token-bucket.lua.
 
 local function takeTokenBuckets ()
@@ -17,7 +18,7 @@ local function takeTokenBuckets ()
     nowUs, marginMs = time[1] * 1000000 + time[2], 1
   end
 
-  -- Redis prints a number that it is given as a double, with 17 digits, which takes three times as long.
+  -- Redis formats a number argument as a double with 17 digits, which takes three times as long as a string.
   local pcall, sub, format = redis.pcall, string.sub, string.format
   local checks, head = ARGV[2], 'T' .. pack('>I4I4I7', maxUnits, capacity, windowUs)
   local tats, changed, answers = {}, {}, {}
@@ -32,7 +33,7 @@ local function takeTokenBuckets ()
         tatUs = nowUs
       elseif type(stored) == 'string' and #stored == 27 and sub(stored, 1, 16) == head then
         tatUs = unpack('>I7', stored, 17)
-        -- A clock that stepped back is rare.
+        -- The clock stepped back, which is rare: take.lua handles it.
         if tatUs - nowUs >= ceilingUs then return end
         if tatUs < nowUs then tatUs = nowUs end
       else

@@ -1,12 +1,12 @@
--- Decide a batch of checks, each of one or more charges; a check's enforced limits are charged all or none, and each
--- shadow limit by itself. A check that a penalty blocks is charged nothing; one that is refused is a strike.
---   KEYS     the bucket of each charge, in order; where its limit has a penalty, then the conduct of its partition
+-- Decide a batch of checks, each of one or more charges. The enforced limits of a check are charged all or none, and each
+-- shadow limit by itself. A check that a penalty blocks is charged nothing. A check that is refused adds a strike.
+--   KEYS     the bucket of each charge, in order; each followed by the penalty state of its partition if its limit has a penalty
 --   ARGV[1]  the distinct limits of the batch, see call.lua
---   ARGV[2]  the checks, packed: number of charges:1, then for each its limit's number:2 and
---            cost:7, and with a penalty the strikes:4 that were not counted yet
--- Replies { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7 and what state says follows.
+--   ARGV[2]  the checks, packed: number of charges:1, then for each charge the number of its limit:2 and its cost:7, and
+--            with a penalty the strikes:4 that were not counted yet
+-- Returns { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7 and the fields of state.
 --   state    bit 0 granted, bit 1 charged, bit 2 the bucket could not be read or written, bit 3 delayUs:7 follows,
---            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 its block began with this check
+--            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 this check started the block
 --   retryUs  2^53 - 1: never
 -- Twin: MemoryStore.take.
 
@@ -15,9 +15,8 @@ local NEVER = 9007199254740991
 local checks = ARGV[2]
 local answers, keyIndex, position = {}, 0, 1
 
--- A key that was not charged is written only where its state must not be read again: one that the clock, stepping back,
--- left in the future (each refusal would begin the wait anew), one of other numbers (it drains at another pace than the
--- stated wait), and a key that lost its TTL.
+-- An uncharged key is written only in three cases. A clock that stepped back left it in the future: each refusal would
+-- restart the wait. It has other numbers: it drains at another rate than the stated wait. It has lost its TTL.
 local function repair (quota, bucket, result)
   if bucket.isChanged then return end
   local isAhead = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > result.timeUs
@@ -38,18 +37,18 @@ local function commit (one)
   end
 end
 
--- Nothing was taken: the limit stands as it did. One that grants stays granted, even in debt.
+-- Report the state of a limit that was not charged. A limit that granted stays granted, even in debt.
 local function assessUncharged (one)
-  local standing = assess(one.quota, one.bucket, 0, nowUs)
+  local standing = assessBucket(one.quota, one.bucket, 0, nowUs)
   one.result.remaining, one.result.resetUs = standing.remaining, standing.resetUs
   return standing
 end
 
 local function assessCharge (quota, bucket, cost)
-  -- No units are of such a limit; those of another version of it are not to be read as its own.
-  if quota.max == 0 then return assess(quota, { timeUs = 0, count = 0 }, cost, nowUs) end
+  -- Such a limit has no units, and must not use those of another version of the limit.
+  if quota.max == 0 then return assessBucket(quota, { timeUs = 0, count = 0 }, cost, nowUs) end
   carryBucket(bucket, quota, nowUs)
-  return assess(quota, bucket, cost, nowUs)
+  return assessBucket(quota, bucket, cost, nowUs)
 end
 
 local function commitCheck (charges, isGranted, isBlocked)
@@ -66,7 +65,7 @@ local function commitCheck (charges, isGranted, isBlocked)
   end
 end
 
--- What charge i and those before it take from its bucket: enforced ones go first, in their order, then shadow ones.
+-- Units that charge i and the charges before it take from its bucket: enforced ones first, in their order, then shadow ones.
 local function sumUnits (charges, i, isGranted)
   local one = charges[i]
   local isShadow, units = one.quota.isShadow == 1, one.cost
@@ -83,8 +82,8 @@ local function sumUnits (charges, i, isGranted)
   return units
 end
 
--- The same for a check that charges a bucket more than once. Twin: takeAll in lib/stores/memory/take-all.ts.
--- Answers whether the check is granted.
+-- Decide a check that charges a bucket more than once. Twin: takeAll in lib/stores/memory/take-all.ts.
+-- Returns whether the check is granted.
 local function decideShared (charges, isBlocked)
   local isGranted = not isBlocked
   for isShadow = 0, 1 do
@@ -116,7 +115,7 @@ local function decideShared (charges, isBlocked)
   return isGranted
 end
 
--- Charges of one check that have a penalty and a partition in common share their suspect.
+-- Charges of one check with the same penalty and partition share one entry.
 local function findPenaltyEntry (charges, rule, key)
   for i = 1, #charges do
     local penaltyEntry = charges[i].penaltyEntry
@@ -180,7 +179,7 @@ end
 while position <= #checks do
   local charges, isGranted, isBroken, isShared, hasPenalty, isBlocked = readCheck()
   if isBroken then
-    -- Its own answer says so; nothing is charged.
+    -- The reply reports it. Nothing is charged.
   else
     if isShared then
       isGranted = decideShared(charges, isBlocked)

@@ -1,6 +1,6 @@
--- Token bucket as GCRA. Twin: lib/algorithms/token-bucket.ts, which explains it; same names, same results.
--- Times are integer microseconds. A verdict is a table: granted, remaining, resetUs, delayUs, retryUs (false: never),
--- timeUs, count.
+-- Token bucket as GCRA. Twin: lib/algorithms/token-bucket.ts, which explains it. Same names, same results.
+-- Times are integer microseconds. A bucket has timeUs and count. A refund has units, chargedAtUs and chargedUntilUs.
+-- A result has granted, remaining, resetUs, delayUs, retryUs (false: never), timeUs and count.
 
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 local MAX_SAFE_INTEGER = 9007199254740991
@@ -40,8 +40,8 @@ local function writeTokenResult (quota, nowUs, result)
   return result
 end
 
-local function assessTokenBucket (quota, tatUs, tatNum, cost, nowUs)
-  local clampedUs, clampedNum = clampTat(quota, tatUs, tatNum, nowUs)
+local function assessTokenBucket (quota, bucket, cost, nowUs)
+  local clampedUs, clampedNum = clampTat(quota, bucket.timeUs, bucket.count, nowUs)
   local result = { granted = false, retryUs = false, timeUs = clampedUs, count = clampedNum }
   if cost <= quota.capacity and quota.max ~= 0 then
     local timeUs, count = normalizeFraction(quota, clampedUs + cost * quota.intervalUs, clampedNum + cost * quota.intervalNum)
@@ -59,22 +59,22 @@ local function assessTokenBucket (quota, tatUs, tatNum, cost, nowUs)
   return writeTokenResult(quota, nowUs, result)
 end
 
-local function chargeTokenBucket (quota, tatUs, tatNum, units, nowUs)
-  local timeUs, count = clampTat(quota, tatUs, tatNum, nowUs)
+local function chargeTokenBucket (quota, bucket, units, nowUs)
+  local timeUs, count = clampTat(quota, bucket.timeUs, bucket.count, nowUs)
   local bounded = min(units, quota.capacity + quota.max)
   timeUs, count = normalizeFraction(quota, timeUs + bounded * quota.intervalUs, count + bounded * quota.intervalNum)
   timeUs, count = clampTat(quota, timeUs, count, nowUs)
   return writeTokenResult(quota, nowUs, { timeUs = timeUs, count = count })
 end
 
-local function refundTokenBucket (quota, tatUs, tatNum, units, chargedUntilUs, nowUs)
-  local timeUs, count = clampTat(quota, tatUs, tatNum, nowUs)
-  local bounded = min(units, quota.capacity + quota.max)
+local function refundTokenBucket (quota, bucket, refund, nowUs)
+  local timeUs, count = clampTat(quota, bucket.timeUs, bucket.count, nowUs)
+  local bounded = min(refund.units, quota.capacity + quota.max)
   local num = bounded * quota.intervalNum
   local whole = floor(num / quota.intervalDen)
   local wantedUs = bounded * quota.intervalUs + whole
   local wantedNum = num - whole * quota.intervalDen
-  local undrainedUs = max(0, chargedUntilUs - nowUs)
+  local undrainedUs = max(0, refund.chargedUntilUs - nowUs)
   if wantedUs < undrainedUs then
     timeUs = timeUs - wantedUs
     count = count - wantedNum
@@ -89,6 +89,6 @@ local function refundTokenBucket (quota, tatUs, tatNum, units, chargedUntilUs, n
   return writeTokenResult(quota, nowUs, { timeUs = timeUs, count = count })
 end
 
-local function isLastCharge (quota, tatUs, tatNum, chargedUntilUs)
-  return quota.intervalUs > 0 and tatUs + (tatNum > 0 and 1 or 0) == chargedUntilUs
+local function isLastCharge (quota, bucket, chargedUntilUs)
+  return quota.intervalUs > 0 and bucket.timeUs + (bucket.count > 0 and 1 or 0) == chargedUntilUs
 end
