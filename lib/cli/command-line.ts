@@ -42,7 +42,7 @@ export function parseCommandLine (args: readonly string[], configFile: string | 
   if (!COMMANDS.includes(command)) return createMisuse(`unknown command ${quote(command)}${formatCommandHint(command)}`)
   if (files.length > 1) return createMisuse(`check takes one file, got ${files.length}`)
   const file = files[0] ?? configFile
-  if (file === null) return createMisuse('check needs the path of a file, and RATE_LIMIT_CONFIG is not set')
+  if (file === null) return createMisuse('check needs the path of a file, and SLUICE_CONFIG is not set')
   if (file === '') return createMisuse('the path of the file is empty')
   const [json, env, explain, strict] = (['json', 'env', 'explain', 'strict'] as const).map((flag) => values[flag] === true)
   return { kind: 'check', file, json, env, explain, strict }
@@ -68,9 +68,9 @@ function quote (text: string): string {
 export const HELP = `Usage: fastify-sluice check [FILE] [--env] [--explain] [--json] [--strict]
 
 Check a config file before it is deployed, and show the resulting policies.
-Without FILE, the file in RATE_LIMIT_CONFIG is checked.
+Without FILE, the file in SLUICE_CONFIG is checked.
 
-  --env          apply the RATE_LIMIT_ variables of this environment to the file
+  --env          apply the SLUICE_ variables of this environment to the file
   --explain      show the source of each option, instead of the table
   --json         print only { ok, mistakes, warnings, policies }
   --strict       exit with 1 also for warnings

@@ -16,7 +16,7 @@ import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from '../errors.j
 /** Options of what is built once: connections, key names, mounted routes, the source of user identities. */
 const FIXED_OPTIONS = [
   'name', 'redis', 'store', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending',
-  'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'reloadOnSignal'
+  'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'environment', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
 /** The layers of one registration's options, and their merged result. */
@@ -27,6 +27,7 @@ export class Configuration {
   text: string | null = null
   readonly #register: Layer
   readonly #env: Environment
+  readonly #prefix: string | undefined
   /** The switch of an operator, on top of all other layers; `null` while it equals their value. */
   #operator: Layer | null = null
 
@@ -37,8 +38,9 @@ export class Configuration {
   constructor (options: unknown, env: Environment) {
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
     this.#register = registerLayer(options)
-    this.#env = env
-    this.file = getConfigFile(env) ?? options.configFile ?? null
+    this.#env = options.environment === false ? {} : env
+    this.#prefix = options.environment === false ? undefined : options.environment
+    this.file = getConfigFile(this.#env, this.#prefix) ?? options.configFile ?? null
   }
 
   /** Merge all layers, with the current file. Throws the first error; if there are several, its `mistakes` lists all messages. */
@@ -78,7 +80,7 @@ export class Configuration {
 
   #merge (file: Layer | null): MergedOptions {
     const lower = file === null ? [this.#register] : [this.#register, file]
-    const { layer, mistakes: [first, ...others] } = readEnvironment(this.#env, mergeLayers(lower).options)
+    const { layer, mistakes: [first, ...others] } = readEnvironment(this.#env, mergeLayers(lower).options, this.#prefix)
     if (first !== undefined) throw combineErrors(first, others)
     const merged = mergeLayers([...lower, layer, ...this.#operator === null ? [] : [this.#operator]])
     try {

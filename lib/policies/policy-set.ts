@@ -236,7 +236,7 @@ function pickPolicyOptions (options: RateLimitOptions): RouteRateLimit {
   const {
     name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet,
     redis, keyPrefix, deadline, breaker, connections, maxPending,
-    health, metrics, admin, openapi, headers, log, configFile, reloadOnSignal,
+    health, metrics, admin, openapi, headers, log, configFile, environment, reloadOnSignal,
     ...policy
   } = options
   return policy

@@ -87,15 +87,15 @@ t.test('--json tells the policies by fields that keep their names', async (t) =>
 t.test('--explain tells of each option where it is from', async (t) => {
   const { status, stdout } = await run(['check', 'a.toml', '--env', '--explain'], {
     cwd: t.testdir({ 'a.toml': 'max = 5\n[[rules]]\nname = "login"\nmatch = "/login"\ncost = 2\n' }),
-    env: { RATE_LIMIT_TIME_WINDOW: '10s', RATE_LIMIT_RULES__LOGIN__HOOK: 'preHandler', RATE_LIMIT_HEADERS: 'off', RATE_LIMIT_REDIS: 'redis://:secret@127.0.0.1' }
+    env: { SLUICE_TIME_WINDOW: '10s', SLUICE_RULES__LOGIN__HOOK: 'preHandler', SLUICE_HEADERS: 'off', SLUICE_REDIS: 'redis://:secret@127.0.0.1' }
   })
   t.equal(status, 0)
   const [, , ofLogin] = stdout.split(/^(?=\S)/m)
   const squeezed = (text: string): string[] => text.trim().split('\n').map((line) => line.trim().replace(/ +/g, ' '))
   t.strictSame(squeezed(ofLogin).slice(0, 4), [
-    'login', 'match "/login" file, a.toml:4:1: rules[0].match', 'max 5 file, a.toml:1:1: max', 'timeWindow "10s" environment, RATE_LIMIT_TIME_WINDOW'
+    'login', 'match "/login" file, a.toml:4:1: rules[0].match', 'max 5 file, a.toml:1:1: max', 'timeWindow "10s" environment, SLUICE_TIME_WINDOW'
   ])
-  t.ok(squeezed(stdout).includes('headers "off" environment, RATE_LIMIT_HEADERS'))
+  t.ok(squeezed(stdout).includes('headers "off" environment, SLUICE_HEADERS'))
   t.ok(squeezed(stdout).includes('algorithm "token-bucket" built-in'))
   t.notMatch(stdout, 'secret')
 })
@@ -141,9 +141,9 @@ t.test('what is wrong with a rule of the code by itself is a mistake', async (t)
   t.match(stderr, /^rate-limit\.toml:5:1: rules\[0\]\.cost: expected at most 5/)
 })
 
-t.test('without a FILE it is the one of RATE_LIMIT_CONFIG, and other variables count with --env only', async (t) => {
+t.test('without a FILE it is the one of SLUICE_CONFIG, and other variables count with --env only', async (t) => {
   const cwd = t.testdir({ 'a.toml': 'max = 5', 'b.toml': 'max = 6' })
-  const env = { RATE_LIMIT_CONFIG: 'a.toml', RATE_LIMIT_TIME_WINDOW: '10s' }
+  const env = { SLUICE_CONFIG: 'a.toml', SLUICE_TIME_WINDOW: '10s' }
   t.match(await run(['check'], { cwd, env }), { status: 0, stdout: / 5 per minute, / })
   t.match(await run(['check', 'b.toml'], { cwd, env }), { status: 0, stdout: / 6 per minute, / })
   t.match(await run(['check', '--env'], { cwd, env }), { status: 0, stdout: / 5 per 10 seconds, / })
@@ -151,13 +151,13 @@ t.test('without a FILE it is the one of RATE_LIMIT_CONFIG, and other variables c
 
 t.test('a mistake of the environment has its variable as the place', async (t) => {
   const cwd = t.testdir({ 'a.toml': '[[rules]]\nname = "login"\nmatch = "/login"\n' })
-  const env = { RATE_LIMIT_RULES__LOGIN__MAX: '-5', RATE_LIMIT_MAXX: '5' }
+  const env = { SLUICE_RULES__LOGIN__MAX: '-5', SLUICE_MAXX: '5' }
   const { status, stdout, stderr } = await run(['check', 'a.toml', '--env'], { cwd, env })
   t.strictSame([status, stdout], [1, ''])
-  t.strictSame(stderr.split('\n').map((line) => line.split(': ')[0]), ['RATE_LIMIT_MAXX', 'RATE_LIMIT_RULES__LOGIN__MAX', ''])
-  t.match(await run(['check', 'a.toml', '--env'], { cwd, env: { RATE_LIMIT_COST: '5000' } }), { status: 1, stderr: /^RATE_LIMIT_COST: expected at most 1000/ })
-  t.match(await run(['check', 'a.toml', '--env', '--json'], { cwd, env: { RATE_LIMIT_COST: '5000' } }), {
-    stdout: /"place": "RATE_LIMIT_COST",\s+"message": "expected at most 1000/
+  t.strictSame(stderr.split('\n').map((line) => line.split(': ')[0]), ['SLUICE_MAXX', 'SLUICE_RULES__LOGIN__MAX', ''])
+  t.match(await run(['check', 'a.toml', '--env'], { cwd, env: { SLUICE_COST: '5000' } }), { status: 1, stderr: /^SLUICE_COST: expected at most 1000/ })
+  t.match(await run(['check', 'a.toml', '--env', '--json'], { cwd, env: { SLUICE_COST: '5000' } }), {
+    stdout: /"place": "SLUICE_COST",\s+"message": "expected at most 1000/
   })
 })
 

@@ -17,7 +17,7 @@ const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
   ['check -x rate-limit.toml', 'unknown option "-x"'],
   ['check --json=yes rate-limit.toml', '--json takes no value, got "yes"'],
   ['check a.toml b.toml', 'check takes one file, got 2'],
-  ['check', 'check needs the path of a file, and RATE_LIMIT_CONFIG is not set']
+  ['check', 'check needs the path of a file, and SLUICE_CONFIG is not set']
 ]
 t.test('wrong usage is told, with the nearest word that is known', async (t) => {
   for (const [text, message] of misuses) {
@@ -36,7 +36,7 @@ t.test('wrong usage ends with 2, and stays in its line whatever was typed', asyn
 t.test('--help tells every flag and exit status on standard output, whatever else is typed', async (t) => {
   const { status, stdout, stderr } = await run(['check', '--nonsense', '--help'])
   t.strictSame([status, stderr], [0, ''])
-  for (const told of ['check [FILE]', '--env', '--explain', '--json', '--strict', '--help', '--version', 'RATE_LIMIT_CONFIG', '2 wrong usage']) t.match(stdout, told)
+  for (const told of ['check [FILE]', '--env', '--explain', '--json', '--strict', '--help', '--version', 'SLUICE_CONFIG', '2 wrong usage']) t.match(stdout, told)
   t.ok(stdout.split('\n').every((line) => line.length <= 80), 'it fits a terminal')
   for (const words of [['--help'], ['-h']]) t.strictSame(parseCommandLine(words, null), { kind: 'help' })
 })
@@ -48,7 +48,7 @@ t.test('--version is the package\'s', async (t) => {
 
 t.test('the program does with its own surroundings what the command does', async (t) => {
   const cwd = t.testdir({ 'a.toml': 'max = 5' })
-  const env = { RATE_LIMIT_CONFIG: 'a.toml', RATE_LIMIT_TIME_WINDOW: '10s' }
+  const env = { SLUICE_CONFIG: 'a.toml', SLUICE_TIME_WINDOW: '10s' }
   for (const words of [['check', '--env'], ['check', '--bad'], ['check', 'b.toml'], ['--help']]) {
     t.strictSame(await runProgram(words, { cwd, env }), await run(words, { cwd, env }), words.join(' '))
   }

@@ -33,7 +33,7 @@ t.test('the original\'s words hold in a scope of their own', async (t) => {
 
 t.test('the environment\'s limits and the plugin\'s routes are not for it', async (t) => {
   const { app, clock } = bareApp(t)
-  const env = { RATE_LIMIT_MAX: '1', RATE_LIMIT_ALGORITHM: 'sliding-window', RATE_LIMIT_ENABLED: 'false' }
+  const env = { SLUICE_MAX: '1', SLUICE_ALGORITHM: 'sliding-window', SLUICE_ENABLED: 'false' }
   await app.register(buildFastifyRateLimit(buildRateLimitPlugin(clock, env), clock), { max: 2 })
   app.get('/', async () => 'hello')
   t.strictSame(await statuses(app, 3), [200, 200, 429])

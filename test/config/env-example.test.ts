@@ -8,7 +8,7 @@ import { knownVariables, type KnownVariable } from '../../lib/config/environment
 import { findKnownValue } from '../../lib/config/environment/known-names.js'
 
 const text = readFileSync('.env.example', 'utf8')
-const shown = parseEnv(text.replace(/^#(?=RATE_LIMIT_)/gm, ''))
+const shown = parseEnv(text.replace(/^#(?=SLUICE_)/gm, ''))
 const { layer, mistakes } = readEnvironment(shown)
 const known = knownVariables()
 
@@ -37,10 +37,10 @@ t.test('the example sets nothing as long as nobody removes a comment sign', asyn
 })
 
 t.test('the example holds one variable once, and each in a group with a heading', async (t) => {
-  const variables = Array.from(text.matchAll(/^#(RATE_LIMIT_\w+)=/gm), ([, variable]) => variable)
+  const variables = Array.from(text.matchAll(/^#(SLUICE_\w+)=/gm), ([, variable]) => variable)
   t.equal(new Set(variables).size, variables.length)
   t.equal(variables.length, Object.keys(shown).length)
   const [head, ...groups] = text.split(/^# --- .* -+$/m)
-  t.notMatch(head, /^#RATE_LIMIT_/m)
-  for (const group of groups) t.match(group, /^#RATE_LIMIT_/m)
+  t.notMatch(head, /^#SLUICE_/m)
+  for (const group of groups) t.match(group, /^#SLUICE_/m)
 })

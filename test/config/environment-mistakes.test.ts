@@ -18,86 +18,93 @@ const lower: LayerOptions = {
   tiers: { premium: false }
 }
 
-/** Variables, and what is said of them after "RATE_LIMIT_". */
+/** Variables, and what is said of them after "SLUICE_". */
 const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages: string[]]> = [
-  [{ RATE_LIMIT_MAX: 'ten' }, BAD, `MAX: expected ${anInteger}, got "ten"`],
-  [{ RATE_LIMIT_MAX: '-1' }, BAD, `MAX: expected ${anInteger}, got -1`],
-  [{ RATE_LIMIT_MAX: '1.0' }, BAD, `MAX: expected ${anInteger}, got "1.0"`],
-  [{ RATE_LIMIT_MAX: '1e3' }, BAD, `MAX: expected ${anInteger}, got "1e3"`],
-  [{ RATE_LIMIT_MAX: '0x10' }, BAD, `MAX: expected ${anInteger}, got "0x10"`],
-  [{ RATE_LIMIT_MAX: '1_000' }, BAD, `MAX: expected ${anInteger}, got "1_000"`],
-  [{ RATE_LIMIT_MAX: '010' }, BAD, `MAX: expected ${anInteger}, got "010"`],
-  [{ RATE_LIMIT_MAX: '99999999999999999999' }, BAD, `MAX: expected ${anInteger}, got "99999999999999999999"`],
-  [{ RATE_LIMIT_MAX: 'Infinity' }, BAD, `MAX: expected ${anInteger}, got "Infinity"`],
-  [{ RATE_LIMIT_MAX: '"5"' }, BAD, `MAX: expected ${anInteger}, got "\\"5\\""`],
-  [{ RATE_LIMIT_COST: 'some' }, BAD, 'COST: expected an integer of 0 or more, got "some"'],
-  [{ RATE_LIMIT_RULES__REPORT__COST: 'some' }, BAD, 'RULES__REPORT__COST: expected an integer of 0 or more, got "some"'],
-  [{ RATE_LIMIT_TIME_WINDOW: '10 parsecs' }, BAD, `TIME_WINDOW: expected ${aDuration}, got "10 parsecs"`],
-  [{ RATE_LIMIT_RULES__REPORT__TIMEWINDOW: '0' }, BAD, `RULES__REPORT__TIMEWINDOW: expected ${aDuration}, got 0`],
-  [{ RATE_LIMIT_THROTTLE__MAX_DELAY: 'soon' }, BAD, `THROTTLE__MAX_DELAY: expected ${aDuration}, got "soon"`],
-  [{ RATE_LIMIT_RULES: '[{"name":"a","tiers":{"x":{"timeWindow":"y"}}}]' }, BAD, `RULES[0].tiers.x.timeWindow: expected ${aDuration}, got "y"`],
-  [{ RATE_LIMIT_ENABLED: 'yes' }, BAD, 'ENABLED: expected true or false, got "yes"'],
-  [{ RATE_LIMIT_MODE: 'SHADOW' }, BAD, 'MODE: expected "enforce" or "shadow", got "SHADOW"'],
-  [{ RATE_LIMIT_THROTTLE: 'on' }, BAD, 'THROTTLE: expected false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }, got "on"'],
-  [{ RATE_LIMIT_THROTTLE: '{"maxdelay":1}' }, UNKNOWN, 'THROTTLE.maxdelay: unknown option, did you mean "maxDelay"?'],
-  [{ RATE_LIMIT_TIERS: 'premium' }, BAD, 'TIERS: expected an object of limits by tier name, got "premium"'],
-  [{ RATE_LIMIT_RULES: 'login' }, BAD, 'RULES: expected an array of rules, got "login"'],
-  [{ RATE_LIMIT_RULES__REPORT: 'off' }, BAD, `RULES__REPORT: expected ${aRule}, got "off"`],
-  [{ RATE_LIMIT_RULES__REPORT__METHODS: 'GET,PO ST' }, BAD, 'RULES__REPORT__METHODS[1]: expected an HTTP method, got "PO ST"'],
-  [{ RATE_LIMIT_LIMITS__DAILY__MAX: '5' }, BAD, `LIMITS__DAILY__TIME_WINDOW: expected ${aDuration}, got nothing`],
-  [{ RATE_LIMIT_IDENTIFY__DEADLINE: '61s' }, BAD, `IDENTIFY__DEADLINE: expected ${aDuration}, at most a minute, got "61s"`],
-  [{ RATE_LIMIT_IDENTIFY: '{"custom":5}' }, CONTRADICTION, 'IDENTIFY.custom: belongs in the code that registers the plugin; a variable cannot hold it'],
-  [{ RATE_LIMIT_TRUSTED_PROXIES: 'loopback,10.0.0' }, BAD, `TRUSTED_PROXIES[1]: expected ${aNetwork} or "unix", got "10.0.0"`],
-  [{ RATE_LIMIT_TRUSTED_PROXIES: '[::1]' }, BAD, 'TRUSTED_PROXIES: expected JSON, since it begins with "[", got invalid JSON'],
-  [{ RATE_LIMIT_RULES: '[{"__proto__":{}}]' }, BAD, 'RULES: expected JSON, since it begins with "[", got invalid JSON'],
-  [{ RATE_LIMIT_KEY_GENERATOR: 'ip' }, BAD, 'KEY_GENERATOR: expected a function, which only code can set, got text'],
-  [{ RATE_LIMIT_IDENTIFY__CUSTOM: '{}' }, BAD, 'IDENTIFY__CUSTOM: expected a function, which only code can set, got text'],
-  [{ RATE_LIMIT_MAX: 'a', RATE_LIMIT_BURST: '0' }, BAD, `MAX: expected ${anInteger}, got "a"`, 'BURST: expected an integer from 1 to 4294967295, got 0'],
+  [{ SLUICE_MAX: 'ten' }, BAD, `MAX: expected ${anInteger}, got "ten"`],
+  [{ SLUICE_MAX: '-1' }, BAD, `MAX: expected ${anInteger}, got -1`],
+  [{ SLUICE_MAX: '1.0' }, BAD, `MAX: expected ${anInteger}, got "1.0"`],
+  [{ SLUICE_MAX: '1e3' }, BAD, `MAX: expected ${anInteger}, got "1e3"`],
+  [{ SLUICE_MAX: '0x10' }, BAD, `MAX: expected ${anInteger}, got "0x10"`],
+  [{ SLUICE_MAX: '1_000' }, BAD, `MAX: expected ${anInteger}, got "1_000"`],
+  [{ SLUICE_MAX: '010' }, BAD, `MAX: expected ${anInteger}, got "010"`],
+  [{ SLUICE_MAX: '99999999999999999999' }, BAD, `MAX: expected ${anInteger}, got "99999999999999999999"`],
+  [{ SLUICE_MAX: 'Infinity' }, BAD, `MAX: expected ${anInteger}, got "Infinity"`],
+  [{ SLUICE_MAX: '"5"' }, BAD, `MAX: expected ${anInteger}, got "\\"5\\""`],
+  [{ SLUICE_COST: 'some' }, BAD, 'COST: expected an integer of 0 or more, got "some"'],
+  [{ SLUICE_RULES__REPORT__COST: 'some' }, BAD, 'RULES__REPORT__COST: expected an integer of 0 or more, got "some"'],
+  [{ SLUICE_TIME_WINDOW: '10 parsecs' }, BAD, `TIME_WINDOW: expected ${aDuration}, got "10 parsecs"`],
+  [{ SLUICE_RULES__REPORT__TIMEWINDOW: '0' }, BAD, `RULES__REPORT__TIMEWINDOW: expected ${aDuration}, got 0`],
+  [{ SLUICE_THROTTLE__MAX_DELAY: 'soon' }, BAD, `THROTTLE__MAX_DELAY: expected ${aDuration}, got "soon"`],
+  [{ SLUICE_RULES: '[{"name":"a","tiers":{"x":{"timeWindow":"y"}}}]' }, BAD, `RULES[0].tiers.x.timeWindow: expected ${aDuration}, got "y"`],
+  [{ SLUICE_ENABLED: 'yes' }, BAD, 'ENABLED: expected true or false, got "yes"'],
+  [{ SLUICE_MODE: 'SHADOW' }, BAD, 'MODE: expected "enforce" or "shadow", got "SHADOW"'],
+  [{ SLUICE_THROTTLE: 'on' }, BAD, 'THROTTLE: expected false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }, got "on"'],
+  [{ SLUICE_THROTTLE: '{"maxdelay":1}' }, UNKNOWN, 'THROTTLE.maxdelay: unknown option, did you mean "maxDelay"?'],
+  [{ SLUICE_TIERS: 'premium' }, BAD, 'TIERS: expected an object of limits by tier name, got "premium"'],
+  [{ SLUICE_RULES: 'login' }, BAD, 'RULES: expected an array of rules, got "login"'],
+  [{ SLUICE_RULES__REPORT: 'off' }, BAD, `RULES__REPORT: expected ${aRule}, got "off"`],
+  [{ SLUICE_RULES__REPORT__METHODS: 'GET,PO ST' }, BAD, 'RULES__REPORT__METHODS[1]: expected an HTTP method, got "PO ST"'],
+  [{ SLUICE_LIMITS__DAILY__MAX: '5' }, BAD, `LIMITS__DAILY__TIME_WINDOW: expected ${aDuration}, got nothing`],
+  [{ SLUICE_IDENTIFY__DEADLINE: '61s' }, BAD, `IDENTIFY__DEADLINE: expected ${aDuration}, at most a minute, got "61s"`],
+  [{ SLUICE_IDENTIFY: '{"custom":5}' }, CONTRADICTION, 'IDENTIFY.custom: belongs in the code that registers the plugin; a variable cannot hold it'],
+  [{ SLUICE_TRUSTED_PROXIES: 'loopback,10.0.0' }, BAD, `TRUSTED_PROXIES[1]: expected ${aNetwork} or "unix", got "10.0.0"`],
+  [{ SLUICE_TRUSTED_PROXIES: '[::1]' }, BAD, 'TRUSTED_PROXIES: expected JSON, since it begins with "[", got invalid JSON'],
+  [{ SLUICE_RULES: '[{"__proto__":{}}]' }, BAD, 'RULES: expected JSON, since it begins with "[", got invalid JSON'],
+  [{ SLUICE_KEY_GENERATOR: 'ip' }, BAD, 'KEY_GENERATOR: expected a function, which only code can set, got text'],
+  [{ SLUICE_IDENTIFY__CUSTOM: '{}' }, BAD, 'IDENTIFY__CUSTOM: expected a function, which only code can set, got text'],
+  [{ SLUICE_MAX: 'a', SLUICE_BURST: '0' }, BAD, `MAX: expected ${anInteger}, got "a"`, 'BURST: expected an integer from 1 to 4294967295, got 0'],
 
-  [{ RATE_LIMIT_MAXX: '5' }, UNKNOWN, 'MAXX: unknown option, did you mean "RATE_LIMIT_MAX"?'],
-  [{ RATE_LIMIT_WINDOW: '5' }, UNKNOWN, 'WINDOW: unknown option'],
-  [{ RATE_LIMIT_: '5' }, UNKNOWN, ': unknown option'],
-  [{ RATE_LIMIT_CONFIGS: 'x' }, UNKNOWN, 'CONFIGS: unknown option, did you mean "RATE_LIMIT_CONFIG"?'],
-  [{ RATE_LIMIT_THROTTLE_MAX_DELAY: '1s' }, UNKNOWN, 'THROTTLE_MAX_DELAY: unknown option, did you mean "RATE_LIMIT_THROTTLE__MAX_DELAY"?'],
-  [{ RATE_LIMIT_RULES_LOG_IN_MAX: '5' }, UNKNOWN, 'RULES_LOG_IN_MAX: unknown option, did you mean "RATE_LIMIT_RULES__LOG_IN__MAX"?'],
-  [{ RATE_LIMIT_TIERS_PREMIUM_MAX: '5' }, UNKNOWN, 'TIERS_PREMIUM_MAX: unknown option, did you mean "RATE_LIMIT_TIERS__PREMIUM__MAX"?'],
-  [{ RATE_LIMIT_THROTLE__MAX_DELY: '1s' }, UNKNOWN, 'THROTLE__MAX_DELY: unknown option, did you mean "RATE_LIMIT_THROTTLE__MAX_DELAY"?'],
-  [{ RATE_LIMIT_RULES__REPORT__TIME_WINDO: '1s' }, UNKNOWN, 'RULES__REPORT__TIME_WINDO: unknown option, did you mean "RATE_LIMIT_RULES__REPORT__TIME_WINDOW"?'],
-  [{ RATE_LIMIT_REDIS__HOST: 'a' }, UNKNOWN, 'REDIS__HOST: unknown option, did you mean "RATE_LIMIT_REDIS"?'],
-  [{ RATE_LIMIT_REDIS_PORT: '6380' }, UNKNOWN, 'REDIS_PORT: unknown option'],
-  [{ RATE_LIMIT_MAX__: '5' }, UNKNOWN, 'MAX__: unknown option, did you mean "RATE_LIMIT_MAX"?'],
-  [{ RATE_LIMIT_TIERS____PROTO____MAX: '5' }, UNKNOWN, 'TIERS____PROTO____MAX: unknown option, did you mean "RATE_LIMIT_TIERS"?'],
-  [{ RATE_LIMIT_RULES__REPORT__NAME: 'x' }, UNKNOWN, 'RULES__REPORT__NAME: unknown option, did you mean "RATE_LIMIT_RULES__REPORT"?'],
-  [{ 'RATE_LIMIT_A\nB\u001B[31m': 'x' }, UNKNOWN, 'A?B??31m: unknown option'],
-  [{ [`RATE_LIMIT_${'A'.repeat(5000)}`]: 'x' }, UNKNOWN, `${'A'.repeat(89)}...: unknown option`],
+  [{ SLUICE_MAXX: '5' }, UNKNOWN, 'MAXX: unknown option, did you mean "SLUICE_MAX"?'],
+  [{ SLUICE_WINDOW: '5' }, UNKNOWN, 'WINDOW: unknown option'],
+  [{ SLUICE_: '5' }, UNKNOWN, ': unknown option'],
+  [{ SLUICE_CONFIGS: 'x' }, UNKNOWN, 'CONFIGS: unknown option, did you mean "SLUICE_CONFIG"?'],
+  [{ SLUICE_THROTTLE_MAX_DELAY: '1s' }, UNKNOWN, 'THROTTLE_MAX_DELAY: unknown option, did you mean "SLUICE_THROTTLE__MAX_DELAY"?'],
+  [{ SLUICE_RULES_LOG_IN_MAX: '5' }, UNKNOWN, 'RULES_LOG_IN_MAX: unknown option, did you mean "SLUICE_RULES__LOG_IN__MAX"?'],
+  [{ SLUICE_TIERS_PREMIUM_MAX: '5' }, UNKNOWN, 'TIERS_PREMIUM_MAX: unknown option, did you mean "SLUICE_TIERS__PREMIUM__MAX"?'],
+  [{ SLUICE_THROTLE__MAX_DELY: '1s' }, UNKNOWN, 'THROTLE__MAX_DELY: unknown option, did you mean "SLUICE_THROTTLE__MAX_DELAY"?'],
+  [{ SLUICE_RULES__REPORT__TIME_WINDO: '1s' }, UNKNOWN, 'RULES__REPORT__TIME_WINDO: unknown option, did you mean "SLUICE_RULES__REPORT__TIME_WINDOW"?'],
+  [{ SLUICE_REDIS__HOST: 'a' }, UNKNOWN, 'REDIS__HOST: unknown option, did you mean "SLUICE_REDIS"?'],
+  [{ SLUICE_REDIS_PORT: '6380' }, UNKNOWN, 'REDIS_PORT: unknown option'],
+  [{ SLUICE_MAX__: '5' }, UNKNOWN, 'MAX__: unknown option, did you mean "SLUICE_MAX"?'],
+  [{ SLUICE_TIERS____PROTO____MAX: '5' }, UNKNOWN, 'TIERS____PROTO____MAX: unknown option, did you mean "SLUICE_TIERS"?'],
+  [{ SLUICE_RULES__REPORT__NAME: 'x' }, UNKNOWN, 'RULES__REPORT__NAME: unknown option, did you mean "SLUICE_RULES__REPORT"?'],
+  [{ 'SLUICE_A\nB\u001B[31m': 'x' }, UNKNOWN, 'A?B??31m: unknown option'],
+  [{ [`SLUICE_${'A'.repeat(5000)}`]: 'x' }, UNKNOWN, `${'A'.repeat(93)}...: unknown option`],
 
-  [{ RATE_LIMIT_TIMEWINDOW: '1s', RATE_LIMIT_TIME_WINDOW: '1s' }, CONTRADICTION, 'TIME_WINDOW: sets the same option as RATE_LIMIT_TIMEWINDOW; set only one of them'],
-  [{ RATE_LIMIT_THROTTLE: 'false', RATE_LIMIT_THROTTLE__MAX_DELAY: '1s' }, CONTRADICTION, 'THROTTLE__MAX_DELAY: is part of the option that RATE_LIMIT_THROTTLE sets as a whole; set only one of them'],
-  [{ RATE_LIMIT_RULES: '[]', RATE_LIMIT_RULES__REPORT__TIERS__A__MAX: '1' }, CONTRADICTION, 'RULES__REPORT__TIERS__A__MAX: is part of the option that RATE_LIMIT_RULES sets as a whole; set only one of them'],
+  [{ SLUICE_TIMEWINDOW: '1s', SLUICE_TIME_WINDOW: '1s' }, CONTRADICTION, 'TIME_WINDOW: sets the same option as SLUICE_TIMEWINDOW; set only one of them'],
+  [{ SLUICE_THROTTLE: 'false', SLUICE_THROTTLE__MAX_DELAY: '1s' }, CONTRADICTION, 'THROTTLE__MAX_DELAY: is part of the option that SLUICE_THROTTLE sets as a whole; set only one of them'],
+  [{ SLUICE_RULES: '[]', SLUICE_RULES__REPORT__TIERS__A__MAX: '1' }, CONTRADICTION, 'RULES__REPORT__TIERS__A__MAX: is part of the option that SLUICE_RULES sets as a whole; set only one of them'],
   // "-" sorts before "_", so here the part comes first.
-  [{ 'RATE_LIMIT_TIERS__A--B__MAX': '1', 'RATE_LIMIT_TIERS__a--b': 'off' }, CONTRADICTION, 'TIERS__A--B__MAX: is part of the option that RATE_LIMIT_TIERS__a--b sets as a whole; set only one of them'],
-  [{ RATE_LIMIT_LIMITS__A: '{"max":1,"timeWindow":"1s"}', RATE_LIMIT_MAX: '5' }, CONTRADICTION, 'MAX: contradicts RATE_LIMIT_LIMITS__A; set it in one of the limits'],
-  [{ RATE_LIMIT_RULES__REPORT__LIMITS: '[{"name":"a","max":1,"timeWindow":"1s"}]', RATE_LIMIT_RULES__REPORT__BURST: '5' }, CONTRADICTION, 'RULES__REPORT__BURST: contradicts RATE_LIMIT_RULES__REPORT__LIMITS; set it in one of the limits'],
-  [{ RATE_LIMIT_RULES__LOG_IN__MAX: '5' }, CONTRADICTION, 'RULES__LOG_IN__MAX: is ambiguous: it matches "log-in" and "Log_In"; rename one of them'],
-  [{ RATE_LIMIT_RULES__REPORT: '{"name":"reports"}' }, CONTRADICTION, 'RULES__REPORT.name: contradicts the variable, which names "report"'],
-  [{ RATE_LIMIT_RULES: '[{"name":"a"},{"name":"b"},{"name":"a"}]' }, CONTRADICTION, 'RULES[2].name: rules[0] has the name "a" already'],
+  [{ 'SLUICE_TIERS__A--B__MAX': '1', 'SLUICE_TIERS__a--b': 'off' }, CONTRADICTION, 'TIERS__A--B__MAX: is part of the option that SLUICE_TIERS__a--b sets as a whole; set only one of them'],
+  [{ SLUICE_LIMITS__A: '{"max":1,"timeWindow":"1s"}', SLUICE_MAX: '5' }, CONTRADICTION, 'MAX: contradicts SLUICE_LIMITS__A; set it in one of the limits'],
+  [{ SLUICE_RULES__REPORT__LIMITS: '[{"name":"a","max":1,"timeWindow":"1s"}]', SLUICE_RULES__REPORT__BURST: '5' }, CONTRADICTION, 'RULES__REPORT__BURST: contradicts SLUICE_RULES__REPORT__LIMITS; set it in one of the limits'],
+  [{ SLUICE_RULES__LOG_IN__MAX: '5' }, CONTRADICTION, 'RULES__LOG_IN__MAX: is ambiguous: it matches "log-in" and "Log_In"; rename one of them'],
+  [{ SLUICE_RULES__REPORT: '{"name":"reports"}' }, CONTRADICTION, 'RULES__REPORT.name: contradicts the variable, which names "report"'],
+  [{ SLUICE_RULES: '[{"name":"a"},{"name":"b"},{"name":"a"}]' }, CONTRADICTION, 'RULES[2].name: rules[0] has the name "a" already'],
 
-  [{ RATE_LIMIT_REDIS: 'redis:hunter2' }, BAD, `REDIS: expected ${redis}, got text that does not begin with "redis://" or "rediss://"`],
-  [{ RATE_LIMIT_REDIS: 'redis://default:12/hunter2@host/0' }, BAD, `REDIS: expected ${redis}, got a URL whose user or password is not percent-encoded`],
-  [{ RATE_LIMIT_REDIS: 'redis://h?hunter2' }, UNKNOWN, 'REDIS: unknown option in the query of the URL'],
-  [{ RATE_LIMIT_REDIS: '{"password":"hunter2"' }, BAD, 'REDIS: expected JSON, since it begins with "{", got invalid JSON'],
-  [{ RATE_LIMIT_REDIS: '{"cluster":"redis://:hunter2@host"}' }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
-  [{ RATE_LIMIT_REDIS: `{"cluster":"redis://:hunter2${'x'.repeat(60)}@host"}` }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
-  [{ RATE_LIMIT_REDIS: '{"port":70000,"password":"hunter2"}' }, BAD, 'REDIS.port: expected a port from 1 to 65535, got 70000'],
-  [{ RATE_LIMIT_REDIS: '{"passwort":"hunter2"}' }, UNKNOWN, 'REDIS.passwort: unknown option, did you mean "password"?'],
-  [{ RATE_LIMIT_REDIS: '{"port":"hunter2","db":-1}' }, BAD, `REDIS.port: expected a port from 1 to 65535, got ${notShown}`, 'REDIS.db: expected a whole number of 0 or more, got -1'],
-  [{ RATE_LIMIT_REDIS_URL: 'redis://:hunter2@host' }, UNKNOWN, 'REDIS_URL: unknown option']
+  [{ SLUICE_REDIS: 'redis:hunter2' }, BAD, `REDIS: expected ${redis}, got text that does not begin with "redis://" or "rediss://"`],
+  [{ SLUICE_REDIS: 'redis://default:12/hunter2@host/0' }, BAD, `REDIS: expected ${redis}, got a URL whose user or password is not percent-encoded`],
+  [{ SLUICE_REDIS: 'redis://h?hunter2' }, UNKNOWN, 'REDIS: unknown option in the query of the URL'],
+  [{ SLUICE_REDIS: '{"password":"hunter2"' }, BAD, 'REDIS: expected JSON, since it begins with "{", got invalid JSON'],
+  [{ SLUICE_REDIS: '{"cluster":"redis://:hunter2@host"}' }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
+  [{ SLUICE_REDIS: `{"cluster":"redis://:hunter2${'x'.repeat(60)}@host"}` }, BAD, `REDIS.cluster: expected an array of at least one { host, port }, got ${notShown}`],
+  [{ SLUICE_REDIS: '{"port":70000,"password":"hunter2"}' }, BAD, 'REDIS.port: expected a port from 1 to 65535, got 70000'],
+  [{ SLUICE_REDIS: '{"passwort":"hunter2"}' }, UNKNOWN, 'REDIS.passwort: unknown option, did you mean "password"?'],
+  [{ SLUICE_REDIS: '{"port":"hunter2","db":-1}' }, BAD, `REDIS.port: expected a port from 1 to 65535, got ${notShown}`, 'REDIS.db: expected a whole number of 0 or more, got -1'],
+  [{ SLUICE_REDIS_URL: 'redis://:hunter2@host' }, UNKNOWN, 'REDIS_URL: unknown option']
 ]
+
+const ADVICE = / Variables that begin with SLUICE_ are read as options; `environment: false` or another prefix prevents that\.$/
+
+/** A message without the advice for unknown variables, which has a test of its own. */
+function withoutAdvice (message: string): string {
+  return ADVICE.test(message) ? message.replace(ADVICE, '').replace(/\.$/, '') : message
+}
 
 for (const [env, code, ...messages] of wrong) {
   t.test(`the environment is refused: ${messages[0]}`, async (t) => {
     const { mistakes } = readEnvironment(env, lower)
-    t.strictSame(mistakes.map(({ message }) => message), messages.map((message) => `RATE_LIMIT_${message}`))
+    t.strictSame(mistakes.map(({ message }) => withoutAdvice(message)), messages.map((message) => `SLUICE_${message}`))
     for (const mistake of mistakes) {
       t.match(mistake, { code })
       t.notMatch(mistake.message, /hunter2/)
@@ -106,30 +113,40 @@ for (const [env, code, ...messages] of wrong) {
 }
 
 t.test('every mistake is told at once', async (t) => {
-  const { mistakes } = readEnvironment({ RATE_LIMIT_MAX: 'x', RATE_LIMIT_MAXX: '1', RATE_LIMIT_ON_EXCEEDED: 'x', RATE_LIMIT_BY: 'me', RATE_LIMIT_TIMEWINDOW: '1', RATE_LIMIT_TIME_WINDOW: '2' })
+  const { mistakes } = readEnvironment({ SLUICE_MAX: 'x', SLUICE_MAXX: '1', SLUICE_ON_EXCEEDED: 'x', SLUICE_BY: 'me', SLUICE_TIMEWINDOW: '1', SLUICE_TIME_WINDOW: '2' })
   t.equal(mistakes.length, 5)
 })
 
 t.test('a value of more than 65,536 characters is refused unread', async (t) => {
-  const { layer, mistakes } = readEnvironment({ RATE_LIMIT_GROUP_ID: 'x'.repeat(65_537) })
-  t.strictSame(mistakes.map(({ message }) => message), ['RATE_LIMIT_GROUP_ID: expected at most 65536 characters, got 65537'])
+  const { layer, mistakes } = readEnvironment({ SLUICE_GROUP_ID: 'x'.repeat(65_537) })
+  t.strictSame(mistakes.map(({ message }) => message), ['SLUICE_GROUP_ID: expected at most 65536 characters, got 65537'])
   t.strictSame(layer.options, {})
 })
 
 t.test('more than 1000 variables are refused unread, and Kubernetes\' do not count', async (t) => {
   const variables = (count: number, name: (index: number) => string) => Object.fromEntries(Array.from({ length: count }, (_, index) => [name(index), '1']))
-  const links = variables(1000, (index) => `RATE_LIMIT_PORT_${index}_TCP`)
-  const { mistakes } = readEnvironment({ ...variables(1001, (index) => `RATE_LIMIT_TIERS__T${index}__MAX`), ...links })
-  t.strictSame(mistakes.map(({ message }) => message), ['RATE_LIMIT_...: expected at most 1000 variables, got 1001'])
-  t.strictSame(readEnvironment({ ...variables(1000, (index) => `RATE_LIMIT_TIERS__T${index}__MAX`), ...links }).mistakes, [])
+  const links = variables(1000, (index) => `SLUICE_PORT_${index}_TCP`)
+  const { mistakes } = readEnvironment({ ...variables(1001, (index) => `SLUICE_TIERS__T${index}__MAX`), ...links })
+  t.strictSame(mistakes.map(({ message }) => message), ['SLUICE_...: expected at most 1000 variables, got 1001'])
+  t.strictSame(readEnvironment({ ...variables(1000, (index) => `SLUICE_TIERS__T${index}__MAX`), ...links }).mistakes, [])
 })
 
 t.test('JSON of more than 32 levels is refused, however deep it is', async (t) => {
   for (const depth of [33, 1000, 30_000]) {
     const text = `{"port":70000,"tls":${'['.repeat(depth - 1)}"hunter2"${']'.repeat(depth - 1)}}`
-    const { layer, mistakes } = readEnvironment({ RATE_LIMIT_REDIS: text })
-    t.match(mistakes.map(({ message }) => message), [/^RATE_LIMIT_REDIS: expected JSON, since it begins with "{", got (?:more than 32 levels|invalid JSON)$/])
+    const { layer, mistakes } = readEnvironment({ SLUICE_REDIS: text })
+    t.match(mistakes.map(({ message }) => message), [/^SLUICE_REDIS: expected JSON, since it begins with "{", got (?:more than 32 levels|invalid JSON)$/])
     t.strictSame(layer.options, {})
   }
-  t.strictSame(readEnvironment({ RATE_LIMIT_REDIS: `{"tls":${'['.repeat(31)}1${']'.repeat(31)}}` }).mistakes, [])
+  t.strictSame(readEnvironment({ SLUICE_REDIS: `{"tls":${'['.repeat(31)}1${']'.repeat(31)}}` }).mistakes, [])
+})
+
+t.test('an unknown variable says why it was read, and how to decline', async (t) => {
+  const messages = (prefix?: string) => readEnvironment({ SLUICE_WINDOW_MS: '60000', MY_LIMIT_MAXX: '5' }, {}, prefix).mistakes.map(({ message }) => message)
+  t.strictSame(messages(), [
+    'SLUICE_WINDOW_MS: unknown option. Variables that begin with SLUICE_ are read as options; `environment: false` or another prefix prevents that.'
+  ])
+  t.strictSame(messages('MY_LIMIT_'), [
+    'MY_LIMIT_MAXX: unknown option, did you mean "MY_LIMIT_MAX"? Variables that begin with MY_LIMIT_ are read as options; `environment: false` or another prefix prevents that.'
+  ])
 })

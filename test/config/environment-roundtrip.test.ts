@@ -91,7 +91,7 @@ function rulesByName ({ rules, ...rest }: LayerOptions): unknown {
 function variableOf (path: readonly string[], isJoined: boolean): string {
   const isName = (index: number) => ['rules', 'tiers'].includes(path[index - 1]) && (index === 1 || index === 3)
   const steps = path.map((step, index) => isName(index) || isJoined ? step : step.replace(/[A-Z]/g, (letter) => `_${letter}`))
-  return `RATE_LIMIT_${steps.join('__').toUpperCase()}`
+  return `SLUICE_${steps.join('__').toUpperCase()}`
 }
 
 t.test('options written out as variables are read back equal', async () => {
@@ -121,13 +121,13 @@ t.test('every path of a layer leads back to the variable that set it', async () 
 t.test('no text makes the reader throw, or show a password', async (t) => {
   const text = fc.oneof(fc.string(), fc.json(), fc.constantFrom('[', '{', '[]', '{}', 'off', '1'))
   const variable = fc.oneof(
-    fc.string().map((rest) => `RATE_LIMIT_${rest}`),
-    fc.array(fc.constantFrom('RULES', 'LOGIN', 'TIERS', 'LIMITS', 'MAX', 'REDIS', 'HEALTH', '', '__PROTO__', 'CONSTRUCTOR', 'X'), { maxLength: 6 }).map((steps) => `RATE_LIMIT_${steps.join('__')}`)
+    fc.string().map((rest) => `SLUICE_${rest}`),
+    fc.array(fc.constantFrom('RULES', 'LOGIN', 'TIERS', 'LIMITS', 'MAX', 'REDIS', 'HEALTH', '', '__PROTO__', 'CONSTRUCTOR', 'X'), { maxLength: 6 }).map((steps) => `SLUICE_${steps.join('__')}`)
   )
   const lower = { rules: [{ name: 'login', limits: [{ name: 'x', max: 1, timeWindow: 1000 }] }] }
   assertProperty(fc.tuple(fc.dictionary(variable, text), fc.string({ maxLength: 12 })), 500, ([env, noise]) => {
     const secret = 'hunter2hunter2'
-    const { mistakes } = readEnvironment({ ...env, RATE_LIMIT_REDIS: `redis://${noise}:${secret}${noise}` }, lower)
+    const { mistakes } = readEnvironment({ ...env, SLUICE_REDIS: `redis://${noise}:${secret}${noise}` }, lower)
     for (const { message } of mistakes) {
       if (message.includes(secret)) throw new Error(message)
     }

@@ -40,7 +40,7 @@ t.test('what nobody says is built in, as the policies have it', async (t) => {
 /** What is said of a policy: every line that is not built in, and those that are asked for. */
 const rows: ReadonlyArray<readonly [why: string, layers: Layers, policy: PolicyName, expected: readonly string[], own?: OwnConfig]> = [
   ['each field has its layer', [{ max: 5, cost: () => 2 }, { timeWindow: '1s' }, { mode: 'shadow' }], byDefault, [
-    'max 5 from register (rateLimit.max)', 'timeWindow "1s" from file (limits.toml: timeWindow)', 'cost "a function" from register (rateLimit.cost)', 'mode "shadow" from environment (RATE_LIMIT__MODE)'
+    'max 5 from register (rateLimit.max)', 'timeWindow "1s" from file (limits.toml: timeWindow)', 'cost "a function" from register (rateLimit.cost)', 'mode "shadow" from environment (SLUICE__MODE)'
   ]],
   ['several limits', [{}, { limits: [{ name: 'a', max: 1, timeWindow: '1s', mode: 'shadow' }, { name: 'b', max: 2, timeWindow: '2s', burst: 3, by: 'ip' }] }], byDefault, [
     'limits[0].name "a" from file (limits.toml: limits[0].name)', 'limits[0].max 1 from file (limits.toml: limits[0].max)', 'limits[0].timeWindow "1s" from file (limits.toml: limits[0].timeWindow)',
@@ -50,11 +50,11 @@ const rows: ReadonlyArray<readonly [why: string, layers: Layers, policy: PolicyN
   ]],
   ['objects with what is built in for them', [{ penalty: { strikes: 3 } }, {}, { penalty: { factor: 4 } }], byDefault, [
     'penalty.strikes 3 from register (rateLimit.penalty.strikes)', 'penalty.within "10 minutes" from built-in (built in)', 'penalty.cooldown "1 minute" from built-in (built in)',
-    'penalty.factor 4 from environment (RATE_LIMIT__PENALTY__FACTOR)', 'penalty.maxCooldown "1 hour" from built-in (built in)'
+    'penalty.factor 4 from environment (SLUICE__PENALTY__FACTOR)', 'penalty.maxCooldown "1 hour" from built-in (built in)'
   ]],
   ['a rule with what it takes from the default', [{ timeWindow: '1h', mode: 'shadow', refundOn: ['2xx'], groupId: 'g', rules: [{ ...login, max: 5, methods: ['POST'] }] }, { timeWindow: '1s' }, { hook: 'preHandler' }], ofLogin, [
     'match "/login" from register (rateLimit.rules[0].match)', 'methods ["POST"] from register (rateLimit.rules[0].methods)',
-    'max 5 from register (rateLimit.rules[0].max)', 'timeWindow "1h" from register (rateLimit.timeWindow)', 'mode "shadow" from register (rateLimit.mode)', 'hook "preHandler" from environment (RATE_LIMIT__HOOK)'
+    'max 5 from register (rateLimit.rules[0].max)', 'timeWindow "1h" from register (rateLimit.timeWindow)', 'mode "shadow" from register (rateLimit.mode)', 'hook "preHandler" from environment (SLUICE__HOOK)'
   ]],
   ['a rule without limits has those of the default', [{ groupId: 'g', refundOn: [200], rules: [login] }, { max: 7 }], ofLogin, [
     'match "/login" from register (rateLimit.rules[0].match)', 'max 7 from file (limits.toml: max)', 'refundOn [200] from register (rateLimit.refundOn)', 'groupId "g" from register (rateLimit.groupId)'
@@ -62,7 +62,7 @@ const rows: ReadonlyArray<readonly [why: string, layers: Layers, policy: PolicyN
   ['a tier', [{ max: 5, tiers: { gold: { max: 50 } } }, { tiers: { gold: { by: 'ip' } } }], { rule: null, tier: 'gold' }, [
     'max 50 from register (rateLimit.tiers.gold.max)', 'by "ip" from file (limits.toml: tiers.gold.by)'
   ]],
-  ['a tier without limits', [{ max: 5, tiers: { inner: { max: 9 } } }, {}, { tiers: { inner: false } }], { rule: null, tier: 'inner' }, ['tiers.inner false from environment (RATE_LIMIT__TIERS__INNER)']],
+  ['a tier without limits', [{ max: 5, tiers: { inner: { max: 9 } } }, {}, { tiers: { inner: false } }], { rule: null, tier: 'inner' }, ['tiers.inner false from environment (SLUICE__TIERS__INNER)']],
   ['a tier that nobody named has the limits of all', [{ max: 5 }], { rule: null, tier: 'gold' }, ['max 5 from register (rateLimit.max)']],
   ['a rule has the tiers of the default', [{ tiers: { gold: { max: 9 } }, rules: [login] }], { rule: 'login', tier: 'gold' }, [
     'match "/login" from register (rateLimit.rules[0].match)', 'max 9 from register (rateLimit.tiers.gold.max)'
@@ -111,16 +111,16 @@ t.test('what holds for the whole plugin is explained, but not where Redis is', a
   ))
   const said = inWords(explainPlugin(layered))
   for (const words of [
-    'redis "(not shown)" from environment (RATE_LIMIT__REDIS)',
+    'redis "(not shown)" from environment (SLUICE__REDIS)',
     'identify.jwt.userClaim "id" from register (rateLimit.identify.jwt.userClaim)',
     'identify.jwt.tierClaim "tier" from built-in (built in)',
     'identify.custom "a function" from register (rateLimit.identify.custom)',
     'identify.defaultTier "standard" from built-in (built in)',
-    'identify.deadline "2s" from environment (RATE_LIMIT__IDENTIFY__DEADLINE)',
+    'identify.deadline "2s" from environment (SLUICE__IDENTIFY__DEADLINE)',
     'exempt.ips ["10.0.0.1"] from file (limits.toml: exempt.ips)',
     'memory.maxKeys 100000 from built-in (built in)',
     'breaker.failures 5 from built-in (built in)',
-    'health false from environment (RATE_LIMIT__HEALTH)',
+    'health false from environment (SLUICE__HEALTH)',
     'headers "x-ratelimit" from built-in (built in)'
   ]) t.ok(said.includes(words), words)
   t.notOk(said.some((words) => /secret|^max |^rules|^cost/.test(words)), said.join('\n'))

@@ -21,7 +21,7 @@ function said (target: unknown): string | null {
 
 /** What the other sources say of it. */
 function saidElsewhere (target: unknown): string {
-  const { mistakes } = readEnvironment({ RATE_LIMIT_REDIS: typeof target === 'string' ? target : JSON.stringify(target) })
+  const { mistakes } = readEnvironment({ SLUICE_REDIS: typeof target === 'string' ? target : JSON.stringify(target) })
   const file = typeof target === 'string' ? readConfigText(`redis = ${JSON.stringify(target)}`, 'a.toml') : { mistakes: [] }
   return [...mistakes, ...'mistakes' in file ? file.mistakes : []].map(({ message }) => message).join('\n')
 }

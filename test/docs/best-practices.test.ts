@@ -37,7 +37,7 @@ t.test('the command in the pipeline takes the options that are shown', async (t)
 })
 
 t.test('a variable switches everything off', async (t) => {
-  const [, name, value] = /`(RATE_LIMIT_ENABLED)=(\w+)`/.exec(page) ?? []
+  const [, name, value] = /`(SLUICE_ENABLED)=(\w+)`/.exec(page) ?? []
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(buildRateLimitPlugin(new ManualClock(), { [name]: value }), { max: 0 })

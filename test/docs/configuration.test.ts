@@ -100,7 +100,7 @@ t.test('variables mean what stands beside them', async (t) => {
     t.strictSame(optionsOf({ [name]: text.join('=') }), JSON.parse(JSON.stringify(parse(toml))), variable)
     t.strictSame(findErrors(toml), [])
   }
-  for (const [, name] of page.matchAll(/`(RATE_LIMIT_(?:SERVICE_HOST|PORT|REDIS_PORT_\w+))`/g)) t.strictSame(optionsOf({ [name]: 'tcp://10.0.0.1:80' }), {}, name)
+  for (const [, name] of page.matchAll(/`(SLUICE_(?:SERVICE_HOST|PORT|REDIS_PORT_\w+))`/g)) t.strictSame(optionsOf({ [name]: 'tcp://10.0.0.1:80' }), {}, name)
 })
 
 t.test('the times of the watch are those that are told', async (t) => {

@@ -33,7 +33,7 @@ const override = fc.record({ override: fc.boolean(), methods: fc.constantFrom('G
 const matches = fc.constantFrom('/a', '/a0', '/a/1', '/:x', '/a/*', '/api/b')
 const rules = fc.uniqueArray(fc.tuple(fc.constantFrom('x', 'y', 'z'), matches, policy, override).map(([name, match, options, more]) => ({ ...options, ...more, name, match })), { minLength: 1, maxLength: 3, selector: ({ name }) => name })
 const layer: fc.Arbitrary<RateLimitOptions> = fc.tuple(policy, fc.record({ rules, global: fc.constantFrom(true, true, true, false) }, some)).map(([a, b]) => ({ ...a, ...b }))
-const environment = fc.record({ RATE_LIMIT_MAX: fc.constantFrom('3', '7'), RATE_LIMIT_TIERS__GOLD__MAX: fc.constantFrom('4', '8'), RATE_LIMIT_RULES__X__TIME_WINDOW: fc.constantFrom('2s'), RATE_LIMIT_MODE: fc.constantFrom('shadow') }, some)
+const environment = fc.record({ SLUICE_MAX: fc.constantFrom('3', '7'), SLUICE_TIERS__GOLD__MAX: fc.constantFrom('4', '8'), SLUICE_RULES__X__TIME_WINDOW: fc.constantFrom('2s'), SLUICE_MODE: fc.constantFrom('shadow') }, some)
 const config = fc.oneof(policy, fc.constantFrom(undefined, undefined, false as const))
 const examples = fc.record({ register: layer, file: layer, env: environment, configs: fc.tuple(config, config, config, config) })
 
@@ -72,8 +72,8 @@ async function appOf (t: Test, { register, file, env, configs }: Example): Promi
 }
 
 /** Without what speaks of a rule that nobody has made. */
-function withoutUnknown ({ RATE_LIMIT_RULES__X__TIME_WINDOW: window, ...env }: Example['env'], { rules = [] }: RateLimitOptions): NodeJS.ProcessEnv {
-  return window === undefined || !rules.some(({ name }) => name === 'x') ? env : { ...env, RATE_LIMIT_RULES__X__TIME_WINDOW: window }
+function withoutUnknown ({ SLUICE_RULES__X__TIME_WINDOW: window, ...env }: Example['env'], { rules = [] }: RateLimitOptions): NodeJS.ProcessEnv {
+  return window === undefined || !rules.some(({ name }) => name === 'x') ? env : { ...env, SLUICE_RULES__X__TIME_WINDOW: window }
 }
 
 /** The limits that options come to, as requests would be told of them. */

@@ -86,7 +86,7 @@ for (const [why, asked, expected, options] of rows) {
 t.test('each value is told with its layer, of a route, a rule and a tier', async (t) => {
   const clock = new ManualClock()
   const { app } = bareApp(t)
-  await app.register(buildRateLimitPlugin(clock, { RATE_LIMIT_TIERS__GOLD__MAX: '60', RATE_LIMIT_MODE: 'shadow' }), {
+  await app.register(buildRateLimitPlugin(clock, { SLUICE_TIERS__GOLD__MAX: '60', SLUICE_MODE: 'shadow' }), {
     max: 5, timeWindow: '1h', tiers: { gold: { max: 50 }, inner: false }, rules: [{ name: 'login', match: '/login', max: 3, tiers: { gold: { by: 'ip' } } }]
   })
   app.get('/', reply)
@@ -95,11 +95,11 @@ t.test('each value is told with its layer, of a route, a rule and a tier', async
   await app.rateLimit.reload({ max: 9, hook: 'onRequest', rules: [{ name: 'login', timeWindow: '1s' }] })
 
   const [byDefault] = app.rateLimit.explain('GET /').policies
-  t.strictSame(said(byDefault), ['max 9 from file (reload.max)', 'timeWindow "1h" from register (rateLimit.timeWindow)', 'mode "shadow" from environment (RATE_LIMIT_MODE)', 'hook "onRequest" from file (reload.hook)'])
+  t.strictSame(said(byDefault), ['max 9 from file (reload.max)', 'timeWindow "1h" from register (rateLimit.timeWindow)', 'mode "shadow" from environment (SLUICE_MODE)', 'hook "onRequest" from file (reload.hook)'])
   t.match(byDefault.options.find(({ option }) => option === 'algorithm'), { value: 'token-bucket', from: 'built-in', place: 'built in' })
   const [gold, inner] = byDefault.tiers
   t.match(gold, { name: 'gold', isUnlimited: false, scope: 'default' })
-  t.match(said(gold), ['max 60 from environment (RATE_LIMIT_TIERS__GOLD__MAX)', 'timeWindow "1h" from register (rateLimit.timeWindow)'])
+  t.match(said(gold), ['max 60 from environment (SLUICE_TIERS__GOLD__MAX)', 'timeWindow "1h" from register (rateLimit.timeWindow)'])
   t.match(inner, { name: 'inner', isUnlimited: true, scope: null })
   t.match(said(inner), ['tiers.inner false from register (rateLimit.tiers.inner)'])
 
@@ -107,7 +107,7 @@ t.test('each value is told with its layer, of a route, a rule and a tier', async
   t.match(login, { name: 'rule:login', scope: 'rule:login', hook: 'onRequest', tiers: [{ name: 'gold', scope: 'rule:login' }] })
   t.strictSame(said(login), [
     'match "/login" from register (rateLimit.rules[0].match)', 'max 3 from register (rateLimit.rules[0].max)', 'timeWindow "1s" from file (reload.rules[0].timeWindow)',
-    'cost "a function" from route (GET /login config.rateLimit.cost)', 'mode "shadow" from environment (RATE_LIMIT_MODE)', 'hook "onRequest" from file (reload.hook)'
+    'cost "a function" from route (GET /login config.rateLimit.cost)', 'mode "shadow" from environment (SLUICE_MODE)', 'hook "onRequest" from file (reload.hook)'
   ])
   t.match(said(login.tiers[0]), [/^match/, /^max 3/, /^timeWindow "1h"/, 'by "ip" from register (rateLimit.rules[0].tiers.gold.by)'])
 

@@ -122,7 +122,7 @@ t.test('a raised default loosens no route that has limits of its own', async (t)
 
 t.test('a registration inside another is configured by neither its environment nor its reload', async (t) => {
   const { app, clock } = bareApp(t)
-  const plugin = buildRateLimitPlugin(clock, { RATE_LIMIT_MAX: '7', RATE_LIMIT_TIME_WINDOW: '1 hour' })
+  const plugin = buildRateLimitPlugin(clock, { SLUICE_MAX: '7', SLUICE_TIME_WINDOW: '1 hour' })
   await app.register(plugin, { max: 10, timeWindow: '1 minute' })
   app.get('/', async () => 'hello')
   await app.register(async (child) => {
@@ -139,7 +139,7 @@ t.test('a registration inside another is configured by neither its environment n
 
 t.test('the environment stays above what is reloaded, and is checked with it', async (t) => {
   const { app, clock } = bareApp(t)
-  await app.register(buildRateLimitPlugin(clock, { RATE_LIMIT_RULES__LOGIN__MAX: '3', RATE_LIMIT_TIERS__GOLD__MAX: '50' }), {
+  await app.register(buildRateLimitPlugin(clock, { SLUICE_RULES__LOGIN__MAX: '3', SLUICE_TIERS__GOLD__MAX: '50' }), {
     max: 10, ...HOUR, rules: [{ name: 'login', match: '/login', max: 5, ...HOUR }]
   })
   app.get('/login', async () => 'login')
@@ -147,7 +147,7 @@ t.test('the environment stays above what is reloaded, and is checked with it', a
   await app.rateLimit.reload({ rules: [{ name: 'login', max: 500, cost: 2 }] })
   t.strictSame(await remainders(app, '/login'), [0])
   await t.rejects(app.rateLimit.reload({ rules: [{ name: 'login', cost: 4 }] }), { message: /cost: expected at most 3/ })
-  await t.rejects(app.rateLimit.reload({ rules: [{ name: 'login', limits: [{ name: 'a', max: 1, ...HOUR }, { name: 'b', max: 2, ...HOUR }] }] }), { message: /^RATE_LIMIT_RULES__LOGIN__MAX: / })
+  await t.rejects(app.rateLimit.reload({ rules: [{ name: 'login', limits: [{ name: 'a', max: 1, ...HOUR }, { name: 'b', max: 2, ...HOUR }] }] }), { message: /^SLUICE_RULES__LOGIN__MAX: / })
   t.strictSame(await statuses(app, 1, '/login'), [429])
 })
 

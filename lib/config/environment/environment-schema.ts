@@ -1,10 +1,10 @@
 import type { TSchema } from '@sinclair/typebox'
-import { LEVEL, findLevel, PREFIX, formatOption } from './variable-names.js'
+import { DEFAULT_PREFIX, LEVEL, findLevel, formatOption } from './variable-names.js'
 import { buildLayerForm, type LayerForm } from '../layers/layer-schema.js'
 import { isCodeOnly } from '../schema/schema-values.js'
 
-/** The variable that holds the path of the config file. It is not an option of the layer. */
-export const CONFIG_FILE_VARIABLE = `${PREFIX}CONFIG`
+/** The variable that holds the path of the config file, without the prefix. It is not an option of the layer. */
+export const CONFIG_FILE_VARIABLE = 'CONFIG'
 
 const form = buildLayerForm({
   redis: 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }',
@@ -20,7 +20,7 @@ export const environmentForm: LayerForm = { ...form, schema: EnvironmentSchema }
 
 /** A variable that may be set. */
 export interface KnownVariable {
-  /** `RATE_LIMIT_RULES__<RULE>__TIME_WINDOW` */
+  /** `SLUICE_RULES__<RULE>__TIME_WINDOW` */
   readonly variable: string
   /** The option, with `<RULE>` and the like for names: `rules.<RULE>.timeWindow`. */
   readonly option: string
@@ -28,7 +28,7 @@ export interface KnownVariable {
 }
 
 /** Every variable that sets an option, in the order of the schema, for documentation. Functions are left out. */
-export function knownVariables (schema: TSchema = EnvironmentSchema, variable = PREFIX.slice(0, -1), option = ''): KnownVariable[] {
+export function knownVariables (schema: TSchema = EnvironmentSchema, variable = DEFAULT_PREFIX.slice(0, -1), option = ''): KnownVariable[] {
   const level = findLevel(schema)
   if (level === null) return []
   if (level.kind === 'names') {

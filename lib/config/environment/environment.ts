@@ -1,6 +1,6 @@
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import { badOption } from '../schema/check.js'
-import { PREFIX } from './variable-names.js'
+import { DEFAULT_PREFIX } from './variable-names.js'
 import { resolveVariable } from './variable-path.js'
 import { CONFIG_FILE_VARIABLE, environmentForm } from './environment-schema.js'
 import { suggestVariable } from './suggest-variable.js'
@@ -28,7 +28,7 @@ const MAX_VARIABLES = 1000
 const MAX_VALUE_LENGTH = 65_536
 
 /**
- * Parse the options in the environment: `RATE_LIMIT_MAX=100`, `RATE_LIMIT_RULES__LOGIN__TIME_WINDOW=10s`.
+ * Parse the options in the environment: `SLUICE_MAX=100`, `SLUICE_RULES__LOGIN__TIME_WINDOW=10s`.
  *
  * - Levels are separated by `__`. Options are in upper case with `_` between words; `TIMEWINDOW` means `TIME_WINDOW`.
  * - Rules, tiers and limits are written by their names, in any case, with `_` for `-` and `.`. Names are looked up in
@@ -36,42 +36,52 @@ const MAX_VALUE_LENGTH = 65_536
  * - `LIMITS__<LIMIT>__...` changes one limit of the same policy in `lower`, or adds one. The layer then holds all of them.
  * - List entries are separated by commas. A list or an object may also be JSON. Empty variables are ignored, and so are
  *   spaces around a value.
- * - `RATE_LIMIT_CONFIG` is skipped. So are the variables that Kubernetes sets for services whose names begin with
- *   `rate-limit`.
+ * - `SLUICE_CONFIG` is skipped. So are the variables that Kubernetes sets for services whose names begin with
+ *   `sluice`.
+ *
+ * `prefix`: of the variables, as in the option `environment`.
  *
  * Never throws: all errors are in `mistakes`, and no message shows a password.
  */
-export function readEnvironment (env: Environment, lower: LayerOptions = {}): ParsedEnvironment {
-  const tree = new EnvironmentTree(lower)
-  const variables = listVariables(env)
+export function readEnvironment (env: Environment, lower: LayerOptions = {}, prefix = DEFAULT_PREFIX): ParsedEnvironment {
+  const tree = new EnvironmentTree(lower, prefix)
+  const variables = listVariables(env, prefix)
   const variableErrors = variables.length > MAX_VARIABLES
-    ? [badOption(`${PREFIX}...`, `at most ${MAX_VARIABLES} variables`, variables.length)]
-    : variables.flatMap(([variable, text]) => addVariable(tree, variable, text, lower) ?? [])
+    ? [badOption(`${prefix}...`, `at most ${MAX_VARIABLES} variables`, variables.length)]
+    : variables.flatMap((variable) => addVariable(tree, variable, lower, prefix) ?? [])
   const options = tree.options()
   const locate: Layer['locate'] = (path) => tree.locate(path)
   const mistakes = [...variableErrors, ...tree.findContradictions(), ...findOptionErrors(options, locate)]
   return { layer: { name: 'environment', options: options as LayerOptions, locate }, mistakes }
 }
 
-/** The path of the config file: `RATE_LIMIT_CONFIG`, or `null` where it is unset or empty. */
-export function getConfigFile (env: Environment): string | null {
-  return env[CONFIG_FILE_VARIABLE]?.trim() || null
+/** The path of the config file: `SLUICE_CONFIG`, or `null` where it is unset or empty. */
+export function getConfigFile (env: Environment, prefix = DEFAULT_PREFIX): string | null {
+  return env[prefix + CONFIG_FILE_VARIABLE]?.trim() || null
+}
+
+/** One variable of ours. */
+interface Variable {
+  /** Without the prefix. */
+  readonly name: string
+  readonly text: string
 }
 
 /** Sorted, so that the layer does not depend on the order of the variables. */
-function listVariables (env: Environment): Array<readonly [variable: string, text: string]> {
-  return Object.keys(env).filter((name) => name.startsWith(PREFIX) && name !== CONFIG_FILE_VARIABLE).sort()
-    .map((name) => [name, env[name]?.trim() ?? ''] as const)
-    .filter(([name, text]) => text !== '' && !isServiceLink(name, text))
+function listVariables (env: Environment, prefix: string): Variable[] {
+  return Object.keys(env).filter((variable) => variable.startsWith(prefix)).sort()
+    .map((variable) => ({ name: variable.slice(prefix.length), text: env[variable]?.trim() ?? '' }))
+    .filter(({ name, text }) => name !== CONFIG_FILE_VARIABLE && text !== '' && !isServiceLink(name, text))
 }
 
 /** Adds one variable to the tree; returns its error, or `null`. */
-function addVariable (tree: EnvironmentTree, variable: string, text: string, lower: LayerOptions): Error | null {
-  const resolved = resolveVariable(variable, lower)
+function addVariable (tree: EnvironmentTree, { name, text }: Variable, lower: LayerOptions, prefix: string): Error | null {
+  const variable = prefix + name
+  const resolved = resolveVariable(name, lower)
   switch (resolved.kind) {
-    case 'unknown': return createUnknownVariable(variable, lower)
+    case 'unknown': return createUnknownVariable(name, lower, prefix)
     case 'ambiguous': {
-      const names = resolved.names.map((name) => `"${name}"`).join(' and ')
+      const names = resolved.names.map((match) => `"${match}"`).join(' and ')
       return new FST_SLUICE_CONTRADICTION(variable, `is ambiguous: it matches ${names}; rename one of them`)
     }
     case 'option': break
@@ -86,12 +96,14 @@ function addVariable (tree: EnvironmentTree, variable: string, text: string, low
 
 const MAX_SHOWN_LENGTH = 100
 
-function createUnknownVariable (variable: string, lower: LayerOptions): Error {
-  const near = suggestVariable(variable, lower)
+function createUnknownVariable (name: string, lower: LayerOptions, prefix: string): Error {
+  const near = suggestVariable(name, lower)
   // A variable name is external input and may contain any character except "=".
-  const shown = variable.replace(/[^\w.-]/g, '?')
+  const shown = prefix + name.replace(/[^\w.-]/g, '?')
   const place = shown.length > MAX_SHOWN_LENGTH ? `${shown.slice(0, MAX_SHOWN_LENGTH)}...` : shown
-  return new FST_SLUICE_UNKNOWN_OPTION(place, near === null ? '' : `, did you mean "${near}"?`)
+  const hint = near === null ? '.' : `, did you mean "${prefix}${near}"?`
+  const advice = `Variables that begin with ${prefix} are read as options; \`environment: false\` or another prefix prevents that.`
+  return new FST_SLUICE_UNKNOWN_OPTION(place, `${hint} ${advice}`)
 }
 
 /** The errors of the environment's options that do not depend on other layers. */
@@ -104,19 +116,19 @@ function findOptionErrors (options: unknown, locate: (path: ConfigPath) => strin
 const SERVICE_ADDRESS = 'SERVICE_HOST|SERVICE_PORT(?:_\\w+)?'
 const PORT_DETAILS = '_\\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?'
 
-/** Variables that Kubernetes sets for a service named `rate-limit`. No option has one of these names. */
-const SERVICE_NAMED_RATE_LIMIT = new RegExp(`^RATE_LIMIT_(?:${SERVICE_ADDRESS}|PORT(?:${PORT_DETAILS})?)$`)
+/** Variables that Kubernetes sets for a service named `sluice`. No option has one of these names. */
+const OWN_SERVICE = new RegExp(`^(?:${SERVICE_ADDRESS}|PORT(?:${PORT_DETAILS})?)$`)
 
-const SERVICE_WITH_PREFIX = new RegExp(`^RATE_LIMIT_\\w+_(?:${SERVICE_ADDRESS}|PORT${PORT_DETAILS})$`)
+const SERVICE_WITH_PREFIX = new RegExp(`^\\w+_(?:${SERVICE_ADDRESS}|PORT${PORT_DETAILS})$`)
 
-const SERVICE_PORT = /^RATE_LIMIT_\w+_PORT$/
+const SERVICE_PORT = /^\w+_PORT$/
 
 /**
  * Whether Kubernetes set a variable. It gives every container variables for the services around it. Those of a service
- * whose name begins with `rate-limit` look like options.
+ * whose name begins with the prefix look like options. `name`: the variable without its prefix.
  */
-export function isServiceLink (variable: string, text: string): boolean {
-  if (SERVICE_NAMED_RATE_LIMIT.test(variable) || SERVICE_WITH_PREFIX.test(variable)) return true
-  // RATE_LIMIT_REDIS_PORT=6380 is a likely mistake of a user and must be reported. Kubernetes sets a URL there.
-  return SERVICE_PORT.test(variable) && /^(?:tcp|udp|sctp):\/\//.test(text)
+export function isServiceLink (name: string, text: string): boolean {
+  if (OWN_SERVICE.test(name) || SERVICE_WITH_PREFIX.test(name)) return true
+  // SLUICE_REDIS_PORT=6380 is a likely mistake of a user and must be reported. Kubernetes sets a URL there.
+  return SERVICE_PORT.test(name) && /^(?:tcp|udp|sctp):\/\//.test(text)
 }

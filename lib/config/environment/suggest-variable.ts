@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { listKnownNames } from './known-names.js'
-import { LEVEL, findLevel, PREFIX, formatName, formatOption, formatVariable } from './variable-names.js'
+import { LEVEL, findLevel, formatName, formatOption, formatVariable } from './variable-names.js'
 import { findSteps } from './variable-path.js'
 import { CONFIG_FILE_VARIABLE, EnvironmentSchema } from './environment-schema.js'
 import type { LayerOptions } from '../layers/layer.js'
@@ -9,14 +9,11 @@ import { suggestNearest } from '../schema/suggest.js'
 /** Longer variables are not compared: a comparison takes time proportional to the square of the length. */
 const MAX_COMPARED_LENGTH = 256
 
-/** The known variable closest to an unknown variable, or `null` when no variable is close. */
-export function suggestVariable (variable: string, lower: LayerOptions): string | null {
-  if (variable.length > MAX_COMPARED_LENGTH) return null
-  const written = variable.slice(PREFIX.length)
-  const path = findPathByLetters(EnvironmentSchema, toLetters(written), [], lower)
-  if (path !== null) return formatVariable(EnvironmentSchema, path)
-  const corrected = correctSpelling(EnvironmentSchema, written, [], lower)
-  return corrected === null ? null : PREFIX + corrected
+/** The known variable closest to an unknown one, or `null` when no variable is close. Both are without their prefix. */
+export function suggestVariable (name: string, lower: LayerOptions): string | null {
+  if (name.length > MAX_COMPARED_LENGTH) return null
+  const path = findPathByLetters(EnvironmentSchema, toLetters(name), [], lower)
+  return path === null ? correctSpelling(EnvironmentSchema, name, [], lower) : formatVariable(EnvironmentSchema, path, '')
 }
 
 function toLetters (text: string): string {
@@ -50,7 +47,7 @@ function correctSpelling (schema: TSchema, rest: string, path: readonly string[]
   if (level.kind === 'names') return null
   const [head, ...tail] = rest.split(LEVEL)
   const words = new Map([...level.schemas.keys()].map((option) => [formatOption(option), option]))
-  const near = suggestNearest(head, [...words.keys(), ...path.length === 0 ? [CONFIG_FILE_VARIABLE.slice(PREFIX.length)] : []])
+  const near = suggestNearest(head, [...words.keys(), ...path.length === 0 ? [CONFIG_FILE_VARIABLE] : []])
   const option = near === null ? undefined : words.get(near)
   if (near === null || option === undefined || tail.length === 0) return near
   const next = level.schemas.get(option)

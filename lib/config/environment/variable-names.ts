@@ -5,8 +5,8 @@ import { listAlternatives } from '../schema/schema-values.js'
  * The spelling of option paths in the names of variables.
  */
 
-/** Prefix of every variable. */
-export const PREFIX = 'RATE_LIMIT_'
+/** Default prefix of every variable; see the option `environment`. */
+export const DEFAULT_PREFIX = 'SLUICE_'
 
 /** Separator between two levels of the options. */
 export const LEVEL = '__'
@@ -48,15 +48,15 @@ export function matchesSpelling (word: string, option: string): boolean {
   return upper === option.toUpperCase() || upper === formatOption(option)
 }
 
-/** The variable of an option path, in its documented spelling. `path`: options, and names instead of indexes. */
-export function formatVariable (root: TSchema, path: readonly string[]): string {
+/** The variable of an option path, in its documented spelling. `path`: options, and names instead of indexes. `prefix`: as in the option `environment`, or empty. */
+export function formatVariable (root: TSchema, path: readonly string[], prefix: string): string {
   let level = findLevel(root)
   const words = path.map((step) => {
     const isName = level?.kind === 'names'
     level = findChildLevel(level, step)
     return isName ? formatName(step) : formatOption(step)
   })
-  return words.length === 0 ? PREFIX.slice(0, -1) : PREFIX + words.join(LEVEL)
+  return words.length === 0 ? prefix.slice(0, -1) : prefix + words.join(LEVEL)
 }
 
 function findChildLevel (level: Level | null, step: string): Level | null {

@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { listKnownNames, listKnownTiers } from './known-names.js'
-import { matchesSpelling, LEVEL, findLevel, PREFIX, formatName } from './variable-names.js'
+import { matchesSpelling, LEVEL, findLevel, formatName } from './variable-names.js'
 import { EnvironmentSchema } from './environment-schema.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { NAME_PATTERN } from '../schema/option-types.js'
@@ -23,9 +23,9 @@ interface VariableStep {
 
 const UNKNOWN: ResolvedVariable = { kind: 'unknown' }
 
-/** Resolve the option path that a variable sets. */
-export function resolveVariable (variable: string, lower: LayerOptions): ResolvedVariable {
-  let rest = variable.slice(PREFIX.length)
+/** Resolve the option path that a variable sets. `name`: the variable without its prefix. */
+export function resolveVariable (name: string, lower: LayerOptions): ResolvedVariable {
+  let rest = name
   let schema: TSchema = EnvironmentSchema
   const path: string[] = []
   for (;;) {

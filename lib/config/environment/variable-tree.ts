@@ -30,10 +30,12 @@ const NAMED_LISTS = ['rules', 'limits']
 export class EnvironmentTree {
   readonly #root: VariableNode = createNode()
   readonly #lower: LayerOptions
+  readonly #prefix: string
 
-  /** `lower`: the options of the layers below, merged. */
-  constructor (lower: LayerOptions) {
+  /** `lower`: the options of the layers below, merged. `prefix`: of the variables, for messages. */
+  constructor (lower: LayerOptions, prefix: string) {
     this.#lower = lower
+    this.#prefix = prefix
   }
 
   /** Add a setting. Returns an error, and skips the setting, if it contradicts an earlier one; else returns `null`. */
@@ -69,17 +71,17 @@ export class EnvironmentTree {
     let level = findLevel(EnvironmentSchema)
     const names: string[] = []
     for (const [index, step] of path.entries()) {
-      if (level === null) return formatPath(formatVariable(EnvironmentSchema, names), path.slice(index))
+      if (level === null) return formatPath(formatVariable(EnvironmentSchema, names, this.#prefix), path.slice(index))
       const isItem = typeof step === 'number' && level.kind === 'names' && level.isArray
       const name: string = (isItem ? this.#listItemNames(node, names)[step] : undefined) ?? `${step}`
       const schema = level.kind === 'options' ? level.schemas.get(name) : level.schema
-      if (schema === undefined) return formatPath(formatVariable(EnvironmentSchema, names), path.slice(index))
+      if (schema === undefined) return formatPath(formatVariable(EnvironmentSchema, names, this.#prefix), path.slice(index))
       names.push(name)
       node = node?.children.get(name)
       if (node !== undefined && node.setting !== null) return formatPath(node.setting.variable, path.slice(index + 1))
       level = findLevel(schema)
     }
-    return formatVariable(EnvironmentSchema, names)
+    return formatVariable(EnvironmentSchema, names, this.#prefix)
   }
 
   #buildValue (node: VariableNode, schema: TSchema, path: readonly string[]): unknown {

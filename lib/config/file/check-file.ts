@@ -27,7 +27,10 @@ type Table = Readonly<Record<string, unknown>>
 /** Collect what is wrong with a file's options by themselves. What is wrong only in company shows when the layers are merged. */
 export function checkFileOptions (options: Table, { report }: ErrorCollector): void {
   if ('configFile' in options) {
-    report(['configFile'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot name another; give it to register, or as RATE_LIMIT_CONFIG'))
+    report(['configFile'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot name another; give it to register, or as SLUICE_CONFIG'))
+  }
+  if ('environment' in options) {
+    report(['environment'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot choose the variables to read; give it to register'))
   }
   reportInvalidNames(options, report)
   reportLayerErrors(configFileForm, options, report)

@@ -21,8 +21,8 @@ export interface LayerForm {
 
 /** `redis`, `rules`: what these options may be, in the layer's own words. `needsCodeMessage`: see `LayerForm`. */
 export function buildLayerForm ({ redis, rules, needsCodeMessage }: { readonly redis: string, readonly rules: string, readonly needsCodeMessage: string }): LayerForm {
-  // Which file is read must be known before the layers are, so none of them can say it.
-  const { configFile: _, ...options }: Readonly<Record<string, TSchema>> = RateLimitOptionsSchema.properties
+  // Which file and which variables are read must be known before they are, so none of them can set it.
+  const { configFile: _, environment: _prefix, ...options }: Readonly<Record<string, TSchema>> = RateLimitOptionsSchema.properties
   const known = Type.Object({
     ...withoutFunctionText(options),
     redis: Type.Optional(Type.Union([Type.String(), Type.Object({})], { expected: redis, description: options.redis.description })),

@@ -10,7 +10,7 @@ export interface Layer {
   readonly options: LayerOptions
   /**
    * Where a value of this layer was written, or the nearest thing around it, as a message begins:
-   * `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`, `RATE_LIMIT_RULES__LOGIN__MAX`.
+   * `rateLimit.rules[2].max`, `rate-limit.toml:12:7: rules[2].max`, `SLUICE_RULES__LOGIN__MAX`.
    */
   readonly locate: (path: ConfigPath) => string
 }

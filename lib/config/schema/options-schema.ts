@@ -79,7 +79,12 @@ export const RateLimitOptionsSchema = Type.Object({
     minLength: 1,
     expected: 'the path of a TOML file',
     description: 'A file with options like these. It overrides them, and is read again when it changes. ' +
-      'The variable `RATE_LIMIT_CONFIG` overrides this path.'
+      'The variable `SLUICE_CONFIG` overrides this path.'
+  })),
+  environment: Type.Optional(Type.Union([Type.Literal(false), Type.String({ pattern: '^[A-Z][A-Z0-9_]{0,62}_$' })], {
+    default: 'SLUICE_',
+    expected: 'false, or a prefix such as "SLUICE_"',
+    description: 'Prefix of the environment variables that are read as options; `false` reads none.'
   })),
   reloadOnSignal: Type.Optional(BooleanOption({
     default: false, description: 'Whether SIGHUP also reloads the file, instead of ending the process.'
