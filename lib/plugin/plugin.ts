@@ -26,8 +26,8 @@ import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster } from './registration-name.js'
 
-/** Build the plugin for a clock and an environment. Tests pass their own. */
-export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
+/** Build the plugin for a clock, an environment and the poll interval of the config file. Tests pass their own. */
+export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, filePollMs?: number) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
     // Fastify passes its own `register` options together with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
@@ -64,7 +64,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}) {
       checkIdentity(identity, layered)
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
-      reloader.watch(layered.options.reloadOnSignal ?? false)
+      reloader.watch(layered.options.reloadOnSignal ?? false, filePollMs)
     })
     // Before the server waits for open connections: held requests would delay the close.
     fastify.addHook('preClose', async () => { delayQueue.close() })

@@ -50,16 +50,16 @@ export class Reloader {
     if (enabled !== current.isEnabled) logSwitch(this.#log, registration, enabled)
   }
 
-  /** Reload when the file changes and, if `onSignal`, at SIGHUP, until `close`. */
-  watch (onSignal: boolean): void {
+  /** Reload when the file changes and, if `onSignal`, at SIGHUP, until `close`. `pollMs`: the poll interval of the file. */
+  watch (onSignal: boolean, pollMs?: number): void {
     if (onSignal) this.#offSighup = onSighup(() => { this.#tryReload('signal') })
     const { file, text } = this.#configuration
     if (file === null) return
     this.#watch = watchFile(file, {
-      loadedContent: text,
+      loadedText: text,
       onChange: () => { this.#tryReload('file') },
       onMissing: () => { this.#log.warn({ file }, 'rate limit: the config file is missing; its last options stay in effect') },
-      onError: (err) => { this.#log.warn({ err, file }, 'rate limit: cannot watch the config file; polling it every few seconds') }
+      pollMs
     })
   }
 
