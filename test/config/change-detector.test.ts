@@ -163,6 +163,21 @@ t.test('a file that is written all the time is changed once in a burst, and its 
   t.equal(await settle(detector), 'changed')
 })
 
+t.test('a write within the tick of the clock in which a burst was reported is not lost', async (t) => {
+  const { path, detector } = await knownFile(t)
+  for (let round = 10; round < 15; round++) {
+    for (let check = 0; check < CHECKS_IN_A_BURST; check++) {
+      writeFileSync(path, `max = ${round}${'1'.repeat(check)}`)
+      t.equal(await detector.check(), 'unsettled')
+    }
+    // Of one length, and of one time on Linux before 6.13, whose file times advance in ticks.
+    writeFileSync(path, `max = ${round}222222222222`)
+    t.equal(await detector.check(), 'changed')
+    writeFileSync(path, `max = ${round}333333333333`)
+    t.equal(await settle(detector), 'changed')
+  }
+})
+
 t.test('a missing file that is back for a burst only is missing again', async (t) => {
   const { path, detector } = await knownFile(t)
   unlinkSync(path)

@@ -27,7 +27,7 @@ const contents: ReadonlyArray<readonly [why: string, content: string | Buffer, m
   ['that is not UTF-8', Buffer.from('name = "caf\xe9"', 'latin1'), 'is not UTF-8 text'],
   ['in UTF-16', Buffer.from('\ufeffmax = 5', 'utf16le'), 'is UTF-16 text; save it as UTF-8'],
   ['in UTF-16 of the other order', Buffer.from('\ufeffmax = 5', 'utf16le').swap16(), 'is UTF-16 text; save it as UTF-8'],
-  ['with NUL bytes', 'max = 5\0', 'has NUL bytes, so it is no text']
+  ['with NUL bytes', 'max = 5\0', 'contains NUL bytes, so it is not a text file']
 ]
 for (const [why, content, message] of contents) {
   t.test(`a file ${why} is refused in a sentence`, async (t) => {
@@ -51,8 +51,8 @@ t.test('what is no file is refused in a sentence, and never waited for', async (
   t.strictSame(toldOf(`${folder}/dangling.toml`, folder), ['dangling.toml: does not exist'])
   t.strictSame(toldOf(`${folder}/missing.toml`, folder), ['missing.toml: does not exist'])
   t.strictSame(toldOf(`${folder}/a.toml/b.toml`, folder), ['a.toml/b.toml: does not exist, since a part of its path is a file'])
-  t.strictSame(toldOf(`${folder}/pipe.toml`, folder), ['pipe.toml: is no regular file'])
-  t.strictSame(toldOf('/dev/zero', folder), ['/dev/zero: is no regular file'])
+  t.strictSame(toldOf(`${folder}/pipe.toml`, folder), ['pipe.toml: is not a regular file'])
+  t.strictSame(toldOf('/dev/zero', folder), ['/dev/zero: is not a regular file'])
   t.strictSame(toldOf('a\0.toml', folder), ['a\0.toml: cannot be read (ERR_INVALID_ARG_VALUE)'])
 })
 

@@ -8,7 +8,7 @@ import { reportAt, type ErrorCollector, type Report } from '../schema/error-coll
 import { NAME_EXPECTED } from '../schema/option-types.js'
 import { isTable, walkValues } from '../schema/schema-values.js'
 
-/** What a config file may hold, and the words for it. */
+/** What a config file may contain, and the texts for its messages. */
 export const configFileForm = buildLayerForm({
   redis: 'a URL, or a table: ioredis options, { sentinels, name } or { cluster: [nodes] }',
   rules: 'an array of rules, each under [[rules]]',
@@ -16,21 +16,23 @@ export const configFileForm = buildLayerForm({
 })
 
 /**
- * What a config file may hold: every option of `register` that needs no code. A rule needs no `match`, since a lower
- * layer may have made it. As JSON it is a JSON schema, but for the keyword `expected`, which is ours.
+ * What a config file may contain: every option of `register` that needs no code. A rule needs no `match`, since a lower
+ * layer may define it. Serialized to JSON it is a JSON schema, with one keyword of our own: `expected`.
  */
 export const ConfigFileSchema = Type.Unsafe<LayerOptions>(configFileForm.schema)
 
-/** Options of a file, before anything is known about them. */
+/** Options of a file, not validated yet. */
 type Table = Readonly<Record<string, unknown>>
 
-/** Collect what is wrong with a file's options by themselves. What is wrong only in company shows when the layers are merged. */
+/** Report the errors of a file's options by themselves. Conflicts with other layers are reported when the layers are merged. */
 export function checkFileOptions (options: Table, { report }: ErrorCollector): void {
   if ('configFile' in options) {
-    report(['configFile'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot name another; give it to register, or as SLUICE_CONFIG'))
+    const message = 'a config file cannot name another one; give it to register, or as SLUICE_CONFIG'
+    report(['configFile'], (place) => new FST_SLUICE_CONTRADICTION(place, message))
   }
   if ('environment' in options) {
-    report(['environment'], (place) => new FST_SLUICE_CONTRADICTION(place, 'a config file cannot choose the variables to read; give it to register'))
+    const message = 'a config file cannot choose the variables to read; give it to register'
+    report(['environment'], (place) => new FST_SLUICE_CONTRADICTION(place, message))
   }
   reportInvalidNames(options, report)
   reportLayerErrors(configFileForm, options, report)
@@ -39,11 +41,12 @@ export function checkFileOptions (options: Table, { report }: ErrorCollector): v
   }
 }
 
-/** The schema would tell them too, but of the table around them. */
+/** The schema reports them too, but at the position of the table around them. */
 function reportInvalidNames (options: Table, report: Report): void {
   for (const { schema: { patternProperties }, value, path } of walkValues(configFileForm.schema, options)) {
     if (patternProperties === undefined || !isTable(value)) continue
-    for (const name of Object.keys(value).filter((key) => !Object.keys(patternProperties).some((pattern) => new RegExp(pattern).test(key)))) {
+    const patterns = Object.keys(patternProperties).map((pattern) => new RegExp(pattern))
+    for (const name of Object.keys(value).filter((key) => !patterns.some((pattern) => pattern.test(key)))) {
       report([...path, name], (place) => badOption(place, NAME_EXPECTED, name))
     }
   }

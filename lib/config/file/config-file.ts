@@ -9,17 +9,17 @@ import { ErrorCollector } from '../schema/error-collector.js'
 import { createPositionFinder, type TextPosition } from './toml-positions.js'
 import { parseToml, toPlainObject } from './toml.js'
 
-/** A config file that was read: its layer, or everything that is wrong with it, in the order of its lines. */
+/** The result of reading a config file: its layer, or all its errors in the order of its lines. */
 export type ConfigFile =
   | { readonly layer: Layer }
   | { readonly mistakes: readonly [Error, ...Error[]] }
 
 /**
- * Read and check a TOML config file by itself, at once and without waiting for anything. `path` is told in messages as it
- * is given here.
+ * Read and validate a TOML config file by itself. Synchronous; never waits for a pipe or a device. Messages contain `path` as
+ * it is given here.
  *
- * Mistakes are FST_SLUICE_UNREADABLE_FILE (its `cause` is the system's error; `ENOENT` for a missing file),
- * FST_SLUICE_BAD_SYNTAX, and of wrong options FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and
+ * Errors are FST_SLUICE_UNREADABLE_FILE (its `cause` is the system's error; `ENOENT` for a missing file),
+ * FST_SLUICE_BAD_SYNTAX, and for wrong options FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and
  * FST_SLUICE_CONTRADICTION.
  */
 export function readConfigFile (path: string): ConfigFile {
@@ -31,7 +31,7 @@ export function readConfigFile (path: string): ConfigFile {
   }
 }
 
-/** Check the text of a config file by itself, like `readConfigFile`. */
+/** Validate the text of a config file by itself, as `readConfigFile` does. */
 export function readConfigText (text: string, path: string): ConfigFile {
   try {
     return checkTable(parseToml(text, path), text, path)
@@ -42,7 +42,7 @@ export function readConfigText (text: string, path: string): ConfigFile {
 }
 
 function checkTable (table: TomlTable, text: string, path: string): ConfigFile {
-  // Most files have nothing to tell, so nobody looks for their places.
+  // Most files have no errors, so the positions are computed on demand.
   let finder: ((path: ConfigPath) => TextPosition) | null = null
   const find = (at: ConfigPath): TextPosition => (finder ??= createPositionFinder(text))(at)
   const locate = (at: ConfigPath): string => {
@@ -58,7 +58,7 @@ function checkTable (table: TomlTable, text: string, path: string): ConfigFile {
 
 const MAX_KEY_LENGTH = 64
 
-/** A key as a message may show it: in one line, however it was written. */
+/** A key as a message shows it: in one line, and not too long. */
 function formatKey (step: string | number): string | number {
   if (typeof step === 'number' || (/^[\w.-]+$/.test(step) && step.length <= MAX_KEY_LENGTH)) return step
   return JSON.stringify(step.length > MAX_KEY_LENGTH ? `${step.slice(0, MAX_KEY_LENGTH)}...` : step)

@@ -1,7 +1,7 @@
 import { parse } from 'smol-toml'
 import type { ConfigPath } from '../schema/option-path.js'
 
-/** Where something begins in a text, both counted from 1, and columns as editors count them. */
+/** Where a key or element begins in the text. Both count from 1; columns in UTF-16 units, as editors count them. */
 export interface TextPosition {
   readonly line: number
   readonly column: number
@@ -11,11 +11,11 @@ export interface TextPosition {
 interface KeyNode {
   /** Index of its first character. */
   at: number
-  /** What is in it, by key or by index. */
+  /** Its keys and elements, by key or by index. */
   readonly children: Map<string, KeyNode>
-  /** Whether only a longer key has named it so far: the `a` of `[a.b]`. */
+  /** Whether only longer keys name it so far: the `a` of `[a.b]`. */
   isImplied: boolean
-  /** The last `[[element]]` of an array: headers below go on in it. */
+  /** The last `[[element]]` of an array: the headers that follow continue in it. */
   lastElement: KeyNode | null
 }
 
@@ -25,15 +25,15 @@ interface KeyStep {
 }
 
 /**
- * Finds the places of keys in TOML that a parser has accepted: of the key itself, or of an element of an array. What has
- * none, such as an option that is missing, is where the nearest thing around it is.
+ * Find the positions of keys and array elements in TOML that the parser has accepted. A path that is not in the text, such as
+ * a missing option, gets the position of the nearest table around it.
  */
 export function createPositionFinder (text: string): (path: ConfigPath) => TextPosition {
   const root = createNode(0)
   try {
     new Scanner(text).document(root)
   } catch {
-    // No mistake in a file should go untold because its place is unknown: what was found so far must do.
+    // An error must be reported even if its position is unknown: use the positions found so far.
   }
   const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]
   return (path) => {
@@ -64,7 +64,7 @@ function getOrAddChild (node: KeyNode, { name, at }: KeyStep, isImplied: boolean
   return child
 }
 
-/** The node that a key of one or more steps names, below `node`. */
+/** The node below `node` that a key of one or more steps names. */
 function descend (node: KeyNode, steps: readonly KeyStep[]): KeyNode {
   return steps.reduce((from, step, index) => {
     const child = getOrAddChild(from, step, index < steps.length - 1)
@@ -74,7 +74,7 @@ function descend (node: KeyNode, steps: readonly KeyStep[]): KeyNode {
 
 const BLANK = /(?:[ \t\r\n]+|#[^\n]*)*/y
 const BARE_KEY = /[\w-]+/y
-// A line ends an unquoted value, and so does what surrounds it. A date may have a space inside.
+// An unquoted value ends with the line, or with the bracket or comma after it. A date may contain a space.
 const UNQUOTED = /[^,\]}#\r\n]+/y
 const STRINGS = {
   '"""': /"""(?:[^\\]|\\[^])*?"""(?:"{0,2}(?!"))/y,
@@ -83,7 +83,7 @@ const STRINGS = {
   "'": /'[^']*'/y
 } as const
 
-/** Walks over TOML that a parser has accepted, and notes where each key begins. */
+/** Walks over TOML that the parser has accepted, and records where each key begins. */
 class Scanner {
   readonly #text: string
   #at = 0
@@ -173,7 +173,7 @@ class Scanner {
     return isThere
   }
 
-  /** Throws where the pattern does not match, so that no text can keep the scanner at one place. */
+  /** Throws where the pattern does not match, so that the scanner always advances. */
   #take (pattern: RegExp): string {
     pattern.lastIndex = this.#at
     const [text] = pattern.exec(this.#text) ?? []

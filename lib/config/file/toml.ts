@@ -3,25 +3,25 @@ import { FST_SLUICE_BAD_SYNTAX, FST_SLUICE_CONTRADICTION, FST_SLUICE_UNKNOWN_OPT
 import type { ConfigPath } from '../schema/option-path.js'
 import type { ErrorCollector } from '../schema/error-collector.js'
 
-/** Options are four levels deep, those of TLS a few more. */
+/** Options are four levels deep, TLS options a few more. */
 const MAX_DEPTH = 32
 
-/** What TOML text holds. `path`: the file's, for the error. Throws FST_SLUICE_BAD_SYNTAX with line and column. */
+/** Parse TOML text. `path`: of the file, for the error. Throws FST_SLUICE_BAD_SYNTAX with line and column. */
 export function parseToml (text: string, path: string): TomlTable {
   try {
     return parse(text, { integersAsBigInt: 'asNeeded', maxDepth: MAX_DEPTH })
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
-    // Not kept as the cause: it shows the lines around the mistake, and a password may be in them.
+    // Not kept as the cause: its message quotes the lines around the error, and they may contain a password.
     throw new FST_SLUICE_BAD_SYNTAX(`${path}:${error.line}:${error.column}`, describeSyntaxError(error))
   }
 }
 
-/** Plainer words for what the parser says of the likeliest slips. */
+/** Plainer messages for the most likely syntax errors, by the parser's message. */
 const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
-  'invalid value': 'this is no value; text needs quotes',
-  'control characters are not allowed in strings': 'the text has no closing quote in this line, or holds a control character',
-  'trying to redefine an already defined table or value': 'this key or table is there already',
+  'invalid value': 'this is not a value; text needs quotes',
+  'control characters are not allowed in strings': 'the text has no closing quote in this line, or contains a control character',
+  'trying to redefine an already defined table or value': 'this key or table is already defined',
   'each key-value declaration must be followed by an end-of-line': 'the line should end after its value',
   'document contains excessively nested structures. aborting.': 'this is nested too deeply'
 }
@@ -31,7 +31,7 @@ function describeSyntaxError ({ message }: TomlError): string {
   return SYNTAX_MESSAGES[what] ?? what
 }
 
-/** The same as ordinary objects with numbers and texts only. What no option can be is left out and told. */
+/** Convert to plain objects with numbers and texts only. Values that no option accepts are reported and left out. */
 export function toPlainObject (table: TomlTable, collector: ErrorCollector, path: ConfigPath = []): Record<string, unknown> {
   return Object.fromEntries(Object.entries(table).flatMap(([key, value]) => {
     const at = [...path, key]
@@ -48,16 +48,16 @@ function toPlainValue (value: TomlValue, collector: ErrorCollector, path: Config
     collector.report(path, (place) => new FST_SLUICE_CONTRADICTION(place, `is more than ${MAX_DEPTH} levels deep`))
     return undefined
   }
-  // Whole numbers past 2^53 are past every option's range, so it does no harm that they are rounded.
+  // Integers above 2^53 are out of range for every option, so rounding them is harmless.
   if (typeof value === 'bigint') return Number(value)
   if (typeof value !== 'object') return value
   if (Array.isArray(value)) return value.map((item, index) => toPlainValue(item, collector, [...path, index]))
   if (isTable(value)) return toPlainObject(value, collector, path)
-  collector.report(path, (place) => new FST_SLUICE_CONTRADICTION(place, 'is a date or a time, and no option is one; text needs quotes'))
+  collector.report(path, (place) => new FST_SLUICE_CONTRADICTION(place, 'is a date or a time, which no option accepts; text needs quotes'))
   return undefined
 }
 
-/** Tables have no prototype, dates have one. */
+/** Tables have no prototype; dates have one. */
 function isTable (value: object): value is TomlTable {
   return Object.getPrototypeOf(value) === null
 }
