@@ -26,7 +26,9 @@ interface KeyStep {
 
 /**
  * Find the positions of keys and array elements in TOML that the parser has accepted. A path that is not in the text, such as
- * a missing option, gets the position of the nearest table around it.
+ * a missing option, gets the position of the nearest table around it. *
+ * A scanner of our own beside smol-toml, which gives no positions. A parser that gives them (toml-eslint-parser) bounds no depth,
+ * and takes six times as long.
  */
 export function createPositionFinder (text: string): (path: ConfigPath) => TextPosition {
   const root = createNode(0)
