@@ -1,4 +1,5 @@
-// `npm test`: everything that must hold, ending with one line of counts.
+// `npm test` and `npm run test:full`: everything that must hold in the lanes `quick` and `full`, which lanes.js describes.
+// Ends with one line of counts.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
@@ -7,15 +8,19 @@ import { failuresIn } from './failures.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-const results = '.tap/results.tap'
 const mostFailureLines = 200
 
-// What comes before the tests: stages one after the other, each of two rows that take about as long beside each other.
+// What comes before the tests of a lane: stages one after the other, each of rows that take about as long beside each other.
 // Everything of the second stage looks into dist, which the first writes.
-const stages = [
-  [['lint'], ['build']],
-  [['types'], ['test:types', 'lint:package']]
-]
+const stages = {
+  quick: [
+    [['lint'], ['build']],
+    [['types'], ['test:types']]
+  ],
+  full: [
+    [['lint:package']]
+  ]
+}
 
 // Into a file or a log, tap's reporters repaint their whole report for every change unless CI is set.
 const env = process.stdout.isTTY ? process.env : { ...process.env, CI: '1' }
@@ -35,24 +40,21 @@ async function runRow (names, failed) {
 }
 
 /** The scripts that failed. After one of them, no other begins. */
-async function runStages () {
+async function runStages (lane) {
   const failed = []
-  for (const rows of stages) await Promise.all(rows.map((names) => runRow(names, failed)))
+  for (const rows of stages[lane]) await Promise.all(rows.map((names) => runRow(names, failed)))
   return failed
 }
 
-// tap gives @tapjs/processinfo to each test process as an argument and once more by NODE_OPTIONS, a third of a second each
-// time, unless it finds it here. Coverage cannot do without the latter. The first argument is that of package.json.
-const nodeArgs = ['--import=./.ci/typescript.js', '--import=@tapjs/processinfo/import']
-
-function runTap () {
-  console.log('\n> test:unit')
-  const args = ['--reporter=terse', `--output-file=${results}`, ...nodeArgs.map((arg) => `--node-arg=${arg}`)]
-  return spawnSync('npm', ['run', '--silent', 'test:unit', '--', ...args], { env, stdio: 'inherit' }).status === 0
+function runTap (lane, results) {
+  console.log(`\n> tap, the ${lane} lane`)
+  const args = ['--reporter=terse', `--output-file=${results}`]
+  const { status } = spawnSync('npm', ['run', '--silent', 'tap', '--', ...args], { env: { ...env, SLUICE_TEST_FULL: lane === 'full' ? '1' : '0' }, stdio: 'inherit' })
+  return status === 0
 }
 
 // tap closes its report with a line such as `# { total: 7, pass: 4, fail: 1, todo: 1, skip: 1 }`.
-function readCounts () {
+function readCounts (results) {
   try {
     const closing = readFileSync(results, 'utf8').match(/^# \{ (total: .*) \}$/m)?.[1] ?? ''
     const counts = new Map(closing.split(', ').map((pair) => {
@@ -67,7 +69,7 @@ function readCounts () {
 }
 
 // What tap's own report leaves out of a log that is not a terminal.
-function printFailures () {
+function printFailures (results) {
   try {
     console.log(['\nFailed:', '', ...failuresIn(readFileSync(results, 'utf8'), mostFailureLines)].join('\n'))
   } catch {
@@ -75,21 +77,28 @@ function printFailures () {
   }
 }
 
-async function test () {
-  const stoppedBy = await runStages()
+async function test (lane) {
+  const stoppedBy = await runStages(lane)
   if (stoppedBy.length > 0) {
     console.log(`\nStopped: ${stoppedBy.map((name) => `npm run ${name}`).join(' and ')} failed.`)
     return { passed: 0, failed: stoppedBy.length, skipped: 0 }
   }
+  const results = `.tap/${lane}.tap`
   rmSync(results, { force: true })
-  const hasPassed = runTap()
-  const counts = readCounts()
+  const hasPassed = runTap(lane, results)
+  const counts = readCounts(results)
   // A file that exits badly, or a run without a single assertion, must not read as a success.
   const isSound = hasPassed && counts.passed > 0
-  if (!isSound || counts.failed > 0) printFailures()
+  if (!isSound || counts.failed > 0) printFailures(results)
   return isSound || counts.failed > 0 ? counts : { ...counts, failed: 1 }
 }
 
-const { passed, failed, skipped } = await test()
+const total = { passed: 0, failed: 0, skipped: 0 }
+for (const lane of process.argv.slice(2)) {
+  const counts = await test(lane)
+  for (const outcome of Object.keys(total)) total[outcome] += counts[outcome]
+  if (total.failed > 0) break // the next lane takes minutes
+}
+const { passed, failed, skipped } = total
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0

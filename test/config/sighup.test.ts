@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { onSighup } from '../../lib/runtime/sighup.js'
 import { until } from '../fixtures/until.js'
@@ -73,11 +72,11 @@ t.test('a callback may leave, and take another with it, while the signal is told
 t.test('SIGHUP spares a process as long as someone is registered, ends it afterwards, and no registration keeps it alive', options, async (t) => {
   const child = (body: string) => {
     const code = `
-      import { onSighup } from ${JSON.stringify(pathToFileURL('lib/runtime/sighup.ts').href)}
+      import { onSighup } from ${JSON.stringify(new URL('../../lib/runtime/sighup.js', import.meta.url).href)}
       let timer = setInterval(() => {}, 1000)
       ${body}
       process.stdout.write('ready')`
-    const child = spawn(process.execPath, [...process.execArgv, '--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => { child.kill('SIGKILL') })
     return child
   }

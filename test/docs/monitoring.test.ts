@@ -154,7 +154,7 @@ t.test('a subscriber finds the span of the request, on memory and on Redis', asy
   t.teardown(() => { for (const [channel, subscriber] of subscribers) unsubscribe(channel, subscriber) })
   t.equal(subscribers.length, 1)
 
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     const { app } = await createStoreApp(t, store, {
       limits: [{ name: 'hourly', max: 1, timeWindow: '1 hour' }, { name: 'trial', max: 2, timeWindow: '1 day', mode: 'shadow' }]
     })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import fastifyCors from '@fastify/cors'
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -8,7 +9,8 @@ import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import type { Clock } from '../../lib/common/clock.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
-export const root = new URL('../../', import.meta.url)
+/** The folder of the repository, in which tap runs the tests. */
+export const root = pathToFileURL(`${process.cwd()}/`)
 
 /** A JavaScript block of a page, and the heading that it stands under. */
 export interface Snippet {

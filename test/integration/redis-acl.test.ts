@@ -7,7 +7,7 @@ import { limitedApp, statuses } from '../fixtures/app.js'
 import { startRedis } from '../fixtures/redis-server.js'
 
 /** The rules of docs/redis.md, as an operator would type them: for one server, and what a Cluster needs besides. */
-const [forServer, forCluster] = [...readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8').matchAll(/^ACL (SETUSER .*)$/gm)]
+const [forServer, forCluster] = [...readFileSync('docs/redis.md', 'utf8').matchAll(/^ACL (SETUSER .*)$/gm)]
   .map(([, rule]) => rule.split(' '))
 
 const SLOTS = 16384

@@ -29,7 +29,7 @@ async function switchTo (app: FastifyInstance, enabled: unknown) {
 }
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     t.test(`${store.name}: an operator looks at a partition, and lifts its block`, async (t) => {
       const { app } = await createStoreApp(t, store, { ...limit, penalty, admin: { onRequest } })
       t.strictSame(await statuses(app, 4, { url: '/', remoteAddress: '203.0.113.9' }), [200, 200, 429, 429])

@@ -4,7 +4,7 @@ import type { BlockedPartition } from '../../lib/index.js'
 import { PartitionCache } from '../../lib/resilience/partition-cache.js'
 import { limitedApp, MS, statuses } from '../fixtures/app.js'
 import { createStoreApp, requestAs, byHeaders, eachStore } from '../fixtures/each-store.js'
-import { startRedis } from '../fixtures/redis-server.js'
+import { shareRedis, startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
 
 const limit = { max: 1, timeWindow: '1 hour' } as const
@@ -25,7 +25,7 @@ async function listed (app: FastifyInstance): Promise<string[]> {
 }
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     t.test(`${store.name}: whoever is blocked is listed, by the name under which a reset lifts it`, async (t) => {
       const { app } = await createStoreApp(t, store, { ...limit, penalty, identify: byHeaders, rules: [{ name: 'login', match: '/login', ...limit, max: 2 }] }, (app) => {
         app.get('/login', async () => 'in')
@@ -124,7 +124,7 @@ t.test('a flood of blocked clients makes no list of its own', async (t) => {
 })
 
 t.test('on Redis, a block that another process lifted is gone, and one is known wherever it was met', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const store = { name: 'redis', options: () => ({ redis: url, deadline: 5000 }) } as const
   const [one, other] = [await createStoreApp(t, store, { ...limit, penalty }), await createStoreApp(t, store, { ...limit, penalty })].map(({ app }) => app)
   await block(one, from('203.0.113.9'), from('203.0.113.7'))

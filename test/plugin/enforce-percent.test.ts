@@ -73,7 +73,7 @@ t.test('who they are differs from scope to scope', async (t) => {
 })
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     t.test(`${store.name}: a tier's limits, and those of a rule and a route, are rolled out too`, async (t) => {
       const { app } = await createStoreApp(t, store, {
         ...limit,

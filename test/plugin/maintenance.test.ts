@@ -26,7 +26,7 @@ const rows: readonly Row[] = [
 ]
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     for (const { what, options, declare, answers } of rows) {
       t.test(`${store.name}: max 0 on ${what} refuses without a time to come back, and strikes nobody`, async (t) => {
         const { app } = await createStoreApp(t, store, { penalty, ...options }, declare)

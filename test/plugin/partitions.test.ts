@@ -14,7 +14,7 @@ const four: NonNullable<RateLimitOptions['limits']> = [
 ]
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     t.test(`${store.name}: limits by client, ip, user and for all hold on one request, all or none`, async (t) => {
       const { app } = await createStoreApp(t, store, { identify: byHeaders, limits: four })
       app.get('/violated', async () => 'none')

@@ -29,7 +29,7 @@ async function blocked ({ app, wait }: Pick<TimedApp, 'app' | 'wait'>, request: 
 
 // In real time, so all of them at once.
 t.test('on each store', { jobs: 12 }, async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     t.test(`${store.name}: who goes on after refusals is blocked, and served when it is told`, { buffered: true }, async (t) => {
       const parts = await createTimedApp(t, store, { ...limit, penalty })
       const response = await blocked(parts)
@@ -142,7 +142,7 @@ t.test('on each store', { jobs: 12 }, async (t) => {
 })
 
 t.test('with instances on one Redis a block holds on all, and onBlocked is called on one', async (t) => {
-  const [, redis] = await eachStore(t)
+  const [, redis] = await eachStore()
   const options = redis.options()
   const onOne = { name: 'redis', options: () => options } as const
   let calls = 0

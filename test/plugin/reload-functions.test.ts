@@ -7,7 +7,7 @@ const byHeader = ({ headers }: FastifyRequest) => Number(headers.max ?? 100)
 const windowByHeader = ({ headers }: FastifyRequest) => String(headers.window ?? '10 hours')
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as const) {
       t.test(`${store.name}, ${algorithm}: a function keeps its buckets while the number beside it changes`, async (t) => {
         const { app } = await createStoreApp(t, store, { max: byHeader, timeWindow: '10 hours', algorithm })

@@ -15,7 +15,7 @@ async function sendAll ({ send }: Gate, times: number) {
 }
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     for (const algorithm of ALGORITHMS) {
       t.test(`${store.name}, ${algorithm}: requests of a smaller set empty nothing that was used of the larger one`, async (t) => {
         const { app } = await createStoreApp(t, store, { ...WINDOW, max: 10, algorithm, hook: 'preHandler' })

@@ -4,7 +4,7 @@ import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 
 const HOURS = { timeWindow: '100 hours' }
 
-for (const store of await eachStore(t)) {
+for (const store of await eachStore()) {
   t.test(`${store.name}: peek and reset find after a reload what guards, checks and functions have used`, async (t) => {
     const { app } = await createStoreApp(t, store, { ...HOURS, max: ({ headers }) => Number(headers.max ?? 9) }, (app) => {
       app.get('/checked', { config: { rateLimit: false } }, async (request, reply) => {

@@ -16,7 +16,7 @@ const places: ReadonlyArray<readonly [where: string, options: RateLimitOptions, 
 ]
 
 t.test('on each store', async (t) => {
-  for (const store of await eachStore(t)) {
+  for (const store of await eachStore()) {
     for (const [where, options, declare] of places) {
       t.test(`${store.name}: tiers ${where} give each client the limits of its tier`, async (t) => {
         const { app } = await createStoreApp(t, store, { identify: byHeaders, ...options }, declare)

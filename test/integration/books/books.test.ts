@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
 import { startCluster } from '../../fixtures/cluster.js'
 import { ALGORITHMS } from '../../fixtures/limits.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { until } from '../../fixtures/until.js'
 import { createBooksApp, createVisits, type Books } from './books.js'
 
@@ -88,7 +88,7 @@ t.test('in memory', async (t) => {
 })
 
 t.test('on Redis', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   await settlesOne(t, { redis: url })
   await settlesSeveral(t, { redis: url })
 })

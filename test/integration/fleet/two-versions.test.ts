@@ -1,13 +1,13 @@
 import t, { type Test } from 'tap'
 import { flood, request, startFleet, type FleetNode } from '../../fixtures/fleet.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 
 const OLD = 60
 const NEW = 100
 const ALGORITHMS = ['token-bucket', 'fixed-window', 'sliding-window'] as const
 
 t.test('while two versions of a policy are deployed, nobody gets a fresh bucket:', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   // A bucket gains a unit in six minutes: none during the test.
   const routesOf = (max: number) => Object.fromEntries(ALGORITHMS.flatMap((algorithm) => ['turns', 'mixed'].map((way) => (
     [`/${way}/${algorithm}`, { max, timeWindow: '10 hours', algorithm, by: 'global' }] as const

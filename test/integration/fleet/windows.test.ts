@@ -1,12 +1,12 @@
 import t from 'tap'
 import { CLOCKS_AHEAD_MS, flood, request, startFleet } from '../../fixtures/fleet.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 
 const MAX = 100
 const ALGORITHMS = ['fixed-window', 'sliding-window'] as const
 
 t.test('four processes, two of them with a wrong clock,', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const routes = Object.fromEntries(ALGORITHMS.map((algorithm) => [`/${algorithm}`, { max: MAX, timeWindow: '1 hour', algorithm, by: 'global' }] as const))
   const fleet = await startFleet(t, CLOCKS_AHEAD_MS.map((clockAheadMs) => ({ redis: url, routes, clockAheadMs })))
   const hours = await Promise.all(fleet.map(async (node) => Math.round((Number((await request(node, '/clock')).body.nowMs) - Date.now()) / 3_600_000)))

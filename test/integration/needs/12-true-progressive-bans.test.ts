@@ -1,6 +1,6 @@
 // Unmet need 12 of the peers' users: bans of their own duration that truly grow, alike in both stores, and can be lifted.
 import t from 'tap'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { sleep } from '../../fixtures/until.js'
 import { startService, type HttpResponse, type Service } from './service.js'
 
@@ -17,7 +17,7 @@ async function banned ({ send }: Service): Promise<HttpResponse> {
 }
 
 t.test('on each store', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   for (const store of [{}, { redis: url, deadline: 5000, failureMode: 'closed' }] as const) {
     const name = 'redis' in store ? 'Redis' : 'memory'
     t.test(`${name}: each ban lasts as long as it says, longer than the one before, and no longer`, async (t) => {

@@ -1,10 +1,10 @@
 // Unmet need 5 of the peers' users: routes of one group share one counter, on every instance.
 import t from 'tap'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { startService, type Service } from './service.js'
 
 t.test('routes of one groupId share one bucket over instances, others do not', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const rateLimit = { max: 6, timeWindow: '1 hour', groupId: 'search' } as const
   const start = async (): Promise<Service> => await startService(t, { redis: url, deadline: 5000, failureMode: 'closed', max: 6, timeWindow: '1 hour' }, (app) => {
     app.get('/users', { config: { rateLimit } }, async () => 'users')
@@ -22,7 +22,7 @@ t.test('routes of one groupId share one bucket over instances, others do not', a
 })
 
 t.test('200 requests at once over both routes of a group are granted its max', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const rateLimit = { max: 50, timeWindow: '10 hours', groupId: 'search' } as const
   const { send } = await startService(t, { redis: url, deadline: 5000, failureMode: 'closed' }, (app) => {
     for (const path of ['/one', '/two']) app.get(path, { config: { rateLimit } }, async () => path)

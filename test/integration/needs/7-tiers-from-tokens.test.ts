@@ -2,14 +2,14 @@
 import fastifyJwt from '@fastify/jwt'
 import t from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { SECRET, createToken } from '../../fixtures/tokens.js'
 import { startService } from './service.js'
 
 const tiers = { anonymous: { max: 1 }, premium: { max: 6, timeWindow: '2 hours' }, internal: false } as const
 
 t.test('a token\'s tier decides over limit and window, on every instance', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const options: RateLimitOptions = {
     redis: url, deadline: 5000, failureMode: 'closed', headers: 'both', max: 3, timeWindow: '1 hour', identify: { jwt: { tierClaim: 'app.plan' } }, tiers
   }

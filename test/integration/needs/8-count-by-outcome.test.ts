@@ -1,7 +1,7 @@
 // Unmet need 8 of the peers' users: count by outcome, refund, reset and inspect, in one call and without races.
 import t, { type Test } from 'tap'
 import { until } from '../../fixtures/until.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { startService, type Service } from './service.js'
 
 async function startLogin (t: Test, redis: string): Promise<Service> {
@@ -20,7 +20,7 @@ async function startLogin (t: Test, redis: string): Promise<Service> {
 const login = (password: string) => ({ path: '/login', headers: { password } })
 
 t.test('a login counts failures only, and an operator can look and lift', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const { app, send, statuses } = await startLogin(t, url)
   const left = async (scope: string) => (await app.rateLimit.peek('ip:127.0.0.1')).find((one) => one.scope === scope)?.remaining
   const isLeft = async (units: number) => await until(`${units} are left`, 5000, async () => await left('route:GET /login') === units)
@@ -39,7 +39,7 @@ t.test('a login counts failures only, and an operator can look and lift', async 
 })
 
 t.test('failures at once are no more than the max, whatever succeeds between them', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const { app, send } = await startLogin(t, url)
   const answers = await Promise.all(Array.from({ length: 60 }, async (_, i) => (await send(login(i % 3 === 0 ? 'right' : 'wrong'))).status))
   const failed = answers.filter((status) => status === 401).length
@@ -48,7 +48,7 @@ t.test('failures at once are no more than the max, whatever succeeds between the
 })
 
 t.test('what the work came to is charged or given back afterwards', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const { app, send } = await startLogin(t, url)
   for (const used of [4, 30, 10]) t.equal((await send({ path: '/tokens', headers: { used: String(used) } })).status, 200)
   const standing = (await app.rateLimit.peek('ip:127.0.0.1')).find(({ scope }) => scope === 'route:GET /tokens')

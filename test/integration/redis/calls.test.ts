@@ -4,7 +4,7 @@ import { isUnavailable, type Answer, type Charge } from '../../../lib/stores/sto
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { openBench } from './open-store.js'
 
-const bench = await openBench(t)
+const bench = await openBench(t, 'own')
 const { redis } = bench
 const limit = limitOf({ max: 3, windowUs: 600 * SECOND_US })
 

@@ -14,7 +14,7 @@ async function take (store: Store, charges: Parameters<Store['take']>[0]) {
 }
 
 t.test('no key is without a TTL, or without the prefix, while a load of all kinds runs', async (t) => {
-  await redis.flushall()
+  await redis.flushdb()
   const store = bench.store({ keyPrefix: 'expiry:' })
   const limits = ALGORITHMS.flatMap((algorithm) => [
     limitOf({ algorithm, max: 5, windowUs: 50_000, bucket: `short/${algorithm}` }),

@@ -5,7 +5,7 @@ import { CallGuard } from '../../../lib/resilience/call-guard.js'
 import { systemClock } from '../../../lib/common/clock.js'
 import { connect } from '../../../lib/stores/redis/connect.js'
 import { RedisStore } from '../../../lib/stores/redis/redis-store.js'
-import { startRedis, type RedisServer } from '../../fixtures/redis-server.js'
+import { shareRedis, startRedis } from '../../fixtures/redis-server.js'
 
 interface StoreSettings {
   readonly keyPrefix?: string
@@ -15,9 +15,8 @@ interface StoreSettings {
   readonly onFailure?: (code: string) => void
 }
 
-/** A Redis server, a client that looks at what the stores keep there, and stores on that same client. */
+/** A Redis, a client that looks at what the stores keep there, and stores on that same client. */
 export interface Bench {
-  readonly server: RedisServer
   readonly redis: Redis
   store (settings?: StoreSettings): RedisStore
 }
@@ -25,10 +24,10 @@ export interface Bench {
 const NEVER_OPENS = { failures: 1_000_000, withinMs: 10_000, openForMs: 1000 }
 const GENEROUS_MS = 5000
 
-/** Start a server and connect to it; all of it ends with the test. */
-export async function openBench (t: Test, args: readonly string[] = []): Promise<Bench> {
-  const server = await startRedis(t, args)
-  const redis = new Redis(server.url, { maxRetriesPerRequest: 0 })
+/** Connect to a database of the shared server, or to a server of the test's own. Connections and stores end with the test. */
+export async function openBench (t: Test, server: 'shared' | 'own' = 'shared'): Promise<Bench> {
+  const { url } = server === 'own' ? await startRedis(t) : await shareRedis()
+  const redis = new Redis(url, { maxRetriesPerRequest: 0 })
   const stores: RedisStore[] = []
   await once(redis, 'ready')
   t.teardown(async () => {
@@ -36,7 +35,6 @@ export async function openBench (t: Test, args: readonly string[] = []): Promise
     redis.disconnect()
   })
   return {
-    server,
     redis,
     store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
       const store = new RedisStore({

@@ -4,14 +4,14 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import Fastify from 'fastify'
 import { rateLimitPlugin } from '../../../lib/index.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 
-const server = await startRedis(t)
+const { url } = await shareRedis()
 
 for (const keyPrefix of ['', 'shop:', 'lädchen:']) {
   t.test(`a client that puts "${keyPrefix}" before every key`, async (t) => {
-    const client = new Redis(server.url, { keyPrefix })
-    const reader = new Redis(server.url)
+    const client = new Redis(url, { keyPrefix })
+    const reader = new Redis(url)
     const app = Fastify()
     t.teardown(async () => {
       await app.close()
@@ -34,7 +34,7 @@ for (const keyPrefix of ['', 'shop:', 'lädchen:']) {
 t.test('a prefix of ours that is no ASCII', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(rateLimitPlugin, { max: 1, timeWindow: '1 hour', redis: server.url, keyPrefix: 'größe→' })
+  await app.register(rateLimitPlugin, { max: 1, timeWindow: '1 hour', redis: url, keyPrefix: 'größe→' })
   app.get('/', async () => 'hello')
   t.strictSame([(await app.inject('/')).statusCode, (await app.inject('/')).statusCode], [200, 429])
 })

@@ -4,7 +4,7 @@ import { isUnavailable, type Charge, type Receipt, type Store } from '../../../l
 import { limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
 import { openBench } from './open-store.js'
 
-const bench = await openBench(t)
+const bench = await openBench(t, 'own')
 const { redis } = bench
 const penalty = penaltyWith({ withinUs: 600 * SECOND_US })
 const limit = limitOf({ max: 1, windowUs: 100 * SECOND_US, penalty })

@@ -4,17 +4,17 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 
-const CHILD = fileURLToPath(new URL('../../fixtures/reload-heap.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('../../fixtures/reload-heap.js', import.meta.url))
 /** What a runtime may gain by itself: compiled code, shapes of objects. A single set, kept a thousand times, is many times that. */
 const MOST_GROWTH_BYTES = 2_000_000
 
-const { url } = await startRedis(t)
+const { url } = await shareRedis()
 
 for (const [store, args] of [['memory', ['1000']], ['redis', ['300', url]]] as const) {
   t.test(`${store}: the heap stays as it is, and old sets are collected`, async (t) => {
-    const child = spawn(process.execPath, [...process.execArgv, '--expose-gc', CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, ['--expose-gc', CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => { child.kill('SIGKILL') })
     const [output] = await Promise.all([text(child.stdout), once(child, 'exit')])
     const { heaps, collected, sets } = JSON.parse(output) as { heaps: number[], collected: number, sets: number }

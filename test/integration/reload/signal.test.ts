@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { until } from '../../fixtures/until.js'
 
-const CHILD = fileURLToPath(new URL('../../fixtures/reload-child.ts', import.meta.url))
+const CHILD = fileURLToPath(new URL('../../fixtures/reload-child.js', import.meta.url))
 const WITHIN_MS = 20_000
 
 async function start (t: Test, file: string, reloadOnSignal: boolean) {
-  const child = spawn(process.execPath, [...process.execArgv, CHILD, file, String(reloadOnSignal)], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [CHILD, file, String(reloadOnSignal)], { stdio: ['pipe', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { log += text })

@@ -49,7 +49,7 @@ async function storm (t: Test, { store, hook, reloads }: Storm): Promise<void> {
   t.strictSame(await fetchUsage(app), ledger.entries(), 'each unit is counted once, at the cost of its set')
 }
 
-const stores = await eachStore(t)
+const stores = await eachStore()
 
 t.test('memory, for some seconds', async (t) => {
   await storm(t, { store: stores[0].options(), hook: 'onRequest', reloads: 200 })

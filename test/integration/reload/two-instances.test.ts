@@ -5,13 +5,13 @@ import t, { type Test } from 'tap'
 import { rateLimitPlugin, type RateLimitOptions } from '../../../lib/index.js'
 import { remainders, statuses } from '../../fixtures/app.js'
 import { ALGORITHMS } from '../../fixtures/limits.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { until } from '../../fixtures/until.js'
 
 /** No bucket gains a unit in the time of a test. */
 const timeWindow = '100 hours'
 
-const { url } = await startRedis(t)
+const { url } = await shareRedis()
 let pairs = 0
 
 async function twoInstances (t: Test, options: RateLimitOptions): Promise<[FastifyInstance, FastifyInstance]> {

@@ -38,7 +38,7 @@ function reloadable ({ identify, ...options }: RateLimitOptions): LayerOptions {
   return options
 }
 
-for (const store of await eachStore(t)) {
+for (const store of await eachStore()) {
   for (const algorithm of ALGORITHMS) {
     t.test(`${store.name}, ${algorithm}: max up, down and up again`, async (t) => {
       const { app } = await createStoreApp(t, store, { max: 100, timeWindow, algorithm, cost })

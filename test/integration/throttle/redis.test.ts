@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { rateLimitPlugin, type RateLimitOptions } from '../../../lib/index.js'
 import { startCluster } from '../../fixtures/cluster.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 import { until } from '../../fixtures/until.js'
 import { waitTurns } from '../../throttle/throttled-app.js'
 
@@ -51,7 +51,7 @@ async function answered (pending: Pending): Promise<number | null> {
 const HOURS: RateLimitOptions = { max: 1, timeWindow: '1 hour', throttle: { maxDelay: 2.5 * 3_600_000 } }
 
 t.test('on Redis', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
 
   t.test('instances share one line: the last in it gives his token back, whichever instance he left', async (t) => {
     const [one, two] = [await instance(t, { ...HOURS, redis: url, keyPrefix: 'last:' }), await instance(t, { ...HOURS, redis: url, keyPrefix: 'last:' })]

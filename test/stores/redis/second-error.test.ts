@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { Redis } from 'ioredis'
 import { ConnectionPool } from '../../../lib/stores/redis/connections.js'
-import { startRedis } from '../../fixtures/redis-server.js'
+import { shareRedis } from '../../fixtures/redis-server.js'
 
 const SILENCE_MS = 10_000
 
@@ -16,7 +16,7 @@ async function connected (url: string): Promise<{ client: Redis, link: Connectio
 }
 
 t.test('a socket that tells of a second error ends no process', async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await shareRedis()
   const { client: { stream }, link } = await connected(url)
   stream.emit('error', new Error('first'))
   t.doesNotThrow(() => stream.emit('error', new Error('second')))
