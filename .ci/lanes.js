@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 /** Servers that are killed or hang, several processes, memory over time, and programs run as a user would run them. */
 const SLOW = [
+  'test/docs/api.test.ts',
   'test/examples',
   'test/integration/cluster',
   'test/integration/failures',

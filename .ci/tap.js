@@ -18,12 +18,7 @@ async function runTap (files) {
   const redis = await startSharedRedis()
   process.once('exit', redis.stop)
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
-  const measuresCoverage = options.includes('--no-disable-coverage')
-  const env = {
-    ...process.env,
-    SLUICE_TEST_REDIS_PORT: String(redis.port),
-    ...!measuresCoverage && { NODE_OPTIONS: `--import=${new URL('plain-loading.js', import.meta.url).href}` }
-  }
+  const env = { ...process.env, SLUICE_TEST_REDIS_PORT: String(redis.port) }
   const tap = spawn('tap', [...options, ...files.map(compiledPath)], { env, stdio: 'inherit' })
   const [status] = await once(tap, 'close')
   return status ?? 1

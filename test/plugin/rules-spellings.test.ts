@@ -8,6 +8,7 @@ import { bareApp } from '../fixtures/app.js'
 import { mute } from '../fixtures/muted.js'
 import { Seeded } from '../fixtures/seeded.js'
 import { generateSpellings } from '../fixtures/spellings.js'
+import { countOf, isFullLane } from '../fixtures/lane.js'
 
 const rules = Object.entries({
   keys: '/api/keys',
@@ -135,7 +136,10 @@ function variant (bits: number): Variant {
   }
 }
 
-for (const case_ of Array.from({ length: 16 }, (_, bits) => variant(bits))) {
+/** Each variant tries others of the spellings in the quick lane. */
+const isTried = (number: number): boolean => isFullLane || number % 4 === 0
+
+for (const [index, case_] of Array.from({ length: 16 }, (_, bits) => variant(bits)).entries()) {
   t.test(`no spelling gets around a rule: ${case_.title}`, async (t) => {
     mute(t, 'FSTDEP022')
     const { app: open } = bareApp(t, case_.server)
@@ -148,7 +152,8 @@ for (const case_ of Array.from({ length: 16 }, (_, bits) => variant(bits))) {
     const random = new Seeded(1_790_000_000)
     const escaped: string[] = []
     const reached = new Map<string, number>()
-    for (const spelling of plain.flatMap((path) => generateSpellings(path, random))) {
+    const spellings = plain.flatMap((path) => generateSpellings(path, random)).filter((_, i) => isTried(i + index))
+    for (const spelling of spellings) {
       const target = case_.version + spelling
       for (const method of random.nextInt(4) === 0 ? ['GET', 'HEAD', 'POST'] : ['GET']) {
         const [{ served, status }, answer] = await Promise.all([reveal(target, method), ask(target, method)])
@@ -161,7 +166,7 @@ for (const case_ of Array.from({ length: 16 }, (_, bits) => variant(bits))) {
     }
     t.strictSame(escaped, [])
     for (const { name } of rules) {
-      if (name !== 'admin' || case_.hasCatchAll) t.ok((reached.get(name) ?? 0) > 10, `there were many ways to ${name}`)
+      if (name !== 'admin' || case_.hasCatchAll) t.ok((reached.get(name) ?? 0) > countOf(10, 0), `there were many ways to ${name}`)
     }
   })
 }

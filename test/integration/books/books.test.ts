@@ -7,6 +7,7 @@ import { ALGORITHMS } from '../../fixtures/limits.js'
 import { shareRedis } from '../../fixtures/redis-server.js'
 import { until } from '../../fixtures/until.js'
 import { createBooksApp, createVisits, type Books } from './books.js'
+import { isFullLane } from '../../fixtures/lane.js'
 
 const VISITS = 200
 /** So long that nothing comes back by itself. */
@@ -93,8 +94,10 @@ t.test('on Redis', async (t) => {
   await settlesSeveral(t, { redis: url })
 })
 
-t.test('on a Cluster', async (t) => {
-  const { target } = await startCluster(t)
-  await settlesOne(t, { redis: target })
-  await settlesSeveral(t, { redis: target })
-})
+if (isFullLane) {
+  t.test('on a Cluster', async (t) => {
+    const { target } = await startCluster(t)
+    await settlesOne(t, { redis: target })
+    await settlesSeveral(t, { redis: target })
+  })
+}
