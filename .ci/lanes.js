@@ -12,7 +12,8 @@ const SLOW = [
   'test/integration/fleet',
   'test/integration/reload/leak.test.ts',
   'test/integration/sentinel',
-  'test/package'
+  'test/package',
+  'test/regressions/closed-cluster-keeps-the-process.test.ts'
 ]
 
 /** A test that imports one of these does more in the full lane: see test/fixtures/lane.ts. */

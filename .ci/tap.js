@@ -4,9 +4,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { compile, compiledPath } from './compile.js'
+import { compile } from './compile.js'
 import { filesOfLane, testFiles } from './lanes.js'
 import { requireRedis, startSharedRedis } from './redis.js'
+import { entriesOf } from './share-processes.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -14,12 +15,12 @@ const options = process.argv.slice(2).filter((word) => word.startsWith('-'))
 const paths = process.argv.slice(2).filter((word) => !word.startsWith('-'))
 const lane = process.env.SLUICE_TEST_FULL === '1' ? 'full' : 'quick'
 
-async function runTap (files) {
+async function runTap (entries) {
   const redis = await startSharedRedis()
   process.once('exit', redis.stop)
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   const env = { ...process.env, SLUICE_TEST_REDIS_PORT: String(redis.port) }
-  const tap = spawn('tap', [...options, ...files.map(compiledPath)], { env, stdio: 'inherit' })
+  const tap = spawn('tap', [...options, ...entries], { env, stdio: 'inherit' })
   const [status] = await once(tap, 'close')
   return status ?? 1
 }
@@ -31,4 +32,4 @@ requireRedis()
 const build = spawnSync(process.execPath, ['.ci/build.js', '--if-stale'], { stdio: 'inherit' })
 if (build.status !== 0) process.exit(1)
 await compile()
-process.exit(await runTap(files))
+process.exit(await runTap(entriesOf(files)))

@@ -153,7 +153,7 @@ t.test('a throttled route delays what it would refuse, up to its maxDelay', asyn
 })
 
 t.test('a request that is held when the application closes is answered 503', async (t) => {
-  const app = await createSnippetApp(t, page, 'Throttling', {}, systemClock)
+  const app = await createSnippetApp(t, page, 'Throttling')
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
   let received = 0
   const allReceived = new Promise<void>((resolve) => app.server.on('request', () => { if (++received === 14) resolve() }))
