@@ -1,32 +1,32 @@
-// Compiles lib and test to plain JavaScript in .compiled, with their other files beside it. The tests run from there: a
-// compiler loaded in each of their processes took longer than the tests. Types are checked by `npm run types`.
+// Compiles lib and test to plain JavaScript in .compiled, and copies their other files. The tests run from there: to load a
+// compiler in each test process took longer than the tests. `npm run types` checks the types.
 import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 
 const OUT = '.compiled'
 
-/** From a path of TypeScript or of a folder, such as test/response, to the one that it is compiled to. */
-export function compiledPath (path) {
+/** The compiled file of a source file, or the compiled folder of a folder. */
+export function toCompiledPath (path) {
   return join(OUT, relative('.', path)).replace(/\.ts$/, '.js')
 }
 
-// Declarations that are written by hand have nothing to run.
-function sources () {
+// Declarations contain nothing to run.
+function findSources () {
   return ['lib', 'test'].flatMap((folder) => readdirSync(folder, { recursive: true }).map((path) => join(folder, path)))
     .filter((path) => /\.(?:ts|js|json|lua|toml)$/.test(path) && !path.endsWith('.d.ts'))
 }
 
-/** Compile all, and remove what has lost its source. Errors are printed with their place, then thrown. */
+/** Compile all files, and remove compiled files without a source. Errors are printed with their position, and thrown. */
 export async function compile () {
   const { metafile } = await build({
-    entryPoints: sources(),
+    entryPoints: findSources(),
     outdir: OUT,
     outbase: '.',
     format: 'esm',
     platform: 'node',
     target: 'node20',
-    // A stack trace names the lines of the source. Its text is not needed for that, and would be read by each process.
+    // Stack traces name the lines of the source. They do not need its text, which every process would have to read.
     sourcemap: true,
     sourcesContent: false,
     loader: { '.json': 'copy', '.lua': 'copy', '.toml': 'copy' },
@@ -37,6 +37,6 @@ export async function compile () {
     const path = join(entry.parentPath, entry.name)
     if (!entry.isDirectory() && !(path in metafile.outputs)) rmSync(path)
   }
-  // What modules of lib and test find beside their folders.
+  // Modules of lib and test load these by paths relative to themselves.
   for (const name of ['dist', 'examples', 'package.json']) symlinkSync(join('..', name), join(OUT, name))
 }

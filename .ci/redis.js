@@ -38,7 +38,7 @@ async function freePort () {
   return port
 }
 
-/** One server for all test files. Each takes databases of its own from it: see test/fixtures/redis-server.ts. */
+/** Start one server for all test files. Each takes its own databases: see shareRedis in test/fixtures/redis-server.ts. */
 export async function startSharedRedis () {
   const port = await freePort()
   const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--databases', '10000'], { stdio: 'ignore' })

@@ -1,21 +1,21 @@
-// Small test files of one folder share a process: to start one takes longer than their tests do.
+// Small test files of one folder share a process: to start a process takes longer than their tests.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { compiledPath } from './compile.js'
+import { toCompiledPath } from './compile.js'
 
-/** A file that is longer than this has a process of its own. */
+/** A longer file has its own process. */
 const MAX_LINES_SMALL = 100
-/** Those that share one are no longer than this together, so that no process takes long. */
+/** The lines of all files that share a process, so that no process takes long. */
 const MAX_LINES_SHARED = 500
 
-/** These look at their own process, in which nothing else may have happened. */
+/** These check the state of their process, which other tests would change. */
 const ALONE = ['test/observability/metrics-loading.test.ts']
 
 function countLines (file) {
   return readFileSync(file, 'utf8').split('\n').length
 }
 
-function groupsOf (files) {
+function groupFiles (files) {
   const groups = []
   const open = new Map()
   for (const file of files) {
@@ -34,23 +34,23 @@ function groupsOf (files) {
   return groups.map(({ files }) => files)
 }
 
-// As a test, so that tap takes none of the files for the last one before all are loaded. Then their tests run, in order.
-function loadingAll (files) {
+// The files are loaded inside a test, so that tap does not end the run between two of them. Then their tests run in order.
+function formatEntry (files) {
   return [
     "import t from 'tap'",
     "t.test('load the files that share this process', async () => {",
-    ...files.map((file) => `  await import('./${basename(compiledPath(file))}')`),
+    ...files.map((file) => `  await import('./${basename(toCompiledPath(file))}')`),
     '})',
     ''
   ].join('\n')
 }
 
-/** The compiled files that tap is to run, for these test files. Those with several are written here. */
-export function entriesOf (files) {
-  return groupsOf(files).map(([first, ...others]) => {
-    if (others.length === 0) return compiledPath(first)
-    const entry = join(dirname(compiledPath(first)), `${basename(first, '.test.ts')}-and-others.test.js`)
-    writeFileSync(entry, loadingAll([first, ...others]))
+/** The compiled files that tap has to run for these test files. One for several test files is written here. */
+export function createEntries (files) {
+  return groupFiles(files).map(([first, ...others]) => {
+    if (others.length === 0) return toCompiledPath(first)
+    const entry = join(dirname(toCompiledPath(first)), `${basename(first, '.test.ts')}-and-others.test.js`)
+    writeFileSync(entry, formatEntry([first, ...others]))
     return entry
   })
 }

@@ -9,7 +9,7 @@ import { runExactly } from '../fixtures/exact-gcra.js'
 import { runSchedule } from '../fixtures/histories.js'
 import { assertProperty } from '../fixtures/property.js'
 import { computeCost, schedules, computeTime, type Schedule } from '../fixtures/schedules.js'
-import { countOf } from '../fixtures/lane.js'
+import { scaleToLane } from '../fixtures/lane.js'
 
 /** Patience of a fraction of an emission interval up to some windows. */
 const patiences = fc.oneof(fc.constant(0.4), fc.double({ min: 0, max: 30, noNaN: true }), fc.double({ min: 0, max: 3000, noNaN: true }))
@@ -42,7 +42,7 @@ t.test('every answer of a patient bucket is that of GCRA in exact rational numbe
   assertProperty(patientSchedules, 1500, (schedule) => {
     runExactly(schedule, ({ result }) => { if (result.delayUs > 0) delays++ })
   })
-  assert.ok(delays > countOf(1000), `${delays} delays`)
+  assert.ok(delays > scaleToLane(1000), `${delays} delays`)
 })
 
 t.test('requests with patience and without are served in their order, and never faster than the rate', async () => {
@@ -104,7 +104,7 @@ t.test('requests that give up leave their place only where nobody stands behind 
     }
     assertWithinRate(quota, served)
   })
-  t.ok(returned > countOf(500), `${returned} places were given back`)
+  t.ok(returned > scaleToLane(500), `${returned} places were given back`)
 })
 
 t.test('a saturated line is due one emission interval after the other', async (t) => {

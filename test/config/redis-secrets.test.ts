@@ -6,7 +6,7 @@ import { readEnvironment } from '../../lib/config/environment/environment.js'
 import { CLUSTER_OPTIONS, CONNECTION_OPTIONS, NODE_OPTIONS } from '../../lib/config/backend/redis-options.js'
 import { checkRedisTarget } from '../../lib/config/backend/redis-target.js'
 import { assertProperty } from '../fixtures/property.js'
-import { countOf } from '../fixtures/lane.js'
+import { scaleToLane } from '../fixtures/lane.js'
 
 const node = { host: 'a', port: 1 }
 
@@ -105,5 +105,5 @@ t.test('a mistake tells no part of a password, whatever is in it and wherever it
     const shown = `${message?.split('\n    at ', 1)[0]}${saidElsewhere(given)}`
     if (/[QXZKWGHY]/.test(shown)) throw new Error(shown)
   })
-  t.ok(refused > countOf(3000), `${refused} were refused`)
+  t.ok(refused > scaleToLane(3000), `${refused} were refused`)
 })

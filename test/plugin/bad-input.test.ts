@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { limitedApp, remainders, SECOND, statuses } from '../fixtures/app.js'
-import { countOf } from '../fixtures/lane.js'
+import { scaleToLane } from '../fixtures/lane.js'
 
 t.test('a URL of 16 kB is counted like any other', async (t) => {
   const { app } = await limitedApp(t, { max: 2, timeWindow: '1 minute' })
@@ -28,7 +28,7 @@ t.test('many clients are held in the room of 100, and nobody erases what he used
     max: 3, timeWindow: '1 hour', algorithm: 'fixed-window', memory: { maxKeys: 100 }, keyGenerator: ({ headers }) => String(headers['x-key'])
   })
   const key = (text: string) => ({ url: '/', headers: { 'x-key': text } })
-  const clients = countOf(10_000)
+  const clients = scaleToLane(10_000)
   t.strictSame(await statuses(app, 4, key('me')), [200, 200, 200, 429])
   for (let i = 0; i < clients; i++) await app.inject(key(`other ${i}`))
   t.strictSame(await statuses(app, 1, key('me')), [429])

@@ -5,7 +5,7 @@ import type { Charge, Receipt } from '../../lib/stores/store.js'
 import { createCachedStore, createCharge, takeOrFail } from '../fixtures/cached-store.js'
 import { limitOf, SECOND_US } from '../fixtures/limits.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
-import { countOf } from '../fixtures/lane.js'
+import { scaleToLane } from '../fixtures/lane.js'
 
 /** Take until it is refused; answers the refusal. */
 async function exhaust (cache: DenyCache, charges: readonly Charge[]): Promise<Receipt> {
@@ -169,7 +169,7 @@ t.test('a known refusal holds while the store is down', async (t) => {
 })
 
 t.test('of many refused partitions at most those of two generations are remembered', async (t) => {
-  const partitions = countOf(1_000_000, 100_000)
+  const partitions = scaleToLane(1_000_000, 100_000)
   const clock = new ManualClock()
   const never = limitOf({ max: 0 })
   const receiptOf = (partition: string): Receipt => ({

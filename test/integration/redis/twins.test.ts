@@ -3,7 +3,7 @@ import t from 'tap'
 import { Seeded } from '../../fixtures/seeded.js'
 import { openBench, type Bench } from './open-store.js'
 import { drawLimit, drawPenalty, SideBySide } from './side-by-side.js'
-import { countOf } from '../../fixtures/lane.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 
 const FORWARD_US = [0, 0, 1, 137, 10_000, 333_333, 1_000_000, 12_345_678, 7_200_000_000]
 const BACKWARD_US = [-1, -5000, -900_000, -59_000_000, -90_000_000_000]
@@ -69,13 +69,13 @@ for (const [title, sequence] of SEQUENCES) {
   t.test(`both stores agree ${title}`, async (t) => {
     const met = { refusals: 0, delays: 0, began: 0, blocked: 0 }
     const prefix = `twins-${SEQUENCES.findIndex(([other]) => other === title)}`
-    for (let seed = 1; seed <= countOf(24); seed++) {
+    for (let seed = 1; seed <= scaleToLane(24); seed++) {
       const { refusals, delays, began, blocked } = await runSequence(bench, `${prefix}-${seed}:`, seed, sequence)
       met.refusals += refusals
       met.delays += delays
       met.began += began
       met.blocked += blocked
     }
-    t.ok(met.refusals > countOf(1000) && met.delays > countOf(50, 5) && met.began > countOf(30, 0) && met.blocked > countOf(50, 0), JSON.stringify(met))
+    t.ok(met.refusals > scaleToLane(1000) && met.delays > scaleToLane(50, 5) && met.began > scaleToLane(30, 0) && met.blocked > scaleToLane(50, 0), JSON.stringify(met))
   })
 }

@@ -5,7 +5,7 @@ import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import { Seeded } from '../../fixtures/seeded.js'
 import { openBench } from './open-store.js'
-import { countOf } from '../../fixtures/lane.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 
 const PARTITION = 'user:42'
 const bench = await openBench(t)
@@ -44,7 +44,7 @@ for (const [change, old, young] of PAIRS) {
         const random = new Seeded(count)
         let granted = 0
         const startUs = clock.nowUs()
-        for (let step = 0; step < countOf(150); step++) {
+        for (let step = 0; step < scaleToLane(150); step++) {
           clock.advance(random.pick([0, 0, 1000, 20_000, 200_000, SECOND_US, 5 * SECOND_US]))
           // Greedy: as much as either still grants.
           for (const limit of random.nextInt(2) === 0 ? limits : [limits[1], limits[0]]) {

@@ -5,7 +5,7 @@ import type { RateLimitOptions } from '../../../lib/index.js'
 import type { Phase } from '../../../lib/config/schema/policy-schema.js'
 import { eachStore } from '../../fixtures/each-store.js'
 import { send, fetchUsage, Ledger, generateRequests, findSet, createSetOptions, createSetsApp } from '../../fixtures/reload-sets.js'
-import { countOf } from '../../fixtures/lane.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 
 const IN_FLIGHT = 200
 /** Fifty a second. */
@@ -53,14 +53,14 @@ async function storm (t: Test, { store, hook, reloads }: Storm): Promise<void> {
 const stores = await eachStore()
 
 t.test('memory, counting in onRequest, for longer', async (t) => {
-  await storm(t, { store: stores[0].options(), hook: 'onRequest', reloads: countOf(200) })
+  await storm(t, { store: stores[0].options(), hook: 'onRequest', reloads: scaleToLane(200) })
 })
 
 for (const store of stores) {
   for (const hook of ['onRequest', 'preHandler'] as const) {
     if (store.name === 'memory' && hook === 'onRequest') continue
     t.test(`${store.name}, counting in ${hook}`, async (t) => {
-      await storm(t, { store: store.options(), hook, reloads: countOf(30, 15) })
+      await storm(t, { store: store.options(), hook, reloads: scaleToLane(30, 15) })
     })
   }
 }

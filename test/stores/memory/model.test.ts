@@ -10,7 +10,7 @@ import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import { assertProperty } from '../../fixtures/property.js'
-import { countOf } from '../../fixtures/lane.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 
 const LIMITS: readonly Limit[] = ALGORITHMS.flatMap(algorithm => [
   limitOf({ algorithm, max: 5, windowUs: 7 * SECOND_US, bucket: `app/${algorithm}` }),
@@ -150,7 +150,7 @@ t.test('a refused take leaves every enforced bucket as it was', async (t) => {
     }
     store.close()
   })
-  t.ok(refusals > countOf(100))
+  t.ok(refusals > scaleToLane(100))
 })
 
 t.test('what one take charges, with repetitions, never exceeds what its buckets had', async () => {
