@@ -15,8 +15,8 @@ const port = await freePort()
 const here = page.replaceAll('127.0.0.1:6379', `127.0.0.1:${port}`)
 
 t.test('without Redis each route does as its failure mode says', async (t) => {
-  RUN.add('When Redis cannot answer')
-  const app = await createSnippetApp(t, here, 'When Redis cannot answer', {}, systemClock)
+  RUN.add('When Redis is unavailable')
+  const app = await createSnippetApp(t, here, 'When Redis is unavailable', {}, systemClock)
   const answer = (request: InjectOptions | string) => app.inject(request)
   const local = await answer('/')
   t.strictSame([local.body, local.headers['x-ratelimit-remaining']], ['allowed', '99'])

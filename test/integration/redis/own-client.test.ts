@@ -34,7 +34,7 @@ for (const keyPrefix of ['', 'shop:', 'lädchen:']) {
 t.test('a prefix of ours that is no ASCII', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(rateLimitPlugin, { max: 1, timeWindow: '1 hour', redis: url, keyPrefix: 'größe→' })
+  await app.register(rateLimitPlugin, { max: 1, timeWindow: '1 hour', redis: url, deadline: 5000, keyPrefix: 'größe→' })
   app.get('/', async () => 'hello')
   t.strictSame([(await app.inject('/')).statusCode, (await app.inject('/')).statusCode], [200, 429])
 })
