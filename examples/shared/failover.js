@@ -24,7 +24,7 @@ const MOST_MS = 60_000
  * @param {string} phase
  * @param {readonly string[]} origins
  * @param {readonly string[]} clients
- * @param {(tally: Tally) => boolean} hasExpired
+ * @param {(tally: Tally) => boolean} isOver
  * @returns {Promise<Tally>}
  */
 async function sendLoad (phase, origins, clients, isOver) {
