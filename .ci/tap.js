@@ -1,5 +1,5 @@
 // `npm run tap -- test/response` runs the tests of these folders or files. Without a path it runs the quick lane, or the full
-// lane if SLUICE_TEST_FULL is 1. A word that begins with a dash is an option for tap, such as --reporter=tap. This program
+// lane if TEST_FULL is 1. A word that begins with a dash is an option for tap, such as --reporter=tap. This program
 // builds the package if lib has changed, compiles, and starts the Redis server that the tests share. The settings of tap are
 // in package.json.
 import { spawn, spawnSync } from 'node:child_process'
@@ -14,12 +14,12 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 const options = process.argv.slice(2).filter((word) => word.startsWith('-'))
 const paths = process.argv.slice(2).filter((word) => !word.startsWith('-'))
-const lane = process.env.SLUICE_TEST_FULL === '1' ? 'full' : 'quick'
+const lane = process.env.TEST_FULL === '1' ? 'full' : 'quick'
 
 async function runTap (entries) {
   const redis = await startSharedRedis()
   process.once('exit', redis.stop)
-  const env = { ...process.env, SLUICE_TEST_REDIS_PORT: String(redis.port) }
+  const env = { ...process.env, TEST_REDIS_PORT: String(redis.port) }
   const tap = spawn('tap', [...options, ...entries], { env, stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => tap.kill(signal))
   const [status] = await once(tap, 'close')

@@ -49,7 +49,7 @@ async function runStages (lane) {
 function runTap (lane, results) {
   console.log(`\n> tap, the ${lane} lane`)
   const args = ['--reporter=terse', `--output-file=${results}`]
-  const { status } = spawnSync('npm', ['run', '--silent', 'tap', '--', ...args], { env: { ...env, SLUICE_TEST_FULL: lane === 'full' ? '1' : '0' }, stdio: 'inherit' })
+  const { status } = spawnSync('npm', ['run', '--silent', 'tap', '--', ...args], { env: { ...env, TEST_FULL: lane === 'full' ? '1' : '0' }, stdio: 'inherit' })
   return status === 0
 }
 
