@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { toCompiledPath } from './compile.js'
+import { isSlow } from './lanes.js'
 
 /** A longer file has its own process. */
 const MAX_LINES_SMALL = 100
@@ -20,7 +21,7 @@ function groupFiles (files) {
   const open = new Map()
   for (const file of files) {
     const lines = countLines(file)
-    const isSmall = lines <= MAX_LINES_SMALL && !ALONE.includes(file)
+    const isSmall = lines <= MAX_LINES_SMALL && !isSlow(file) && !ALONE.includes(file)
     const group = open.get(dirname(file))
     if (isSmall && group !== undefined && group.lines + lines <= MAX_LINES_SHARED) {
       group.files.push(file)
