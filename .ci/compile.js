@@ -4,11 +4,11 @@ import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 
-const OUT = '.compiled'
+export const COMPILED = '.compiled'
 
 /** The compiled file of a source file, or the compiled folder of a folder. */
 export function toCompiledPath (path) {
-  return join(OUT, relative('.', path)).replace(/\.ts$/, '.js')
+  return join(COMPILED, relative('.', path)).replace(/\.ts$/, '.js')
 }
 
 // Declarations contain nothing to run.
@@ -21,7 +21,7 @@ function findSources () {
 export async function compile () {
   const { metafile } = await build({
     entryPoints: findSources(),
-    outdir: OUT,
+    outdir: COMPILED,
     outbase: '.',
     format: 'esm',
     platform: 'node',
@@ -33,10 +33,10 @@ export async function compile () {
     metafile: true,
     logLevel: 'warning'
   })
-  for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
+  for (const entry of readdirSync(COMPILED, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
     if (!entry.isDirectory() && !(path in metafile.outputs)) rmSync(path)
   }
   // Modules of lib and test load these by paths relative to themselves.
-  for (const name of ['dist', 'examples', 'package.json']) symlinkSync(join('..', name), join(OUT, name))
+  for (const name of ['dist', 'examples', 'package.json']) symlinkSync(join('..', name), join(COMPILED, name))
 }

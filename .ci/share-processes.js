@@ -1,7 +1,7 @@
-// Small test files of one folder share a process: to start a process takes longer than their tests.
+// Small test files of one room share a process: to start a process takes longer than their tests.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { toCompiledPath } from './compile.js'
+import { join, relative } from 'node:path'
+import { COMPILED, toCompiledPath } from './compile.js'
 import { isSlow } from './lanes.js'
 
 /** A longer file has its own process. */
@@ -10,7 +10,7 @@ const MAX_LINES_SMALL = 100
 const MAX_LINES_SHARED = 500
 
 /** These check the state of their process, which other tests would change. */
-const ALONE = ['test/observability/metrics-loading.test.ts']
+const ALONE = ['test/observability/metrics/loading.test.ts']
 
 function countLines (file) {
   return readFileSync(file, 'utf8').split('\n').length
@@ -22,14 +22,15 @@ function groupFiles (files) {
   for (const file of files) {
     const lines = countLines(file)
     const isSmall = lines <= MAX_LINES_SMALL && !isSlow(file) && !ALONE.includes(file)
-    const group = open.get(dirname(file))
+    const [, room] = file.split('/')
+    const group = open.get(room)
     if (isSmall && group !== undefined && group.lines + lines <= MAX_LINES_SHARED) {
       group.files.push(file)
       group.lines += lines
     } else {
       const own = { files: [file], lines }
       groups.push(own)
-      if (isSmall) open.set(dirname(file), own)
+      if (isSmall) open.set(room, own)
     }
   }
   return groups.map(({ files }) => files)
@@ -40,7 +41,7 @@ function formatEntry (files) {
   return [
     "import t from 'tap'",
     "t.test('load the files that share this process', async () => {",
-    ...files.map((file) => `  await import('./${basename(toCompiledPath(file))}')`),
+    ...files.map((file) => `  await import('./${relative(COMPILED, toCompiledPath(file))}')`),
     '})',
     ''
   ].join('\n')
@@ -50,7 +51,7 @@ function formatEntry (files) {
 export function createEntries (files) {
   return groupFiles(files).map(([first, ...others]) => {
     if (others.length === 0) return toCompiledPath(first)
-    const entry = join(dirname(toCompiledPath(first)), `${basename(first, '.test.ts')}-and-others.test.js`)
+    const entry = join(COMPILED, `${first.replace(/\.test\.ts$/, '').replaceAll('/', '-')}-and-others.test.js`)
     writeFileSync(entry, formatEntry([first, ...others]))
     return entry
   })

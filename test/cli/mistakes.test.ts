@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { checkContent, run } from './command.js'
 
-const FOLDER = 'test/config/bad'
+const FOLDER = 'test/config/file/bad'
 
 t.test('a broken file is refused, with each mistake in a line of its own', async (t) => {
   const names = readdirSync(FOLDER)

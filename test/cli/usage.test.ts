@@ -79,7 +79,7 @@ t.test('neither fastify nor ioredis is needed', async (t) => {
     symlinkSync(resolve('node_modules', name), link)
   }
   const program = join(folder, 'dist/cli/index.js')
-  t.match(await runProgram(['check', resolve('test/config/bad/fraction.toml')], { program }), { status: 1, stderr: /fraction\.toml:\d+:\d+: / })
+  t.match(await runProgram(['check', resolve('test/config/file/bad/fraction.toml')], { program }), { status: 1, stderr: /fraction\.toml:\d+:\d+: / })
 })
 
 t.test('a reader that leaves early is no mistake', async (t) => {

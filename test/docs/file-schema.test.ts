@@ -71,7 +71,7 @@ t.test('what is said of code is not said of a file', async (t) => {
   }
 })
 
-/** What the schema lets pass of test/config/bad, and why. */
+/** What the schema lets pass of test/config/file/bad, and why. */
 const BEYOND: Readonly<Record<string, string>> = {
   'limits-with-max.toml': 'one option contradicts another',
   'identify-for-too-long.toml': 'durations are compared by the code',
@@ -84,8 +84,8 @@ const BEYOND: Readonly<Record<string, string>> = {
 }
 
 let checked = 0
-for (const name of readdirSync('test/config/bad')) {
-  const text = readFileSync(`test/config/bad/${name}`, 'utf8')
+for (const name of readdirSync('test/config/file/bad')) {
+  const text = readFileSync(`test/config/file/bad/${name}`, 'utf8')
   const table = tableOf(text)
   if (table === null) continue
   checked++

@@ -12,7 +12,7 @@ import { limitedApp, statuses } from '../fixtures/app.js'
 import { createStoreApp, eachStore } from '../fixtures/each-store.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { prometheusSkipReason } from '../fixtures/prometheus.js'
-import { createTestMetrics, readSamples, readSeries, createSources, createStanding } from '../observability/metrics-samples.js'
+import { createTestMetrics, readSamples, readSeries, createSources, createStanding } from '../observability/metrics/samples.js'
 import { createSnippetApp, readPage, root, run, parseSnippets } from './snippets.js'
 
 const page = readPage('docs/monitoring.md')

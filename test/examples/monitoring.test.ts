@@ -3,7 +3,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { createTestMetrics } from '../observability/metrics-samples.js'
+import { createTestMetrics } from '../observability/metrics/samples.js'
 import { startPrometheus, prometheusSkipReason, type Series } from '../fixtures/prometheus.js'
 import { until } from '../fixtures/until.js'
 

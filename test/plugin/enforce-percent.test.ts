@@ -3,7 +3,7 @@ import t from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { limitedApp, statuses } from '../fixtures/app.js'
 import { createStoreApp, requestAs, byHeaders, eachStore } from '../fixtures/each-store.js'
-import { readSeries } from '../observability/metrics-samples.js'
+import { readSeries } from '../observability/metrics/samples.js'
 import { assertPropertyAsync } from '../fixtures/property.js'
 
 const limit = { max: 1, timeWindow: '1 hour' } as const

@@ -6,7 +6,7 @@ import { bareApp, limitedApp, statuses } from '../fixtures/app.js'
 import { createStoreApp, requestAs, byHeaders } from '../fixtures/each-store.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
-import { readSeries } from '../observability/metrics-samples.js'
+import { readSeries } from '../observability/metrics/samples.js'
 
 const REQUESTS = 'rate_limit_requests_total'
 const REJECTIONS = 'rate_limit_rejections_total'

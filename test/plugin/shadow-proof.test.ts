@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RateLimitOptions } from '../../lib/index.js'
 import { limitedApp, MS, type TestApp } from '../fixtures/app.js'
 import { Seeded } from '../fixtures/seeded.js'
-import { readSeries } from '../observability/metrics-samples.js'
+import { readSeries } from '../observability/metrics/samples.js'
 
 const RUNS = 3
 const REQUESTS = 100
