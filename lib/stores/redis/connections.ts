@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis'
+import { Command, type Cluster, type Redis } from 'ioredis'
 import { EvalshaCommand } from './evalsha-command.js'
 import type { Script } from './scripts.js'
 import { IdleWatchdog } from './idle-watchdog.js'
@@ -77,10 +77,10 @@ export class ConnectionPool {
     if (client === null) throw new Error('no connection is ready')
     this.#idleWatchdog?.expectReply()
     try {
-      return await evalsha(client, script, keys, args)
+      return await client.sendCommand(createEvalsha(client, script, keys, args))
     } catch (error) {
       if (!(error instanceof Error) || parseReplyCode(error.message) !== 'NOSCRIPT') throw error
-      return await client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
+      return await client.sendCommand(createCommand(client, 'eval', [script.lua, String(keys.length), ...keys, ...args]))
     }
   }
 
@@ -99,7 +99,7 @@ export class ConnectionPool {
     const client = this.#pickReadyClient()
     if (client === null) throw new Error('no connection is ready')
     this.#idleWatchdog?.expectReply()
-    await client.ping()
+    await client.sendCommand(createCommand(client, 'ping', []))
   }
 
   /** Search for the primary again: the connected server has become a replica. */
@@ -161,9 +161,16 @@ function ignoreErrors ({ stream }: Redis): void {
   stream?.on('error', () => {})
 }
 
-async function evalsha (client: Client, script: Script, keys: readonly string[], args: readonly Buffer[]): Promise<unknown> {
-  // The key prefix of a client is applied only by its own command writer.
-  return await (client.options.keyPrefix
-    ? client.callBuffer('EVALSHA', [script.sha, keys.length, ...keys, ...args])
-    : client.sendCommand(new EvalshaCommand(script, keys, args)))
+function createEvalsha (client: Client, script: Script, keys: readonly string[], args: readonly Buffer[]): Command {
+  // The key prefix of a client is applied only by the command writer of ioredis.
+  if (!client.options.keyPrefix) return new EvalshaCommand(script, keys, args)
+  return createCommand(client, 'evalsha', [script.sha, String(keys.length), ...keys, ...args])
+}
+
+/**
+ * A command for `sendCommand`, the only method that no option of a client changes. With `enableAutoPipelining`, `call`
+ * and `callBuffer` lose the name of the command: they throw in a timer, and the client never replies again.
+ */
+function createCommand (client: Client, name: string, args: ReadonlyArray<string | Buffer>): Command {
+  return new Command(name, [...args], { keyPrefix: client.options.keyPrefix, replyEncoding: null })
 }
