@@ -46,8 +46,8 @@ const ROOMS: Readonly<Record<string, Row>> = {
   },
   runtime: {
     values: [
-      'clients', 'common', 'config', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability', 'policies', 'request',
-      'resilience', 'response', 'routing', 'stores/memory', 'stores/redis'
+      'clients', 'common', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
+      'policies', 'request', 'resilience', 'response', 'routing', 'stores/memory', 'stores/redis'
     ],
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
   },

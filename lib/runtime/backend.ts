@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../common/clock.js'
+import { convertRedisTarget } from '../config/backend/convert-redis.js'
 import { durationMs } from '../config/schema/durations.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { FST_SLUICE_STORE } from '../errors.js'
@@ -77,7 +78,7 @@ async function createRedisBackend (
   // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const pool = connect(target, options.connections ?? CONNECTIONS, () => { redis.resume() }, guard.deadlineMs)
+  const pool = connect(convertRedisTarget(target), options.connections ?? CONNECTIONS, () => { redis.resume() }, guard.deadlineMs)
   const redis = new RedisStore({
     pool,
     callGuard: guard.callGuard,

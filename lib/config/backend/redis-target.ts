@@ -39,7 +39,7 @@ export function reportRedisErrors (target: unknown, report: Report, expected = E
 }
 
 /** Whether a value is an ioredis client of the application, which may come from another version of ioredis. */
-function isClient (target: object): boolean {
+export function isClient (target: object): boolean {
   return 'callBuffer' in target && typeof target.callBuffer === 'function' && 'isCluster' in target
 }
 
@@ -67,6 +67,10 @@ function reportFieldError (value: unknown, kind: string, isSecret: boolean, repo
 }
 
 function reportNodeErrors (node: unknown, report: Report): void {
+  // ioredis would take the query of a node as options of its connection, with numbers as text.
+  if (typeof node === 'string' && node.includes('?')) {
+    return report([], (place) => new FST_SLUICE_BAD_OPTION(place, 'a node without "?", with its options in redisOptions', NOT_SHOWN))
+  }
   if (typeof node === 'string' && node !== '') return
   if (isOptions(node) && 'host' in node) reportFieldErrors(node, NODE_OPTIONS, report)
   else report([], (place) => badOption(place, '{ host, port }', node))

@@ -1,7 +1,7 @@
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import type { Report } from '../schema/error-collector.js'
 import { suggestNearest } from '../schema/suggest.js'
-import { CONNECTION_OPTIONS, isOfKind, PORT, WHOLE_NUMBER } from './redis-options.js'
+import { CONNECTION_OPTIONS, formatQueryKind, isTextOfKind } from './redis-options.js'
 
 const SCHEME = /^rediss?:\/\//i
 
@@ -17,13 +17,14 @@ export function reportUrlErrors (text: string, expected: string, report: Report)
   const found = findUrlError(text)
   if (found !== null) return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, found))
   // ioredis reads these parameters as options, which would override those of the plugin.
-  for (const [key, value] of new URL(text).searchParams) {
+  const { protocol, searchParams } = new URL(text)
+  for (const [key, value] of searchParams) {
     const kind = CONNECTION_OPTIONS.get(key)
-    const isWrong = kind === undefined || ((kind === WHOLE_NUMBER || kind === PORT) && !isOfKind(kind, value))
-    if (!isWrong) continue
+    const isPlainTls = key === 'tls' && value === 'false' && protocol === 'rediss:'
+    if (kind !== undefined && isTextOfKind(kind, value) && !isPlainTls && searchParams.getAll(key).length === 1) continue
     report([], (place) => hasUnencodedPassword(text)
       ? new FST_SLUICE_BAD_OPTION(place, expected, NOT_ENCODED)
-      : createQueryError(place, key, kind))
+      : createQueryError(place, key, kind, isPlainTls))
   }
 }
 
@@ -53,8 +54,15 @@ function isDecodable (text: string): boolean {
   }
 }
 
-function createQueryError (place: string, key: string, kind: string | undefined): Error {
-  if (kind !== undefined) return new FST_SLUICE_BAD_OPTION(place, `${kind} for "${key}" in the query of the URL`, 'something else')
+/** `isPlainTls`: whether the query switches off the TLS that the scheme requires. */
+function createQueryError (place: string, key: string, kind: string | undefined, isPlainTls: boolean): Error {
+  if (isPlainTls) return new FST_SLUICE_BAD_OPTION(place, 'no "tls" in the query of a "rediss://" URL', 'tls=false')
+  if (kind !== undefined) {
+    const value = formatQueryKind(kind)
+    return value === null
+      ? new FST_SLUICE_UNKNOWN_OPTION(place, ` "${key}" in the query of the URL; use an object of ioredis options`)
+      : new FST_SLUICE_BAD_OPTION(place, `${value} for "${key}", once, in the query of the URL`, 'something else')
+  }
   const near = suggestNearest(key, [...CONNECTION_OPTIONS.keys()])
   return new FST_SLUICE_UNKNOWN_OPTION(place, ` in the query of the URL${near === null ? '' : `, did you mean "${near}"?`}`)
 }

@@ -12,6 +12,12 @@ export interface ClusterTarget {
   readonly clusterOptions?: ClusterOptions
 }
 
+/** A URL without its query, and the options of the query. */
+export interface UrlTarget {
+  readonly url: string
+  readonly query: RedisOptions
+}
+
 /** Time until a connection is retried. The default of ioredis, up to 5 s, would prolong every outage by that time. */
 const RETRY_MS = 100
 
@@ -54,7 +60,7 @@ const sentinelOptions: RedisOptions = {
 }
 
 /** Start to connect, without waiting: an application starts even if its Redis is unavailable. */
-export function connect (target: RedisTarget, connections: number, onReady: () => void, deadlineMs = 0): ConnectionPool {
+export function connect (target: RedisTarget | UrlTarget, connections: number, onReady: () => void, deadlineMs = 0): ConnectionPool {
   // The idle timeout must not close a connection while a call may still be answered.
   const idleTimeoutMs = Math.max(IDLE_TIMEOUT_MS, 2 * deadlineMs)
   if (isClient(target)) return new ConnectionPool([target], false, onReady, idleTimeoutMs)
@@ -62,11 +68,16 @@ export function connect (target: RedisTarget, connections: number, onReady: () =
   return new ConnectionPool(clients, true, onReady, idleTimeoutMs)
 }
 
-function open (target: string | RedisOptions | ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Redis | Cluster {
-  // ioredis recognizes "rediss" in lower case only: "REDISS://" would connect without TLS and send the password.
-  if (typeof target === 'string') return new Redis(target.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), connectionOptions)
+function open (target: string | UrlTarget | RedisOptions | ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Redis | Cluster {
+  if (typeof target === 'string') return openUrl({ url: target, query: {} })
+  if ('url' in target) return openUrl(target)
   if (isClusterTarget(target)) return openCluster(target, idleTimeoutMs, deadlineMs)
   return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
+}
+
+function openUrl ({ url, query }: UrlTarget): Redis {
+  // ioredis recognizes "rediss" in lower case only: "REDISS://" would connect without TLS and send the password.
+  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...connectionOptions, ...query })
 }
 
 function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Cluster {
@@ -95,7 +106,7 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
 }
 
 /** Duck typing, not `instanceof`: the application may have its own copy of ioredis. */
-function isClient (target: RedisTarget): target is Redis | Cluster {
+function isClient (target: RedisTarget | UrlTarget): target is Redis | Cluster {
   return typeof target === 'object' && 'callBuffer' in target && typeof target.callBuffer === 'function'
 }
 

@@ -1,6 +1,7 @@
 // Where Redis is, said rightly. Nothing is connected.
 import t from 'tap'
 import { Cluster, Redis } from 'ioredis'
+import { convertRedisTarget } from '../../../lib/config/backend/convert-redis.js'
 import { checkRedisTarget } from '../../../lib/config/backend/redis-target.js'
 
 const node = { host: '127.0.0.1', port: 1 }
@@ -35,3 +36,24 @@ t.test('a target may be a client of the application, single or Cluster', async (
   single.disconnect()
   cluster.disconnect()
 })
+
+const conversions: ReadonlyArray<readonly [given: unknown, converted: unknown]> = [
+  ['redis://localhost/1', 'redis://localhost/1'],
+  ['redis://a?connectTimeout=5000&db=2&family=6', { url: 'redis://a', query: { connectTimeout: 5000, db: 2, family: 6 } }],
+  ['redis://a?tls=false&lazyConnect=false', { url: 'redis://a', query: { tls: undefined, lazyConnect: false } }],
+  ['redis://a?tls=true&connectionName=5', { url: 'redis://a', query: { tls: {}, connectionName: '5' } }],
+  [{ port: '1', connectTimeout: '5000', password: '5', tls: false }, { port: 1, connectTimeout: 5000, password: '5', tls: undefined }],
+  [{ tls: { ca: 'x' }, host: undefined, retryStrategy: null }, { tls: { ca: 'x' }, host: undefined, retryStrategy: null }],
+  [{ sentinels: [{ host: 'a', port: '7' }], name: '5' }, { sentinels: [{ host: 'a', port: 7 }], name: '5' }],
+  [
+    { cluster: ['a:7', { host: 'a', port: '7' }], redisOptions: { commandTimeout: '9' }, clusterOptions: { maxRedirections: '3' } },
+    { cluster: ['a:7', { host: 'a', port: 7 }], redisOptions: { commandTimeout: 9 }, clusterOptions: { maxRedirections: 3 } }
+  ]
+]
+
+for (const [given, converted] of conversions) {
+  t.test(`ioredis is given the types that it requires: ${JSON.stringify(given)}`, async (t) => {
+    checkRedisTarget(given, 'rateLimit.redis')
+    t.strictSame(convertRedisTarget(given), converted)
+  })
+}
