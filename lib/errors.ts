@@ -102,6 +102,7 @@ export const warnings = {
   trustsProxyCount: 'FST_SLUICE_WARN_TRUST_PROXY_NUMBER',
   untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
   memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
+  undefinedRedis: 'FST_SLUICE_WARN_REDIS_UNDEFINED',
   lateHook: 'FST_SLUICE_WARN_LATE_HOOK',
   unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER',
   ruleWithoutMatch: 'FST_SLUICE_WARN_RULE_WITHOUT_MATCH',

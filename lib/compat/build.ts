@@ -45,7 +45,8 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
       global: false,
       health: false,
       metrics: false,
-      redis,
+      // A development setup of the original leaves it out, or sets it to null.
+      redis: redis ?? false,
       keyPrefix: nameSpace ?? 'fastify-rate-limit-',
       memory: { maxKeys: Math.max(inherited.cache ?? 0, MIN_KEYS) },
       deadline

@@ -24,7 +24,7 @@ import { Reloader } from '../runtime/reloader.js'
 import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
-import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster } from './registration-name.js'
+import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
 
 /** Build the plugin for a clock, an environment and the poll interval of the config file. Tests pass their own. */
 export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, filePollMs?: number) {
@@ -37,7 +37,8 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const layered = configuration.load()
 
     const name = layered.options.name ?? deriveName(fastify)
-    const isShared = layered.options.redis !== undefined || layered.options.store !== undefined
+    const { redis, store } = layered.options
+    const isShared = (redis !== undefined && redis !== false) || store !== undefined
     if (isShared) reserveName(fastify, name)
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
@@ -56,6 +57,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const decorator = buildDecorator(snapshots, reloader)
     if (!isShared) warnAboutCluster()
+    if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
 
     fastify.decorate('rateLimit', decorator)
     // A nested registration inherits the request decorator from the outer one.

@@ -33,3 +33,12 @@ export function warnAboutCluster (): void {
     { code: warnings.memoryInCluster }
   )
 }
+
+/** A decorator that does not exist yet, or a variable that is not set, would silently mean limits per process. */
+export function warnAboutUndefinedRedis (options: object): void {
+  if (!Object.hasOwn(options, 'redis')) return
+  process.emitWarning(
+    'rateLimit.redis is undefined, so each process counts for itself in memory; pass a target, or redis: false for memory',
+    { code: warnings.undefinedRedis }
+  )
+}

@@ -13,6 +13,7 @@ import { CallGuard } from '../resilience/call-guard.js'
 import { DenyCache } from '../resilience/deny-cache.js'
 import { GuardedStore } from '../resilience/guarded-store.js'
 import { MemoryStore } from '../stores/memory/store.js'
+import type { RedisTarget } from '../stores/redis/connect.js'
 import type { Charge, FailureReason, ActiveBlock, Receipt, Store } from '../stores/store.js'
 
 /** The stores of a registration, and their health. */
@@ -51,7 +52,7 @@ const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
 export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, hooks: BackendHooks): Promise<Backend> {
   const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
   const { redis, store } = options
-  if (redis !== undefined) {
+  if (redis !== undefined && redis !== false) {
     return await createRedisBackend(options, redis, local, clock, createStoreGuard('redis', registration, options, clock, hooks))
   }
   if (store !== undefined) {
@@ -73,7 +74,7 @@ function createMemoryBackend (local: MemoryStore, clock: Clock): Backend {
 }
 
 async function createRedisBackend (
-  options: RateLimitOptions, target: NonNullable<RateLimitOptions['redis']>, local: MemoryStore, clock: Clock, guard: StoreGuard
+  options: RateLimitOptions, target: RedisTarget, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Promise<Backend> {
   // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')

@@ -21,7 +21,9 @@ export function checkBackendOptions (options: RateLimitOptions): void {
  * `redisExpected`: the values that `redis` may have in this source of options.
  */
 export function reportBackendErrors (options: unknown, report: Report, redisExpected?: string): void {
-  const redis = valueAt(options, ['redis'])
+  const given = valueAt(options, ['redis'])
+  // `false` selects the memory store.
+  const redis = given === false ? undefined : given
   if (redis !== undefined) reportRedisErrors(redis, reportAt(['redis'], report), redisExpected)
   const store = valueAt(options, ['store'])
   if (store !== undefined) reportStoreErrors(store, reportAt(['store'], report))

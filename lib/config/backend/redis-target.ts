@@ -30,6 +30,8 @@ export function reportRedisErrors (target: unknown, report: Report, expected = E
   if (isOtherClient(target)) {
     return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, 'a client of another library than ioredis'))
   }
+  const wrongObject = findWrongObject(target)
+  if (wrongObject !== null) return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, wrongObject))
   reportFieldErrors(target, 'cluster' in target ? CLUSTER_TARGET : CONNECTION_OPTIONS, report)
   if ('cluster' in target || !('sentinels' in target)) return
   if (!('name' in target) || target.name === '' || target.name === undefined) {
@@ -46,6 +48,22 @@ export function isClient (target: object): boolean {
 /** Whether a value is a client of another library, such as node-redis or GLIDE. */
 function isOtherClient (target: object): boolean {
   return ['sendCommand', 'customCommand'].some((name) => name in target && typeof Reflect.get(target, name) === 'function')
+}
+
+/**
+ * Describe an object that holds no options, such as a Promise of a client: it would connect to the defaults. `null` for
+ * an object of options, which may be an instance of a class.
+ */
+function findWrongObject (target: object): string | null {
+  if ('then' in target && typeof target.then === 'function') return 'a Promise; await it first'
+  if ('href' in target && 'searchParams' in target) return 'a URL object; use its href'
+  return isPlain(target) || Object.keys(target).length > 0 ? null : 'an object of a class, without any option'
+}
+
+/** Whether an object was written as `{}`, also in another realm. */
+function isPlain (value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function reportFieldErrors (options: object, known: RedisOptionKinds, report: Report): void {

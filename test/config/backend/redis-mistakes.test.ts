@@ -18,6 +18,12 @@ const wrongValues: readonly RefusedOptions[] = [
   [{ redis: [] }, `.redis: expected ${aTarget}, got an array of 0`],
   [{ redis: { isOpen: false, sendCommand () {} } }, `.redis: expected ${aTarget}, got a client of another library than ioredis`],
   [{ redis: Object.create({ customCommand () {} }) }, `.redis: expected ${aTarget}, got a client of another library than ioredis`],
+  // Each connected to 127.0.0.1:6379.
+  [{ redis: Promise.resolve({}) }, `.redis: expected ${aTarget}, got a Promise; await it first`],
+  [{ redis: { then () {} } }, `.redis: expected ${aTarget}, got a Promise; await it first`],
+  [{ redis: new URL('redis://a') }, `.redis: expected ${aTarget}, got a URL object; use its href`],
+  [{ redis: new Map([['host', 'a']]) }, `.redis: expected ${aTarget}, got an object of a class, without any option`],
+  [{ redis: new Date() }, `.redis: expected ${aTarget}, got an object of a class, without any option`],
   [{ redis: () => {} }, `.redis: expected ${aTarget}, got a function`],
   [{ redis: '' }, `.redis: expected ${aTarget}, got ""`],
   [{ redis: 'localhost' }, `.redis: expected ${aTarget}, got ${noScheme}`],

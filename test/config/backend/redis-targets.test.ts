@@ -13,6 +13,8 @@ const targets: ReadonlyArray<readonly [target: unknown, why: string]> = [
   ['redis://:secret@[::1]:6379/', 'IPv6'],
   ['redis://localhost?family=6&connectTimeout=200', 'options in the query'],
   [{}, 'all defaults'],
+  [Object.create(null), 'an object without a prototype'],
+  [Object.assign(Object.create({ get () {} }), { host: 'a' }), 'an instance of a class that has options'],
   [{ host: 'a', port: '6379', db: '1' }, 'numbers as the environment has them'],
   [{ host: undefined, port: 6379, password: undefined }, 'options that are not given'],
   [{ path: '/run/redis.sock' }, 'a Unix socket'],
