@@ -16,8 +16,15 @@ export function parseReplyCode (text: string): string {
 /** The code of a failed call or connection, such as `OOM`, `WRONGPASS` or `ECONNREFUSED`. Never the error text. */
 export function toFailureCode (error: unknown): string {
   if (!(error instanceof Error)) return 'CONNECTION'
+  if (isFailedSelect(error) && parseReplyCode(error.message) === 'ERR') return 'SELECT'
   if (error.name === 'ReplyError') return parseReplyCode(error.message)
   return 'code' in error && typeof error.code === 'string' ? error.code : 'CONNECTION'
+}
+
+/** Whether Redis refused to select the database of a connection. */
+function isFailedSelect (error: Error): boolean {
+  const { command } = error as { readonly command?: { readonly name?: unknown } }
+  return error.name === 'ReplyError' && command?.name === 'select'
 }
 
 /**
@@ -44,6 +51,8 @@ export class ConnectionPool {
     this.#clients = clients
     this.#isOwned = isOwned
     this.#onReady = () => {
+      // A connection whose SELECT failed may still become ready before it is closed.
+      if (!clients.some((client) => this.#isUsable(client))) return
       this.#lastErrorCode = null
       onReady()
     }
@@ -54,7 +63,13 @@ export class ConnectionPool {
       if (!isOwned) continue
       // Failures are reported by the calls. Without a listener ioredis would print each of them.
       client.on('close', () => { this.#disconnecting.delete(client) })
-      client.on('error', (error) => { this.#lastErrorCode = toFailureCode(error) })
+      client.on('error', (error) => {
+        // Until it is closed, ioredis reports the rest of the handshake as further errors.
+        if (this.#disconnecting.has(client)) return
+        this.#lastErrorCode = toFailureCode(error)
+        // ioredis would go on in database 0, and two applications would share their budgets there.
+        if (isFailedSelect(error)) this.#disconnect(client)
+      })
       ignoreLateErrors(client)
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
       client.on('end', () => { this.#restart(client) })
@@ -63,7 +78,7 @@ export class ConnectionPool {
 
   get isReady (): boolean {
     // Do not advance the round-robin here: with two connections, every call would go to the same one.
-    return this.#clients.some(({ status }) => status === 'ready') || this.#pickReadyClient() !== null
+    return this.#clients.some((client) => this.#isUsable(client)) || this.#pickReadyClient() !== null
   }
 
   /** The error code of the last failed connection, if there is one. */
@@ -107,9 +122,7 @@ export class ConnectionPool {
     if (!this.#isOwned) return
     for (const client of this.#clients) {
       // Every call in flight reports READONLY, and ioredis reports `ready` until the socket is closed.
-      if (client.isCluster || client.status !== 'ready' || this.#disconnecting.has(client)) continue
-      this.#disconnecting.add(client)
-      client.disconnect(true)
+      if (!client.isCluster && this.#isUsable(client)) this.#disconnect(client)
     }
   }
 
@@ -132,11 +145,22 @@ export class ConnectionPool {
     this.#restarts.set(client, setTimeout(() => { client.connect().catch(() => {}) }, RESTART_MS).unref())
   }
 
+  #isUsable (client: Client): boolean {
+    return client.status === 'ready' && !this.#disconnecting.has(client)
+  }
+
+  /** Close a connection that must not be used, and connect again. */
+  #disconnect (client: Client): void {
+    if (this.#isClosed || client.isCluster) return
+    this.#disconnecting.add(client)
+    client.disconnect(true)
+  }
+
   #pickReadyClient (): Client | null {
     for (let tried = 0; tried < this.#clients.length; tried++) {
       const client = this.#clients[this.#next]
       this.#next = (this.#next + 1) % this.#clients.length
-      if (client.status === 'ready') return client
+      if (this.#isUsable(client)) return client
       // A client with `lazyConnect` connects on its first call, but no call is sent before it is ready.
       if (client.status === 'wait' && !this.#isClosed) client.connect().catch(() => {})
     }
