@@ -117,12 +117,19 @@ export class ConnectionPool {
     await client.sendCommand(createCommand(client, 'ping', []))
   }
 
-  /** Search for the primary again: the connected server has become a replica. */
+  /**
+   * Search for the primary again: the connected server has become a replica. A client of the application reconnects if
+   * its `reconnectOnError` says so. ioredis never asks it: the scripts return the errors of their writes as data.
+   */
   reconnect (): void {
-    if (!this.#isOwned) return
     for (const client of this.#clients) {
       // Every call in flight reports READONLY, and ioredis reports `ready` until the socket is closed.
-      if (!client.isCluster && this.#isUsable(client)) this.#disconnect(client)
+      if (client.isCluster || !this.#isUsable(client)) continue
+      if (this.#isOwned) this.#disconnect(client)
+      else if (mayReconnect(client)) {
+        client.once('close', () => { this.#disconnecting.delete(client) })
+        this.#disconnect(client)
+      }
     }
   }
 
@@ -165,6 +172,16 @@ export class ConnectionPool {
       if (client.status === 'wait' && !this.#isClosed) client.connect().catch(() => {})
     }
     return null
+  }
+}
+
+/** Ask a client of the application as ioredis would ask it after an error reply. */
+function mayReconnect (client: Client): boolean {
+  const error = Object.assign(new Error("READONLY You can't write against a read only replica."), { name: 'ReplyError' })
+  try {
+    return 'reconnectOnError' in client.options && Boolean(client.options.reconnectOnError?.(error))
+  } catch {
+    return false
   }
 }
 
