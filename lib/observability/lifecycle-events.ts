@@ -13,6 +13,11 @@ export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMes
   publishBreaker(message)
 }
 
+/** An endpoint enforces slots like a Cluster, so each partition is now checked by a call of its own. Once per connection. */
+export function logSlotsEnforced (logger: FastifyBaseLogger, registration: string, store: string): void {
+  writeLine(logger, 'warn', { registration, store }, 'rate limit: the store enforces slots (CROSSSLOT), so each client is checked by a call of its own')
+}
+
 /** An operator switched limits on or off. A warning in both directions, as for the breaker. Subscribers get a reload. */
 export function logSwitch (logger: FastifyBaseLogger, registration: string, enabled: boolean): void {
   writeLine(logger, 'warn', { registration, enabled }, `rate limit: an operator switched the limits ${enabled ? 'on' : 'off'}`)

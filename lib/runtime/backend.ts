@@ -5,7 +5,7 @@ import { durationMs } from '../config/schema/durations.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { FST_SLUICE_STORE } from '../errors.js'
 import type { FaultLog } from '../common/log.js'
-import { logBreakerChange } from '../observability/lifecycle-events.js'
+import { logBreakerChange, logSlotsEnforced } from '../observability/lifecycle-events.js'
 import type { HealthSource } from '../observability/health.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { StoreOperation } from '../observability/metrics/store-metrics.js'
@@ -87,7 +87,8 @@ async function createRedisBackend (
     maxPending: options.maxPending ?? MAX_PENDING,
     clock,
     onAnswer: guard.onAnswer,
-    onFailure: guard.onFailure
+    onFailure: guard.onFailure,
+    onSlotsEnforced: guard.onSlotsEnforced
   })
   return withDenyCache(redis, local, clock, guard)
 }
@@ -104,6 +105,7 @@ interface StoreGuard {
   readonly deadlineMs: number
   readonly onAnswer: (operation: StoreOperation, tookUs: number) => void
   readonly onFailure: (reason: FailureReason, code: string, cause?: unknown) => void
+  readonly onSlotsEnforced: () => void
   readonly lastError: () => string | null
 }
 
@@ -124,6 +126,7 @@ function createStoreGuard (
       storeMetrics?.countError(reason)
       faults.reportLazy('store', () => new FST_SLUICE_STORE(reason, code, { cause }))
     },
+    onSlotsEnforced: () => { logSlotsEnforced(log, registration, kind) },
     lastError: () => lastError
   }
 }

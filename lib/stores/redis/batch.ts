@@ -8,9 +8,9 @@ import {
   writeCharge, writeStrikes
 } from './wire-format.js'
 
-interface Check {
+export interface Check {
   readonly charges: readonly Charge[]
-  readonly resolve: (answer: Answer) => void
+  readonly resolve: (answer: Answer | Promise<Answer>) => void
 }
 
 /** How long a charge keeps Redis busy, relative to a token bucket. */
@@ -57,6 +57,12 @@ export class Batch {
 
   get isFull (): boolean {
     return this.#checks.length >= MAX_CHECKS || this.#weight >= MAX_WEIGHT
+  }
+
+  /** Whether the keys may be in several slots. */
+  get hasSeveralPartitions (): boolean {
+    const partition = this.#checks[0]?.charges[0].partition
+    return this.#checks.some(({ charges }) => charges.some((charge) => charge.partition !== partition))
   }
 
   /** Write the keys and arguments. */
@@ -109,6 +115,11 @@ export class Batch {
     this.#checks.length = 0
     this.keys.length = 0
     this.args.length = 0
+  }
+
+  /** Remove the checks, to send them again in other batches. */
+  removeChecks (): Check[] {
+    return this.#checks.splice(0)
   }
 
   /** Resolve every check of the batch as unavailable. */

@@ -14,6 +14,8 @@ const MAX_BATCHES = 16
 /** After a turn of the event loop that was longer than this, a batch is sent at once. */
 const LONG_TURN_US = 1000
 
+type Retake = (charges: readonly Charge[]) => Answer | Promise<Answer>
+
 const BREAKER: Unavailable = { unavailable: 'breaker' }
 
 /**
@@ -24,6 +26,7 @@ export class Batcher {
   readonly #options: ScriptRunnerOptions
   readonly #runner: ScriptRunner
   readonly #keys: KeyWriter
+  readonly #retake: Retake
   /** Batches that are being filled: on a Cluster one per partition, elsewhere a single one. */
   #filling = new Map<string, Batch>()
   /** Batches that wait for a connection. */
@@ -35,10 +38,12 @@ export class Batcher {
     this.#flush()
   }
 
-  constructor (options: ScriptRunnerOptions, runner: ScriptRunner, keys: KeyWriter) {
+  /** `retake`: makes a check again, per partition. */
+  constructor (options: ScriptRunnerOptions, runner: ScriptRunner, keys: KeyWriter, retake: Retake) {
     this.#options = options
     this.#runner = runner
     this.#keys = keys
+    this.#retake = retake
   }
 
   /** Number of checks without a result. */
@@ -48,7 +53,7 @@ export class Batcher {
 
   /** Send a check with the next call. On a Cluster all charges must have the same partition. */
   add (charges: readonly Charge[]): Promise<Answer> | Unavailable {
-    const tag = this.#options.pool.isCluster ? charges[0].partition : ''
+    const tag = this.#options.pool.hasSlots ? charges[0].partition : ''
     let batch = this.#filling.get(tag)
     if (batch === undefined) {
       const started = this.#startBatch(tag)
@@ -116,9 +121,26 @@ export class Batcher {
       this.#held.add(batch)
       return
     }
+    // It was filled before the endpoint refused keys of several slots.
+    if (pool.hasSlots && batch.hasSeveralPartitions) {
+      this.#divide(batch)
+      return
+    }
     batch.pack(this.#keys)
     this.#runner.evalScript(takeScript, batch.keys, batch.args)
-      .then((reply) => { this.#completeBatch(batch, reply) }, (error) => { this.#failWithError(batch, error) })
+      .then((reply) => { this.#completeBatch(batch, reply) }, (error) => {
+        const isDivisible = batch.hasSeveralPartitions && toFailureCode(error) === 'CROSSSLOT'
+        this.#runner.detectSlots(error)
+        if (isDivisible) this.#divide(batch)
+        else this.#failWithError(batch, error)
+      })
+  }
+
+  /** Make the checks of a batch again, per partition. Redis refused the batch as a whole, or it was not sent. */
+  #divide (batch: Batch): void {
+    this.#pending -= batch.size
+    batch.call?.settle(true)
+    for (const { charges, resolve } of batch.removeChecks()) resolve(this.#retake(charges))
   }
 
   #completeBatch (batch: Batch, reply: unknown): void {

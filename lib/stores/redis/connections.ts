@@ -32,13 +32,13 @@ function isFailedSelect (error: Error): boolean {
  * the queue of a client, where it would outlive its deadline and be charged late.
  */
 export class ConnectionPool {
-  readonly isCluster: boolean
   readonly #clients: readonly Client[]
   readonly #isOwned: boolean
   readonly #onReady: () => void
   readonly #idleWatchdog: IdleWatchdog | null
   readonly #restarts = new Map<Client, NodeJS.Timeout>()
   readonly #disconnecting = new Set<Client>()
+  #hasSlots: boolean
   #isClosed = false
   #next = 0
   #lastErrorCode: string | null = null
@@ -56,7 +56,7 @@ export class ConnectionPool {
       this.#lastErrorCode = null
       onReady()
     }
-    this.isCluster = clients[0].isCluster
+    this.#hasSlots = clients[0].isCluster
     this.#idleWatchdog = isOwned ? new IdleWatchdog(clients, idleTimeoutMs) : null
     for (const client of clients) {
       client.on('ready', this.#onReady)
@@ -74,6 +74,23 @@ export class ConnectionPool {
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
       client.on('end', () => { this.#restart(client) })
     }
+  }
+
+  /** Whether the keys of a call must be in one slot: on a Cluster, and at an endpoint that enforces slots like one. */
+  get hasSlots (): boolean {
+    return this.#hasSlots
+  }
+
+  /** From now on, the keys of a call must be in one slot. Returns whether this is new. */
+  separateSlots (): boolean {
+    const isNew = !this.#hasSlots
+    this.#hasSlots = true
+    return isNew
+  }
+
+  /** The code with what to do, if an error of a single server shows a Cluster. */
+  explainCode (code: string): string {
+    return code === 'MOVED' && !this.#clients[0].isCluster ? 'MOVED: this is a Cluster, use { cluster }' : code
   }
 
   get isReady (): boolean {

@@ -5,6 +5,7 @@ import {
 } from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
 import { Batcher } from './batcher.js'
+import { toFailureCode } from './connections.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
 import { packAdjustments, packLimit } from './wire-format.js'
@@ -42,13 +43,16 @@ export class RedisStore implements Store {
     this.#options = options
     this.#runner = new ScriptRunner(options)
     this.#keys = new KeyWriter(options.keyPrefix)
-    this.#batcher = new Batcher(options, this.#runner, this.#keys)
+    this.#batcher = new Batcher(options, this.#runner, this.#keys, (charges) => this.#takePerPartition(charges))
   }
 
   take (charges: readonly Charge[]): Promise<Answer> | Unavailable {
     if (this.#batcher.pending >= this.#options.maxPending) return OVERLOAD
-    if (this.#options.pool.isCluster && hasSeveralPartitions(charges)) return takeAcrossSlots(this.#slotStore, charges)
-    return this.#batcher.add(charges)
+    return this.#options.pool.hasSlots ? this.#takePerPartition(charges) : this.#batcher.add(charges)
+  }
+
+  #takePerPartition (charges: readonly Charge[]): Promise<Answer> | Unavailable {
+    return hasSeveralPartitions(charges) ? takeAcrossSlots(this.#slotStore, charges) : this.#batcher.add(charges)
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
@@ -63,7 +67,7 @@ export class RedisStore implements Store {
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
     const byTag = new Map<string, Adjustment[]>()
     for (const adjustment of adjustments) {
-      const tag = this.#options.pool.isCluster ? adjustment.standing.partition : ''
+      const tag = this.#options.pool.hasSlots ? adjustment.standing.partition : ''
       byTag.set(tag, [...byTag.get(tag) ?? [], adjustment])
     }
     await Promise.all(Array.from(byTag.values(), (group) => this.#adjustGroup(group)))
@@ -98,6 +102,11 @@ export class RedisStore implements Store {
   /** A failure is reported and the adjustment is lost. No request waits for it, and the bucket recovers over time. */
   async #adjustGroup (adjustments: readonly Adjustment[]): Promise<void> {
     const keys = adjustments.map(({ standing }) => this.#keys.formatBucketKey(standing.limit, standing.partition))
-    await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(() => {})
+    await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(async ({ cause }) => {
+      const isSplit = adjustments.every(({ standing }) => standing.partition === adjustments[0].standing.partition)
+      if (isSplit || toFailureCode(cause) !== 'CROSSSLOT') return
+      this.#runner.detectSlots(cause)
+      await this.adjust(adjustments)
+    })
   }
 }

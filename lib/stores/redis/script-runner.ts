@@ -13,6 +13,8 @@ export interface ScriptRunnerOptions {
   readonly callGuard: CallGuardPort
   /** Called after each failure with the reason and the error code of Redis. */
   readonly onFailure: (reason: FailureReason, code: string) => void
+  /** Called once, when an endpoint that is not a Cluster client's enforces slots: from then on, each partition has its own calls. */
+  readonly onSlotsEnforced?: () => void
   readonly clock: Clock
   /** Called after each successful call, also a late one, with its duration in microseconds, including connecting and queueing. */
   readonly onAnswer: (operation: Operation, tookUs: number) => void
@@ -83,9 +85,17 @@ export class ScriptRunner {
     call?.settle(errorText === '' || parseReplyCode(errorText) === 'WRONGTYPE')
   }
 
+  /** Whether Redis refused a call with keys of several slots, of which it ran nothing. Calls are then made per partition. */
+  detectSlots (error: unknown): boolean {
+    const { pool, onSlotsEnforced } = this.#options
+    if (toFailureCode(error) !== 'CROSSSLOT' || !pool.separateSlots()) return false
+    onSlotsEnforced?.()
+    return true
+  }
+
   report (reason: FailureReason, code: string): void {
     if (code === 'READONLY') this.#options.pool.reconnect()
-    this.#options.onFailure(reason, code)
+    this.#options.onFailure(reason, this.#options.pool.explainCode(code))
   }
 
   /** The error code of an expired call: the connection error if no connection is ready. */
