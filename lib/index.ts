@@ -24,6 +24,7 @@ export type { Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from
 export type { Health } from './observability/health.js'
 export type { MetricsRegistry, RegisteredMetric } from './config/schema/metrics-schema.js'
 export type { BreakerState } from './resilience/breaker.js'
+export { limiterClientOptions, type LimiterClientOptions } from './stores/redis/client-options.js'
 export type { RedisTarget } from './stores/redis/connect.js'
 export type { Algorithm, Quota } from './algorithms/quota.js'
 export type { PenaltyRule } from './algorithms/penalty.js'

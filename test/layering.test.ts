@@ -62,8 +62,8 @@ const ROOMS: Readonly<Record<string, Row>> = {
     types: ['config/environment', 'model', 'request']
   },
   index: {
-    values: ['config/schema', 'errors', 'observability', 'plugin'],
-    types: ['algorithms', 'config/layers', 'decorator', 'model', 'resilience', 'stores', 'stores/redis']
+    values: ['config/schema', 'errors', 'observability', 'plugin', 'stores/redis'],
+    types: ['algorithms', 'config/layers', 'decorator', 'model', 'resilience', 'stores']
   },
   // Programs of their own on top of the plugin. No room imports them.
   compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'routing'], types: [] },

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { checkBackendOptions } from '../../lib/config/backend/backend-options.js'
 import { checkOptions } from '../../lib/config/schema/check.js'
 import { RateLimitOptionsSchema } from '../../lib/config/schema/options-schema.js'
+import { limiterClientOptions } from '../../lib/index.js'
 import { remainders } from '../fixtures/app.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
@@ -34,8 +35,8 @@ t.test('a client of one\'s own is used, and stays open for its owner to close', 
   RUN.add(heading)
   const server = await startRedis(t)
   // With time enough for a busy machine, so that it is Redis that decides.
-  const here = page.replaceAll('port: 6379,\n  maxRetries', `port: ${server.port},\n  maxRetries`).replaceAll("'1 minute', redis }", "'1 hour', deadline: 5000, redis }")
-  const app = await createSnippetApp(t, here, heading, { Redis })
+  const here = page.replaceAll('port: 6379, ...limiter', `port: ${server.port}, ...limiter`).replaceAll("'1 minute', redis }", "'1 hour', deadline: 5000, redis }")
+  const app = await createSnippetApp(t, here, heading, { Redis, limiterClientOptions })
   await until('Redis decides', 5000, async () => (await app.rateLimit.health()).status === 'ok')
   t.strictSame(await remainders(app, '/', '/'), [99, 98])
   const reader = new Redis(server.url)

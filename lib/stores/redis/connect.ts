@@ -1,4 +1,5 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { connectionOptions, IDLE_TIMEOUT_MS, RETRY_MS } from './client-options.js'
 import { ConnectionPool } from './connections.js'
 import { ClusterCommandTimeout } from './cluster-command-timeout.js'
 
@@ -18,12 +19,6 @@ export interface UrlTarget {
   readonly query: RedisOptions
 }
 
-/** Time until a connection is retried. The default of ioredis, up to 5 s, would prolong every outage by that time. */
-const RETRY_MS = 100
-
-/** A connection without a reply for this long is replaced, unless calls may take longer. */
-const IDLE_TIMEOUT_MS = 300
-
 /** Maximum number of redirections of a call between Cluster nodes. Two are usual while a slot moves. */
 const MAX_REDIRECTIONS = 8
 
@@ -32,22 +27,6 @@ const SLOTS_REFRESH_MS = 1000
 
 /** Longest delay before a TRYAGAIN retry. A slot is half moved only for a few milliseconds, whatever the deadline is. */
 const MAX_TRY_AGAIN_MS = 20
-
-/**
- * Options of our connections, so that no call outlives its deadline or is sent twice. By default, ioredis sends an
- * unanswered call again after a reconnect, which charges twice. It also queues calls for an absent server, which charges
- * late.
- */
-const connectionOptions: RedisOptions = {
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-  enableOfflineQueue: false,
-  // Together with RETRY_MS less than the second within which limits must hold again.
-  connectTimeout: 700,
-  // A server that hangs does not close its side. The process would stay alive for this time.
-  disconnectTimeout: 50,
-  retryStrategy: () => RETRY_MS
-}
 
 /** Options for a short search for the primary, whatever a sentinel does. */
 const sentinelOptions: RedisOptions = {

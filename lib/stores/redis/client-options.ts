@@ -1,0 +1,47 @@
+import type { RedisOptions } from 'ioredis'
+
+/** Time until a connection is retried. The default of ioredis, up to 5 s, would prolong every outage by that time. */
+export const RETRY_MS = 100
+
+/** A connection without a reply for this long is replaced, unless calls may take longer. */
+export const IDLE_TIMEOUT_MS = 300
+
+/** As above for a client of the application. The timer of ioredis counts a blocked event loop too, so it is longer. */
+const SOCKET_TIMEOUT_MS = 500
+
+/**
+ * Options of our connections, so that no call outlives its deadline or is sent twice. By default, ioredis sends an
+ * unanswered call again after a reconnect, which charges twice. It also queues calls for an absent server, which charges
+ * late.
+ */
+export const connectionOptions = {
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  enableOfflineQueue: false,
+  // Together with RETRY_MS less than the second within which limits must hold again.
+  connectTimeout: 700,
+  // A server that hangs does not close its side. The process would stay alive for this time.
+  disconnectTimeout: 50,
+  retryStrategy: () => RETRY_MS
+} satisfies RedisOptions
+
+/** The options that `limiterClientOptions` returns, of any version of ioredis, or of iovalkey. */
+export interface LimiterClientOptions extends Readonly<typeof connectionOptions> {
+  readonly socketTimeout: number
+  readonly reconnectOnError: (error: Error) => boolean
+}
+
+/**
+ * Options for a client of the application that is used for limits only. It fails as fast as a client of the plugin: a call
+ * is neither queued nor sent twice, and a connection is replaced that is silent or whose server has become a replica.
+ *
+ * `deadline`: the option of the plugin, whole milliseconds, 1 to 5000. Default 50. A reply may be pending for twice as
+ * long, and for 500 ms at least.
+ */
+export function limiterClientOptions ({ deadline = 50 }: { readonly deadline?: number } = {}): LimiterClientOptions {
+  return {
+    ...connectionOptions,
+    socketTimeout: Math.max(SOCKET_TIMEOUT_MS, 2 * deadline),
+    reconnectOnError: (error) => error.message.startsWith('READONLY')
+  }
+}
