@@ -24,13 +24,13 @@ const ROOMS: Readonly<Record<string, Row>> = {
   stores: { values: [], types: ['algorithms'] }, // the contract
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
-  'store-contract': { values: ['algorithms', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
+  'store-contract': { values: ['algorithms', 'common', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
   resilience: { values: ['common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
-  'config/schema': { values: ['errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
-  'config/backend': { values: ['config/schema', 'errors'], types: ['stores', 'stores/redis'] },
-  'config/layers': { values: ['config/schema', 'config/backend', 'errors'], types: [] },
-  'config/environment': { values: ['config/schema', 'config/layers', 'errors'], types: [] },
-  'config/file': { values: ['config/schema', 'config/layers', 'errors'], types: [] },
+  'config/schema': { values: ['common', 'errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
+  'config/backend': { values: ['common', 'config/schema', 'errors'], types: ['stores', 'stores/redis'] },
+  'config/layers': { values: ['common', 'config/schema', 'config/backend', 'errors'], types: [] },
+  'config/environment': { values: ['common', 'config/schema', 'config/layers', 'errors'], types: [] },
+  'config/file': { values: ['common', 'config/schema', 'config/layers', 'errors'], types: [] },
   config: { values: ['config/schema', 'config/backend', 'config/layers', 'config/environment', 'config/file', 'errors'], types: [] },
   routing: { values: ['config/schema', 'errors'], types: [] },
   'clients/address': { values: ['common', 'config/schema', 'errors', 'model'], types: [] },
@@ -39,7 +39,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores'] },
   'observability/refusal-log': { values: ['common'], types: ['config/schema', 'model'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
-  policies: { values: ['algorithms', 'common', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
+  policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   request: {
     values: ['clients', 'common', 'errors', 'observability', 'response', 'stores'],
     types: ['model', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
@@ -51,7 +51,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
     ],
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
   },
-  decorator: { values: ['clients', 'config/layers', 'config/schema', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: ['model'] },
+  decorator: { values: ['clients', 'common', 'config/layers', 'config/schema', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: ['model'] },
   openapi: { values: ['common', 'policies'], types: ['runtime'] },
   routes: { values: ['clients/address', 'config', 'config/schema', 'errors', 'observability', 'response'], types: ['clients', 'decorator', 'runtime'] },
   plugin: {

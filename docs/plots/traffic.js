@@ -17,7 +17,7 @@ export function requests (from, count, every) {
  */
 export function send (arrivals, { algorithm, max, windowSeconds, burst, maxDelaySeconds = 0 }) {
   let nowUs = 0
-  const store = createMemoryStore({ clock: { nowUs: () => nowUs } })
+  const store = createMemoryStore({ clock: { nowUs: () => nowUs }, maxKeys: 100_000 })
   const limit = {
     ...createQuota(algorithm, max, windowSeconds * SECOND_US, burst, maxDelaySeconds * SECOND_US),
     name: 'default',

@@ -33,8 +33,8 @@ export function checkFile (file: string, environment: Environment | null): Check
     warnings: sortDiagnostics(warnings.map(({ text, code }) => parseDiagnostic(text, code, file))),
     policies,
     plugin: explainPlugin(merged),
-    isGlobal: merged.options.global ?? true,
-    isEnabled: merged.options.enabled ?? true
+    isGlobal: merged.resolved.global,
+    isEnabled: merged.resolved.enabled
   }
 }
 

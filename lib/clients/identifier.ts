@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { durationMs } from '../config/schema/durations.js'
-import type { IdentifyOptions } from '../config/schema/identity-schema.js'
+import { requireDurationMs } from '../config/schema/check.js'
+import type { ResolvedIdentify } from '../config/schema/identity-schema.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { UNKNOWN, isAddress, type AddressReader } from './address/address-reader.js'
 import type { Client } from '../model/client.js'
@@ -13,9 +13,6 @@ import { isThenable } from '../common/type-guards.js'
 import type { FailureLimiter } from './token-reader.js'
 import { Users } from './users.js'
 
-/** Default time to identify a client, milliseconds. */
-const DEADLINE_MS = 1000
-
 /** Requests to check for a forwarding header. A proxy forwards every request, so one not seen by then does not exist. */
 const PROXY_CHECKS = 1000
 
@@ -27,8 +24,8 @@ interface IdentityPolicy {
 
 /** Sources of an identity, beside keys and the address that Fastify derives. */
 export interface IdentitySources {
-  /** The validated option. Without it there are no users. */
-  readonly identify?: IdentifyOptions
+  /** Without `custom` and `jwt` there are no users. */
+  readonly identify: ResolvedIdentify
   /** Limits invalid tokens. Required with `identify.jwt`. */
   readonly failures?: FailureLimiter | null
   /** Without them, `request.ip` is the client's address. */
@@ -48,14 +45,14 @@ export class Identifier {
   /** Requests that are still checked for an unexpected forwarding header. */
   #proxyChecksLeft: number
 
-  constructor (addresses: AddressReader, faults: FaultReporter, isForwardingUnexpected: boolean, sources: IdentitySources = {}) {
+  constructor (addresses: AddressReader, faults: FaultReporter, isForwardingUnexpected: boolean, sources: IdentitySources) {
     const { identify, failures = null, proxies = null } = sources
-    const hasUsers = identify !== undefined && (identify.custom !== undefined || (identify.jwt ?? false) !== false)
+    const hasUsers = identify.custom !== undefined || identify.jwt !== false
     this.#addresses = addresses
     this.#faults = faults
     this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.identifyByAddress(request).partition) : null
     this.#proxies = proxies
-    this.#deadlineMs = durationMs(identify?.deadline) ?? DEADLINE_MS
+    this.#deadlineMs = requireDurationMs(identify.deadline, 'rateLimit.identify.deadline')
     this.#proxyChecksLeft = isForwardingUnexpected ? PROXY_CHECKS : 0
   }
 

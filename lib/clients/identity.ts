@@ -4,9 +4,10 @@ import type { AddressReader } from './address/address-reader.js'
 import { TrustedProxies } from './address/trusted-proxies.js'
 import { Identifier } from './identifier.js'
 import { warnAboutProxies } from './address/proxy-warnings.js'
-import { checkTokenSupport, resolveTokenOptions } from './token-reader.js'
+import { checkTokenSupport } from './token-reader.js'
 import type { Clock } from '../common/clock.js'
-import type { RateLimitOptions } from '../config/schema/options-schema.js'
+import type { ResolvedIdentify } from '../config/schema/identity-schema.js'
+import type { ResolvedOptions } from '../config/schema/resolve-options.js'
 import type { FaultLog } from '../common/log.js'
 import { TokenFailures } from './token-failures.js'
 
@@ -17,28 +18,25 @@ export interface IdentityServices {
   readonly proxies: TrustedProxies | null
 }
 
-const DEFAULT_MAX_FAILURES = 100
-
 /** Builds the identifier for the current options. The limiter of failed tokens is kept across reloads. */
 export class IdentityFactory {
   readonly #fastify: FastifyInstance
-  readonly #identify: RateLimitOptions['identify']
+  readonly #identify: ResolvedIdentify
   readonly #addresses: AddressReader
   readonly #faults: FaultLog
   readonly #failures: TokenFailures | null
-  #latest: IdentityServices & { readonly trustedProxies: RateLimitOptions['trustedProxies'] } | null = null
+  #latest: IdentityServices & { readonly trustedProxies: ResolvedOptions['trustedProxies'] } | null = null
 
-  constructor (fastify: FastifyInstance, { identify }: RateLimitOptions, addresses: AddressReader, clock: Clock, faults: FaultLog) {
+  constructor (fastify: FastifyInstance, { identify }: ResolvedOptions, addresses: AddressReader, clock: Clock, faults: FaultLog) {
     this.#fastify = fastify
     this.#identify = identify
     this.#addresses = addresses
     this.#faults = faults
-    const maxFailures = identify?.maxFailures ?? DEFAULT_MAX_FAILURES
-    this.#failures = resolveTokenOptions(identify) === null ? null : new TokenFailures(clock, maxFailures)
+    this.#failures = identify.jwt === false ? null : new TokenFailures(clock, identify.maxFailures)
   }
 
   /** The identifier for these options. Throws FST_SLUICE_BAD_OPTION. */
-  build ({ trustedProxies }: RateLimitOptions): IdentityServices {
+  build ({ trustedProxies }: Pick<ResolvedOptions, 'trustedProxies'>): IdentityServices {
     if (this.#latest !== null && isDeepStrictEqual(this.#latest.trustedProxies, trustedProxies)) return this.#latest
     const proxies = trustedProxies === undefined ? null : new TrustedProxies(trustedProxies, 'rateLimit.trustedProxies')
     const identifier = new Identifier(this.#addresses, this.#faults, warnAboutProxies(this.#fastify, trustedProxies), {

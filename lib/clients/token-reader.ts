@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { IdentifyOptions, TokenOptions } from '../config/schema/identity-schema.js'
+import type { ResolvedIdentify, ResolvedToken } from '../config/schema/identity-schema.js'
 import { FST_SLUICE_NO_JWT } from '../errors.js'
 import { findClaim, parseTier, parseUserId } from './claims.js'
 import { findJwtPlugin, toVerifyMethodName, type JwtPlugin, type VerifyRequest } from './jwt-plugin.js'
@@ -33,9 +33,9 @@ export class TokenReader {
   readonly #failures: FailureLimiter
   #plugin: JwtPlugin | null = null
 
-  constructor (options: TokenOptions, failures: FailureLimiter) {
-    this.#userClaim = options.userClaim ?? 'sub'
-    this.#tierClaim = options.tierClaim ?? 'tier'
+  constructor (options: ResolvedToken, failures: FailureLimiter) {
+    this.#userClaim = options.userClaim
+    this.#tierClaim = options.tierClaim
     this.#namespace = options.namespace
     this.#method = toVerifyMethodName(options)
     this.#failures = failures
@@ -111,17 +111,10 @@ function isVerifyRequest (value: unknown): value is VerifyRequest {
  * Checks that tokens can be verified. Call it in `onReady`, since @fastify/jwt may be registered after this plugin.
  * Throws FST_SLUICE_NO_JWT.
  */
-export function checkTokenSupport (fastify: FastifyInstance, identify: IdentifyOptions | undefined): void {
-  const options = resolveTokenOptions(identify)
-  if (options === null) return
-  const method = toVerifyMethodName(options)
-  if (findJwtPlugin(fastify, options.namespace) !== null && fastify.hasRequestDecorator(method)) return
-  const namespace = options.namespace === undefined ? '' : ` with the namespace "${options.namespace}"`
+export function checkTokenSupport (fastify: FastifyInstance, { jwt }: ResolvedIdentify): void {
+  if (jwt === false) return
+  const method = toVerifyMethodName(jwt)
+  if (findJwtPlugin(fastify, jwt.namespace) !== null && fastify.hasRequestDecorator(method)) return
+  const namespace = jwt.namespace === undefined ? '' : ` with the namespace "${jwt.namespace}"`
   throw new FST_SLUICE_NO_JWT('rateLimit.identify.jwt', namespace, method)
-}
-
-/** The options for tokens; `null` if `identify.jwt` is off. */
-export function resolveTokenOptions (identify: IdentifyOptions | undefined): TokenOptions | null {
-  const jwt = identify?.jwt ?? false
-  return jwt === true ? {} : jwt === false ? null : jwt
 }

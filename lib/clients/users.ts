@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify'
-import type { CustomIdentify, IdentifyOptions } from '../config/schema/identity-schema.js'
+import type { CustomIdentify, ResolvedIdentify } from '../config/schema/identity-schema.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { parseTier, parseUserId } from './claims.js'
-import { DEFAULT_TIER, type Client } from '../model/client.js'
+import type { Client } from '../model/client.js'
 import type { FaultReporter } from '../common/log.js'
 import { createUserClient } from './partition.js'
 import type { TimeBudget } from './time-budget.js'
 import { isThenable } from '../common/type-guards.js'
-import { TokenReader, resolveTokenOptions, type FailureLimiter } from './token-reader.js'
+import { TokenReader, type FailureLimiter } from './token-reader.js'
 
 /** The user, or `null` for none. A promise of it never rejects. */
 export type UserResult = Client | null | Promise<Client | null>
@@ -49,16 +49,16 @@ export class Users {
    * Throws a TypeError if `identify.jwt` is set without a limiter of failures.
    */
   constructor (
-    identify: IdentifyOptions,
+    identify: ResolvedIdentify,
     failures: FailureLimiter | null,
     faults: FaultReporter,
     getAddressPartition: (request: FastifyRequest) => string
   ) {
-    const tokenOptions = resolveTokenOptions(identify)
-    if (tokenOptions !== null && failures === null) throw new TypeError('identify.jwt needs a limiter of failures')
-    this.#tokens = tokenOptions === null || failures === null ? null : new TokenReader(tokenOptions, failures)
+    const { jwt } = identify
+    if (jwt !== false && failures === null) throw new TypeError('identify.jwt needs a limiter of failures')
+    this.#tokens = jwt === false || failures === null ? null : new TokenReader(jwt, failures)
     this.#custom = identify.custom ?? null
-    this.#defaultTier = identify.defaultTier ?? DEFAULT_TIER
+    this.#defaultTier = identify.defaultTier
     this.#faults = faults
     this.#getAddressPartition = getAddressPartition
   }

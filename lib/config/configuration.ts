@@ -61,7 +61,7 @@ export class Configuration {
   withEnabled (enabled: boolean, { layers }: MergedOptions): MergedOptions {
     const settings = layers.filter((layer) => !isOperator(layer))
     const merged = mergeLayers(settings)
-    this.#operator = isEnabledIn(merged) === enabled
+    this.#operator = merged.resolved.enabled === enabled
       ? null
       : { name: 'operator', options: { enabled }, locate: () => 'an operator, at run time' }
     return this.#operator === null ? merged : mergeLayers([...settings, this.#operator])
@@ -107,11 +107,7 @@ export function rejectFixedChanges (before: MergedOptions, after: MergedOptions)
 
 /** Whether limits would be enabled without the switch of an operator. */
 export function isEnabledBySettings ({ layers }: MergedOptions): boolean {
-  return isEnabledIn(mergeLayers(layers.filter((layer) => !isOperator(layer))))
-}
-
-function isEnabledIn ({ options: { enabled = true } }: MergedOptions): boolean {
-  return enabled
+  return mergeLayers(layers.filter((layer) => !isOperator(layer))).resolved.enabled
 }
 
 function isOperator ({ name }: Layer): boolean {

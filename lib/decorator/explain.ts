@@ -1,3 +1,4 @@
+import { isRecord } from '../common/type-guards.js'
 import { explainPlugin, explainPolicy, type ExplainedOption, type OwnConfig } from '../config/layers/explain.js'
 import type { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { findRoute, parseRouteQuery } from './find-route.js'
@@ -133,12 +134,8 @@ function formatPolicyName (rule: string | null, route: Route | null): string {
 
 function readOwnConfig (route: Route): OwnConfig | null {
   const { rateLimit } = route
-  return isOptions(rateLimit) ? { options: rateLimit, place: formatConfigPlace(route) } : null
-}
-
-/** The options were validated when the policy was compiled. */
-function isOptions (rateLimit: unknown): rateLimit is OwnConfig['options'] {
-  return typeof rateLimit === 'object' && rateLimit !== null
+  // The options were validated when the policy was compiled.
+  return isRecord(rateLimit) ? { options: rateLimit, place: formatConfigPlace(route) } : null
 }
 
 function formatConfigPlace (route: Route): string {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
+import { isRecord } from '../common/type-guards.js'
 import { badOption } from '../config/schema/check.js'
 import type { RouteQuery } from './explanation.js'
 import { interpretRoutePath, interpretRawPath } from '../routing/request-path.js'
@@ -96,8 +97,4 @@ function isDeclared (fastify: FastifyInstance, query: RouteQuery): boolean {
     // The router throws for a URL that cannot be the pattern of a route.
     return false
   }
-}
-
-function isRecord (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -12,6 +12,3 @@ export interface Client {
 
 /** The tier of unidentified clients. */
 export const ANONYMOUS = 'anonymous'
-
-/** The default of `identify.defaultTier`: the tier of users without one. */
-export const DEFAULT_TIER = 'standard'

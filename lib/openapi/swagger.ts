@@ -51,7 +51,7 @@ function wrapSwagger (owner: object, snapshots: SnapshotHolder): void {
   Reflect.set(owner, DECORATOR, function swagger (this: unknown, options?: unknown): unknown {
     const document: unknown = Reflect.apply(write, this, [])
     const { current } = snapshots
-    const { openapi = true } = current.merged.options
+    const { openapi } = current.merged.resolved
     if (!openapi || !current.isEnabled || !isOpenApi3(document)) return Reflect.apply(write, this, [options])
     // Routes declared before the plugin become known at their first request.
     const earlyCount = current.services.routes.early.size
@@ -74,5 +74,5 @@ function annotateDocument (document: JsonRecord, { merged, routes }: ConfigSnaps
     // The document contains the last of the routes that differ only by their constraints.
     if (path !== undefined) for (const name of [method].flat()) operations.set(`${name} ${path}`, limited)
   }
-  return withLimits(document, merged.options.headers ?? 'x-ratelimit', (method, path) => operations.get(`${method} ${path}`) ?? null)
+  return withLimits(document, merged.resolved.headers, (method, path) => operations.get(`${method} ${path}`) ?? null)
 }

@@ -7,7 +7,7 @@ import { FaultLog } from '../common/log.js'
 import { Configuration } from '../config/configuration.js'
 import type { Environment } from '../config/environment/environment.js'
 import { relocateError, type MergedOptions } from '../config/layers/merge.js'
-import { resolveLogSettings } from '../config/schema/log-schema.js'
+import { toLogSettings } from '../config/schema/log-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { buildDecorator } from '../decorator/decorator.js'
 import type { Decision } from '../model/decision.js'
@@ -41,13 +41,13 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const isShared = (redis !== undefined && redis !== false) || store !== undefined
     if (isShared) reserveName(fastify, name)
     const faults = new FaultLog(fastify.log, clock)
-    const addresses = new AddressReader(layered.options.ipv6Subnet ?? 56)
-    const identity = new IdentityFactory(fastify, layered.options, addresses, clock, faults)
+    const addresses = new AddressReader(layered.resolved.ipv6Subnet)
+    const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
-    const backend = await buildBackend(name, layered.options, clock, { log: fastify.log, faults, metrics })
+    const backend = await buildBackend(name, layered.resolved, clock, { log: fastify.log, faults, metrics })
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
     const delayQueue = new DelayQueue(clock)
-    const logSettings = resolveLogSettings(layered.options.log)
+    const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const routes = new DeclaredRoutes()
     const guards = new GuardOptionsRegistry()
@@ -66,7 +66,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
       checkIdentity(identity, layered)
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
-      reloader.watch(layered.options.reloadOnSignal ?? false, filePollMs)
+      reloader.watch(layered.resolved.reloadOnSignal, filePollMs)
     })
     // Before the server waits for open connections: held requests would delay the close.
     fastify.addHook('preClose', async () => { delayQueue.close() })

@@ -1,26 +1,17 @@
 import { isExactPenalty } from '../algorithms/penalty.js'
 import { isExact, createQuota, withMaxDelay } from '../algorithms/quota.js'
-import { badOption } from '../config/schema/check.js'
-import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
+import { badOption, requireDurationMs } from '../config/schema/check.js'
+import { resolvePolicyOptions, type ResolvedPolicyOptions } from '../config/schema/resolve-options.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { formatPolicyField } from '../response/ratelimit-draft.js'
 import type { Limit, Penalty } from '../stores/store.js'
-import type { PolicyDraft, TierDraft } from './policy-draft.js'
-import { builtInLimit, type LimitDraft } from './limit-draft.js'
+import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
+import type { LimitDraft } from './limit-draft.js'
 import { DynamicLimit, type CompileLimitPair, type LimitPair } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
 import { parseStatuses, type StatusSet } from './status-set.js'
 
-const MAX_DELAY = '2s'
-const MAX_QUEUED = 1000
-const MAX_QUEUED_PER_CLIENT = 100
-const STRIKES = 5
-const WITHIN = '10 minutes'
-const COOLDOWN = '1 minute'
-const FACTOR = 2
-const MAX_COOLDOWN = '1 hour'
-
-/** What is the same for a policy and its tiers. */
+/** What a policy and its tiers have in common. */
 interface CompileContext {
   readonly registration: string
   readonly place: string
@@ -28,51 +19,59 @@ interface CompileContext {
   readonly penalty: Penalty | null
   /** Whether requests may be held. */
   readonly mayDelay: boolean
-  /** How long those in line in these buckets may be held, microseconds; 0: nobody is. */
+  /** How long a request queued for these buckets may be held, microseconds. 0 without a queue. */
   readonly maxDelayUs: number
 }
 
 /**
- * Prepare a policy, and those of its tiers, for the request's path.
+ * Compile a policy, and those of its tiers, for the request's path.
  *
- * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53 and where the static cost could never be
- * granted, and FST_SLUICE_CONTRADICTION where a limit that is no token bucket would be throttled.
+ * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53, and where the static cost could never be
+ * granted. Throws FST_SLUICE_CONTRADICTION where `throttle` would hold requests of a limit that is no token bucket.
  */
 export function compilePolicy (registration: string, draft: PolicyDraft, place: string, generation = 0): Policy {
-  const { cost, hook, failureMode, refundOn, enforce, throttle = false, keyGenerator, errorResponseBuilder, onExceeding, onExceeded, onBlocked } = draft.options
-  const { sharedThrottle = false } = draft
+  const options = resolvePolicyOptions(draft.options)
+  const { throttle, cost, refundOn, hook, failureMode, enforce: { percent } } = options
+  const { throttle: sharedThrottle } = resolvePolicyOptions({ throttle: draft.sharedThrottle })
   const context: CompileContext = {
     registration,
     place,
     generation,
-    penalty: compilePenalty(registration, draft, place),
+    penalty: compilePenalty(registration, draft, options, place),
     mayDelay: throttle !== false,
-    maxDelayUs: sharedThrottle === false ? 0 : 1000 * requireDurationMs(sharedThrottle.maxDelay ?? MAX_DELAY, `${place}.throttle.maxDelay`)
+    maxDelayUs: sharedThrottle === false ? 0 : 1000 * requireDurationMs(sharedThrottle.maxDelay, `${place}.throttle.maxDelay`)
   }
   const shared = {
     place,
-    throttle: throttle === false ? null : { maxQueued: throttle.maxQueued ?? MAX_QUEUED, maxQueuedPerClient: throttle.maxQueuedPerClient ?? MAX_QUEUED_PER_CLIENT },
+    throttle: throttle === false ? null : { maxQueued: throttle.maxQueued, maxQueuedPerClient: throttle.maxQueuedPerClient },
     cost,
     refundOn: refundOn === undefined ? null : compileStatuses(refundOn, place),
     hook,
     failureMode,
-    keyGenerator: keyGenerator ?? null,
-    errorResponseBuilder: errorResponseBuilder ?? null,
-    onExceeding: onExceeding ?? null,
-    onExceeded: onExceeded ?? null,
-    onBlocked: onBlocked ?? null
+    keyGenerator: options.keyGenerator ?? null,
+    errorResponseBuilder: options.errorResponseBuilder ?? null,
+    onExceeding: options.onExceeding ?? null,
+    onExceeded: options.onExceeded ?? null,
+    onBlocked: options.onBlocked ?? null
   }
-  const percent = enforce?.percent ?? 100
-  const compileTierLimits = (limits: TierDraft, tier: string | null) => compileLimits(context, percent === 0 ? asShadow(limits) : limits, tier, cost)
-  const compileRollout = (limits: TierDraft, tier: string | null, parent: Policy): Policy['rollout'] => percent === 0 || percent === 100
-    ? null
-    : { share: percent / 100, shadow: { ...shared, ...compileLimits(context, asShadow(limits), tier, cost), throttle: null, rollout: null, tiers: null, parent } }
+  const compileTierLimits = (limits: TierDraft, tier: string | null) => {
+    return compileLimits(context, percent === 0 ? asShadow(limits) : limits, tier, cost)
+  }
+  const compileRollout = (limits: TierDraft, tier: string | null, parent: Policy): Policy['rollout'] => {
+    if (percent === 0 || percent === 100) return null
+    const shadowLimits = compileLimits(context, asShadow(limits), tier, cost)
+    return { share: percent / 100, shadow: { ...shared, ...shadowLimits, throttle: null, rollout: null, tiers: null, parent } }
+  }
   const tiers = new Map<string, Policy | null>()
-  // Its trial, and the policies of its tiers, have it as their parent, so it is there before them.
-  const policy: MutablePolicy = { ...shared, ...compileTierLimits(draft, null), rollout: null, tiers: draft.tiers.size === 0 ? null : tiers, parent: null }
+  // The shadow policy and the policies of the tiers refer to it as their parent, so it exists before them.
+  const policy: MutablePolicy = {
+    ...shared, ...compileTierLimits(draft, null), rollout: null, tiers: draft.tiers.size === 0 ? null : tiers, parent: null
+  }
   policy.rollout = compileRollout(draft, null, policy)
   for (const [name, tier] of draft.tiers) {
-    tiers.set(name, tier === null ? null : { ...shared, ...compileTierLimits(tier, name), rollout: compileRollout(tier, name, policy), tiers: null, parent: policy })
+    tiers.set(name, tier === null
+      ? null
+      : { ...shared, ...compileTierLimits(tier, name), rollout: compileRollout(tier, name, policy), tiers: null, parent: policy })
   }
   return policy
 }
@@ -102,35 +101,50 @@ function compileLimits (context: CompileContext, { scope, limits: drafts }: Tier
   }
 }
 
-function compileLimit (context: CompileContext, scope: string, tier: string | null, draft: LimitDraft): { pair: LimitPair, dynamicLimit: DynamicLimit | null } {
+interface CompiledLimit {
+  readonly pair: LimitPair
+  /** `null` without functions. */
+  readonly dynamicLimit: DynamicLimit | null
+}
+
+function compileLimit (context: CompileContext, scope: string, tier: string | null, draft: LimitDraft): CompiledLimit {
   const { algorithm, max, windowMs, mode } = draft
   if (context.mayDelay && algorithm !== 'token-bucket' && mode === 'enforce') {
-    throw new FST_SLUICE_CONTRADICTION(`${context.place}.throttle`, `needs token buckets, and the limit "${draft.name}" is a ${algorithm}; or set throttle: false`)
+    const message = `needs token buckets, and the limit "${draft.name}" is a ${algorithm}; or set throttle: false`
+    throw new FST_SLUICE_CONTRADICTION(`${context.place}.throttle`, message)
   }
   const bucketKey = [context.registration, scope, draft.name]
   if (tier !== null) bucketKey.push('tier', tier)
-  // A limit on trial must not touch the buckets of the enforced limit that bears its name.
+  // A limit in shadow mode must not touch the buckets of the enforced limit with the same name.
   if (mode === 'shadow') bucketKey.push('shadow')
   const isDynamic = typeof max === 'function' || typeof windowMs === 'function'
-  // A number that is written down may change, and the bucket stays.
-  const toDynamicNumbers = (units: number, ms: number) => [typeof max === 'function' ? units : null, typeof windowMs === 'function' ? ms : null]
-  const toBucket = (units: number, ms: number) => JSON.stringify(isDynamic ? [...bucketKey, 'numbers', ...toDynamicNumbers(units, ms)] : bucketKey)
+  // A fixed number may change in the configuration, and the bucket stays.
+  const toDynamicNumbers = (units: number, ms: number) => {
+    return [typeof max === 'function' ? units : null, typeof windowMs === 'function' ? ms : null]
+  }
+  const toBucket = (units: number, ms: number) => {
+    return JSON.stringify(isDynamic ? [...bucketKey, 'numbers', ...toDynamicNumbers(units, ms)] : bucketKey)
+  }
   const compile: CompileLimitPair = (units, ms) => {
     const quota = createQuota(algorithm, units, ms * 1000, draft.burst ?? units, context.maxDelayUs)
     if (!isExact(quota)) return null
-    const limit = { ...quota, name: draft.name, bucket: toBucket(units, ms), by: draft.by, mode, penalty: context.penalty, generation: context.generation }
+    const { penalty, generation } = context
+    const limit = { ...quota, name: draft.name, bucket: toBucket(units, ms), by: draft.by, mode, penalty, generation }
     const immediate = withMaxDelay<Limit>(limit, 0)
     return { immediate, delayable: context.mayDelay && mode === 'enforce' ? limit : immediate }
   }
-  const [units, ms] = [typeof max === 'number' ? max : toStaticNumber(builtInLimit.max), typeof windowMs === 'number' ? windowMs : toStaticNumber(builtInLimit.windowMs)]
+  const [builtIn] = builtInDraft.limits
+  const units = typeof max === 'number' ? max : toStaticNumber(builtIn.max)
+  const ms = typeof windowMs === 'number' ? windowMs : toStaticNumber(builtIn.windowMs)
   const pair = compile(units, ms)
   if (pair === null) {
-    throw new FST_SLUICE_BAD_OPTION(`${draft.place}.max`, 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)', `${units} per ${ms} ms`)
+    const expected = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
+    throw new FST_SLUICE_BAD_OPTION(`${draft.place}.max`, expected, `${units} per ${ms} ms`)
   }
   return { pair, dynamicLimit: isDynamic ? new DynamicLimit(draft, pair, compile) : null }
 }
 
-/** What stands in for a number that only a request tells. */
+/** The number in place of one that is only known with a request. */
 function toStaticNumber (value: LimitDraft['max'] | LimitDraft['windowMs']): number {
   return typeof value === 'number' ? value : 0
 }
@@ -143,22 +157,30 @@ function checkCost (cost: number, limits: readonly Limit[], place: string): void
   }
 }
 
-/** The strikes of a policy's tiers count together. */
-function compilePenalty (registration: string, { scope, options: { penalty = false } }: PolicyDraft, place: string): Penalty | null {
+/** All tiers of a policy share its strikes. */
+function compilePenalty (registration: string, draft: PolicyDraft, { penalty }: ResolvedPolicyOptions, place: string): Penalty | null {
   if (penalty === false) return null
-  const requireTimeUs = (field: 'within' | 'cooldown' | 'maxCooldown', builtIn: string) => 1000 * requireDurationMs(penalty[field] ?? builtIn, `${place}.penalty.${field}`)
-  const cooldownUs = requireTimeUs('cooldown', COOLDOWN)
-  const compiled: Penalty = {
-    // No limit's name: a penalty must not be taken for the bucket of a limit that is called so.
-    bucket: JSON.stringify([registration, scope, null, 'penalty']),
-    strikes: penalty.strikes ?? STRIKES,
-    withinUs: requireTimeUs('within', WITHIN),
-    cooldownUs,
-    factor: penalty.factor ?? FACTOR,
-    // A cooldown that is longer by itself means itself.
-    maxCooldownUs: penalty.maxCooldown === undefined ? Math.max(cooldownUs, requireTimeUs('maxCooldown', MAX_COOLDOWN)) : requireTimeUs('maxCooldown', MAX_COOLDOWN)
+  const requireTimeUs = (field: 'within' | 'cooldown' | 'maxCooldown') => {
+    return 1000 * requireDurationMs(penalty[field], `${place}.penalty.${field}`)
   }
-  if (compiled.maxCooldownUs < cooldownUs) throw new FST_SLUICE_CONTRADICTION(`${place}.penalty.maxCooldown`, 'is shorter than the first cooldown')
+  const cooldownUs = requireTimeUs('cooldown')
+  const withinUs = requireTimeUs('within')
+  const maxCooldownUs = requireTimeUs('maxCooldown')
+  const { penalty: given } = draft.options
+  const hasMaxCooldown = given !== false && given.maxCooldown !== undefined
+  const compiled: Penalty = {
+    // `null` is no name of a limit, so this is never the bucket of a limit called "penalty".
+    bucket: JSON.stringify([registration, draft.scope, null, 'penalty']),
+    strikes: penalty.strikes,
+    withinUs,
+    cooldownUs,
+    factor: penalty.factor,
+    // A given cooldown may be longer than the default maximum.
+    maxCooldownUs: hasMaxCooldown ? maxCooldownUs : Math.max(cooldownUs, maxCooldownUs)
+  }
+  if (compiled.maxCooldownUs < cooldownUs) {
+    throw new FST_SLUICE_CONTRADICTION(`${place}.penalty.maxCooldown`, 'is shorter than the first cooldown')
+  }
   if (!isExactPenalty(compiled)) throw badOption(`${place}.penalty`, 'times below 35 years', penalty)
   return compiled
 }
@@ -167,10 +189,4 @@ function compileStatuses (entries: ReadonlyArray<string | number>, place: string
   const statuses = parseStatuses(entries)
   if ('invalidIndex' in statuses) throw badOption(`${place}.refundOn[${statuses.invalidIndex}]`, statuses.expected, statuses.value)
   return statuses.isEmpty ? null : statuses
-}
-
-function requireDurationMs (value: number | string, place: string): number {
-  const ms = durationMs(value)
-  if (ms === null) throw badOption(place, DURATION_EXPECTED, value)
-  return ms
 }

@@ -1,12 +1,11 @@
 import { badOption, checkOptions } from '../config/schema/check.js'
+import { hasBucketFields, withoutBucketFields } from '../config/schema/policy-fields.js'
 import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../config/schema/policy-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
-import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { compilePolicy } from './compile.js'
 import { builtInDraft, mergePolicy, type PolicyDraft } from './policy-draft.js'
 import { createExemptMatcher } from '../routing/exempt-routes.js'
 import { BucketRegistry } from './bucket-registry.js'
-import { hasLimitFields } from './limit-draft.js'
 import type { Policy } from './policy.js'
 import type { RequestTarget } from '../routing/request-path.js'
 import type { RouterOptions } from '../routing/router-options.js'
@@ -82,7 +81,7 @@ export class PolicySet {
     this.#routeNames = context.names ?? new RouteNames()
     this.#onPolicy = context.onPolicy ?? (() => {})
     this.#buildRouteOptions = context.buildRouteOptions ?? ((own) => own)
-    this.#draft = mergePolicy(builtInDraft, pickPolicyOptions(options), 'default', 'rateLimit')
+    this.#draft = mergePolicy(builtInDraft, options, 'default', 'rateLimit')
     this.base = this.#compile(this.#draft, 'rateLimit')
     this.defaultPolicy = options.global === false ? null : this.base
     const rules = this.#compileRules(options.rules ?? [])
@@ -102,7 +101,7 @@ export class PolicySet {
     const own = this.#readOwnOptions(route)
     const resolution = this.#resolve(methods, route, own)
     // Validate own limits even if a rule overrides them: their errors must not appear only when the rule is removed.
-    if (own !== null && hasLimits(own.options)) this.#compileOwn(own)
+    if (own !== null && hasBucketFields(own.options)) this.#compileOwn(own)
     if (resolution.kind === 'fixed') {
       const { rule } = resolution
       return { kind: 'fixed', policy: rule === null ? this.#compileWithoutRule(route, methods, own) : this.#compileUnderRule(rule, own) }
@@ -140,7 +139,7 @@ export class PolicySet {
    */
   compileGuardPolicy (options: RouteRateLimit, place: string): Policy {
     checkOptions(RouteRateLimitSchema, options, place)
-    if (hasLimits(options) && options.groupId === undefined) {
+    if (hasBucketFields(options) && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
     const policy = this.#compile(mergePolicy(this.#draft, this.#buildRouteOptions(options, place), 'default', place), place)
@@ -149,7 +148,7 @@ export class PolicySet {
   }
 
   #resolve (methods: readonly string[], { url, rateLimit }: Route, own: OwnOptions | null): Resolution<PolicyRule> {
-    return this.#rules.forRoute(methods, url, rateLimit === false || (own !== null && hasLimits(own.options)))
+    return this.#rules.forRoute(methods, url, rateLimit === false || (own !== null && hasBucketFields(own.options)))
   }
 
   /** The validated options of a route's config; `null` without them. */
@@ -170,7 +169,7 @@ export class PolicySet {
    */
   #compileUnderRule (rule: PolicyRule, own: OwnOptions | null): Policy {
     if (own === null) return rule.policy
-    const { max, timeWindow, limits, algorithm, burst, by, tiers, groupId, ...rest } = own.options
+    const rest = withoutBucketFields(own.options)
     const draft = rule.override === true
       ? mergePolicy(mergePolicy(this.#draft, rest, own.scope, own.place), rule.options, `rule:${rule.name}`, rule.place)
       : mergePolicy(rule.draft, rest, own.scope, own.place)
@@ -191,12 +190,8 @@ export class PolicySet {
   }
 
   #compileRules (rules: readonly RuleOptions[]): PolicyRule[] {
-    const places = new Map<string, string>()
     return rules.map(({ name, match, methods, override, ...options }, index) => {
       const place = `rateLimit.rules[${index}]`
-      const twin = places.get(name)
-      if (twin !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.name`, `${twin} has the name "${name}" already`)
-      places.set(name, place)
       const draft = mergePolicy(this.#draft, options, `rule:${name}`, place)
       return { name, match, methods, override, options, place, draft, policy: this.#compileRuleDraft(name, draft, place) }
     })
@@ -225,19 +220,4 @@ export class PolicySet {
       this.buckets.register(one, tier, place)
     }
   }
-}
-
-/** Whether options define limits or their buckets. */
-function hasLimits (options: RouteRateLimit): boolean {
-  return hasLimitFields(options) || options.tiers !== undefined || options.groupId !== undefined
-}
-
-function pickPolicyOptions (options: RateLimitOptions): RouteRateLimit {
-  const {
-    name, global, enabled, rules, identify, trustedProxies, exempt, memory, ipv6Subnet,
-    redis, keyPrefix, deadline, breaker, connections, maxPending,
-    health, metrics, admin, openapi, headers, log, configFile, environment, reloadOnSignal,
-    ...policy
-  } = options
-  return policy
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../common/type-guards.js'
 import type { Answer, Block, Charge, FailureReason, Limit, Standing } from '../stores/store.js'
 
 /*
@@ -59,11 +60,6 @@ function validateStanding (standing: Standing, limit: Limit, partition: string):
 
 function isBlock (block: Block): boolean {
   return isObject(block) && typeof block.partition === 'string' && isWhole(block.blockedUs) && typeof block.began === 'boolean'
-}
-
-/** The types state this already, but a custom store may be plain JavaScript. */
-function isObject (value: object): boolean {
-  return typeof value === 'object' && value !== null
 }
 
 function isWhole (value: number): boolean {

@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js'
+import { isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_STORE } from '../errors.js'
 import {
   isUnavailable,
@@ -180,9 +181,4 @@ function toAnswer (outcome: Answer | Failure): Answer {
 function unwrap<Value> (outcome: Value | Failure): Value {
   if (outcome instanceof Failure) throw toError(outcome)
   return outcome
-}
-
-/** Whether a store returned a promise, of any implementation. */
-function isThenable<Value> (value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../common/clock.js'
 import { convertRedisTarget } from '../config/backend/convert-redis.js'
-import { durationMs } from '../config/schema/durations.js'
-import type { RateLimitOptions } from '../config/schema/options-schema.js'
+import { requireDurationMs } from '../config/schema/check.js'
+import type { ResolvedOptions } from '../config/schema/resolve-options.js'
 import { FST_SLUICE_STORE } from '../errors.js'
 import type { FaultLog } from '../common/log.js'
 import { logBreakerChange, logSlotsEnforced } from '../observability/lifecycle-events.js'
@@ -39,18 +39,12 @@ export interface BackendHooks {
   readonly metrics: Metrics | null
 }
 
-const DEADLINE_MS = 50
-const KEY_PREFIX = 'sluice:'
-const MAX_PENDING = 10_000
-const CONNECTIONS = 1
-const BREAKER = { failures: 5, within: '10s', openFor: '5s' } as const
-
 /**
  * Build the stores that the options require. No connection is awaited: a store that is unavailable at start is handled
  * like one that fails later.
  */
-export async function buildBackend (registration: string, options: RateLimitOptions, clock: Clock, hooks: BackendHooks): Promise<Backend> {
-  const local = new MemoryStore({ clock, maxKeys: options.memory?.maxKeys })
+export async function buildBackend (registration: string, options: ResolvedOptions, clock: Clock, hooks: BackendHooks): Promise<Backend> {
+  const local = new MemoryStore({ clock, maxKeys: options.memory.maxKeys })
   const { redis, store } = options
   if (redis !== undefined && redis !== false) {
     return await createRedisBackend(options, redis, local, clock, createStoreGuard('redis', registration, options, clock, hooks))
@@ -58,33 +52,33 @@ export async function buildBackend (registration: string, options: RateLimitOpti
   if (store !== undefined) {
     return createCustomBackend(options, store, local, clock, createStoreGuard(store.kind, registration, options, clock, hooks))
   }
-  return createMemoryBackend(local, clock)
+  return createMemoryBackend(options, local, clock)
 }
 
-function createMemoryBackend (local: MemoryStore, clock: Clock): Backend {
+function createMemoryBackend ({ deadline: deadlineMs }: ResolvedOptions, local: MemoryStore, clock: Clock): Backend {
   return {
     store: local,
     local,
     knownBlock: () => null,
     blocks: () => local.blocks(),
     forgetRefusals () {},
-    health: { kind: local.kind, clock, ping: () => local.ping(), deadlineMs: DEADLINE_MS, breaker: null, lastError: () => null },
+    health: { kind: local.kind, clock, ping: () => local.ping(), deadlineMs, breaker: null, lastError: () => null },
     close: async () => { local.close() }
   }
 }
 
 async function createRedisBackend (
-  options: RateLimitOptions, target: RedisTarget, local: MemoryStore, clock: Clock, guard: StoreGuard
+  options: ResolvedOptions, target: RedisTarget, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Promise<Backend> {
   // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const pool = connect(convertRedisTarget(target), options.connections ?? CONNECTIONS, () => { redis.resume() }, guard.deadlineMs)
+  const pool = connect(convertRedisTarget(target), options.connections, () => { redis.resume() }, guard.deadlineMs)
   const redis = new RedisStore({
     pool,
     callGuard: guard.callGuard,
-    keyPrefix: options.keyPrefix ?? KEY_PREFIX,
-    maxPending: options.maxPending ?? MAX_PENDING,
+    keyPrefix: options.keyPrefix,
+    maxPending: options.maxPending,
     clock,
     onAnswer: guard.onAnswer,
     onFailure: guard.onFailure,
@@ -94,7 +88,7 @@ async function createRedisBackend (
 }
 
 function createCustomBackend (
-  { maxPending = MAX_PENDING }: RateLimitOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
+  { maxPending }: ResolvedOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Backend {
   return withDenyCache(new GuardedStore({ ...guard, store, maxPending, clock }), local, clock, guard)
 }
@@ -110,9 +104,9 @@ interface StoreGuard {
 }
 
 function createStoreGuard (
-  kind: string, registration: string, options: RateLimitOptions, clock: Clock, { log, faults, metrics }: BackendHooks
+  kind: string, registration: string, options: ResolvedOptions, clock: Clock, { log, faults, metrics }: BackendHooks
 ): StoreGuard {
-  const deadlineMs = options.deadline ?? DEADLINE_MS
+  const deadlineMs = options.deadline
   const storeMetrics = metrics?.getStore(kind)
   let lastError: string | null = null
   return {
@@ -153,14 +147,14 @@ function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callG
 }
 
 /** Retry-After of a 503, whole seconds. */
-export function retryUnavailableSeconds (options: RateLimitOptions): number {
+export function retryUnavailableSeconds (options: ResolvedOptions): number {
   return Math.ceil(breakerOptions(options).openForMs / 1000)
 }
 
-function breakerOptions ({ breaker }: RateLimitOptions) {
+function breakerOptions ({ breaker: { failures, within, openFor } }: ResolvedOptions) {
   return {
-    failures: breaker?.failures ?? BREAKER.failures,
-    withinMs: durationMs(breaker?.within ?? BREAKER.within) ?? 10_000,
-    openForMs: durationMs(breaker?.openFor ?? BREAKER.openFor) ?? 5000
+    failures,
+    withinMs: requireDurationMs(within, 'rateLimit.breaker.within'),
+    openForMs: requireDurationMs(openFor, 'rateLimit.breaker.openFor')
   }
 }

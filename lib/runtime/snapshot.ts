@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import type { IdentityServices } from '../clients/identity.js'
-import { DEFAULT_TIER } from '../model/client.js'
 import { Exemptions } from '../clients/exemptions.js'
 import { KnownTiers } from '../clients/known-tiers.js'
 import { checkIdentityOptions } from '../config/schema/identity-schema.js'
@@ -52,15 +51,15 @@ export class ConfigSnapshot {
   /** Throws on wrong options, with the place in the layer that they come from. */
   constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
     const { fastify, name, backend, delayQueue, routes, refusals, metrics, faults } = services
-    const { options } = merged
+    const { options, resolved } = merged
     this.services = services
     this.merged = merged
     this.generation = previous === null ? 0 : previous.generation + 1
-    this.isEnabled = options.enabled ?? true
+    this.isEnabled = resolved.enabled
     try {
       checkIdentityOptions(options, 'rateLimit')
       this.identity = services.identityFactory.build(options)
-      const tiers = new KnownTiers(options.identify?.defaultTier ?? DEFAULT_TIER)
+      const tiers = new KnownTiers(resolved.identify.defaultTier)
       this.policySet = new PolicySet(name, options, readRouterOptions(fastify), (tier) => tiers.add(tier), {
         generation: this.generation,
         names: routes.names,
@@ -77,7 +76,7 @@ export class ConfigSnapshot {
       this.routes = new RouteTable(this.policySet, routes, previous?.routes)
       for (const guard of services.guards.all()) this.policyFor(guard, GUARD_PLACE)
       if (previous !== null) this.policySet.buckets.inherit(previous.policySet.buckets)
-      this.retryUnavailableSeconds = retryUnavailableSeconds(options)
+      this.retryUnavailableSeconds = retryUnavailableSeconds(resolved)
       this.limiter = new RequestLimiter({
         registration: name,
         identifier: this.identity.identifier,
@@ -88,7 +87,7 @@ export class ConfigSnapshot {
         findKnownBlock: (charges) => backend.knownBlock(charges),
         delayQueue,
         retryUnavailableSeconds: this.retryUnavailableSeconds,
-        writeHeaders: createHeaderWriter(options.headers ?? 'x-ratelimit'),
+        writeHeaders: createHeaderWriter(resolved.headers),
         refusals,
         metrics,
         getRouteConfig: routes.getRouteConfig,

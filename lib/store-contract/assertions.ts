@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isObject } from '../common/type-guards.js'
 import { isUnavailable, type Charge, type Limit, type Receipt, type Store } from '../stores/store.js'
 
 /** Advances the clock of the store, microseconds. Less than 0 steps it back. */
@@ -69,8 +70,4 @@ function pickShape (actual: unknown, expected: unknown): unknown {
     return actual.map((entry, i) => Array.isArray(expected) && i < expected.length ? pickShape(entry, expected[i]) : entry)
   }
   return Object.fromEntries(Object.entries(expected).map(([key, value]) => [key, pickShape(Reflect.get(actual, key), value)]))
-}
-
-function isObject (value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import type { IdentifyOptions } from '../../lib/config/schema/identity-schema.js'
 import { checkTokenSupport } from '../../lib/clients/token-reader.js'
 import { MS, SECOND } from '../fixtures/app.js'
+import { resolveOptions } from '../../lib/config/schema/resolve-options.js'
 import { createIdentifierApp, requestWithToken, createIdentifyingApp, PLAIN_POLICY, SECRET, createToken, identifySender, type IdentifyingApp } from '../fixtures/tokens.js'
 
 const ADDRESS = { kind: 'ip', id: '203.0.113.9', tier: 'anonymous', partition: '203.0.113.9' }
@@ -13,7 +14,7 @@ const user = (id: string, tier = 'standard') => ({ kind: 'user', id, tier, parti
 async function tokenApp (t: Test, jwt: Partial<FastifyJWTOptions> = {}, identify: IdentifyOptions = { jwt: true }): Promise<IdentifyingApp> {
   const parts = createIdentifyingApp(t, { identify })
   await parts.app.register(fastifyJwt, { secret: SECRET, ...jwt })
-  parts.app.addHook('onReady', async () => checkTokenSupport(parts.app, identify))
+  parts.app.addHook('onReady', async () => checkTokenSupport(parts.app, resolveOptions({ identify }).identify))
   return parts
 }
 
@@ -320,7 +321,7 @@ const unsupported: ReadonlyArray<readonly [jwt: object | null, identify: Identif
 for (const [jwt, identify, message] of unsupported) {
   t.test(`an application with ${jwt === null ? 'no @fastify/jwt' : `@fastify/jwt of ${JSON.stringify(jwt)}`} does not get ready with ${JSON.stringify(identify)}`, async (t) => {
     const { app } = createIdentifyingApp(t, {})
-    app.addHook('onReady', async () => checkTokenSupport(app, identify))
+    app.addHook('onReady', async () => checkTokenSupport(app, resolveOptions({ identify }).identify))
     if (jwt !== null) app.register(fastifyJwt, { secret: SECRET, ...jwt })
     await t.rejects(async () => await app.ready(), { code: 'FST_SLUICE_NO_JWT', message })
   })
@@ -328,5 +329,5 @@ for (const [jwt, identify, message] of unsupported) {
 
 t.test('an application without tokens needs no @fastify/jwt', async (t) => {
   const { app } = createIdentifyingApp(t, {})
-  for (const identify of [undefined, {}, { jwt: false }]) checkTokenSupport(app, identify)
+  for (const identify of [undefined, {}, { jwt: false }]) checkTokenSupport(app, resolveOptions({ identify }).identify)
 })

@@ -13,7 +13,7 @@ const RUN = new Set<string>()
 /** A store that is made as the page makes its own. */
 class MyStore extends MemoryStore {
   constructor (clock = new ManualClock()) {
-    super({ clock })
+    super({ clock, maxKeys: 100_000 })
   }
 }
 

@@ -179,7 +179,7 @@ t.test('of many refused partitions at most those of two generations are remember
     blocks: []
   })
   let takes = 0
-  const store = Object.assign(new MemoryStore({ clock }), {
+  const store = Object.assign(new MemoryStore({ clock, maxKeys: 100_000 }), {
     take: ([{ partition }]: readonly Charge[]) => { takes++; return receiptOf(partition) }
   })
   const cache = new DenyCache(store, clock)

@@ -72,7 +72,7 @@ function drained (): Promise<void> {
   return new Promise((resolve) => { process.nextTick(resolve) })
 }
 
-storeContract(t, 'guarded', (clock) => guard(t, createMemoryStore({ clock })).guarded)
+storeContract(t, 'guarded', (clock) => guard(t, createMemoryStore({ clock, maxKeys: 100_000 })).guarded)
 
 t.test('what is answered in the same turn stays so, without a promise', async (t) => {
   const { guarded, heard } = guard(t, storeWith({}))

@@ -58,7 +58,7 @@ for (const [Store, found] of broken) {
     const { run } = storeContract().find(({ title }) => title === found)!
     await t.rejects(run(() => {
       const clock = new ManualClock()
-      return { store: new Store({ clock }), advance: (us) => { clock.advance(us) } }
+      return { store: new Store({ clock, maxKeys: 100_000 }), advance: (us) => { clock.advance(us) } }
     }), { name: 'AssertionError' })
   })
 }
@@ -77,7 +77,7 @@ t.test('each title is there once, and each case closes its store, also when it f
   await Promise.allSettled(cases.map(({ run }) => run(() => {
     opened++
     const clock = new ManualClock()
-    return { store: new Closing({ clock }), advance: (us) => { clock.advance(us) } }
+    return { store: new Closing({ clock, maxKeys: 100_000 }), advance: (us) => { clock.advance(us) } }
   })))
   t.equal(opened, cases.length)
   t.equal(closed, cases.length)

@@ -1,6 +1,7 @@
+import { isRecord } from '../../common/type-guards.js'
 import type { RedisTarget, UrlTarget } from '../../stores/redis/connect.js'
 import {
-  CLUSTER, CLUSTER_OPTIONS, CLUSTER_TARGET, CONNECTION, CONNECTION_OPTIONS, convertToKind, isOptions, NODE_OPTIONS, NODES, type RedisOptionKinds
+  CLUSTER, CLUSTER_OPTIONS, CLUSTER_TARGET, CONNECTION, CONNECTION_OPTIONS, convertToKind, NODE_OPTIONS, NODES, type RedisOptionKinds
 } from './redis-options.js'
 import { isClient } from './redis-target.js'
 
@@ -26,8 +27,8 @@ function convertOptions (options: object, known: RedisOptionKinds): object {
 
 function convertValue (kind: string | undefined, value: unknown): unknown {
   if (kind === undefined || value === undefined) return value
-  if (kind === NODES && Array.isArray(value)) return value.map((node) => isOptions(node) ? convertOptions(node, NODE_OPTIONS) : node)
-  if (kind === CONNECTION && isOptions(value)) return convertOptions(value, CONNECTION_OPTIONS)
-  if (kind === CLUSTER && isOptions(value)) return convertOptions(value, CLUSTER_OPTIONS)
+  if (kind === NODES && Array.isArray(value)) return value.map((node) => isRecord(node) ? convertOptions(node, NODE_OPTIONS) : node)
+  if (kind === CONNECTION && isRecord(value)) return convertOptions(value, CONNECTION_OPTIONS)
+  if (kind === CLUSTER && isRecord(value)) return convertOptions(value, CLUSTER_OPTIONS)
   return convertToKind(kind, value)
 }

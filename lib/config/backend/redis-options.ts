@@ -1,3 +1,5 @@
+import { isRecord } from '../../common/type-guards.js'
+
 /*
  * The ioredis options that the plugin passes on, and the kind of each value.
  */
@@ -85,11 +87,11 @@ export function isOfKind (kind: string, value: unknown): boolean {
     case PROTOCOL: return isNumberWithin(value, 2, 3)
     case ROLE: return value === 'master' || value === 'slave'
     case SCALE_READS: return value === 'master' || value === 'slave' || value === 'all' || typeof value === 'function'
-    case TLS: return typeof value === 'boolean' || isOptions(value)
-    case MAPPING: return typeof value === 'function' || isOptions(value)
+    case TLS: return typeof value === 'boolean' || isRecord(value)
+    case MAPPING: return typeof value === 'function' || isRecord(value)
     case REPLICAS: return typeof value === 'function' || (typeof value === 'object' && value !== null)
     case NODES: return Array.isArray(value) && value.length > 0
-    default: return isOptions(value)
+    default: return isRecord(value)
   }
 }
 
@@ -113,7 +115,7 @@ export function convertToKind (kind: string, value: unknown): unknown {
   switch (kind) {
     case WHOLE_NUMBER: case PORT: case FAMILY: case PROTOCOL: return Number(value)
     case BOOLEAN: return value === true || value === 'true'
-    case TLS: return isOptions(value) ? value : convertToKind(BOOLEAN, value) === true ? {} : undefined
+    case TLS: return isRecord(value) ? value : convertToKind(BOOLEAN, value) === true ? {} : undefined
     default: return value
   }
 }
@@ -121,9 +123,4 @@ export function convertToKind (kind: string, value: unknown): unknown {
 function isNumberWithin (value: unknown, min: number, max: number): boolean {
   const number = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value
   return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max
-}
-
-/** Whether a value is an object of options. */
-export function isOptions (value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,10 +1,11 @@
+import { isRecord } from '../../common/type-guards.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import type { RedisTarget } from '../../stores/redis/connect.js'
 import { badOption } from '../schema/check.js'
 import { reportAt, throwFirst, type Report } from '../schema/error-collector.js'
 import { suggestNearest } from '../schema/suggest.js'
 import {
-  CLUSTER, CLUSTER_OPTIONS, CLUSTER_TARGET, CONNECTION, CONNECTION_OPTIONS, isOfKind, isOptions, NODE_OPTIONS, NODES, type RedisOptionKinds
+  CLUSTER, CLUSTER_OPTIONS, CLUSTER_TARGET, CONNECTION, CONNECTION_OPTIONS, isOfKind, NODE_OPTIONS, NODES, type RedisOptionKinds
 } from './redis-options.js'
 import { reportUrlErrors } from './redis-url.js'
 
@@ -25,7 +26,7 @@ export function checkRedisTarget (target: unknown, place: string): asserts targe
 /** Report the errors that `checkRedisTarget` would throw. `expected`: the values that are allowed. */
 export function reportRedisErrors (target: unknown, report: Report, expected = EXPECTED): void {
   if (typeof target === 'string') return reportUrlErrors(target, expected, report)
-  if (!isOptions(target)) return report([], (place) => badOption(place, expected, target))
+  if (!isRecord(target)) return report([], (place) => badOption(place, expected, target))
   if (isClient(target)) return
   if (isOtherClient(target)) {
     return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, 'a client of another library than ioredis'))
@@ -80,8 +81,8 @@ function reportFieldError (value: unknown, kind: string, isSecret: boolean, repo
   if (Array.isArray(value) && kind === NODES) {
     value.forEach((node: unknown, index) => reportNodeErrors(node, reportAt([index], report)))
   }
-  if (isOptions(value) && kind === CONNECTION) reportFieldErrors(value, CONNECTION_OPTIONS, report)
-  if (isOptions(value) && kind === CLUSTER) reportFieldErrors(value, CLUSTER_OPTIONS, report)
+  if (isRecord(value) && kind === CONNECTION) reportFieldErrors(value, CONNECTION_OPTIONS, report)
+  if (isRecord(value) && kind === CLUSTER) reportFieldErrors(value, CLUSTER_OPTIONS, report)
 }
 
 function reportNodeErrors (node: unknown, report: Report): void {
@@ -90,7 +91,7 @@ function reportNodeErrors (node: unknown, report: Report): void {
     return report([], (place) => new FST_SLUICE_BAD_OPTION(place, 'a node without "?", with its options in redisOptions', NOT_SHOWN))
   }
   if (typeof node === 'string' && node !== '') return
-  if (isOptions(node) && 'host' in node) reportFieldErrors(node, NODE_OPTIONS, report)
+  if (isRecord(node) && 'host' in node) reportFieldErrors(node, NODE_OPTIONS, report)
   else report([], (place) => badOption(place, '{ host, port }', node))
 }
 

@@ -1,4 +1,5 @@
 import { KindGuard, Type, type TObject, type TSchema } from '@sinclair/typebox'
+import { RateLimitOptionsSchema } from '../schema/options-schema.js'
 import { listAlternatives } from '../schema/schema-values.js'
 
 /*
@@ -6,7 +7,7 @@ import { listAlternatives } from '../schema/schema-values.js'
  */
 
 /** Default prefix of every variable; see the option `environment`. */
-export const DEFAULT_PREFIX = 'SLUICE_'
+export const DEFAULT_PREFIX: string = RateLimitOptionsSchema.properties.environment.default
 
 /** Separator between two levels of the options. */
 export const LEVEL = '__'

@@ -1,10 +1,13 @@
 import type { TSchema } from '@sinclair/typebox'
+import { isRecord, type JsonRecord } from '../../common/type-guards.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { getName, listKnownNames, findKnownValue } from './known-names.js'
 import { findLevel, formatVariable } from './variable-names.js'
 import { EnvironmentSchema } from './environment-schema.js'
+import { dropsBurst } from '../layers/inherit-limits.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { formatPath, type ConfigPath } from '../schema/option-path.js'
+import { REPLACED_FIELDS } from '../schema/policy-fields.js'
 
 /** One variable and its value. */
 export interface Setting {
@@ -19,9 +22,6 @@ interface VariableNode {
   setting: Setting | null
   readonly children: Map<string, VariableNode>
 }
-
-/** The fields that `limits` replace. */
-const SINGLE_FIELDS = ['max', 'timeWindow', 'burst']
 
 /** Arrays whose entries have names. */
 const NAMED_LISTS = ['rules', 'limits']
@@ -107,20 +107,15 @@ export class EnvironmentTree {
     const base = isLimits(path.slice(0, -1)) ? findKnownValue(this.#lower, path) : undefined
     if (node === undefined) return base
     const value = this.#buildValue(node, schema, path)
-    return isOptions(value) ? { ...dropStaleBurst(base, value), name, ...value } : value
+    return isRecord(value) ? { ...keepBase(base, value), name, ...value } : value
   }
 }
 
-/** Remove the burst from a limit whose `max` changes: a burst written for another max would loosen the limit. */
-function dropStaleBurst (limit: unknown, changes: Readonly<Record<string, unknown>>): object {
-  if (!isOptions(limit)) return {}
+/** The fields of a limit in the lower layers that remain when some of its fields change. */
+function keepBase (limit: unknown, changes: JsonRecord): JsonRecord {
+  if (!isRecord(limit)) return {}
   const { burst, ...rest } = limit
-  const isBucket = changes.algorithm === undefined || changes.algorithm === 'token-bucket'
-  return burst === undefined || (isBucket && changes.max === undefined) ? limit : rest
-}
-
-function isOptions (value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
+  return dropsBurst(changes) ? rest : limit
 }
 
 function isLimits (path: readonly string[]): boolean {
@@ -143,7 +138,7 @@ function createOverlapError (parent: string, child: string): Error {
 
 function findNodeContradictions (node: VariableNode): Error[] {
   const limits = node.children.get('limits')
-  const fields = SINGLE_FIELDS.map((field) => node.children.get(field)).filter((child) => child !== undefined)
+  const fields = REPLACED_FIELDS.map((field) => node.children.get(field)).filter((child) => child !== undefined)
   const both = limits === undefined
     ? []
     : fields.map((field) => {

@@ -1,12 +1,14 @@
 import { Type } from '@sinclair/typebox'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
+import { isRecord } from '../../common/type-guards.js'
 import { badOption } from '../schema/check.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { buildLayerForm } from '../layers/layer-schema.js'
 import { reportLayerErrors } from '../layers/check-layer.js'
 import { reportAt, type ErrorCollector, type Report } from '../schema/error-collector.js'
 import { NAME_EXPECTED } from '../schema/option-types.js'
-import { isTable, walkValues } from '../schema/schema-values.js'
+import { REPLACED_FIELDS } from '../schema/policy-fields.js'
+import { walkValues } from '../schema/schema-values.js'
 
 /** What a config file may contain, and the texts for its messages. */
 export const configFileForm = buildLayerForm({
@@ -37,14 +39,14 @@ export function checkFileOptions (options: Table, { report }: ErrorCollector): v
   reportInvalidNames(options, report)
   reportLayerErrors(configFileForm, options, report)
   for (const { value, path } of walkValues(configFileForm.schema, options)) {
-    if (isTable(value) && Array.isArray(value.limits)) reportLimitConflicts(value, reportAt(path, report))
+    if (isRecord(value) && Array.isArray(value.limits)) reportLimitConflicts(value, reportAt(path, report))
   }
 }
 
 /** The schema reports them too, but at the position of the table around them. */
 function reportInvalidNames (options: Table, report: Report): void {
   for (const { schema: { patternProperties }, value, path } of walkValues(configFileForm.schema, options)) {
-    if (patternProperties === undefined || !isTable(value)) continue
+    if (patternProperties === undefined || !isRecord(value)) continue
     const patterns = Object.keys(patternProperties).map((pattern) => new RegExp(pattern))
     for (const name of Object.keys(value).filter((key) => !patterns.some((pattern) => pattern.test(key)))) {
       report([...path, name], (place) => badOption(place, NAME_EXPECTED, name))
@@ -53,7 +55,7 @@ function reportInvalidNames (options: Table, report: Report): void {
 }
 
 function reportLimitConflicts (policy: Table, report: Report): void {
-  for (const field of ['max', 'timeWindow', 'burst']) {
+  for (const field of REPLACED_FIELDS) {
     if (policy[field] === undefined) continue
     report([field], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts limits; put it into one of them'))
   }

@@ -1,31 +1,36 @@
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
-import { pick, locateSource, without, type Fields, type Leaf, type OptionNode, type Source } from './option-tree.js'
+import { LIMIT_FIELDS, REPLACED_FIELDS } from '../schema/policy-fields.js'
 import { defaultedLimit, policyOptions } from '../schema/policy-schema.js'
+import {
+  getLeafValue, locateSource, pick, without, type Branch, type Fields, type Leaf, type OptionNode, type Source
+} from './option-tree.js'
 
 /*
- * How the limits of a policy come about: by layers, of which the later one wins, and from the policy below, of which a
- * policy takes what it does not say itself. The second is what `layLimits` of the policies does with parsed limits.
+ * Inheritance of limits. The only place with these rules: layers of configuration, the explanation of a policy and the
+ * compiled policies all use it.
  */
 
-/** What stands for one limit, in the order in which a message names them. */
+/** The fields of a single limit, in the order in which a message names them. */
 const SINGLE_FIELDS = ['max', 'timeWindow', 'burst', 'algorithm', 'by']
-/** What also holds for each of `limits` that does not say otherwise. */
+/** Fields that also apply to each entry of `limits` without its own. */
 const COMMON_FIELDS = ['algorithm', 'by']
-export const LIMIT_FIELDS: readonly string[] = ['limits', ...SINGLE_FIELDS]
 
-/** Limits with all that a policy takes from the one below. */
+/** Limits, with every field that they inherit. */
 export interface InheritedLimits {
-  /** Fields of each limit: `max`, `timeWindow`, `algorithm`, `by`, perhaps `burst`, and of `limits` its `name` and perhaps its `mode`. */
-  readonly limits: readonly Fields[]
-  /** Where `limits` stands; `null` where `max` and `timeWindow` stand for a single limit. */
+  /**
+   * Each limit: `max`, `timeWindow`, `algorithm`, `by`, optionally `burst` and `mode`, and the `name` of an entry of `limits`.
+   * Its source is the entry, or the options that changed a field of it last.
+   */
+  readonly limits: readonly Branch[]
+  /** Where `limits` is written; `null` for a single limit by `max` and `timeWindow`. */
   readonly list: Source | null
-  /** `algorithm` and `by` of limits that do not say otherwise. */
+  /** `algorithm` and `by` of limits without their own. */
   readonly common: Fields
 }
 
 const BUILT_IN: Source['layer'] = { name: 'built-in', locate: () => 'built in' }
 
-/** What holds where nobody says anything, as a layer of its own. */
+/** The default of an option, as a layer of its own. */
 export function createBuiltIn (option: string, value: unknown): Leaf {
   return { kind: 'leaf', value, source: { layer: BUILT_IN, path: [option] } }
 }
@@ -35,81 +40,111 @@ const builtInCommon: Fields = new Map([
   ['by', createBuiltIn('by', policyOptions.by.default)]
 ])
 
-/** 1000 requests a minute and client. */
+/** The limit of a policy without options: the defaults of the schema. */
 export const builtInLimits: InheritedLimits = {
-  limits: [new Map([
-    ['max', createBuiltIn('max', defaultedLimit.max.default)],
-    ['timeWindow', createBuiltIn('timeWindow', defaultedLimit.timeWindow.default)],
-    ...builtInCommon
-  ])],
+  limits: [{
+    kind: 'branch',
+    fields: new Map([
+      ['max', createBuiltIn('max', defaultedLimit.max.default)],
+      ['timeWindow', createBuiltIn('timeWindow', defaultedLimit.timeWindow.default)],
+      ...builtInCommon
+    ]),
+    source: { layer: BUILT_IN, path: [] }
+  }],
   list: null,
   common: builtInCommon
 }
 
-/** Whether options change the limits, and not only what is done with them. */
+/** Whether options change the limits themselves, and not only how they are applied. */
 export function hasLimitFields (fields: Fields): boolean {
   return LIMIT_FIELDS.some((field) => fields.has(field))
 }
 
-/** Whether options say all of their limits themselves, but for `algorithm` and `by`. */
+/** Whether options define all of their limits, except for `algorithm` and `by`. */
 function isComplete (fields: Fields): boolean {
   return fields.has('limits') || (fields.has('max') && fields.has('timeWindow'))
 }
 
 /**
- * The limit fields of a policy under those that a higher layer gives to it. Throws FST_SLUICE_CONTRADICTION, with the
- * higher layer's place, where one field is given and there are several limits.
+ * The limit fields of one policy, where a higher layer changes some.
+ *
+ * Throws FST_SLUICE_CONTRADICTION with the higher layer's place, if it gives one field and there are several limits.
  */
 export function overlayLimits (base: Fields, overlay: Fields): Fields {
   if (isComplete(overlay)) return new Map([...pick(base, COMMON_FIELDS), ...pick(overlay, LIMIT_FIELDS)])
   const list = base.get('limits')
-  const merged = applyFields(pick(base, LIMIT_FIELDS), overlay)
+  const merged = changeLimit(pick(base, LIMIT_FIELDS), overlay)
   if (list?.kind !== 'list' || !hasLimitFields(overlay)) return merged
   const [only] = list.items
   if (list.items.length > 1) throw createFieldConflict(overlay, `one of the ${list.items.length} limits that a lower layer gives`)
-  // Not the limit's own word, then, but the one for all of them.
-  const fields = without(applyFields(only.fields, overlay), COMMON_FIELDS.filter((field) => overlay.has(field)))
-  return new Map([...without(merged, ['max', 'timeWindow', 'burst']), ['limits', { ...list, items: [{ ...only, fields }] }]])
-}
-
-/** What a policy's limits are over those of the policy below. Throws FST_SLUICE_CONTRADICTION as compiling would. */
-export function inheritLimits (base: InheritedLimits, fields: Fields): InheritedLimits {
-  if (!hasLimitFields(fields)) return base
-  const common = new Map([...base.common, ...pick(fields, COMMON_FIELDS)])
-  const list = fields.get('limits')
-  if (list?.kind === 'list') return { limits: list.items.map((item) => new Map([...common, ...item.fields])), list: list.source, common }
-  if (isComplete(fields)) return { limits: [new Map([...common, ...pick(fields, SINGLE_FIELDS)])], list: null, common }
-  if (base.limits.length > 1) throw createFieldConflict(fields, `one of the ${base.limits.length} inherited limits`)
-  // Its mode is a matter of the policy below: next to a limit on trial, one of one's own would never refuse.
-  return { limits: [applyFields(without(base.limits[0], ['mode']), fields)], list: base.list, common }
+  // The overlay's field applies to all limits, so it replaces the one of the entry.
+  const fields = without(changeLimit(only.fields, overlay), COMMON_FIELDS.filter((field) => overlay.has(field)))
+  return new Map([...without(merged, REPLACED_FIELDS), ['limits', { ...list, items: [{ ...only, fields }] }]])
 }
 
 /**
- * A policy's options with the fields that its limits take from the policy below, so that they stay what they are when
- * that one changes. Options without limit fields have no limits of their own, and stay as they are.
+ * The limits of options that inherit from `base`: `limits`, or `max` with `timeWindow`, replace the inherited ones. One
+ * field alone changes a single inherited limit.
+ *
+ * Throws FST_SLUICE_CONTRADICTION with the place of the field, if there are several inherited limits.
  */
-export function freezeLimits (base: InheritedLimits, fields: Fields): Fields {
+export function inheritLimits (base: InheritedLimits, { fields, source }: Branch): InheritedLimits {
+  if (!hasLimitFields(fields)) return base
+  const common = new Map([...base.common, ...pick(fields, COMMON_FIELDS)])
+  const list = fields.get('limits')
+  if (list?.kind === 'list') {
+    return { limits: list.items.map((item) => ({ ...item, fields: new Map([...common, ...item.fields]) })), list: list.source, common }
+  }
+  if (isComplete(fields)) {
+    return { limits: [{ kind: 'branch', fields: new Map([...common, ...pick(fields, SINGLE_FIELDS)]), source }], list: null, common }
+  }
+  const [only, ...others] = base.limits
+  if (others.length > 0) throw createFieldConflict(fields, `one of the ${base.limits.length} inherited limits`)
+  // The mode belongs to the inherited limit: with it, a changed limit beside a shadow limit would never refuse.
+  return { limits: [{ kind: 'branch', fields: changeLimit(without(only.fields, ['mode']), fields), source }], list: base.list, common }
+}
+
+/**
+ * Options with every limit field that they inherit written out, so that they stay the same when the base changes.
+ * Options without limit fields have no limits of their own and are returned unchanged.
+ */
+export function freezeLimits (base: InheritedLimits, options: Branch): Fields {
+  const { fields } = options
   if (!hasLimitFields(fields)) return fields
   if (isComplete(fields)) return new Map([...base.common, ...fields])
-  const { limits, list, common } = inheritLimits(base, fields)
+  const { limits, list, common } = inheritLimits(base, options)
   const frozen: Fields = list === null
-    ? limits[0]
-    : new Map([...common, ['limits', { kind: 'list', items: limits.map((limit) => ({ kind: 'branch', fields: limit, source: list })), source: list }]])
+    ? limits[0].fields
+    : new Map([...common, ['limits', { kind: 'list', items: limits.map((limit) => ({ ...limit, source: list })), source: list }]])
   return new Map([...without(fields, LIMIT_FIELDS), ...frozen])
 }
 
 /** A limit with some of its fields changed. */
-function applyFields (limit: Fields, fields: Fields): Map<string, OptionNode> {
-  const merged = new Map([...limit, ...pick(fields, SINGLE_FIELDS)])
-  const algorithm = fields.get('algorithm')
-  const isOtherKind = algorithm?.kind === 'leaf' && algorithm.value !== 'token-bucket'
-  // A burst that was written for another max would loosen this one, and only token buckets have any.
-  if (!fields.has('burst') && (fields.has('max') || isOtherKind)) merged.delete('burst')
-  return merged
+function changeLimit (limit: Fields, changes: Fields): Map<string, OptionNode> {
+  const changed = new Map([...limit, ...pick(changes, SINGLE_FIELDS)])
+  const { max, burst } = Object.fromEntries(changes)
+  if (dropsBurst({ max, burst, algorithm: getLeafValue(changes, 'algorithm') })) changed.delete('burst')
+  return changed
+}
+
+/** New values of a limit, each `undefined` if it does not change. */
+interface LimitChanges {
+  readonly max?: unknown
+  readonly burst?: unknown
+  readonly algorithm?: unknown
+}
+
+/**
+ * Whether changes of a limit drop its burst. A burst written for another `max` would loosen the limit, and only token
+ * buckets have a burst.
+ */
+export function dropsBurst ({ max, burst, algorithm }: LimitChanges): boolean {
+  return burst === undefined && (max !== undefined || (algorithm !== undefined && algorithm !== 'token-bucket'))
 }
 
 function createFieldConflict (fields: Fields, what: string): Error {
   const given = SINGLE_FIELDS.find((field) => fields.has(field)) ?? 'max'
   const node = fields.get(given)
-  return new FST_SLUICE_CONTRADICTION(node === undefined ? given : locateSource(node.source), `cannot change ${what}; give both max and timeWindow, or limits`)
+  const place = node === undefined ? given : locateSource(node.source)
+  return new FST_SLUICE_CONTRADICTION(place, `cannot change ${what}; give both max and timeWindow, or limits`)
 }

@@ -1,38 +1,58 @@
-import { builtInLimits, hasLimitFields, inheritLimits, freezeLimits, type InheritedLimits } from './inherit-limits.js'
-import { getFields, without, type Fields, type OptionNode } from './option-tree.js'
+import { policySchemas, SHARED_FIELDS } from '../schema/policy-fields.js'
+import { builtInLimits, createBuiltIn, freezeLimits, hasLimitFields, inheritLimits, type InheritedLimits } from './inherit-limits.js'
+import { getFields, overlayFields, pick, without, type Branch, type Fields, type OptionNode } from './option-tree.js'
 
 /*
- * What a policy takes from the one below: a rule or a route from the default policy, a tier from its policy. It is what
- * `layPolicy` of the policies does with parsed limits, for options that remember where they were written.
+ * Inheritance between policies: a rule or a route inherits from the default policy, a tier from its policy. Each value
+ * keeps the place where it was written.
  */
 
-/** The limits of a policy and of its tiers, with all that they take from the policy below. */
+/** A policy, with all that it inherits. */
 export interface InheritedPolicy {
   readonly limits: InheritedLimits
   /** `null` is unlimited. */
   readonly tiers: ReadonlyMap<string, InheritedLimits | null>
+  /** Every option that is no limit: `cost`, `mode`, `penalty`, `refundOn`, ... */
+  readonly shared: Fields
 }
 
-/** What holds where nobody says anything. */
-export const builtInPolicy: InheritedPolicy = { limits: builtInLimits, tiers: new Map() }
+const builtInShared: Fields = new Map(SHARED_FIELDS.flatMap((field) => {
+  const value: unknown = policySchemas[field].default
+  return value === undefined ? [] : [[field, createBuiltIn(field, value)] as const]
+}))
 
-/** What a policy's options make of the policy below. */
-export function inheritPolicy (base: InheritedPolicy, fields: Fields): InheritedPolicy {
-  const limits = inheritLimits(dropOverriddenMode(base.limits, fields), fields)
+/** A policy without options: the defaults of the schema. */
+export const builtInPolicy: InheritedPolicy = { limits: builtInLimits, tiers: new Map(), shared: builtInShared }
+
+/**
+ * The policy of options that inherit from `base`.
+ *
+ * Throws FST_SLUICE_CONTRADICTION with the place of the field, if it changes one of several inherited limits.
+ */
+export function inheritPolicy (base: InheritedPolicy, options: Branch): InheritedPolicy {
+  const { fields } = options
+  const limits = inheritLimits(dropOverriddenMode(base.limits, fields), options)
   const tiers = inheritTiers(base, fields)
   for (const [name, tier] of getFields(fields, 'tiers')) {
     const tierBase = dropOverriddenMode(getTierBase(tiers, name, limits), fields)
-    tiers.set(name, tier.kind === 'branch' ? { ...inheritLimits(tierBase, tier.fields), common: limits.common } : null)
+    tiers.set(name, tier.kind === 'branch' ? { ...inheritLimits(tierBase, tier), common: limits.common } : null)
   }
-  return { limits, tiers }
+  return { limits, tiers, shared: inheritShared(base.shared, fields) }
 }
 
-/** The mode of a policy is that of every limit that it inherits. */
+/** Field by field. Only a group is not inherited by own limits, since it names the buckets of the inherited ones. */
+function inheritShared (base: Fields, fields: Fields): Fields {
+  const inherited = hasLimitFields(fields) ? without(base, ['groupId']) : base
+  return overlayFields(inherited, pick(fields, SHARED_FIELDS))
+}
+
+/** The mode of a policy applies to every limit that it inherits. */
 function dropOverriddenMode (base: InheritedLimits, fields: Fields): InheritedLimits {
-  return fields.has('mode') ? { ...base, limits: base.limits.map((limit) => without(limit, ['mode'])) } : base
+  if (!fields.has('mode')) return base
+  return { ...base, limits: base.limits.map((limit) => ({ ...limit, fields: without(limit.fields, ['mode']) })) }
 }
 
-/** Limits of a policy's own leave no tier of the policy below. */
+/** A policy with limits of its own inherits no tier: a loose inherited tier would loosen these limits. */
 function inheritTiers ({ tiers }: InheritedPolicy, fields: Fields): Map<string, InheritedLimits | null> {
   const inherited = hasLimitFields(fields) ? [] : tiers
   return new Map(Array.from(inherited, ([name, tier]) => [name, tier === null ? null : dropOverriddenMode(tier, fields)]))
@@ -42,19 +62,20 @@ function getTierBase (tiers: InheritedPolicy['tiers'], name: string, limits: Inh
   return { ...(tiers.get(name) ?? limits), common: limits.common }
 }
 
-/** A policy's options with every field that its limits, and those of its tiers, take from the policy below. */
-export function freezePolicy (base: InheritedPolicy, fields: Fields): Fields {
-  return freezeTiers(base, freezeLimits(base.limits, fields))
+/** Options with every limit field that they, or their tiers, inherit written out. */
+export function freezePolicy (base: InheritedPolicy, options: Branch): Branch {
+  return freezeTiers(base, { ...options, fields: freezeLimits(base.limits, options) })
 }
 
 /** The same for the tiers alone. */
-export function freezeTiers (base: InheritedPolicy, fields: Fields): Fields {
+export function freezeTiers (base: InheritedPolicy, options: Branch): Branch {
+  const { fields } = options
   const tiers = fields.get('tiers')
-  if (tiers?.kind !== 'branch') return fields
-  const limits = inheritLimits(base.limits, fields)
+  if (tiers?.kind !== 'branch') return options
+  const limits = inheritLimits(base.limits, options)
   const bases = inheritTiers(base, fields)
   const frozen = Array.from(tiers.fields, ([name, tier]): [string, OptionNode] => [
-    name, tier.kind === 'branch' ? { ...tier, fields: freezeLimits(getTierBase(bases, name, limits), tier.fields) } : tier
+    name, tier.kind === 'branch' ? { ...tier, fields: freezeLimits(getTierBase(bases, name, limits), tier) } : tier
   ])
-  return new Map([...fields, ['tiers', { ...tiers, fields: new Map(frozen) }]])
+  return { ...options, fields: new Map([...fields, ['tiers', { ...tiers, fields: new Map(frozen) }]]) }
 }

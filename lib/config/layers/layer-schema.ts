@@ -4,29 +4,34 @@ import { RateLimitOptionsSchema } from '../schema/options-schema.js'
 import { listAlternatives, isCodeOnly } from '../schema/schema-values.js'
 
 /*
- * What a layer without code may say is derived from what `register` takes, so that the two cannot drift apart.
+ * The schema of a layer without code is derived from the schema of `register`, so that the two always agree.
  */
 
-/** What a layer without code may hold. */
+/** The options that a layer without code may have. */
 export interface LayerForm {
-  /** Every option of `register`, with the functions that the layer cannot hold. */
+  /** Every option of `register`, also the functions that the layer cannot have. */
   readonly known: TObject
-  /** What its options are held to: without the functions, a JSON schema but for the keyword `expected`, which is ours. */
+  /** The schema of its options, without functions: a JSON schema, except for the keyword `expected`. */
   readonly schema: TSchema
-  /** What `redis` may be. */
+  /** The allowed values of `redis`, for messages. */
   readonly redis: string
-  /** What is said of a function. */
+  /** The message about a function. */
   readonly needsCodeMessage: string
 }
 
-/** `redis`, `rules`: what these options may be, in the layer's own words. `needsCodeMessage`: see `LayerForm`. */
-export function buildLayerForm ({ redis, rules, needsCodeMessage }: { readonly redis: string, readonly rules: string, readonly needsCodeMessage: string }): LayerForm {
-  // Which file and which variables are read must be known before they are, so none of them can set it.
+/** The texts that differ between layers without code. */
+interface LayerTexts extends Pick<LayerForm, 'redis' | 'needsCodeMessage'> {
+  /** The allowed values of `rules`, for messages. */
+  readonly rules: string
+}
+
+export function buildLayerForm ({ redis, rules, needsCodeMessage }: LayerTexts): LayerForm {
+  // The file and the variables are read by these options, so neither can set them.
   const { configFile: _, environment: _prefix, ...options }: Readonly<Record<string, TSchema>> = RateLimitOptionsSchema.properties
   const known = Type.Object({
     ...withoutFunctionText(options),
     redis: Type.Optional(Type.Union([Type.String(), Type.Object({})], { expected: redis, description: options.redis.description })),
-    // A lower layer may have made the rule, so it needs no match.
+    // A lower layer may have the rule, so it needs no match.
     rules: Type.Optional(Type.Array(
       Type.Object({ ...withoutFunctionText(RuleSchema.properties), match: Type.Optional(RuleSchema.properties.match) }, toMeta(RuleSchema)),
       { ...toMeta(options.rules), expected: rules }
@@ -35,7 +40,7 @@ export function buildLayerForm ({ redis, rules, needsCodeMessage }: { readonly r
   return { known, schema: withoutCode(known) ?? Type.Never(), redis, needsCodeMessage }
 }
 
-/** Functions are still told of, but nobody is told to give one. */
+/** The functions stay in the schema, but no message asks for one. */
 function withoutFunctionText (options: Readonly<Record<string, TSchema>>): Record<string, TSchema> {
   return Object.fromEntries(Object.entries(options).map(([key, schema]) => {
     const expected = schema.expected?.replace(/, or a function$/, '')
@@ -43,12 +48,14 @@ function withoutFunctionText (options: Readonly<Record<string, TSchema>>): Recor
   }))
 }
 
-/** The schema of what is left without code, if anything is. */
+/** The schema without values that need code; `null` if none is left. */
 function withoutCode (schema: TSchema): TSchema | null {
   if (isCodeOnly(schema)) return null
   if (schema.anyOf !== undefined) return unionWithoutCode(schema)
   if (schema.items !== undefined) return { ...schema, items: withoutCode(schema.items) }
-  if (schema.patternProperties !== undefined) return { ...schema, patternProperties: Object.fromEntries(optionsWithoutCode(schema.patternProperties)) }
+  if (schema.patternProperties !== undefined) {
+    return { ...schema, patternProperties: Object.fromEntries(optionsWithoutCode(schema.patternProperties)) }
+  }
   if (schema.properties === undefined) return schema
   const options = optionsWithoutCode(schema.properties)
   const kept = new Set(options.map(([key]) => key))
@@ -71,7 +78,7 @@ function optionsWithoutCode (options: Readonly<Record<string, TSchema>>): Array<
   })
 }
 
-/** What is said about a schema, but for what is said about functions. */
+/** The texts and settings of a schema, without the texts about functions. */
 function toMeta ({ expected, description, default: preset, additionalProperties, maxItems }: TSchema): SchemaOptions {
   const meta = {
     expected: expected?.replace(/, or a function$/, ''),

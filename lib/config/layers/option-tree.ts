@@ -1,11 +1,11 @@
-import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
-import { type Layer, type LayerName } from './layer.js'
-import { formatPath } from '../schema/option-path.js'
-import { type ConfigPath } from '../schema/option-path.js'
+import { createDuplicateNameError, findDuplicateNames } from '../schema/duplicate-names.js'
+import { formatPath, type ConfigPath } from '../schema/option-path.js'
+import { policySchemas } from '../schema/policy-fields.js'
+import type { Layer, LayerName } from './layer.js'
 
 /*
- * Options as a tree in which each value remembers the layer that gave it. Maps, so that no name of a tier can be
- * mistaken for something of a prototype, and never changed once made.
+ * Options as a tree in which each value keeps the layer that gave it. Fields are Maps, so that the name of a tier cannot
+ * reach a prototype. A tree is never changed after it was built.
  */
 
 /** A layer, or the config of a route. */
@@ -24,7 +24,7 @@ export interface Leaf {
   readonly source: Source
 }
 
-/** An object of options. Its source is the lowest layer that gave it, since that layer made it. */
+/** An object of options. Its source is the lowest layer that gave it. */
 export interface Branch {
   readonly kind: 'branch'
   readonly fields: Fields
@@ -44,28 +44,26 @@ export type Fields = ReadonlyMap<string, OptionNode>
 /** Arrays whose entries have names. */
 const NAMED_LISTS: ReadonlySet<string> = new Set(['rules', 'limits'])
 
-/** Where objects stand that are no options of ours. */
+/** Objects that contain no options of this plugin. */
 const OPAQUE_PATHS: ReadonlySet<string> = new Set(['redis', 'store', 'metrics.registry'])
 
-/** The options of a layer. Throws FST_SLUICE_CONTRADICTION where two of its rules have one name. */
+/** The options of a layer. Throws FST_SLUICE_CONTRADICTION if two of its rules have the same name. */
 export function toLayerTree (layer: Layer): Branch {
   const tree = toBranch(layer.options, { layer, path: [] })
-  const places = new Map<unknown, string>()
-  for (const { fields, source: { path } } of getItems(tree, 'rules')) {
-    const name = getLeafValue(fields, 'name')
-    const firstPlace = places.get(name)
-    if (firstPlace !== undefined) throw new FST_SLUICE_CONTRADICTION(layer.locate([...path, 'name']), `${firstPlace} has the name "${String(name)}" already`)
-    places.set(name, layer.locate(path))
-  }
-  return tree
+  const rules = getItems(tree, 'rules')
+  const [duplicate] = findDuplicateNames(rules.map(({ fields }) => getLeafValue(fields, 'name')))
+  if (duplicate === undefined) return tree
+  const { index, firstIndex, name } = duplicate
+  throw createDuplicateNameError(locateSource(rules[index].source, 'name'), locateSource(rules[firstIndex].source), name)
 }
 
-/** The options of a route's config, which stand at `place`. */
-export function toRouteTree (options: object, place: string): Branch {
-  return toBranch(options, { layer: { name: 'route', locate: (path) => formatPath(place, path) }, path: [] })
+/** The options of one policy in code, such as the config of a route, which are written at `place`. Other options are left out. */
+export function toPolicyTree (options: object, place: string): Branch {
+  const own = Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(policySchemas, key)))
+  return toBranch(own, { layer: { name: 'route', locate: (path) => formatPath(place, path) }, path: [] })
 }
 
-/** `undefined` is not given. */
+/** An option that is `undefined` counts as absent. */
 function toBranch (options: object, source: Source): Branch {
   const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return { kind: 'branch', fields: new Map(given.map(([key, value]) => [key, toNode(key, value, childSource(source, key))])), source }
@@ -82,17 +80,22 @@ function childSource ({ layer, path }: Source, step: string | number): Source {
   return { layer, path: [...path, step] }
 }
 
-/** The options that a tree stands for, made anew. */
+/** The options of a tree, as new objects. */
 export function toOptions (node: OptionNode): unknown {
   switch (node.kind) {
     case 'leaf': return node.value
     case 'list': return node.items.map(toOptions)
-    case 'branch': return Object.fromEntries(Array.from(node.fields, ([key, field]) => [key, toOptions(field)]))
+    case 'branch': return toObject(node.fields)
     default: return node satisfies never
   }
 }
 
-/** The value of an option, unless it is an object. */
+/** The same for the fields of an object. */
+export function toObject (fields: Fields): object {
+  return Object.fromEntries(Array.from(fields, ([key, field]) => [key, toOptions(field)]))
+}
+
+/** The value of an option; `undefined` for an object. */
 export function getLeafValue (fields: Fields, key: string): unknown {
   const node = fields.get(key)
   return node?.kind === 'leaf' ? node.value : undefined
@@ -104,7 +107,7 @@ export function getItems ({ fields }: Branch, key: 'rules' | 'limits'): readonly
   return node?.kind === 'list' ? node.items : []
 }
 
-/** The fields of an object; none where there is something else. */
+/** The fields of an object; empty for any other value. */
 export function getFields (fields: Fields, key: string): Fields {
   const node = fields.get(key)
   return node?.kind === 'branch' ? node.fields : new Map()
@@ -116,6 +119,17 @@ export function pick (fields: Fields, keys: readonly string[]): Map<string, Opti
 
 export function without (fields: Fields, keys: readonly string[]): Map<string, OptionNode> {
   return new Map([...fields].filter(([key]) => !keys.includes(key)))
+}
+
+/** Field by field, also inside objects that both give. Any other value is replaced. */
+export function overlayFields (base: Fields, overlay: Fields): Map<string, OptionNode> {
+  const merged = new Map(base)
+  for (const [key, node] of overlay) {
+    const lower = merged.get(key)
+    const isBoth = lower?.kind === 'branch' && node.kind === 'branch'
+    merged.set(key, isBoth ? { ...lower, fields: overlayFields(lower.fields, node.fields) } : node)
+  }
+  return merged
 }
 
 /** Where a value was written, or would have been, as a message begins. */

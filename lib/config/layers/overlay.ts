@@ -1,19 +1,21 @@
-import { hasLimitFields, LIMIT_FIELDS, overlayLimits } from './inherit-limits.js'
-import { builtInPolicy, inheritPolicy, freezePolicy, freezeTiers } from './inherit-policy.js'
-import { getFields, getItems, getLeafValue, without, type Branch, type Fields, type OptionNode } from './option-tree.js'
+import { LIMIT_FIELDS } from '../schema/policy-fields.js'
+import { hasLimitFields, overlayLimits } from './inherit-limits.js'
+import { builtInPolicy, freezePolicy, freezeTiers, inheritPolicy } from './inherit-policy.js'
+import { getFields, getItems, getLeafValue, overlayFields, without, type Branch, type Fields } from './option-tree.js'
 
 /*
- * Each policy is layered by itself: the default policy, each rule, each tier. So what a higher layer says of one changes
- * no other that has limits of its own, also where these take a field from the policy that is changed.
+ * Layers over each other. Each policy is layered on its own: the default policy, each rule, each tier. A higher layer that
+ * changes one policy changes no other with limits of its own, even if that one inherits a field from the changed policy.
  */
 
 /**
- * Options under those of a higher layer.
+ * Options of the layers so far, with those of the next higher layer over them.
  *
- * Throws FST_SLUICE_CONTRADICTION, with the higher layer's place, where it gives one field of a limit and there are several.
+ * Throws FST_SLUICE_CONTRADICTION with the higher layer's place, if it gives one field of a limit and there are several.
  */
 export function mergeTrees (base: Branch, overlay: Branch): Branch {
-  const lowerTree = definesLimits(overlay.fields) || getItems(overlay, 'rules').some(({ fields }) => definesLimits(fields)) ? freezePolicies(base) : base
+  const changesLimits = definesLimits(overlay.fields) || getItems(overlay, 'rules').some(({ fields }) => definesLimits(fields))
+  const lowerTree = changesLimits ? freezePolicies(base) : base
   const merged = overlayPolicy(lowerTree, overlay)
   const rules = overlayRules(getItems(lowerTree, 'rules'), getItems(overlay, 'rules'))
   const list = lowerTree.fields.get('rules') ?? overlay.fields.get('rules')
@@ -21,21 +23,21 @@ export function mergeTrees (base: Branch, overlay: Branch): Branch {
   return { ...merged, fields: new Map([...merged.fields, ['rules', { kind: 'list', items: rules, source: list.source }]]) }
 }
 
-/** Whether options say anything that another policy may take its limits from. */
+/** Whether options contain anything from which another policy may inherit limits. */
 export function definesLimits (fields: Fields): boolean {
   return hasLimitFields(fields) || getFields(fields, 'tiers').size > 0
 }
 
-/** Options whose policies keep their own limits, whatever happens to the one that they took a field from. */
+/** Options whose policies keep their own limits when the policy changes that they inherit from. */
 function freezePolicies (root: Branch): Branch {
-  const base = inheritPolicy(builtInPolicy, root.fields)
-  const fields = new Map(freezeTiers(builtInPolicy, root.fields))
+  const base = inheritPolicy(builtInPolicy, root)
+  const fields = new Map(freezeTiers(builtInPolicy, root).fields)
   const rules = root.fields.get('rules')
-  if (rules?.kind === 'list') fields.set('rules', { ...rules, items: rules.items.map((rule) => ({ ...rule, fields: freezePolicy(base, rule.fields) })) })
+  if (rules?.kind === 'list') fields.set('rules', { ...rules, items: rules.items.map((rule) => freezePolicy(base, rule)) })
   return { ...root, fields }
 }
 
-/** Rules by name; new ones come after those of the layers below. */
+/** Rules by name. New ones follow those of the lower layers. */
 function overlayRules (base: readonly Branch[], overlay: readonly Branch[]): Branch[] {
   const rules = new Map(base.map((rule) => [getLeafValue(rule.fields, 'name'), rule]))
   for (const rule of overlay) {
@@ -61,15 +63,4 @@ function overlayTiers (base: Branch, overlay: Branch): Branch {
     tiers.set(name, isBoth ? { ...lower, fields: overlayLimits(lower.fields, tier.fields) } : tier)
   }
   return { ...base, fields: tiers }
-}
-
-/** Field by field, also in what both give as an object; everything else is replaced. */
-function overlayFields (base: Fields, overlay: Fields): Map<string, OptionNode> {
-  const merged = new Map(base)
-  for (const [key, node] of overlay) {
-    const lower = merged.get(key)
-    const isBoth = lower?.kind === 'branch' && node.kind === 'branch'
-    merged.set(key, isBoth ? { ...lower, fields: overlayFields(lower.fields, node.fields) } : node)
-  }
-  return merged
 }

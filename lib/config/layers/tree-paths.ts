@@ -1,18 +1,21 @@
 import type { ConfigPath } from '../schema/option-path.js'
 import type { Branch, OptionNode, Source } from './option-tree.js'
 
-/** Where a value at a path was written; `isGiven` is false where only something around it was. */
+/** Where a value at a path was written. `isGiven` is false if only a value around it was written. */
 export function findSource (root: Branch, path: ConfigPath): { readonly source: Source, readonly isGiven: boolean } {
   let node: OptionNode = root
   for (const [index, step] of path.entries()) {
     const inner = findChild(node, step)
-    if (inner === undefined) return { source: extendSource(node.source, path.slice(index)), isGiven: node.kind === 'leaf' && hasPath(node.value, path.slice(index)) }
+    if (inner === undefined) {
+      const rest = path.slice(index)
+      return { source: extendSource(node.source, rest), isGiven: node.kind === 'leaf' && hasPath(node.value, rest) }
+    }
     node = inner
   }
   return { source: node.source, isGiven: true }
 }
 
-/** The path that a text such as `.rules[1].tiers.gold.max` means in a tree: the name of a tier may have dots. */
+/** The path in a tree for a text such as `.rules[1].tiers.gold.max`. The name of a tier may contain dots. */
 export function parsePath (root: Branch, text: string): ConfigPath {
   const path: Array<string | number> = []
   let node: OptionNode | undefined = root
@@ -52,7 +55,7 @@ function extendSource ({ layer, path }: Source, rest: ConfigPath): Source {
   return { layer, path: [...path, ...rest] }
 }
 
-/** Whether a value that is replaced whole has something at a path. */
+/** Whether a value of a leaf has another value at a path. */
 function hasPath (value: unknown, path: ConfigPath): boolean {
   let inner = value
   for (const step of path) {

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
+import { DURATION_EXPECTED, durationMs } from './durations.js'
 import type { ConfigPath } from './option-path.js'
 import { throwFirst, type Report } from './error-collector.js'
 import { suggestNearest, suggestSynonym } from './suggest.js'
@@ -36,6 +37,13 @@ export function reportSchemaErrors (schema: TSchema, value: unknown, report: Rep
 /** The error of a wrong value, for checks that a schema cannot express. */
 export function badOption (place: string, expected: string, value: unknown): Error {
   return new FST_SLUICE_BAD_OPTION(place, expected, formatValue(value))
+}
+
+/** A duration option in whole milliseconds. Throws FST_SLUICE_BAD_OPTION with the place. */
+export function requireDurationMs (value: unknown, place: string): number {
+  const ms = durationMs(value)
+  if (ms === null) throw badOption(place, DURATION_EXPECTED, value)
+  return ms
 }
 
 function reportError (problem: ValueError, path: ConfigPath, report: Report): void {

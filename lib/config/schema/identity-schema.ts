@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import { reportAt, reportThrown, throwFirst, type Report } from './error-collector.js'
+import type { Resolved } from './fill-defaults.js'
 import { parseCidrs, NetworkList } from './network-list.js'
 import { Callback, IntegerRange, Duration, Name } from './option-types.js'
 import { valueAt } from './schema-values.js'
@@ -115,6 +116,12 @@ export const ExemptSchema = Type.Object({
 export type IdentifyOptions = Static<typeof IdentifySchema>
 /** Options of `identify.jwt`. */
 export type TokenOptions = Static<typeof TokenSchema>
+/** `identify` with its defaults. `jwt: true` is the object with all defaults. */
+export type ResolvedIdentify = Omit<Resolved<IdentifyOptions, 'defaultTier' | 'deadline' | 'maxFailures'>, 'jwt'> & {
+  readonly jwt: false | ResolvedToken
+}
+/** `identify.jwt` with its defaults. */
+export type ResolvedToken = Resolved<TokenOptions, 'userClaim' | 'tierClaim'>
 /** Options of `exempt`. */
 export type ExemptOptions = Static<typeof ExemptSchema>
 

@@ -1,7 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { FST_SLUICE_BAD_OPTION } from '../../errors.js'
-import { badOption } from './check.js'
+import { badOption, requireDurationMs } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
+import type { Resolved } from './fill-defaults.js'
 import { Duration, BooleanOption, StringEnum } from './option-types.js'
 
 /*
@@ -48,6 +49,9 @@ export const LogSchema = Type.Union([
 /** The option `log`. */
 export type LogOptions = Static<typeof LogSchema>
 
+/** The option `log` with its defaults. */
+export type ResolvedLog = false | Resolved<Exclude<LogOptions, false>, 'level' | 'interval' | 'hashClients'>
+
 /** How refusals are logged. */
 export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -68,15 +72,11 @@ export function checkLogOptions ({ log }: { readonly log?: LogOptions }, place: 
   if (hashSecret !== undefined) checkSecret(hashSecret, `${place}.log.hashSecret`)
 }
 
-/** Resolve the validated option with its defaults; `null` when nothing about clients is logged. */
-export function resolveLogSettings (log: LogOptions = {}): LogSettings | null {
+/** The settings of the validated option; `null` when nothing about clients is logged. */
+export function toLogSettings (log: ResolvedLog): LogSettings | null {
   if (log === false) return null
-  return {
-    level: log.level ?? 'info',
-    intervalMs: durationMs(log.interval ?? '10s') ?? 10_000,
-    hashClients: log.hashClients ?? false,
-    hashSecret: log.hashSecret ?? null
-  }
+  const { level, interval, hashClients, hashSecret = null } = log
+  return { level, intervalMs: requireDurationMs(interval, 'rateLimit.log.interval'), hashClients, hashSecret }
 }
 
 function isInterval (ms: number | null): boolean {

@@ -64,7 +64,8 @@ const LimitSchema = Type.Object({
   mode: Type.Optional(Mode)
 }, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode? }' })
 
-const limitOptions = {
+/** Options that define limits, also those of a tier. */
+export const limitOptions = {
   max: Type.Optional(Max()),
   timeWindow: Type.Optional(TimeWindow()),
   limits: Type.Optional(Type.Array(LimitSchema, {
@@ -156,11 +157,13 @@ export const policyOptions = {
       'For the other clients they are in shadow mode.'
   })),
   throttle: Type.Optional(Type.Union([Type.Literal(false), ThrottleSchema], {
+    default: false,
     expected: 'false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }',
     description: 'Hold a request until its token is due instead of refusing it, for at most `maxDelay` (2s). ' +
       'At most `maxQueued` (1000) requests are held at once, and `maxQueuedPerClient` (100) of one client. Token buckets only.'
   })),
   penalty: Type.Optional(Type.Union([Type.Literal(false), PenaltySchema], {
+    default: false,
     expected: 'false, or an object: { strikes?, within?, cooldown?, factor?, maxCooldown? }',
     description: 'Block a client after `strikes` (5) refusals in the time `within` (10 minutes). ' +
       'The block lasts `cooldown` (1 minute). Each further block is `factor` (2) times as long, up to `maxCooldown` (1 hour).'

@@ -1,4 +1,5 @@
 import { KindGuard, type TSchema } from '@sinclair/typebox'
+import { isRecord } from '../../common/type-guards.js'
 import type { ConfigPath } from './option-path.js'
 
 export interface DescribedValue {
@@ -42,10 +43,5 @@ export function isCodeOnly (schema: TSchema): boolean {
 
 /** The value at a path in a value, or `undefined`. */
 export function valueAt (value: unknown, path: readonly string[]): unknown {
-  return path.reduce((holder, key) => isTable(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined, value)
-}
-
-/** Whether a value is an object with named values. */
-export function isTable (value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return path.reduce((holder, key) => isRecord(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined, value)
 }

@@ -18,8 +18,8 @@ const SWEEP_INTERVAL_MS = 1000
 
 export interface MemoryStoreOptions {
   readonly clock: Clock
-  /** Maximum number of buckets, and separately of penalties. 1 or more. Default 100,000. */
-  readonly maxKeys?: number
+  /** Maximum number of buckets, and separately of penalties. 1 or more. */
+  readonly maxKeys: number
   /** Makes hashes and samples repeatable, for tests. By default they are random, so that clients cannot choose keys that collide. */
   readonly seed?: number
 }
@@ -43,7 +43,7 @@ export class MemoryStore implements Store {
   readonly #pendingCharges: PendingCharge[] = [new PendingCharge()]
   readonly #sweeper: NodeJS.Timeout
 
-  constructor ({ clock, maxKeys = 100_000, seed }: MemoryStoreOptions) {
+  constructor ({ clock, maxKeys, seed }: MemoryStoreOptions) {
     this.#clock = clock
     this.#buckets = new Buckets(clock, maxKeys, seed)
     this.#penalties = new Penalties(maxKeys)

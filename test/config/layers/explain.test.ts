@@ -54,7 +54,7 @@ const rows: ReadonlyArray<readonly [why: string, layers: Layers, policy: PolicyN
   ]],
   ['a rule with what it takes from the default', [{ timeWindow: '1h', mode: 'shadow', refundOn: ['2xx'], groupId: 'g', rules: [{ ...login, max: 5, methods: ['POST'] }] }, { timeWindow: '1s' }, { hook: 'preHandler' }], ofLogin, [
     'match "/login" from register (rateLimit.rules[0].match)', 'methods ["POST"] from register (rateLimit.rules[0].methods)',
-    'max 5 from register (rateLimit.rules[0].max)', 'timeWindow "1h" from register (rateLimit.timeWindow)', 'mode "shadow" from register (rateLimit.mode)', 'hook "preHandler" from environment (SLUICE__HOOK)'
+    'max 5 from register (rateLimit.rules[0].max)', 'timeWindow "1h" from register (rateLimit.timeWindow)', 'refundOn ["2xx"] from register (rateLimit.refundOn)', 'mode "shadow" from register (rateLimit.mode)', 'hook "preHandler" from environment (SLUICE__HOOK)'
   ]],
   ['a rule without limits has those of the default', [{ groupId: 'g', refundOn: [200], rules: [login] }, { max: 7 }], ofLogin, [
     'match "/login" from register (rateLimit.rules[0].match)', 'max 7 from file (limits.toml: max)', 'refundOn [200] from register (rateLimit.refundOn)', 'groupId "g" from register (rateLimit.groupId)'

@@ -55,7 +55,7 @@ export function drawLimit (random: Seeded, bucket: string, penalties: readonly P
 /** The two stores on one clock: whatever is asked of one is asked of the other, and must be answered alike. */
 export class SideBySide {
   readonly clock = new ManualClock()
-  readonly memory: MemoryStore = createMemoryStore({ clock: this.clock, seed: 7 })
+  readonly memory: MemoryStore = createMemoryStore({ clock: this.clock, maxKeys: 100_000, seed: 7 })
   readonly redis: RedisStore
   limits: readonly Limit[]
   penalties: readonly Penalty[]

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { checkOptions } from '../../../lib/config/schema/check.js'
-import { checkLogOptions, LogSchema, resolveLogSettings, type LogOptions } from '../../../lib/config/schema/log-schema.js'
+import { checkLogOptions, LogSchema, toLogSettings, type LogOptions } from '../../../lib/config/schema/log-schema.js'
+import { resolveOptions } from '../../../lib/config/schema/resolve-options.js'
 
 const anInterval = 'a duration such as "10s" or a number of milliseconds, a second to an hour'
 const aSecret = 'a string of 16 or more characters'
@@ -37,7 +38,7 @@ for (const [log, message] of wrong) {
 }
 
 /** Options, and what they mean. */
-const right: ReadonlyArray<readonly [log: LogOptions | undefined, settings: ReturnType<typeof resolveLogSettings>]> = [
+const right: ReadonlyArray<readonly [log: LogOptions | undefined, settings: ReturnType<typeof toLogSettings>]> = [
   [undefined, { level: 'info', intervalMs: 10_000, hashClients: false, hashSecret: null }],
   [{}, { level: 'info', intervalMs: 10_000, hashClients: false, hashSecret: null }],
   [{ level: 'warn', interval: '1 hour' }, { level: 'warn', intervalMs: 3_600_000, hashClients: false, hashSecret: null }],
@@ -48,6 +49,6 @@ const right: ReadonlyArray<readonly [log: LogOptions | undefined, settings: Retu
 for (const [log, settings] of right) {
   t.test(`the option ${JSON.stringify(log)} says how refusals are logged`, async (t) => {
     if (log !== undefined) t.equal(mistakeIn(log), null)
-    t.strictSame(resolveLogSettings(log), settings)
+    t.strictSame(toLogSettings(resolveOptions({ log }).log), settings)
   })
 }

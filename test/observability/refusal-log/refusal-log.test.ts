@@ -1,6 +1,7 @@
 import fastify from 'fastify'
 import t from 'tap'
-import { resolveLogSettings } from '../../../lib/config/schema/log-schema.js'
+import { toLogSettings } from '../../../lib/config/schema/log-schema.js'
+import { resolveOptions } from '../../../lib/config/schema/resolve-options.js'
 import { RefusalLog } from '../../../lib/observability/refusal-log/refusal-log.js'
 import type { Decision } from '../../../lib/model/decision.js'
 import { SECOND } from '../../fixtures/app.js'
@@ -142,7 +143,7 @@ t.test('a logger that throws, or whose promise rejects, harms nothing', async (t
 t.test("a line goes through the application's pino, with the request's id and the route's pattern", async (t) => {
   const written: string[] = []
   const app = fastify({ logger: { stream: { write: (line: string) => { if (line.includes('rate limit')) written.push(line) } } } })
-  const settings = resolveLogSettings()
+  const settings = toLogSettings(resolveOptions({}).log)
   t.not(settings, null)
   if (settings === null) return
   const log = new RefusalLog({ logger: app.log, clock: new ManualClock(), settings })
@@ -162,5 +163,5 @@ t.test("a line goes through the application's pino, with the request's id and th
 })
 
 t.test('the application may log nothing about clients', async (t) => {
-  t.equal(resolveLogSettings(false), null)
+  t.equal(toLogSettings(false), null)
 })

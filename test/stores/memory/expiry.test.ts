@@ -6,7 +6,7 @@ import { ManualClock } from '../../fixtures/manual-clock.js'
 for (const algorithm of ALGORITHMS) {
   t.test(`${algorithm}: keys that never come back are dropped while others come`, async (t) => {
     const clock = new ManualClock()
-    const store = createMemoryStore({ clock, seed: 7 })
+    const store = createMemoryStore({ clock, maxKeys: 100_000, seed: 7 })
     t.teardown(() => store.close())
     const limit = limitOf({ algorithm, max: 1, windowUs: SECOND_US })
     let most = 0
@@ -57,7 +57,7 @@ t.test('inserts drop what has expired, a few slots at a time, without a sweep', 
 })
 
 t.test('a closed store holds nothing and answers all the same', async (t) => {
-  const store = createMemoryStore({ clock: new ManualClock(), seed: 7 })
+  const store = createMemoryStore({ clock: new ManualClock(), maxKeys: 100_000, seed: 7 })
   const limit = limitOf()
   store.take([{ limit, partition: 'user:1', cost: 10 }])
   store.close()

@@ -105,7 +105,7 @@ function snapshot (store: MemoryStore): string {
 t.test('the store answers as a plain Map of buckets would', async () => {
   assertProperty(steps, 500, (steps) => {
     const clock = new ManualClock()
-    const store = createMemoryStore({ clock, seed: 7 })
+    const store = createMemoryStore({ clock, maxKeys: 100_000, seed: 7 })
     const model = new ModelStore(clock)
     const receipts: Receipt[] = []
     for (const step of steps) {
@@ -138,7 +138,7 @@ t.test('a refused take leaves every enforced bucket as it was', async (t) => {
   const takes = fc.array(fc.tuple(fc.array(charge, { minLength: 1, maxLength: 6 }), fc.integer({ min: 0, max: SECOND_US })), { maxLength: 30, size: 'max' })
   assertProperty(takes, 300, (takes) => {
     const clock = new ManualClock()
-    const store = createMemoryStore({ clock, seed: 7 })
+    const store = createMemoryStore({ clock, maxKeys: 100_000, seed: 7 })
     for (const [charges, waitUs] of takes) {
       clock.advance(waitUs)
       const enforced = charges.filter(({ limit }) => limit.mode === 'enforce')
@@ -156,7 +156,7 @@ t.test('a refused take leaves every enforced bucket as it was', async (t) => {
 t.test('what one take charges, with repetitions, never exceeds what its buckets had', async () => {
   const charges = fc.array(charge, { minLength: 1, maxLength: 12 })
   assertProperty(fc.array(charges, { maxLength: 10, size: 'max' }), 300, (takes) => {
-    const store = createMemoryStore({ clock: new ManualClock(), seed: 7 })
+    const store = createMemoryStore({ clock: new ManualClock(), maxKeys: 100_000, seed: 7 })
     for (const charges of takes) {
       const had = charges.map(({ limit, partition }) => store.peek([limit], partition)[0].remaining)
       const { standings } = store.take(charges)

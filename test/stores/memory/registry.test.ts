@@ -38,7 +38,7 @@ t.test('a version in use outlives any number of unused ones', async (t) => {
 
 t.test('limits that come and go do not pile up in a store', async (t) => {
   const clock = new ManualClock()
-  const store = createMemoryStore({ clock })
+  const store = createMemoryStore({ clock, maxKeys: 100_000 })
   t.teardown(() => store.close())
   const lasting = limitOf({ bucket: 'app/lasting', windowUs: 1e12 })
   store.take([{ limit: lasting, partition: 'user:1', cost: 10 }])

@@ -12,7 +12,7 @@ const address = limitOf({ max: 10, windowUs: 10 * SECOND_US, penalty, bucket: 'a
 
 function pieces () {
   const clock = new ManualClock()
-  const store = new MemoryStore({ clock })
+  const store = new MemoryStore({ clock, maxKeys: 100_000 })
   t.teardown(() => store.close())
   const take = async (charges: readonly Charge[]): Promise<Receipt> => {
     const answer = await takeAcrossSlots({ take: (some) => store.take(some), adjust: async (adjustments) => { store.adjust(adjustments) } }, charges)

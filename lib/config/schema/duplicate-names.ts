@@ -1,0 +1,26 @@
+import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
+
+/** An entry with the name of an earlier entry. */
+export interface DuplicateName {
+  readonly name: string
+  readonly index: number
+  /** The first entry with this name. */
+  readonly firstIndex: number
+}
+
+/** Every entry whose name an earlier entry has. `names`: of each entry, `undefined` for an entry without one. */
+export function findDuplicateNames (names: readonly unknown[]): DuplicateName[] {
+  const indexByName = new Map<unknown, number>()
+  return names.flatMap((name, index) => {
+    if (name === undefined) return []
+    const firstIndex = indexByName.get(name)
+    if (firstIndex !== undefined) return [{ name: String(name), index, firstIndex }]
+    indexByName.set(name, index)
+    return []
+  })
+}
+
+/** `place`: of the name that is there already. `firstPlace`: of the first entry with it. */
+export function createDuplicateNameError (place: string, firstPlace: string, name: string): Error {
+  return new FST_SLUICE_CONTRADICTION(place, `${firstPlace} has the name "${name}" already`)
+}
