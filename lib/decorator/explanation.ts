@@ -62,7 +62,7 @@ export interface RouteExplanation {
   readonly method: string
   /** The route's whole pattern, such as `/api/users/:id`; of an unknown URL, the URL. */
   readonly url: string
-  /** The constraints of the route as text; `null` if there are none, or if they are unknown. */
+  /** The constraints of the route as text; `null` without constraints, or where they are unknown. */
   readonly constraints: Readonly<Record<string, string>> | null
   /** `false`: the route is unknown, so the explanation is that of an unknown URL. */
   readonly isKnown: boolean

@@ -31,7 +31,7 @@ export class RequestDecision implements Decision {
   #refunded = 0
 
   /**
-   * `result`: the store's receipt, or the reason why there is none. Without a receipt all numbers are 0.
+   * `result`: the store's receipt, or the reason why the store gave no receipt. Without one, all numbers are 0.
    * `previous`: the previous decision for the same request.
    */
   constructor (policy: Policy, client: Client, result: Receipt | 'exempt' | 'unavailable', store: Store, previous: RequestDecision | null) {

@@ -35,10 +35,10 @@ export interface LimiterClientOptions extends Readonly<typeof connectionOptions>
  * Options for a client of the application that is used for limits only. It fails as fast as a client of the plugin: a call
  * is neither queued nor sent twice, and a connection is replaced that is silent or whose server has become a replica.
  *
- * `deadline`: the option of the plugin, whole milliseconds, 1 to 5000. Default 50. A reply may be pending for twice as
- * long, and for 500 ms at least.
+ * `deadline`: the option of the plugin, whole milliseconds, 1 to 5000. A reply may be pending for twice as long, and for
+ * 500 ms at least.
  */
-export function limiterClientOptions ({ deadline = 50 }: { readonly deadline?: number } = {}): LimiterClientOptions {
+export function limiterClientOptions ({ deadline = 0 }: { readonly deadline?: number } = {}): LimiterClientOptions {
   return {
     ...connectionOptions,
     socketTimeout: Math.max(SOCKET_TIMEOUT_MS, 2 * deadline),
