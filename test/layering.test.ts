@@ -41,7 +41,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
   policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   request: {
-    values: ['clients', 'common', 'errors', 'observability', 'response', 'stores'],
+    values: ['clients', 'clients/address', 'common', 'errors', 'observability', 'response', 'stores'],
     types: ['model', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {

@@ -3,6 +3,7 @@ import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedIdentify } from '../config/schema/identity-schema.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { UNKNOWN, isAddress, type AddressReader } from './address/address-reader.js'
+import { findPeer } from './address/peer.js'
 import type { Client } from '../model/client.js'
 import type { FaultReporter } from '../common/log.js'
 import type { TrustedProxies } from './address/trusted-proxies.js'
@@ -82,12 +83,19 @@ export class Identifier {
   #readAddress (request: FastifyRequest): string | undefined {
     if (this.#proxies !== null) return this.#proxies.findAddress(request)
     try {
-      return request.ip
+      const address: string | undefined = request.ip
+      return address ?? this.#readPeer(request)
     } catch (error) {
       // The application's trustProxy function may throw.
       this.#faults.report('address', error)
       return undefined
     }
+  }
+
+  /** The address that a connection had before it was reset. */
+  #readPeer (request: FastifyRequest): string | undefined {
+    const peer = findPeer(request)
+    return typeof peer === 'string' ? peer : undefined
   }
 
   #checkForwarding (request: FastifyRequest): void {

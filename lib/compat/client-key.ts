@@ -20,9 +20,15 @@ export function normalizeIP (ip: string, ipv6Subnet: number = IPV6_SUBNET): stri
 export async function resolveKey (
   request: FastifyRequest, generate: RateLimitOptions['keyGenerator'] | null, ipv6Subnet: number
 ): Promise<string> {
-  const key: unknown = generate === null || generate === undefined ? normalizeIP(request.ip, ipv6Subnet) : await generate(request)
+  const key: unknown = generate === null || generate === undefined ? normalizeIP(findAddress(request), ipv6Subnet) : await generate(request)
   // Any other value is no key: for an empty one the plugin logs a fault and counts the address.
   return typeof key === 'string' || Number.isFinite(key) ? String(key) : ''
+}
+
+/** Empty after a reset of the connection, which then has no address. */
+function findAddress (request: FastifyRequest): string {
+  const address: string | undefined = request.ip
+  return address ?? ''
 }
 
 /** Returns whether a request passes uncounted. */
@@ -42,5 +48,5 @@ export function createAllowList (options: Pick<RateLimitOptions, 'allowList' | '
   const keys = new Set(allowList)
   // Any other text is a key, including names of networks such as "private".
   const networks = createNetworks(allowList.filter((entry) => isIP(entry.split('/')[0]) !== 0), place)
-  return (request, key) => keys.has(key) || networks.has(keyGenerator === undefined ? request.ip : key)
+  return (request, key) => keys.has(key) || networks.has(keyGenerator === undefined ? findAddress(request) : key)
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { AddressReader } from '../clients/address/address-reader.js'
+import { notePeers } from '../clients/address/peer.js'
 import { IdentityFactory } from '../clients/identity.js'
 import { systemClock, type Clock } from '../common/clock.js'
 import { FaultLog } from '../common/log.js'
@@ -78,6 +79,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
       await backend.close()
     })
 
+    notePeers(fastify.server)
     const limiting: Limiting = { snapshots, faults, isOwnScope: (scope) => scope.rateLimit === decorator }
     compileRoutes(fastify, limiting)
     const getCurrentIdentity = () => snapshots.current.identity

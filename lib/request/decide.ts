@@ -8,6 +8,7 @@ import { ChargeBuilder } from './charges.js'
 import { findDecision, RequestDecision } from './decision.js'
 import { saveReservation } from './hold.js'
 import type { LimiterContext } from './limiter-context.js'
+import { isLostPeerCharged, refuseLostPeer } from './lost-peer.js'
 import { selectRollout } from './rollout.js'
 
 /** A check that needs more than one step: the store is asynchronous, fails, or the request may be held. */
@@ -67,7 +68,7 @@ export class Decider {
     // Reserve before the store call. Otherwise all requests of one turn would get the last free place.
     const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, client.partition, policy.throttle) : null
     const charges = this.#chargeBuilder.build(policy, request, client, reservation !== null)
-    const answer = store.take(charges)
+    const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)
     return reservation !== null || isUnavailable(answer)
       ? this.#resolve({ policy, request, client, charges, reservation }, answer)

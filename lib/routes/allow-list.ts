@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { createNetworks, type Networks } from '../clients/address/networks.js'
+import { findPeer, UNIX_PEER } from '../clients/address/peer.js'
 import type { IdentityServices } from '../clients/identity.js'
 
 const DEFAULT_NETWORKS = ['loopback', 'private']
@@ -31,9 +32,9 @@ export class AccessList {
    * A forwarding header from an untrusted proxy is refused. Otherwise a proxy on the same host would publish the route.
    */
   allows (request: FastifyRequest): boolean {
-    const peer = request.socket.remoteAddress
-    // The peer of a Unix socket has no address, and is always on this host.
-    if (peer !== undefined && !this.#allowed.has(peer)) return false
+    const peer = findPeer(request)
+    // The peer of a Unix socket has no address, and is always on this host. A closed connection may be of any client.
+    if (peer !== UNIX_PEER && (peer === null || !this.#allowed.has(peer))) return false
     if (FORWARDING_HEADERS.every((name) => request.headers[name] === undefined)) return true
     const { proxies, identifier } = this.#identity()
     if (proxies !== null) return proxies.isFromTrustedProxy(request) && this.#allowed.has(identifier.getAddress(request))

@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { UNIX } from '../../config/schema/identity-schema.js'
 import { copyText, isAddress } from './address-reader.js'
 import { createNetworks, type Networks } from './networks.js'
+import { findPeer, UNIX_PEER, type Peer } from './peer.js'
 
 /** Entries read from a header. No chain of proxies is longer. */
 const MAX_ENTRIES = 64
@@ -34,21 +34,25 @@ export class TrustedProxies {
 
   /** Whether the request comes from a trusted proxy, so that its forwarding headers are trusted. */
   isFromTrustedProxy (request: FastifyRequest): boolean {
-    const { socket } = request.raw
-    return socket.remoteAddress === undefined ? this.#isUnixTrusted && isUnixSocket(socket) : this.#networks.has(socket.remoteAddress)
+    return this.#isTrusted(findPeer(request))
   }
 
   /** The client's address; `undefined` if it is unknown. */
   findAddress (request: FastifyRequest): string | undefined {
-    const peer = request.raw.socket.remoteAddress
+    const connected = findPeer(request)
+    const peer = typeof connected === 'string' ? connected : undefined
     const lines = request.raw.headers['x-forwarded-for']
-    if (!this.isFromTrustedProxy(request)) return peer
+    if (!this.#isTrusted(connected)) return peer
     if (mayBeTruncated(request)) return undefined
     if (lines === undefined) return peer
     // Node.js joins several header lines, so an array is not expected.
     const header = typeof lines === 'string' ? lines : lines.join(',')
     const address = this.#findClientAddress(header, peer)
     return address !== undefined && header.length > LARGE_HEADER_LENGTH ? copyText(address) : address
+  }
+
+  #isTrusted (peer: Peer): boolean {
+    return typeof peer === 'string' ? this.#networks.has(peer) : peer === UNIX_PEER && this.#isUnixTrusted
   }
 
   /**
@@ -83,11 +87,6 @@ export class TrustedProxies {
 function mayBeTruncated (request: FastifyRequest): boolean {
   const maxLines = request.server.server.maxHeadersCount ?? MAX_HEADER_LINES
   return maxLines > 0 && request.raw.rawHeaders.length >= 2 * maxLines
-}
-
-/** The peer of a closed or reset connection has no address either, and may be any client. */
-function isUnixSocket (socket: Socket): boolean {
-  return !socket.destroyed && socket.localAddress === undefined
 }
 
 /** The start of the entry that ends at `end`. `null` if the entry is too long, without scanning all of it. */
