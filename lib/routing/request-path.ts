@@ -1,4 +1,5 @@
-import { MAX_SEGMENTS, type PathSegments } from './pattern.js'
+import { decode, interpretAmbiguousPath, isAmbiguous, MAX_READ_SEGMENTS, MAX_SPLIT_SEGMENTS } from './interpretations.js'
+import type { PathSegments } from './pattern.js'
 import type { RouteShape } from './route-shape.js'
 import type { RouterOptions } from './router-options.js'
 
@@ -14,8 +15,7 @@ export interface RequestTarget {
  * All interpretations of the path of a request to a route. Usually there is only one.
  *
  * The path is built from the route's pattern and the parameters, so it is what the router matched, in any spelling. Only
- * the part matched by a `*` has several interpretations: file servers and proxies drop empty and `.` segments and
- * resolve `..`, in the whole path or below the `*`. The last interpretation is the literal one. Linear in the length.
+ * the part matched by a `*` has several interpretations: see `interpretAmbiguousPath`. Linear in the length.
  */
 export function interpretRoutePath (route: RouteShape, { params, url }: RequestTarget, options: RouterOptions): PathSegments[] {
   const base = readSegments(route, params, options)
@@ -23,25 +23,39 @@ export function interpretRoutePath (route: RouteShape, { params, url }: RequestT
   const wildcard = findParam(params, '*')
   if (wildcard === null) return interpretRawPath(url, options)
   const rest = route.beforeRest + foldCase(route.isBareWildcard ? wildcard.replace(/^\//, '') : wildcard, options)
-  const literal = [...base, ...rest.split('/', MAX_READ_SEGMENTS)]
-  if (!NEEDS_NORMALIZING.test(rest)) return [literal]
-  const below = resolveDots(base, rest, base.length)
-  return rest.includes('..') ? [resolveDots(base, rest, 0), below, literal] : [below, literal]
+  if (!isAmbiguous(rest) && !hasForeignBeginning(url)) return [[...base, ...rest.split('/', MAX_READ_SEGMENTS)]]
+  return interpretAmbiguousPath(base, rest, readRawPaths(url, options), (text) => foldCase(text, options))
 }
 
-/** The interpretations of the path of an unknown URL: normalized, and if that differs, also literal. */
+/** All interpretations of the path of an unknown URL. */
 export function interpretRawPath (url: string, options: RouterOptions): PathSegments[] {
   const raw = extractPath(url, options)
-  const literal = raw.split('/', MAX_READ_SEGMENTS).map((segment) => foldCase(decodeSegment(segment), options))
-  const path = foldCase(decodeSegment(raw), options)
-  return NEEDS_NORMALIZING.test(path) || /%2f/i.test(raw) ? [resolveDots([], path, 0), literal] : [literal]
+  const segments = readRawSegments(raw, options)
+  const path = foldCase(decode(raw), options)
+  if (!isAmbiguous(path) && !/%2f/i.test(raw) && !hasForeignBeginning(url)) return [segments.slice(0, MAX_READ_SEGMENTS)]
+  return interpretAmbiguousPath([], path, readRawPaths(url, options), (text) => foldCase(text, options))
 }
 
-/** No pattern can distinguish longer paths, so further segments are dropped. */
-const MAX_READ_SEGMENTS = MAX_SEGMENTS + 1
+/** The whole path as the router finds it in the URL; and as a URL parser does, which takes what begins with `//` for a host. */
+function readRawPaths (url: string, options: RouterOptions): string[][] {
+  const targets = [extractPath(url, options)]
+  if (hasForeignBeginning(url)) {
+    const withoutScheme = url.replace(/^[a-z][a-z\d+.-]*:/i, '').replace(/[?#].*$/s, '')
+    for (const path of [withoutScheme, withoutScheme.replace(/^[/\\]{2,}[^/\\]*/, '')]) targets.push(path.replace(/^[/\\]/, ''))
+  }
+  return targets.map((target) => readRawSegments(target, options))
+}
 
-/** An empty segment, `.`, `..` or a backslash, which the URL standard treats as a slash. */
-const NEEDS_NORMALIZING = /\\|(?:^|\/)\.{0,2}(?:\/|$)/
+/** Whether a URL begins with a scheme or a host that the router does not recognize. */
+function hasForeignBeginning (url: string): boolean {
+  if (url.startsWith('/')) return url[1] === '/' || url[1] === '\\'
+  return /^(?:[a-z][a-z\d+.-]*:|\\)/i.test(url) && !/^https?:\/\/[^/\\?#]*(?:[/?#]|$)/i.test(url)
+}
+
+/** The segments between the slashes that were sent as such. */
+function readRawSegments (raw: string, options: RouterOptions): string[] {
+  return raw.split('/', MAX_SPLIT_SEGMENTS).map((segment) => foldCase(decode(segment), options))
+}
 
 function readSegments (route: RouteShape, params: unknown, options: RouterOptions): Array<string | null> {
   const values = route.segments.map(({ parts }) => {
@@ -66,26 +80,6 @@ function findParam (params: unknown, name: string): string | null {
   return typeof value === 'object' || typeof value === 'function' || value === undefined ? null : String(value)
 }
 
-/** Drop empty and `.` segments. Each `..` removes the segment before it, down to `minDepth` segments. */
-function resolveDots (base: PathSegments, path: string, minDepth: number): PathSegments {
-  const segments = [...base]
-  let depth = base.length
-  // Character by character, without `split`: attackers send paths of many slashes to waste time.
-  for (let start = 0, end = 0; end <= path.length; end++) {
-    if (end < path.length && path[end] !== '/' && path[end] !== '\\') continue
-    const length = end - start
-    if (length === 2 && path[start] === '.' && path[start + 1] === '.') {
-      if (depth > minDepth) depth--
-      if (segments.length > depth) segments.length = depth
-    } else if (length > 1 || (length === 1 && path[start] !== '.')) {
-      if (depth < MAX_READ_SEGMENTS) segments.push(path.slice(start, end))
-      depth++
-    }
-    start = end + 1
-  }
-  return segments
-}
-
 /** The path that the router matches, without its first slash. */
 function extractPath (url: string, { endsAtSemicolon }: RouterOptions): string {
   const authority = url.startsWith('/') ? null : /^https?:\/\/[^/?#]*/i.exec(url)
@@ -94,15 +88,6 @@ function extractPath (url: string, { endsAtSemicolon }: RouterOptions): string {
   const start = authority !== null && !target.startsWith('/') ? 0 : 1
   const end = target.slice(start).search(endsAtSemicolon ? /[?#;]/ : /[?#]/)
   return end === -1 ? target.slice(start) : target.slice(start, start + end)
-}
-
-function decodeSegment (segment: string): string {
-  if (!segment.includes('%')) return segment
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
 }
 
 function foldCase (text: string, { isCaseSensitive }: RouterOptions): string {

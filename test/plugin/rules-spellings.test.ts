@@ -40,43 +40,61 @@ function ruleOf (path: string): string[] {
 const ranks = [['keys', 'alice', 'trip'], ['private'], ['orders'], ['users'], ['files', 'admin']]
 
 /**
- * A file server reads what a `*` took below its root, a proxy the whole path; either resolves it, or does not. The most
- * specific of the rules for paths below the root holds, of equally specific ones that of the whole path.
+ * A file server reads what a `*` took below its root, a proxy the whole path; either resolves it, or does not, and a URL
+ * parser does it in another way. The most specific of the rules for paths below the root holds, or one that is more so.
  */
-function rulesBelow (root: string, rest: string): string[] {
+function rulesBelow (root: string, rest: string, url: string): string[] {
   const slashed = rest.replaceAll('\\', '/')
-  const found = [posix.normalize(`/${root}/${slashed}`), root + posix.normalize(`/${slashed}`), `${root}/${rest}`].flatMap(ruleOf)
-    .filter((name) => root === '' || name === 'files' || name === 'private')
+  const parsed = [url, `${root}/${rest}`, `${root}/${rest.replaceAll('%', '%25')}`].flatMap(pathsByUrlParser)
+  const found = [posix.normalize(`/${root}/${slashed}`), posix.normalize(`/${root}/${rest}`), root + posix.normalize(`/${slashed}`), `${root}/${rest}`, ...parsed]
+    .flatMap(ruleOf).filter((name) => root === '' || name === 'files' || name === 'private')
   const best = Math.min(...found.map(rankOf))
   return found.filter((name) => rankOf(name) === best).slice(0, 1)
+}
+
+/** What a proxy passes on, and what a file server behind it makes of that; nothing where it takes the path for a host. */
+function pathsByUrlParser (text: string): string[] {
+  try {
+    const path = new URL(text, 'http://upstream').pathname.split('/').map(decodeURIComponent).join('/')
+    return [path, posix.normalize(path)]
+  } catch {
+    return []
+  }
 }
 
 function rankOf (name: string): number {
   return ranks.findIndex((names) => names.includes(name))
 }
 
+/** Only below a wildcard may a path have other readings than those that are tried here. */
+function isAsSpecific (name: string | null, served: string): boolean {
+  return name !== null && rankOf(name) <= rankOf(served)
+}
+
 /** Routes that tell in a header which rule is meant for what they served, by what a handler sees: its parameters. */
 function declareRoutes (app: FastifyInstance, { isCaseSensitive, hasCatchAll }: Variant): void {
-  const route = (url: string, served: (params: Record<string, string>) => string[]) => app.route<{ Params: Record<string, string> }>({
+  const route = (pattern: string, served: (params: Record<string, string>, url: string) => string[]) => app.route<{ Params: Record<string, string> }>({
     method: ['GET', 'POST'],
-    url,
-    handler: ({ params }, reply: FastifyReply) => {
+    url: pattern,
+    handler: ({ params, url }, reply: FastifyReply) => {
       const folded = Object.entries(params).map(([name, value]) => [name, isCaseSensitive ? value : value.toLowerCase()])
-      return reply.header('served', served(Object.fromEntries(folded)).join()).send('')
+      return reply.header('below', pattern.endsWith('*')).header('served', served(Object.fromEntries(folded), isCaseSensitive ? url : url.toLowerCase()).join()).send('')
     }
   })
   route('/api/keys', () => ['keys'])
   route('/users/:id', ({ id }) => [id === 'alice' ? 'alice' : 'users'])
   route('/users/:id/orders', () => ['orders'])
   route('/trips/:from-:to', ({ from, to }) => `${from}-${to}` === 'ulm-bonn' ? ['trip'] : [])
-  route('/files/*', ({ '*': rest }) => rulesBelow('/files', rest))
-  if (hasCatchAll) route('/*', ({ '*': rest }) => rulesBelow('', rest))
+  route('/files/*', ({ '*': rest }, url) => rulesBelow('/files', rest, url))
+  if (hasCatchAll) route('/*', ({ '*': rest }, url) => rulesBelow('', rest, url))
 }
 
 interface Answer {
   readonly status: number
   /** The rule that is meant for what was served, or none; `null` where no handler of ours was reached. */
   readonly served: string | null
+  /** Whether it was a wildcard route. */
+  readonly isBelow: boolean
   /** The limit that the response tells of. */
   readonly limit: string | null
 }
@@ -94,12 +112,13 @@ async function listen (t: Test, app: FastifyInstance): Promise<Ask> {
     })
     response.resume()
     await new Promise((resolve) => response.once('end', resolve))
-    const { statusCode: status = 0, headers: { served, ratelimit } } = response
+    const { statusCode: status = 0, headers: { served, below, ratelimit } } = response
     // What is no HTTP costs the connection, and the answer does not say so.
     if (status === 400) agent.destroy()
     return {
       status,
       served: typeof served === 'string' ? served : null,
+      isBelow: below === 'true',
       limit: /^"([^"]*)"/.exec(String(ratelimit))?.[1] ?? null
     }
   }
@@ -156,11 +175,11 @@ for (const [index, case_] of Array.from({ length: 16 }, (_, bits) => variant(bit
     for (const spelling of spellings) {
       const target = case_.version + spelling
       for (const method of random.nextInt(4) === 0 ? ['GET', 'HEAD', 'POST'] : ['GET']) {
-        const [{ served, status }, answer] = await Promise.all([reveal(target, method), ask(target, method)])
+        const [{ served, status, isBelow }, answer] = await Promise.all([reveal(target, method), ask(target, method)])
         if (served !== null) reached.set(served, (reached.get(served) ?? 0) + 1)
         const isRight = served === null || served === ''
           ? [status, 429].includes(answer.status)
-          : answer.status === 429 && answer.limit === served
+          : answer.status === 429 && (answer.limit === served || (isBelow && isAsSpecific(answer.limit, served)))
         if (!isRight) escaped.push(`${method} ${target} serves ${served}: ${answer.status} of ${answer.limit}`)
       }
     }
