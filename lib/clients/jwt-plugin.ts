@@ -10,8 +10,11 @@ export type VerifyRequest = (this: object, options: undefined, callback: (error:
 
 /** One registration of @fastify/jwt. */
 export interface JwtPlugin {
-  /** The property of a request that holds the verified payload. */
-  readonly decoratorName: string
+  /**
+   * The property of a request that holds the verified payload. `null` if other registrations write to the same property, as
+   * they do by default: then it does not show which of them verified the token.
+   */
+  readonly decoratorName: string | null
   /** Whether the request has a token where the registration looks for one. */
   hasToken (request: FastifyRequest): boolean
 }
@@ -27,12 +30,12 @@ export function findJwtPlugin (fastify: FastifyInstance, namespace: string | und
   const registration = namespace === undefined ? decorator : readField(decorator, namespace)
   const options = readField(registration, 'options')
   if (options === undefined) return null
-  const decoratorName = readField(options, 'decoratorName')
+  const decoratorName = getDecoratorName(registration)
   const extract = readField(readField(options, 'verify'), 'extractToken')
   const isCookieOnly = readField(readField(options, 'verify'), 'onlyCookie') === true
   const cookieName = readField(readField(registration, 'cookie'), 'cookieName')
   return {
-    decoratorName: typeof decoratorName === 'string' ? decoratorName : 'user',
+    decoratorName: listRegistrations(decorator).every((other) => other === registration || getDecoratorName(other) !== decoratorName) ? decoratorName : null,
     hasToken (request) {
       if (isTokenExtractor(extract)) return canExtractToken(extract, request)
       if (!isCookieOnly && /^Bearer\s/i.test(request.headers.authorization ?? '')) return true
@@ -40,6 +43,16 @@ export function findJwtPlugin (fastify: FastifyInstance, namespace: string | und
       return typeof cookie === 'string' && cookie !== ''
     }
   }
+}
+
+/** Those with a namespace are properties of the first one, or of an object without anything else. */
+function listRegistrations (decorator: unknown): unknown[] {
+  return typeof decorator === 'object' && decorator !== null ? [decorator, ...Object.values(decorator)].filter((one) => readField(one, 'options') !== undefined) : []
+}
+
+function getDecoratorName (registration: unknown): string {
+  const name = readField(readField(registration, 'options'), 'decoratorName')
+  return typeof name === 'string' ? name : 'user'
 }
 
 type TokenExtractor = (request: FastifyRequest) => unknown

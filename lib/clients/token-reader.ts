@@ -41,10 +41,10 @@ export class TokenReader {
     this.#failures = failures
   }
 
-  /** The payload that the application has already verified and stored on the request; `null` without one. */
+  /** The payload that the application has already verified and stored on the request; `null` without one, or if its namespace is unknown. */
   findVerifiedPayload (request: FastifyRequest): unknown {
-    const plugin = this.#findPlugin(request)
-    return plugin === null ? null : Reflect.get(request, plugin.decoratorName) ?? null
+    const decoratorName = this.#findPlugin(request)?.decoratorName ?? null
+    return decoratorName === null ? null : Reflect.get(request, decoratorName) ?? null
   }
 
   /** Whether the request has something that may be a token. Cheap: most requests of a public route have none. */
