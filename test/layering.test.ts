@@ -176,6 +176,22 @@ function findCircle (imports: ReadonlyMap<string, readonly string[]>): string[] 
   return [...imports.keys()].map((path) => follow(path, [])).find(({ length }) => length > 0) ?? []
 }
 
+const MAX_FILE_LINES = 250
+const MAX_LINE_LENGTH = 140
+const MAX_PARAMETERS = 5
+
+function tooLong (path: string, source: string): string[] {
+  const lines = source.trimEnd().split('\n')
+  const found = lines.flatMap((line, index) => line.length > MAX_LINE_LENGTH ? [`lib/${path}:${index + 1} has ${line.length} characters`] : [])
+  if (lines.length > MAX_FILE_LINES) found.push(`lib/${path} has ${lines.length} lines`)
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) && node.parameters.length > MAX_PARAMETERS) found.push(`lib/${path} has ${node.parameters.length} parameters: ${node.getText().slice(0, 60)}`)
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(path, source, ts.ScriptTarget.Latest, true))
+  return found
+}
+
 t.test('every import in lib points the way that the tables say', async (t) => {
   const paths = sourcePaths()
   t.ok(paths.length > 0)
@@ -206,6 +222,14 @@ t.test('no files of lib import each other in a circle', async (t) => {
   const imports = new Map(sourcePaths().map((path) => [path, localImports(path)]))
   t.strictSame(findCircle(imports), [])
   t.strictSame(findCircle(new Map([['a.ts', ['b.ts']], ['b.ts', ['c.ts']], ['c.ts', ['b.ts']]])), ['b.ts', 'c.ts', 'b.ts'])
+})
+
+t.test('files, lines and lists of parameters stay short', async (t) => {
+  const found = sourcePaths().flatMap((path) => tooLong(path, readFileSync(`lib/${path}`, 'utf8')))
+  t.strictSame(found, [])
+  t.equal(tooLong('a.ts', 'function f (a, b, c, d, e, g) {}').length, 1)
+  t.equal(tooLong('a.ts', `const text = '${'x'.repeat(140)}'`).length, 1)
+  t.equal(tooLong('a.ts', '//\n'.repeat(251)).length, 1)
 })
 
 t.test('an import against the tables is found', async (t) => {

@@ -34,8 +34,9 @@ export function findJwtPlugin (fastify: FastifyInstance, namespace: string | und
   const extract = readField(readField(options, 'verify'), 'extractToken')
   const isCookieOnly = readField(readField(options, 'verify'), 'onlyCookie') === true
   const cookieName = readField(readField(registration, 'cookie'), 'cookieName')
+  const isShared = listRegistrations(decorator).some((other) => other !== registration && getDecoratorName(other) === decoratorName)
   return {
-    decoratorName: listRegistrations(decorator).every((other) => other === registration || getDecoratorName(other) !== decoratorName) ? decoratorName : null,
+    decoratorName: isShared ? null : decoratorName,
     hasToken (request) {
       if (isTokenExtractor(extract)) return canExtractToken(extract, request)
       if (!isCookieOnly && /^Bearer\s/i.test(request.headers.authorization ?? '')) return true
@@ -45,9 +46,10 @@ export function findJwtPlugin (fastify: FastifyInstance, namespace: string | und
   }
 }
 
-/** Those with a namespace are properties of the first one, or of an object without anything else. */
+/** Registrations with a namespace are properties of the first registration, or of an object of their own. */
 function listRegistrations (decorator: unknown): unknown[] {
-  return typeof decorator === 'object' && decorator !== null ? [decorator, ...Object.values(decorator)].filter((one) => readField(one, 'options') !== undefined) : []
+  if (typeof decorator !== 'object' || decorator === null) return []
+  return [decorator, ...Object.values(decorator)].filter((one) => readField(one, 'options') !== undefined)
 }
 
 function getDecoratorName (registration: unknown): string {

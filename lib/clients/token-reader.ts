@@ -41,7 +41,7 @@ export class TokenReader {
     this.#failures = failures
   }
 
-  /** The payload that the application has already verified and stored on the request; `null` without one, or if its namespace is unknown. */
+  /** The payload that the application has verified and stored on the request; `null` without one, or if its namespace is unknown. */
   findVerifiedPayload (request: FastifyRequest): unknown {
     const decoratorName = this.#findPlugin(request)?.decoratorName ?? null
     return decoratorName === null ? null : Reflect.get(request, decoratorName) ?? null

@@ -15,7 +15,8 @@ export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMes
 
 /** An endpoint enforces slots like a Cluster, so each partition is now checked by a call of its own. Once per connection. */
 export function logSlotsEnforced (logger: FastifyBaseLogger, registration: string, store: string): void {
-  writeLine(logger, 'warn', { registration, store }, 'rate limit: the store enforces slots (CROSSSLOT), so each client is checked by a call of its own')
+  const message = 'rate limit: the store enforces slots (CROSSSLOT), so each client is checked by a call of its own'
+  writeLine(logger, 'warn', { registration, store }, message)
 }
 
 /** An operator switched limits on or off. A warning in both directions, as for the breaker. Subscribers get a reload. */

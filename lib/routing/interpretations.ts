@@ -29,12 +29,15 @@ export function isAmbiguous (path: string): boolean {
 }
 
 /**
- * Every reading of an ambiguous path, without repetitions. With `..` resolved comes first; the literal one is last.
+ * Every interpretation of an ambiguous path, without duplicates. Those with `..` resolved come first; the literal one is last.
  *
- * `base`: the segments before it, of which `..` takes some back in a reading by the whole path, and none in one below them.
- * `path`: decoded. `rawPaths`: the whole path with `base`, split before it was decoded, in each way to find it in the URL. `fold`: what is done to the case.
+ * `base`: the segments before the path. `..` removes some of them where the whole path is resolved, and none where only the
+ * rest is. `path`: decoded. `rawPaths`: the whole path with `base`, split before decoding, for each way to find it in the URL.
+ * `fold`: normalizes the case.
  */
-export function interpretAmbiguousPath (base: PathSegments, path: string, rawPaths: string[][], fold: (text: string) => string): PathSegments[] {
+export function interpretAmbiguousPath (
+  base: PathSegments, path: string, rawPaths: string[][], fold: (text: string) => string
+): PathSegments[] {
   const readings = new Readings()
   const literal = [...base, ...path.split('/', MAX_SPLIT_SEGMENTS)]
   const raw = rawPaths.filter((segments) => !areEqual(segments, literal)).flatMap(splitFurther)
@@ -60,8 +63,9 @@ class Readings {
       if (hasEmpty) this.#add(resolveDots(base, segments.filter((segment) => segment !== ''), minDepth))
       const kept = resolveDots(base, segments, minDepth)
       this.#add(kept)
-      // A proxy passes it on, and what is behind decodes it.
-      if ((hasEmpty && hasDots) || kept.some((segment) => segment !== null && segment.includes('/'))) this.#add(resolveDots([], splitAgain(kept), 0))
+      // A proxy may pass the path on to a server that decodes it again.
+      const hasSlash = kept.some((segment) => segment !== null && segment.includes('/'))
+      if ((hasEmpty && hasDots) || hasSlash) this.#add(resolveDots([], splitAgain(kept), 0))
     }
     this.#add([...base, ...segments])
   }

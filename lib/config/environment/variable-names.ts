@@ -49,7 +49,10 @@ export function matchesSpelling (word: string, option: string): boolean {
   return upper === option.toUpperCase() || upper === formatOption(option)
 }
 
-/** The variable of an option path, in its documented spelling. `path`: options, and names instead of indexes. `prefix`: as in the option `environment`, or empty. */
+/**
+ * The variable of an option path, in its documented spelling. `path`: options, and names instead of indexes. `prefix`: as in
+ * the option `environment`, or empty.
+ */
 export function formatVariable (root: TSchema, path: readonly string[], prefix: string): string {
   let level = findLevel(root)
   const words = path.map((step) => {

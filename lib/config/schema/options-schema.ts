@@ -39,8 +39,8 @@ export const RateLimitOptionsSchema = Type.Object({
   })),
   redis: Type.Optional(Type.Unsafe<RedisTarget | false>(Type.Any({
     expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client',
-    description: 'Redis (6.2 or newer) or Valkey, for limits shared by all instances. A client of yours is used as it is, and never closed. ' +
-      '`false` means the memory store.'
+    description: 'Redis (6.2 or newer) or Valkey, for limits shared by all instances. ' +
+      'A client of yours is used as it is, and never closed. `false` means the memory store.'
   }))),
   keyPrefix: Type.Optional(Type.String({
     pattern: '^[^{}\\s]{0,64}$',

@@ -38,10 +38,11 @@ export interface LimiterClientOptions extends Readonly<typeof connectionOptions>
  * `deadline`: the option of the plugin, whole milliseconds, 1 to 5000. A reply may be pending for twice as long, and for
  * 500 ms at least.
  */
-export function limiterClientOptions ({ deadline = 0 }: { readonly deadline?: number } = {}): LimiterClientOptions {
+export function limiterClientOptions (options: { readonly deadline?: number } = {}): LimiterClientOptions {
+  const { deadline } = options
   return {
     ...connectionOptions,
-    socketTimeout: Math.max(SOCKET_TIMEOUT_MS, 2 * deadline),
+    socketTimeout: deadline === undefined ? SOCKET_TIMEOUT_MS : Math.max(SOCKET_TIMEOUT_MS, 2 * deadline),
     reconnectOnError: (error) => error.message.startsWith('READONLY')
   }
 }
