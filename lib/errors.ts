@@ -76,6 +76,10 @@ export const FST_SLUICE_ROUTE_TAKEN = createLocatedError(
 )
 /** the reason, and the error code of the store */
 export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
+/** the option that limits the memory */
+export const FST_SLUICE_MEMORY_FULL = createError(
+  'FST_SLUICE_MEMORY_FULL', 'more concurrent clients than %s allows; new clients share the budget of their network'
+)
 /** cause: the error of the store */
 export const FST_SLUICE_UNAVAILABLE = createError('FST_SLUICE_UNAVAILABLE', 'Rate limits cannot be checked at present', 503)
 /** cause: the error in the options of the route */

@@ -92,11 +92,6 @@ export function isLastCharge (quota: Quota, bucket: BucketState, chargedUntilUs:
   return quota.intervalUs > 0 && bucket.timeUs + (bucket.count > 0 ? 1 : 0) === chargedUntilUs
 }
 
-/** The used share of the capacity, 0 to 1, or more in debt. */
-export function tokenBucketShare (quota: Quota, tatUs: number, nowUs: number): number {
-  return quota.capacityUs === 0 ? 0 : Math.max(0, tatUs - nowUs) / quota.capacityUs
-}
-
 /** Limit a TAT to the range from now (a bucket full of tokens) to the ceiling. */
 function clampTat (quota: Quota, tatUs: number, tatNum: number, nowUs: number, result: CheckResult): void {
   const isBehind = tatUs < nowUs

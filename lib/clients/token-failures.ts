@@ -4,7 +4,7 @@ import type { Clock } from '../common/clock.js'
 import { MemoryStore } from '../stores/memory/store.js'
 import type { Limit } from '../stores/store.js'
 
-/** Partitions kept. Past this number, those with the fewest failures are evicted. */
+/** Partitions kept. Past this number, new ones share the count of their network. */
 const MAX_PARTITIONS = 10_000
 
 const MINUTE_US = 60_000_000

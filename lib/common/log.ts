@@ -4,7 +4,7 @@ import type { Clock } from './clock.js'
 /** Parts of the application that can fail while a request is limited. */
 export type FaultSource =
   | 'address' | 'identify' | 'exempt' | 'keyGenerator' | 'cost' | 'limit' | 'errorResponseBuilder'
-  | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store'
+  | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store' | 'memory'
 
 const INTERVAL_US = 60_000_000
 

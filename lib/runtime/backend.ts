@@ -3,7 +3,7 @@ import type { Clock } from '../common/clock.js'
 import { convertRedisTarget } from '../config/backend/convert-redis.js'
 import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedOptions } from '../config/schema/resolve-options.js'
-import { FST_SLUICE_STORE } from '../errors.js'
+import { FST_SLUICE_MEMORY_FULL, FST_SLUICE_STORE } from '../errors.js'
 import type { FaultLog } from '../common/log.js'
 import { logBreakerChange, logSlotsEnforced } from '../observability/lifecycle-events.js'
 import type { HealthSource } from '../observability/health.js'
@@ -44,7 +44,14 @@ export interface BackendHooks {
  * like one that fails later.
  */
 export async function buildBackend (registration: string, options: ResolvedOptions, clock: Clock, hooks: BackendHooks): Promise<Backend> {
-  const local = new MemoryStore({ clock, maxKeys: options.memory.maxKeys })
+  const local = new MemoryStore({
+    clock,
+    maxKeys: options.memory.maxKeys,
+    onOverflow () {
+      hooks.metrics?.countMemoryOverflow()
+      hooks.faults.reportLazy('memory', () => new FST_SLUICE_MEMORY_FULL('memory.maxKeys'))
+    }
+  })
   const { redis, store } = options
   if (redis !== undefined && redis !== false) {
     return await createRedisBackend(options, redis, local, clock, createStoreGuard('redis', registration, options, clock, hooks))

@@ -56,6 +56,8 @@ export interface Standing {
   /** The charge's own limit, the same object. */
   readonly limit: Limit
   readonly partition: string
+  /** The group that a store charged in place of the partition, which had no room. For the `adjust` of that store. */
+  readonly sharedPartition?: string
   /** Units taken from this bucket: the cost, or 0 when it was not charged. */
   readonly charged: number
   /** Time of the charge, if its clock is not the one of the receipt: see `Adjustment.atUs`. */

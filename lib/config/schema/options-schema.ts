@@ -31,7 +31,9 @@ export const RateLimitOptionsSchema = Type.Object({
   exempt: Type.Optional(ExemptSchema),
   memory: Type.Optional(Type.Object({
     maxKeys: Type.Optional(IntegerRange(1, 16_777_216, {
-      default: 100_000, description: 'Buckets kept in memory. Above this number the buckets nearest to full are evicted.'
+      default: 100_000,
+      description: 'Buckets kept in memory. No bucket in use is evicted. Above this number new clients share the budget of their network, an ' +
+        'IPv4 /16 or IPv6 /32.'
     }))
   }, { additionalProperties: false, expected: 'an object: { maxKeys? }', description: 'The memory store.' })),
   ipv6Subnet: Type.Optional(IntegerRange(1, 128, {

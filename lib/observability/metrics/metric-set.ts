@@ -39,7 +39,8 @@ const names = {
   fallbacks: 'rate_limit_fallback_total',
   delay: 'rate_limit_delay_seconds',
   reloads: 'rate_limit_config_reloads_total',
-  memoryKeys: 'rate_limit_memory_keys'
+  memoryKeys: 'rate_limit_memory_keys',
+  memoryOverflow: 'rate_limit_memory_overflow_total'
 } as const
 
 /**
@@ -55,6 +56,7 @@ export class MetricSet {
   readonly nearLimit: LabelCache<Cell>
   readonly fallbacks: Readonly<Record<FallbackMode, Cell>>
   readonly reloads: Readonly<Record<ReloadResult, Cell>>
+  readonly memoryOverflow: Cell
   readonly delays: HistogramBuckets
   readonly #metrics: ReadonlyMap<string, RegisteredMetric>
 
@@ -70,6 +72,9 @@ export class MetricSet {
     const fallbacks = new CellCounter(names.fallbacks, 'Requests that the failure mode decided, because the store could not.', ['mode'])
     const delays = new BucketHistogram<never>(names.delay, 'How long throttled requests were held, in seconds.', DELAY_SECONDS)
     const reloads = new CellCounter(names.reloads, 'New configurations, by result.', ['result'])
+
+    const overflowHelp = 'Charges and strikes of clients that had no room in memory, and counted for their network.'
+    const memoryOverflow = new CellCounter(names.memoryOverflow, overflowHelp, [])
 
     const limitNames = new BoundedLabels(MAX_LIMITS)
     const tierNames = new BoundedLabels(MAX_TIERS)
@@ -87,6 +92,7 @@ export class MetricSet {
       success: reloads.createCellFromZero({ result: 'success' }),
       failure: reloads.createCellFromZero({ result: 'failure' })
     }
+    this.memoryOverflow = memoryOverflow.createCellFromZero({})
     this.delays = delays.createBuckets({})
     this.#metrics = new Map<string, RegisteredMetric>([
       [names.requests, requests],
@@ -98,7 +104,8 @@ export class MetricSet {
       [names.fallbacks, fallbacks],
       [names.delay, delays],
       [names.reloads, reloads],
-      [names.memoryKeys, createMemoryGauge(names.memoryKeys, this.sources)]
+      [names.memoryKeys, createMemoryGauge(names.memoryKeys, this.sources)],
+      [names.memoryOverflow, memoryOverflow]
     ])
   }
 

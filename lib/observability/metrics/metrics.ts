@@ -75,6 +75,11 @@ export class Metrics {
     this.#set.delays.observe(seconds)
   }
 
+  /** Counts a charge or a strike of a client without room in memory. */
+  countMemoryOverflow (): void {
+    this.#set.memoryOverflow.count++
+  }
+
   /** Counts a reload. */
   countReload (result: ReloadResult): void {
     this.#set.reloads[result].count++

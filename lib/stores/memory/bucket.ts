@@ -6,7 +6,7 @@ import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../algorit
 import type { BucketState, Refund } from '../../algorithms/bucket-state.js'
 import type { Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
-import { assessTokenBucket, chargeTokenBucket, refundTokenBucket, tokenBucketShare } from '../../algorithms/token-bucket.js'
+import { assessTokenBucket, chargeTokenBucket, refundTokenBucket } from '../../algorithms/token-bucket.js'
 import { createCheckResult, type CheckResult } from '../../algorithms/check-result.js'
 import type { Limit } from '../store.js'
 
@@ -29,7 +29,7 @@ export function clearBucket (bucket: Bucket, nowUs: number): void {
 }
 
 /** Convert a bucket that was written under one limit to the numbers of another. Used units stay used. */
-export function convertBucket (bucket: Bucket, written: Limit, limit: Limit, nowUs: number): void {
+export function convertBucket (bucket: Bucket, written: Quota, limit: Quota, nowUs: number): void {
   if (limit.max === 0) {
     clearBucket(bucket, nowUs)
   } else if (written.algorithm !== limit.algorithm) {
@@ -44,7 +44,7 @@ export function convertBucket (bucket: Bucket, written: Limit, limit: Limit, now
   }
 }
 
-function carryOver (bucket: Bucket, written: Limit, limit: Limit, nowUs: number): void {
+function carryOver (bucket: Bucket, written: Quota, limit: Quota, nowUs: number): void {
   if (limit.algorithm === 'sliding-window') {
     if (bucket.log !== null) bucket.log = carryGrantLog(written, limit, bucket.log, nowUs)
     return
@@ -98,20 +98,4 @@ export function hasExpired (limit: Limit, timeUs: number, count: number, log: Gr
   }
 }
 
-/** The used share of the capacity, 0 to 1, or more in debt. The client gains that much if the bucket is evicted. */
-export function usedShare (limit: Limit, timeUs: number, count: number, log: GrantLog | null, nowUs: number): number {
-  if (limit.max === 0 || hasExpired(limit, timeUs, count, log, nowUs)) return 0
-  switch (limit.algorithm) {
-    case 'token-bucket': return tokenBucketShare(limit, timeUs, nowUs)
-    case 'fixed-window': return count / limit.max
-    case 'sliding-window': return slidingShare(limit, log ?? NO_GRANTS, nowUs)
-    default: return limit.algorithm satisfies never
-  }
-}
-
 const scratch = createCheckResult()
-
-function slidingShare (limit: Limit, log: GrantLog, nowUs: number): number {
-  assessSlidingWindow(limit, log, 0, nowUs, scratch)
-  return (limit.max - scratch.remaining) / limit.max
-}

@@ -5,6 +5,14 @@ export interface Hash {
   word2: number
 }
 
+/** Odd, so that families of one partition differ in every bit pattern: 2^32 divided by the golden ratio. */
+const GROUP_STEP = 0x9e3779b1 | 0
+
+/** The first word of a partition's hash, mixed with the family. */
+export function toGroupWord (word0: number, groupId: number): number {
+  return word0 ^ Math.imul(groupId, GROUP_STEP)
+}
+
 const NARROW_END = 0xff
 const WIDE_END = 0xfe
 

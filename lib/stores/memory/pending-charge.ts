@@ -5,6 +5,7 @@ import type { CheckResult } from '../../algorithms/check-result.js'
 import type { Limit, Standing } from '../store.js'
 import type { Bucket } from './bucket.js'
 import type { Hash } from './hash.js'
+import type { Shards } from './shards.js'
 import { ABSENT } from './table.js'
 import type { Table } from './table.js'
 
@@ -18,6 +19,13 @@ export class PendingCharge implements Bucket, Hash {
   word1 = 0
   word2 = 0
   groupId = 0
+  partition = ''
+  /** Whether a new bucket may find no room. Then the bucket of the partition's group is read. */
+  isCrowded = false
+  /** The group that was charged in place of the partition: see `SharedBuckets`. */
+  sharedPartition: string | null = null
+  /** The shards of table and slot; `null` for those of single partitions. */
+  shards: Shards | null = null
   /** `null` while the shard of the bucket is empty. */
   table: Table | null = null
   slot = ABSENT
@@ -35,8 +43,8 @@ export class PendingCharge implements Bucket, Hash {
   readonly result: CheckResult = createCheckResult()
 }
 
-export function createStanding (limit: Limit, partition: string, charged: number, result: CheckResult): Standing {
-  return {
+export function createStanding (limit: Limit, partition: string, charged: number, { result, sharedPartition }: PendingCharge): Standing {
+  const standing = {
     limit,
     partition,
     charged,
@@ -48,4 +56,5 @@ export function createStanding (limit: Limit, partition: string, charged: number
     retryUs: result.retryUs,
     blockedUs: 0
   }
+  return sharedPartition === null || charged === 0 ? standing : { ...standing, sharedPartition }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.js'
-import { hasExpired, usedShare } from './bucket.js'
+import { hasExpired } from './bucket.js'
 import type { Random } from './random.js'
 import type { LimitRegistry } from './registry.js'
 import { Table } from './table.js'
@@ -11,12 +11,12 @@ import { Table } from './table.js'
 const KEYS_PER_SHARD = 16_384
 /** Slots that an insert scans for expired buckets. With 4, a burst of one-time keys is removed by a quarter as many inserts. */
 const SLOTS_PER_INSERT = 4
-/** With 8, a used-up bucket is evicted only if all 8 are used up: at 2 % of the store, once in 4 * 10^13 inserts. */
+/** Buckets that an insert into a full store checks for an expired one. */
 const SAMPLES = 8
 /** A full shard grows if more than this share of its buckets is left after expired ones were removed. */
 const KEPT_SHARE = 0.9
 
-/** The tables, selected by hash, and their bounds: the key limit, expiry and eviction. */
+/** The tables, selected by hash, and their bounds: the key limit and expiry. A bucket in use is never evicted. */
 export class Shards {
   count = 0
   /** Incremented whenever slots may have moved. A slot that was found before must be found again. */
@@ -47,12 +47,19 @@ export class Shards {
     return this.#tables[hash & this.#mask]
   }
 
-  /** The same table, with room for one more bucket, within the key limit. Slots may move. */
-  prepareTable (hash: number, nowUs: number): Table {
+  get isFull (): boolean {
+    return this.count >= this.#maxKeys
+  }
+
+  /**
+   * The same table, with room for one more bucket, within the key limit; `null` if none of a few buckets has expired.
+   * Slots may move. `isForced`: ignore the key limit.
+   */
+  prepareTable (hash: number, nowUs: number, isForced = false): Table | null {
     const shard = hash & this.#mask
     const table = this.#tables[shard] ?? (this.#tables[shard] = new Table(this.#registry))
     this.#advanceHand(shard, table, nowUs)
-    if (this.count >= this.#maxKeys) this.#evict(nowUs)
+    if (this.isFull && !this.#dropOneExpired(nowUs) && !isForced) return null
     if (table.isFull()) {
       const before = table.count
       this.#dropExpired(table, nowUs)
@@ -113,27 +120,16 @@ export class Shards {
       hasExpired(this.#registry.getLimit(version), table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
   }
 
-  /**
-   * Evict the least used of a few random buckets. A client that sends many keys, to evict its own used-up bucket, evicts
-   * those keys instead. The bucket to be inserted is not in the table yet and cannot be evicted.
-   */
-  #evict (nowUs: number): void {
-    let leastTable: Table | null = null
-    let leastSlot = 0
-    let leastShare = Infinity
+  /** Remove the first expired bucket of a few random ones. Returns whether there was one. */
+  #dropOneExpired (nowUs: number): boolean {
     for (let sample = 0; sample < SAMPLES; sample++) {
       const table = this.#pickTable()
       const slot = table.findOccupied(this.#random.below(table.capacity))
-      const limit = this.#registry.getLimit(table.versionAt(slot))
-      const share = usedShare(limit, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
-      if (share < leastShare) {
-        leastTable = table
-        leastSlot = slot
-        leastShare = share
-      }
-      if (share === 0) break
+      if (!this.#isExpired(table, slot, nowUs)) continue
+      this.remove(table, slot)
+      return true
     }
-    if (leastTable !== null) this.remove(leastTable, leastSlot)
+    return false
   }
 
   /** A random table that is not empty. There must be one. */

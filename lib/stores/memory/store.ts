@@ -7,7 +7,7 @@ import {
   NO_BLOCKS, findPenalty,
   type ActiveBlock, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store
 } from '../store.js'
-import { assessBucket, chargeBucket, refundBucket } from './bucket.js'
+import { assessBucket, refundBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
 import { Penalties } from './penalties.js'
 import { takeAll } from './take-all.js'
@@ -20,6 +20,8 @@ export interface MemoryStoreOptions {
   readonly clock: Clock
   /** Maximum number of buckets, and separately of penalties. 1 or more. */
   readonly maxKeys: number
+  /** Called for each charge of a group, in place of a partition without room. */
+  readonly onOverflow?: () => void
   /** Makes hashes and samples repeatable, for tests. By default they are random, so that clients cannot choose keys that collide. */
   readonly seed?: number
 }
@@ -32,7 +34,8 @@ export function createMemoryStore (options: MemoryStoreOptions): MemoryStore {
 /**
  * Buckets in this process's memory.
  *
- * Holds at most `maxKeys` buckets. When it is full, it samples a few random buckets and evicts the least used one.
+ * Holds at most `maxKeys` buckets, and evicts no bucket in use. When it is full, new partitions share the buckets of their
+ * groups.
  * Every method returns its result in the same turn.
  */
 export class MemoryStore implements Store {
@@ -43,10 +46,10 @@ export class MemoryStore implements Store {
   readonly #pendingCharges: PendingCharge[] = [new PendingCharge()]
   readonly #sweeper: NodeJS.Timeout
 
-  constructor ({ clock, maxKeys, seed }: MemoryStoreOptions) {
+  constructor ({ clock, maxKeys, seed, onOverflow = () => {} }: MemoryStoreOptions) {
     this.#clock = clock
-    this.#buckets = new Buckets(clock, maxKeys, seed)
-    this.#penalties = new Penalties(maxKeys)
+    this.#buckets = new Buckets(clock, maxKeys, seed, onOverflow)
+    this.#penalties = new Penalties(maxKeys, this.#buckets.groups, onOverflow)
     // Created here and not in a request: a timer keeps the AsyncLocalStorage of its creator alive.
     this.#sweeper = setInterval(() => { this.sweep() }, SWEEP_INTERVAL_MS).unref()
   }
@@ -54,6 +57,11 @@ export class MemoryStore implements Store {
   /** Number of buckets, including expired ones that were not removed yet. */
   get size (): number {
     return this.#buckets.shards.count
+  }
+
+  /** Number of buckets of groups, for partitions without room. */
+  get sharedSize (): number {
+    return this.#buckets.shared.shards.count
   }
 
   /** Number of partitions with strikes, levels or a block, including expired ones that were not removed yet. */
@@ -87,7 +95,7 @@ export class MemoryStore implements Store {
       this.#buckets.repair(pending, limit, nowUs)
       const penalty = findPenalty(limit)
       const entry = penalty === null ? null : this.#penalties.loadEntry(penalty, partition, nowUs)
-      return applyBlock(createStanding(limit, partition, 0, pending.result), entry, nowUs)
+      return applyBlock(createStanding(limit, partition, 0, pending), entry, nowUs)
     })
   }
 
@@ -96,23 +104,37 @@ export class MemoryStore implements Store {
     const pending = this.#pendingCharges[0]
     const { result } = pending
     for (const { standing, atUs, units, onlyIfLast } of adjustments) {
-      const { limit, partition } = standing
       // Such a limit has no units. Units of another version of the limit stay.
-      if (limit.max === 0) continue
+      if (standing.limit.max === 0) continue
       this.#buckets.registry.trim()
-      this.#buckets.selectPartition(partition)
-      this.#buckets.find(pending, this.#buckets.registry.findOrAddGroupId(limit))
+      const limit = this.#findAdjusted(pending, standing, units)
       // Do not refund to a bucket that is gone, or that another algorithm uses now.
       if (units <= 0 && !this.#buckets.hasBucket(pending, limit)) continue
       this.#buckets.read(pending, limit, nowUs)
       const { quota } = pending
-      const chargedUntilUs = atUs + (quota === limit ? standing.resetUs : convertResetUs(quota, standing, atUs, nowUs))
+      const chargedUntilUs = atUs + (quota === standing.limit ? standing.resetUs : convertResetUs(quota, standing, atUs, nowUs))
       const needsLast = onlyIfLast && units < 0 && quota.algorithm === 'token-bucket'
       if (needsLast && !isLastCharge(quota, pending, chargedUntilUs)) continue
-      if (units > 0) chargeBucket(quota, pending, units, nowUs, result)
-      else refundBucket(quota, pending, { units: -units, chargedAtUs: atUs, chargedUntilUs }, nowUs, result)
-      this.#buckets.write(pending, limit, nowUs)
+      if (units > 0) {
+        this.#buckets.charge(pending, limit, units, nowUs)
+      } else {
+        refundBucket(quota, pending, { units: -units, chargedAtUs: atUs, chargedUntilUs }, nowUs, result)
+        this.#buckets.write(pending, limit, nowUs)
+      }
     }
+  }
+
+  /** Find the bucket of a standing; for a refund that of the group, if it was charged. Returns the limit of that bucket. */
+  #findAdjusted (pending: PendingCharge, { limit, partition, sharedPartition }: Standing, units: number): Limit {
+    const { registry, shared } = this.#buckets
+    const groupId = registry.findOrAddGroupId(limit)
+    if (units <= 0 && sharedPartition !== undefined) {
+      shared.findCharged(pending, sharedPartition, groupId)
+      return shared.toShared(limit)
+    }
+    this.#buckets.selectPartition(partition)
+    this.#buckets.find(pending, groupId)
+    return limit
   }
 
   reset (limits: readonly Limit[], partition: string): number {
@@ -137,6 +159,7 @@ export class MemoryStore implements Store {
   /** Remove some expired entries: the buckets of one shard, the next shard at each call. A timer of the store calls it once a second. */
   sweep (): void {
     this.#buckets.shards.sweep()
+    this.#buckets.shared.shards.sweep()
     this.#penalties.sweep(this.#clock.nowUs())
   }
 
@@ -147,6 +170,7 @@ export class MemoryStore implements Store {
   close (): void {
     clearInterval(this.#sweeper)
     this.#buckets.shards.clear()
+    this.#buckets.shared.shards.clear()
     this.#penalties.clear()
   }
 
@@ -169,7 +193,7 @@ export class MemoryStore implements Store {
     return {
       granted: result.granted || limit.mode === 'shadow',
       atUs: nowUs,
-      standings: [createStanding(limit, partition, result.granted ? cost : 0, result)],
+      standings: [createStanding(limit, partition, result.granted ? cost : 0, pending)],
       blocks: NO_BLOCKS
     }
   }

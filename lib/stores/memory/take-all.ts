@@ -106,9 +106,10 @@ function assessShared (buckets: Buckets, pendingCharges: PendingCharge[], charge
   for (let i = 0; i < charges.length; i++) {
     const { limit, partition } = charges[i]
     const pending = pendingCharges[i]
-    const { granted, delayUs, retryUs } = pending.result
+    const { sharedPartition, result: { granted, delayUs, retryUs } } = pending
     buckets.selectPartition(partition)
     buckets.find(pending, buckets.registry.findOrAddGroupId(limit))
+    pending.sharedPartition = sharedPartition
     buckets.read(pending, limit, nowUs)
     assessBucket(pending.quota, pending, 0, nowUs, pending.result)
     buckets.repair(pending, limit, nowUs)
@@ -122,7 +123,7 @@ function createStandings (pendingCharges: readonly PendingCharge[], charges: rea
   const standings: Standing[] = []
   for (let i = 0; i < charges.length; i++) {
     const { limit, partition, cost } = charges[i]
-    standings.push(createStanding(limit, partition, pendingCharges[i].isCharged ? cost : 0, pendingCharges[i].result))
+    standings.push(createStanding(limit, partition, pendingCharges[i].isCharged ? cost : 0, pendingCharges[i]))
   }
   return standings
 }

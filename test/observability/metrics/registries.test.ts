@@ -63,6 +63,7 @@ t.test('all that is asked of a registry is to keep metrics by name', async (t) =
     'rate_limit_delay_seconds histogram',
     'rate_limit_fallback_total counter',
     'rate_limit_memory_keys gauge',
+    'rate_limit_memory_overflow_total counter',
     'rate_limit_near_limit_total counter',
     'rate_limit_rejections_total counter',
     'rate_limit_requests_total counter',
