@@ -32,8 +32,8 @@ export const RateLimitOptionsSchema = Type.Object({
   memory: Type.Optional(Type.Object({
     maxKeys: Type.Optional(IntegerRange(1, 16_777_216, {
       default: 100_000,
-      description: 'Buckets kept in memory. No bucket in use is evicted. Above this number new clients share the budget of their network, an ' +
-        'IPv4 /16 or IPv6 /32.'
+      description: 'Buckets kept in memory. No bucket in use is evicted. Above this number new clients share the budget of their ' +
+        'network, an IPv4 /16 or IPv6 /32.'
     }))
   }, { additionalProperties: false, expected: 'an object: { maxKeys? }', description: 'The memory store.' })),
   ipv6Subnet: Type.Optional(IntegerRange(1, 128, {

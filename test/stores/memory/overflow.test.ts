@@ -56,7 +56,7 @@ for (const algorithm of ['token-bucket', 'sliding-window'] as const) {
       assertProperty(steps(8), 400, ({ maxKeys, steps }) => {
         const clock = new ManualClock()
         const small = createMemoryStore({ clock, maxKeys, seed: maxKeys, onOverflow: () => { overflows++ } })
-        const ample = createMemoryStore({ clock, seed: 1 })
+        const ample = createMemoryStore({ clock, maxKeys: 100_000, seed: 1 })
         const takes: Array<readonly [Receipt, Receipt]> = []
         for (const { limit, partition, cost, advance, after } of steps) {
           clock.advance(advance * SECOND_US)
