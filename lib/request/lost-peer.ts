@@ -5,7 +5,7 @@ import { NO_BLOCKS, type Charge, type Receipt } from '../stores/store.js'
 
 /*
  * A client may reset its connection before the address can be read. Its requests have no partition of their own; a shared
- * one would be a second budget for all clients who does that.
+ * one would be a second budget for every client that does so.
  */
 
 /** Whether a request would be charged to an address that cannot be known any more. */

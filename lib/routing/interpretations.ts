@@ -6,7 +6,7 @@ import { MAX_SEGMENTS, type PathSegments } from './pattern.js'
  * `;` begins parameters, and what a proxy sends on is decoded once more. A rule holds if one reading is among its paths.
  */
 
-/** No pattern can distinguish longer paths apart, so what is beyond is not kept. */
+/** No pattern can distinguish longer paths, so further segments are dropped. */
 export const MAX_READ_SEGMENTS = MAX_SEGMENTS + 1
 
 /** An ambiguous path of more segments may be any path, so that no URL costs more than so many steps. */
