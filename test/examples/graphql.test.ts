@@ -12,7 +12,7 @@ t.test('queries cost what they ask for, and a refused one calls no resolver', as
   t.strictSame(findCells('query ($n: Int = 30) { authors(first: $n) { name } }'), ['200', '30', '397', '1'], 'GET has no budget of its own')
   t.strictSame(findCells('{ authors(first: 100) { books(first: 100) { title } } }'), ['429', '0', '287', '0'])
   t.strictSame(findCells('{ authors(first: 20) { books(first: 19) { title } } }'), ['429', '0', '287', '0'])
-  t.match(text, /429: .*asking for less does/)
+  t.match(text, /429: .*send a smaller request/)
   t.match(text, /429: .*Retry in /)
 })
 

@@ -83,7 +83,7 @@ t.test('an editor', async (t) => {
 
   t.test('tells what the options of an option mean', async (t) => {
     t.match(told(3, 'max').text, /^Units that one partition may use/)
-    t.match(told(5, 'openFor'), { text: /^How long no call is made/, fallback: "'5s'" })
+    t.match(told(5, 'openFor'), { text: /^How long the breaker stays open/, fallback: "'5s'" })
     t.match(told(8, 'peek').text, /\w/)
   })
 })
