@@ -1,4 +1,5 @@
 // The redis-server program that the tests need, and the server that they share.
+/* c8 ignore start */ // tap.config.ts runs this, and tap would report it as untested
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
