@@ -11,7 +11,7 @@ import { defaultOf, keepParts } from './generated.js'
 const RULE = 'rules.<RULE>.'
 const LIMIT = 'limits.<LIMIT>.'
 
-/** What is only a heading for its parts has no row: nobody sets it as a whole. */
+/** An option that only groups others has no row: it is never set as a whole. */
 const options = knownVariables().filter(({ schema }) => schema.properties === undefined)
 const plain = options.filter(({ option }) => !option.includes('<'))
 const ofPolicies = new Set(Object.keys(RouteRateLimitSchema.properties))

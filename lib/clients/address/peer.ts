@@ -24,7 +24,7 @@ export function notePeers (server: Pick<Server, 'on'>): void {
   server.on('secureConnection', notePeer)
 }
 
-/** Who is at the other end of a request's connection, also after it was closed. */
+/** The peer of a request's connection, also after it was closed. */
 export function findPeer ({ raw: { socket } }: FastifyRequest): Peer {
   return socket.remoteAddress ?? accepted.get(socket) ?? (isUnixSocket(socket) ? UNIX_PEER : null)
 }
