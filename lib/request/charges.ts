@@ -9,6 +9,14 @@ import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 /** The cost if a cost function fails: an error in it must never make requests free. */
 const FALLBACK_COST = 1
 
+/** What every charge of a request shares. `mayDelay`: whether the request may be held until its tokens are due. */
+interface ChargeInput {
+  readonly request: FastifyRequest
+  readonly client: Client
+  readonly cost: number
+  readonly mayDelay: boolean
+}
+
 /** Builds the charges of a request: which limits, which partitions, how many units. */
 export class ChargeBuilder {
   readonly #identifier: Identifier
@@ -27,35 +35,36 @@ export class ChargeBuilder {
     const cost = this.#resolveCost(policy, request)
     return policy.single !== null && !mayDelay
       ? [{ limit: policy.single, partition: client.partition, cost }]
-      : this.#buildAll(policy, request, client, mayDelay, cost)
+      : this.#buildAll(policy, { request, client, cost, mayDelay })
   }
 
-  #buildAll (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
+  #buildAll (policy: Policy, input: ChargeInput): Charge[] {
     const { limits, delayableLimits } = policy
+    const { cost, mayDelay } = input
     const candidates = mayDelay && delayableLimits !== null ? delayableLimits : limits
     const charges: Charge[] = []
     let isEnforced = false
     for (let i = 0; i < candidates.length; i++) {
-      const partition = this.#findPartition(candidates[i].by, request, client)
+      const partition = this.#findPartition(candidates[i].by, input)
       if (partition === null) continue
       if (candidates[i].mode === 'enforce') isEnforced = true
-      charges.push({ limit: this.#resolveLimit(policy, i, request, client, mayDelay), partition, cost })
+      charges.push({ limit: this.#resolveLimit(policy, i, input), partition, cost })
     }
     if (isEnforced || charges.length === limits.length) return charges
-    return [...charges, ...this.#chargeAddress(policy, request, client, mayDelay, cost)]
+    return [...charges, ...this.#chargeAddress(policy, input)]
   }
 
   /** Charge the limits by user to the address. */
-  #chargeAddress (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean, cost: number): Charge[] {
-    const { partition } = this.#identifier.identifyByAddress(request)
+  #chargeAddress (policy: Policy, input: ChargeInput): Charge[] {
+    const { partition } = this.#identifier.identifyByAddress(input.request)
     return policy.limits
       .map((limit, i) => ({ limit, i }))
       .filter(({ limit }) => limit.by === 'user')
-      .map(({ i }) => ({ limit: this.#resolveLimit(policy, i, request, client, mayDelay), partition, cost }))
+      .map(({ i }) => ({ limit: this.#resolveLimit(policy, i, input), partition, cost: input.cost }))
   }
 
   /** One limit of a policy with the numbers for this request. */
-  #resolveLimit (policy: Policy, index: number, request: FastifyRequest, client: Client, mayDelay: boolean): Limit {
+  #resolveLimit (policy: Policy, index: number, { request, client, mayDelay }: ChargeInput): Limit {
     const { limits, delayableLimits, dynamicLimits } = policy
     const dynamicLimit = dynamicLimits === null ? null : dynamicLimits[index]
     if (dynamicLimit === null) return mayDelay && delayableLimits !== null ? delayableLimits[index] : limits[index]
@@ -64,7 +73,7 @@ export class ChargeBuilder {
   }
 
   /** `null` if a limit does not apply to the client. */
-  #findPartition (by: PartitionBy, request: FastifyRequest, client: Client): string | null {
+  #findPartition (by: PartitionBy, { request, client }: ChargeInput): string | null {
     switch (by) {
       case 'client': return client.partition
       case 'ip': return client.kind === 'ip' ? client.partition : this.#identifier.identifyByAddress(request).partition
