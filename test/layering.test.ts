@@ -37,12 +37,12 @@ const ROOMS: Readonly<Record<string, Row>> = {
   clients: { values: ['algorithms', 'clients/address', 'common', 'config/schema', 'errors', 'model', 'stores/memory'], types: ['stores'] }, // failed tokens are limited too
   observability: { values: ['common'], types: ['model', 'resilience'] },
   'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores'] },
-  'observability/refusal-log': { values: ['common'], types: ['config/schema', 'model'] },
+  'observability/refusal-log': { values: ['common', 'model'], types: ['config/schema'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
   policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   request: {
-    values: ['clients', 'clients/address', 'common', 'errors', 'observability', 'response', 'stores'],
-    types: ['model', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
+    values: ['clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
+    types: ['observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
     values: [

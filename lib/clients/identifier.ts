@@ -51,7 +51,7 @@ export class Identifier {
     const hasUsers = identify.custom !== undefined || identify.jwt !== false
     this.#addresses = addresses
     this.#faults = faults
-    this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.identifyByAddress(request).partition) : null
+    this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.identifyByAddress(request).id) : null
     this.#proxies = proxies
     this.#deadlineMs = requireDurationMs(identify.deadline, 'rateLimit.identify.deadline')
     this.#proxyChecksLeft = isForwardingUnexpected ? PROXY_CHECKS : 0

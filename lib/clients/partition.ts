@@ -10,8 +10,8 @@ export const GLOBAL_PARTITION = 'global'
 const HASHED_PARTITION = /^(?:user|key)#[\w-]{43}$/
 
 /**
- * Parses an operator's text: `ip:` with any address of the client, `user:` with an id, `key:` with a generated key, or
- * `global`. Also accepts what `formatPartition` returns. Throws FST_SLUICE_BAD_OPTION.
+ * Parses an operator's text into a partition of the stores: `ip:` with any address of the client, `user:` with an id,
+ * `key:` with a generated key, or `global`. Also accepts what `formatPartition` returns. Throws FST_SLUICE_BAD_OPTION.
  */
 export function parsePartition (text: unknown, addresses: AddressReader): string {
   if (text === GLOBAL_PARTITION) return GLOBAL_PARTITION
@@ -21,12 +21,12 @@ export function parsePartition (text: unknown, addresses: AddressReader): string
     const id = text.slice(kind.length + 1)
     if ((kind === 'user' || kind === 'key') && id !== '') return createPartition(kind, id)
     const client = kind === 'ip' ? addresses.parseClient(id) : null
-    if (client !== null) return client.partition
+    if (client !== null) return client.id
   }
   throw badOption('partition', 'a partition such as "ip:203.0.113.9", "user:42", "key:abc" or "global"', text)
 }
 
-/** A partition as an operator sees it, and as `parsePartition` accepts it. */
+/** A partition of a store as an operator sees it, and as `parsePartition` accepts it. */
 export function formatPartition (partition: string): string {
   return partition === GLOBAL_PARTITION || /^(?:user|key)[:#]/.test(partition) ? partition : `ip:${partition}`
 }

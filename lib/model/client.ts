@@ -6,9 +6,17 @@ export interface Client {
   readonly id: string
   /** The tier whose limits apply. */
   readonly tier: string
-  /** Identifies the client's buckets: the address, or the kind and the ID (`user:42`, `key:abc`). Long IDs are hashed. */
+  /** Identifies the client's buckets: the kind and the ID (`ip:203.0.113.9`, `user:42`, `key:abc`). Long IDs are hashed. */
   readonly partition: string
 }
 
 /** The tier of unidentified clients. */
 export const ANONYMOUS = 'anonymous'
+
+/**
+ * The partition whose buckets a client has in the stores: an address without `ip:`, which saves a concatenation per
+ * request. All other partitions start with a word and a colon.
+ */
+export function findStorePartition (client: Client): string {
+  return client.kind === 'ip' ? client.id : client.partition
+}

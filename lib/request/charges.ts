@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Identifier } from '../clients/identifier.js'
 import { GLOBAL_PARTITION } from '../clients/partition.js'
 import type { FaultLog } from '../common/log.js'
-import type { Client } from '../model/client.js'
+import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 
@@ -34,7 +34,7 @@ export class ChargeBuilder {
   build (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean): Charge[] {
     const cost = this.#resolveCost(policy, request)
     return policy.single !== null && !mayDelay
-      ? [{ limit: policy.single, partition: client.partition, cost }]
+      ? [{ limit: policy.single, partition: findStorePartition(client), cost }]
       : this.#buildAll(policy, { request, client, cost, mayDelay })
   }
 
@@ -56,7 +56,7 @@ export class ChargeBuilder {
 
   /** Charge the limits by user to the address. */
   #chargeAddress (policy: Policy, input: ChargeInput): Charge[] {
-    const { partition } = this.#identifier.identifyByAddress(input.request)
+    const { id: partition } = this.#identifier.identifyByAddress(input.request)
     return policy.limits
       .map((limit, i) => ({ limit, i }))
       .filter(({ limit }) => limit.by === 'user')
@@ -75,8 +75,8 @@ export class ChargeBuilder {
   /** `null` if a limit does not apply to the client. */
   #findPartition (by: PartitionBy, { request, client }: ChargeInput): string | null {
     switch (by) {
-      case 'client': return client.partition
-      case 'ip': return client.kind === 'ip' ? client.partition : this.#identifier.identifyByAddress(request).partition
+      case 'client': return findStorePartition(client)
+      case 'ip': return client.kind === 'ip' ? client.id : this.#identifier.identifyByAddress(request).id
       case 'user': return client.kind === 'user' ? client.partition : null
       case 'global': return GLOBAL_PARTITION
       default: return by satisfies never

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Exemptions } from '../clients/exemptions.js'
-import type { Client } from '../model/client.js'
+import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
 import { computeDelayUs, isUnavailable, type Answer, type Charge, type Receipt, type Store } from '../stores/store.js'
 import type { Reservation } from '../throttle/delay-queue.js'
@@ -64,9 +64,10 @@ export class Decider {
     const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
     const clientPolicy = base.tiers === null && client.kind !== 'user' ? base : this.#findTierPolicy(base, client)
     if (clientPolicy === null) return this.#exempt(base, request, client)
-    const policy = clientPolicy.rollout === null ? clientPolicy : selectRollout(clientPolicy, clientPolicy.rollout, client.partition)
+    const partition = findStorePartition(client)
+    const policy = clientPolicy.rollout === null ? clientPolicy : selectRollout(clientPolicy, clientPolicy.rollout, partition)
     // Reserve before the store call. Otherwise all requests of one turn would get the last free place.
-    const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, client.partition, policy.throttle) : null
+    const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, partition, policy.throttle) : null
     const charges = this.#chargeBuilder.build(policy, request, client, reservation !== null)
     const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)

@@ -37,7 +37,7 @@ export function findPenalty ({ penalty, by, mode }: Limit): Penalty | null {
 /** Units to take from one limit's bucket of one partition. */
 export interface Charge {
   readonly limit: Limit
-  /** For example `ip:203.0.113.9`, `key:abc` or `global`. */
+  /** An address such as `203.0.113.9`, or for example `user:42`, `key:abc` or `global`. */
   readonly partition: string
   /** Whole units, 0 or more. */
   readonly cost: number

@@ -1,13 +1,14 @@
 import fastifyJwt, { type FastifyJWTOptions } from '@fastify/jwt'
 import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
+import { AddressReader } from '../../lib/clients/address/address-reader.js'
 import type { IdentifyOptions } from '../../lib/config/schema/identity-schema.js'
 import { checkTokenSupport } from '../../lib/clients/token-reader.js'
 import { MS, SECOND } from '../fixtures/app.js'
 import { resolveOptions } from '../../lib/config/schema/resolve-options.js'
 import { createIdentifierApp, requestWithToken, createIdentifyingApp, PLAIN_POLICY, SECRET, createToken, identifySender, type IdentifyingApp } from '../fixtures/tokens.js'
 
-const ADDRESS = { kind: 'ip', id: '203.0.113.9', tier: 'anonymous', partition: '203.0.113.9' }
+const ADDRESS = new AddressReader(56).toClient('203.0.113.9')
 const user = (id: string, tier = 'standard') => ({ kind: 'user', id, tier, partition: `user:${id}` })
 
 /** An application with @fastify/jwt that identifies by tokens. */

@@ -16,7 +16,7 @@ function appUnder (t: Test, heading: string) {
 
 t.test('a route can tell its client where he stands', async (t) => {
   const app = await appUnder(t, 'The decision for a request')
-  t.equal((await app.inject('/')).body, '127.0.0.1 is allowed, 99 left')
+  t.equal((await app.inject('/')).body, 'ip:127.0.0.1 is allowed, 99 left')
 })
 
 t.test('a check decides now', async (t) => {

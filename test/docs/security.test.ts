@@ -21,7 +21,7 @@ t.test('a key that is hashed is in no partition', async (t) => {
   const { body } = await app.inject({ url: '/', headers: { 'x-api-key': 'sk-secret' } })
   t.match(body, /^key:[\w-]{43}$/)
   t.notMatch(body, 'sk-secret')
-  t.equal((await app.inject('/')).body, '127.0.0.1', 'without a key, the address')
+  t.equal((await app.inject('/')).body, 'ip:127.0.0.1', 'without a key, the address')
 })
 
 t.test('the health route answers as it is told', async (t) => {

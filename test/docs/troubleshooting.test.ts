@@ -16,7 +16,7 @@ t.test('what to begin with tells whom a request counted for, and what holds for 
   const app = await createSnippetApp(t, page, 'Troubleshooting', { isOperator: async () => {} })
   const headers = { 'x-forwarded-for': '6.6.6.6' }
   t.strictSame((await app.inject({ url: '/whoami', headers })).json(), {
-    outcome: 'allowed', client: '127.0.0.1', tier: 'anonymous', limitName: 'default', remaining: 99, forwarded: '6.6.6.6'
+    outcome: 'allowed', client: 'ip:127.0.0.1', tier: 'anonymous', limitName: 'default', remaining: 99, forwarded: '6.6.6.6'
   })
   t.match((await app.inject({ url: '/limits', query: { route: 'GET /whoami' } })).json(), { state: 'limited', policies: [{ name: 'default' }] })
   t.strictSame(parseSnippets(page).map(({ heading }) => heading), ['Troubleshooting'])

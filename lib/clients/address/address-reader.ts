@@ -23,7 +23,7 @@ const CAPACITY = 16_384
  */
 export class AddressReader {
   readonly #ipv6Subnet: number
-  readonly #unknown: Client = createIpClient(UNKNOWN)
+  readonly #unknown: Client = new AddressClient(UNKNOWN)
   readonly #clients = new GenerationCache<string, Client>(CAPACITY, copyText)
 
   /** `ipv6Subnet`: bits of an IPv6 address that identify a client, 1 to 128. */
@@ -34,11 +34,11 @@ export class AddressReader {
   /** The client at a request's address. Any other text is one client, `unknown`. */
   toClient (text: string | undefined): Client {
     if (text === undefined || text.length > MAX_ADDRESS_LENGTH) return this.#unknown
-    if (isDottedQuad(text)) return createIpClient(text)
+    if (isDottedQuad(text)) return new AddressClient(text)
     // A dual-stack socket reports IPv4 addresses in this form.
     if (text.startsWith(MAPPED)) {
       const embedded = text.slice(MAPPED.length)
-      if (isDottedQuad(embedded)) return createIpClient(embedded)
+      if (isDottedQuad(embedded)) return new AddressClient(embedded)
     }
     const known = this.#clients.get(text)
     if (known !== undefined) return known
@@ -57,7 +57,7 @@ export class AddressReader {
   #parse (text: string): Client | null {
     const plain = this.#ipv6Subnet <= MAX_PLAIN_SUBNET_BITS ? formatPlainSubnet(text, this.#ipv6Subnet) : null
     const address = plain ?? canonicalizeAddress(text, this.#ipv6Subnet)
-    return address === null ? null : createIpClient(address)
+    return address === null ? null : new AddressClient(address)
   }
 }
 
@@ -93,7 +93,22 @@ function createGroupMask (partIndex: number, subnetBits: number): number {
   return (0xffff << (16 - bits)) & 0xffff
 }
 
-function createIpClient (id: string): Client {
-  // Concatenation costs more than all the rest, so an address is its own partition. All others start with a word and a colon.
-  return { kind: 'ip', id, tier: ANONYMOUS, partition: id }
+/** The client at an address. Concatenation costs more than all the rest, so the partition is made when it is read. */
+class AddressClient implements Client {
+  readonly kind = 'ip'
+  readonly id: string
+  readonly tier = ANONYMOUS
+
+  constructor (id: string) {
+    this.id = id
+  }
+
+  get partition (): string {
+    return `ip:${this.id}`
+  }
+
+  toJSON (): Client {
+    const { kind, id, tier, partition } = this
+    return { kind, id, tier, partition }
+  }
 }

@@ -25,7 +25,7 @@ export function createClientLabeler ({ hashClients, hashSecret }: Pick<LogSettin
       return `${kind}#${createHmac('sha256', secret).update(`${kind}:${id}`).digest('hex').slice(0, HASH_DIGITS)}`
     }
     // The partition, not the id: a long id is hashed in it.
-    return escapeUnprintable(kind === 'ip' ? `ip:${id}` : partition)
+    return escapeUnprintable(partition)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { Clock } from '../../common/clock.js'
 import type { LogSettings } from '../../config/schema/log-schema.js'
+import { findStorePartition } from '../../model/client.js'
 import type { Decision } from '../../model/decision.js'
 import type { LimitStanding } from '../../model/decision.js'
 import { createClientLabeler, type ClientLabeler } from './client-label.js'
@@ -135,14 +136,14 @@ export class RefusalLog {
   /** Counts a refusal. Returns whether that is all: false for a first one, which must be logged. */
   #isCounted ({ aggregates }: RefusalKind, scope: string, limit: string, { client }: Decision): boolean {
     this.#sinceUs ??= this.#clock.nowUs()
-    return aggregates.count(scope, limit, client.partition)
+    return aggregates.count(scope, limit, findStorePartition(client))
   }
 
   #logFirst (kind: RefusalKind, request: FastifyRequest, scope: string, { client }: Decision, limit: RefusingLimit): void {
     const { aggregates, description, level, mode, outcome } = kind
     const { name, retryAfterMs } = limit
     const label = this.#labelClient(client)
-    aggregates.start(scope, name, client.partition, label, client.tier)
+    aggregates.start(scope, name, findStorePartition(client), label, client.tier)
     writeLine(request.log, level, {
       client: label,
       tier: client.tier,

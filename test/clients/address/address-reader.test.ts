@@ -62,8 +62,8 @@ t.test('whatever is no address is one client, and limited', async (t) => {
 t.test('a request without an address is limited', async (t) => {
   const { app } = await limitedApp(t, { max: 2, timeWindow: '1 minute' })
   const reader = new AddressReader(56)
-  t.equal(reader.toClient(undefined).partition, 'unknown')
-  t.equal(reader.toClient('').partition, 'unknown')
+  t.equal(reader.toClient(undefined).partition, 'ip:unknown')
+  t.equal(reader.toClient('').partition, 'ip:unknown')
   t.strictSame(await statuses(app, 3, from('')), [200, 200, 429])
 })
 

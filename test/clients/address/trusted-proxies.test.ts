@@ -105,7 +105,7 @@ t.test('a proxy behind a Unix socket forwards, and whoever comes by TCP does not
   await app.app.listen({ path: socketPath })
   const [response]: IncomingMessage[] = await once(ask({ socketPath, path: '/', agent: false, headers: { 'x-forwarded-for': `6.6.6.6, ${CLIENT}` } }).end(), 'response')
   response.resume()
-  t.match(app.found, [{ kind: 'ip', partition: CLIENT }])
+  t.match(app.found, [{ kind: 'ip', partition: `ip:${CLIENT}` }])
 })
 
 t.test('repeated header lines are one list, in their order', async (t) => {
@@ -121,16 +121,16 @@ t.test('repeated header lines are one list, in their order', async (t) => {
 t.test('all spellings of an address, and all addresses of a /56, are one client behind a proxy', async (t) => {
   const app = createIdentifyingApp(t, { trustedProxies: ['private'] })
   const from = (address: string) => identifySender(app, { url: '/', remoteAddress: PROXY, headers: { 'x-forwarded-for': address } })
-  for (const text of [CLIENT, `::ffff:${CLIENT}`, '::ffff:cb00:7109', `${CLIENT}:1`, `[::ffff:${CLIENT}]:1`]) t.equal((await from(text)).partition, CLIENT, text)
-  for (const text of ['2001:db8:0:ab00::1', '2001:db8:0:abff:ffff::', '[2001:db8:0:ab01::1]:80']) t.equal((await from(text)).partition, '2001:db8:0:ab00::/56', text)
-  t.equal((await from('2001:db8:0:ac00::1')).partition, '2001:db8:0:ac00::/56')
+  for (const text of [CLIENT, `::ffff:${CLIENT}`, '::ffff:cb00:7109', `${CLIENT}:1`, `[::ffff:${CLIENT}]:1`]) t.equal((await from(text)).partition, `ip:${CLIENT}`, text)
+  for (const text of ['2001:db8:0:ab00::1', '2001:db8:0:abff:ffff::', '[2001:db8:0:ab01::1]:80']) t.equal((await from(text)).partition, 'ip:2001:db8:0:ab00::/56', text)
+  t.equal((await from('2001:db8:0:ac00::1')).partition, 'ip:2001:db8:0:ac00::/56')
 })
 
 t.test('trustedProxies decides in place of trustProxy', async (t) => {
   const raw = { socket: { remoteAddress: CLIENT, localAddress: '10.0.0.9' }, headers: { 'x-forwarded-for': '6.6.6.6' } }
   const { identifier } = createIdentifyingApp(t, { trustedProxies: [] })
   const request = { raw, headers: raw.headers, ip: '6.6.6.6' } as unknown as FastifyRequest
-  t.equal(identifier.identifyByAddress(request).partition, CLIENT)
+  t.equal(identifier.identifyByAddress(request).id, CLIENT)
   t.equal(identifier.getAddress(request), CLIENT)
 })
 
