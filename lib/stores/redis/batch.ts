@@ -4,8 +4,8 @@ import {
 import { type GuardedCall } from '../call-watch.js'
 import type { KeyWriter } from './keys.js'
 import {
-  answerBytes, CHARGE_BYTES, hasStartedBlock, packLimit, readNumber, readStanding, STRIKES_BYTES, TIME_BYTES,
-  writeCharge, writeStrikes
+  answerBytes, CHARGE_BYTES, hasStartedBlock, hasTime, isStanding, packLimit, readNumber, readStanding, STRIKES_BYTES,
+  TIME_BYTES, writeCharge, writeStrikes
 } from './wire-format.js'
 
 export interface Check {
@@ -91,7 +91,21 @@ export class Batch {
     this.args.push(limits.length === 1 ? limits[0] : Buffer.concat(limits), checks)
   }
 
-  /** Resolve each check with its part of the reply. A check whose bucket could not be read or written fails alone. */
+  /** Whether a reply has a standing for each charge and nothing else. An expired batch has no charges left. */
+  accepts (reply: Buffer): boolean {
+    if (!hasTime(reply)) return false
+    if (this.#checks.length === 0) return true
+    let at = TIME_BYTES
+    for (const { charges } of this.#checks) {
+      for (let i = 0; i < charges.length; i++) {
+        if (!isStanding(reply, at, charges[i].limit)) return false
+        at += answerBytes(reply, at)
+      }
+    }
+    return at === reply.length
+  }
+
+  /** Resolve each check with its part of an accepted reply. A check whose bucket could not be read or written fails alone. */
   complete (reply: Buffer): void {
     const atUs = readNumber(reply, 0)
     let at = TIME_BYTES

@@ -1,5 +1,5 @@
 import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
-import { toFailureReason } from './script-runner.js'
+import { BAD_REPLY, toFailureReason } from './script-runner.js'
 import type { Answer, Charge, FailureReason, Unavailable } from '../store.js'
 import { Batch } from './batch.js'
 import { toFailureCode } from './connections.js'
@@ -144,8 +144,9 @@ export class Batcher {
   }
 
   #completeBatch (batch: Batch, reply: unknown): void {
-    if (!isScriptReply(reply)) {
-      this.#failWithError(batch, new Error('ERR unexpected reply format'))
+    if (!isScriptReply(reply) || !batch.accepts(reply[0])) {
+      this.#fail(batch, 'error', BAD_REPLY)
+      batch.call?.settle(false)
       return
     }
     const [packed, err] = reply

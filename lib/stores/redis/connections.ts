@@ -10,7 +10,7 @@ const RESTART_MS = 100
 
 /** The code of a Redis error reply such as `OOM ...` or `READONLY ...`: its first word. */
 export function parseReplyCode (text: string): string {
-  return /^[A-Z]+/.exec(text)?.[0] ?? 'ERR'
+  return /^[A-Z]{1,40}/.exec(text)?.[0] ?? 'ERR'
 }
 
 /** The code of a failed call or connection, such as `OOM`, `WRONGPASS` or `ECONNREFUSED`. Never the error text. */
@@ -135,7 +135,7 @@ export class ConnectionPool {
   }
 
   /**
-   * Search for the primary again: the connected server has become a replica. A client of the application reconnects if
+   * Connect again: the connected server has become a replica, or its replies make no sense. A client of the application reconnects if
    * its `reconnectOnError` says so. ioredis never asks it: the scripts return the errors of their writes as data.
    */
   reconnect (): void {

@@ -82,7 +82,7 @@ export class RedisStore implements Store {
       if (penalty !== null) limitsByPenaltyKey.set(this.#keys.formatPenaltyKey(penalty, partition), limit)
     }
     const args = [Buffer.concat(Array.from(limitsByPenaltyKey.values(), packLimit)), NOTHING]
-    return Number(await this.#runner.call('reset', resetScript, [...keys, ...limitsByPenaltyKey.keys()], args))
+    return Number(await this.#runner.call('reset', resetScript, [...keys, ...limitsByPenaltyKey.keys()], args, findCountError))
   }
 
   /** Send the checks that wait for a connection. */
@@ -102,11 +102,22 @@ export class RedisStore implements Store {
   /** A failure is reported and the adjustment is lost. No request waits for it, and the bucket recovers over time. */
   async #adjustGroup (adjustments: readonly Adjustment[]): Promise<void> {
     const keys = adjustments.map(({ standing }) => this.#keys.formatBucketKey(standing.limit, standing.partition))
-    await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), String).catch(async ({ cause }) => {
+    await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), findTextError).catch(async ({ cause }) => {
       const isSplit = adjustments.every(({ standing }) => standing.partition === adjustments[0].standing.partition)
       if (isSplit || toFailureCode(cause) !== 'CROSSSLOT') return
       this.#runner.detectSlots(cause)
       await this.adjust(adjustments)
     })
   }
+}
+
+/** The reply of `adjust.lua` is the text of an error, or ''. */
+function findTextError (reply: unknown): string | null {
+  return Buffer.isBuffer(reply) ? reply.toString() : null
+}
+
+/** The reply of `reset.lua` is a count. A client with `stringNumbers` returns it as text. */
+function findCountError (reply: unknown): string | null {
+  const isCount = typeof reply === 'number' || typeof reply === 'string'
+  return isCount && Number.isSafeInteger(Number(reply)) && Number(reply) >= 0 ? '' : null
 }

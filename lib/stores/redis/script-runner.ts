@@ -22,6 +22,9 @@ export interface ScriptRunnerOptions {
   readonly timeUs?: () => number
 }
 
+/** The failure code of a reply that is not in the format of its script: of a faulty server, or of a proxy. */
+export const BAD_REPLY = 'BAD_REPLY'
+
 /** Sends script calls with a deadline and reports their failures. */
 export class ScriptRunner {
   readonly #options: ScriptRunnerOptions
@@ -50,12 +53,12 @@ export class ScriptRunner {
   }
 
   /**
-   * Make a call and return its reply. `findError` returns the text of a Redis error inside the reply, or ''.
-   * Rejects with FST_SLUICE_STORE, within the deadline.
+   * Make a call and return its reply. `findError` returns the text of a Redis error inside the reply, or '', or `null` if
+   * the reply is not in the format of the script. It must not throw. Rejects with FST_SLUICE_STORE, within the deadline.
    */
   call (
     operation: Operation, script: Script, keys: readonly string[], args: Buffer[],
-    findError: (reply: unknown) => string = () => ''
+    findError: (reply: unknown) => string | null
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const call = this.begin(operation, (code) => {
@@ -66,14 +69,17 @@ export class ScriptRunner {
         reject(new FST_SLUICE_STORE('breaker', 'circuit breaker is open'))
         return
       }
-      this.evalScript(script, keys, args).then((reply) => {
-        this.settle(call, findError(reply))
-        resolve(reply)
-      }, (error) => {
-        this.report(toFailureReason(error), toFailureCode(error))
+      const fail = (reason: FailureReason, code: string, cause?: unknown) => {
+        this.report(reason, code)
         call.settle(false)
-        reject(new FST_SLUICE_STORE(toFailureReason(error), toFailureCode(error), { cause: error }))
-      })
+        reject(new FST_SLUICE_STORE(reason, code, { cause }))
+      }
+      this.evalScript(script, keys, args).then((reply) => {
+        const errorText = findError(reply)
+        if (errorText === null) return fail('error', BAD_REPLY)
+        this.settle(call, errorText)
+        resolve(reply)
+      }, (error) => { fail(toFailureReason(error), toFailureCode(error), error) })
     })
   }
 
@@ -94,7 +100,8 @@ export class ScriptRunner {
   }
 
   report (reason: FailureReason, code: string): void {
-    if (code === 'READONLY') this.#options.pool.reconnect()
+    // After a bad reply, all later replies of the connection may be out of step.
+    if (code === 'READONLY' || code === BAD_REPLY) this.#options.pool.reconnect()
     this.#options.onFailure(reason, this.#options.pool.explainCode(code))
   }
 

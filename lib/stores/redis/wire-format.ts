@@ -20,6 +20,7 @@ const BROKEN = 4
 const DELAYED = 8
 const BLOCKED = 16
 const BLOCK_STARTED = 32
+const ALL_FLAGS = 63
 
 const SHADOW = 1
 const DELAYABLE = 2
@@ -78,6 +79,22 @@ export function writeNumber (target: Buffer, number: number, at: number): number
 
 export function readNumber (source: Buffer, at: number): number {
   return source.readUIntBE(at, NUMBER_BYTES - 4) * 2 ** 32 + source.readUInt32BE(at + NUMBER_BYTES - 4)
+}
+
+/** Whether a reply starts with a time. */
+export function hasTime (source: Buffer): boolean {
+  return source.length >= TIME_BYTES && Number.isSafeInteger(readNumber(source, 0))
+}
+
+/** Whether a whole standing of this limit, in the format of `take.lua`, is at this position of a reply. */
+export function isStanding (source: Buffer, at: number, { capacity }: Limit): boolean {
+  if (at >= source.length || source[at] > ALL_FLAGS) return false
+  const end = at + answerBytes(source, at)
+  if (end > source.length) return false
+  for (let position = at + 1; position < end; position += NUMBER_BYTES) {
+    if (!Number.isSafeInteger(readNumber(source, position))) return false
+  }
+  return readNumber(source, at + 1) <= capacity
 }
 
 /** Read the standing of a charge from a reply. Returns `null` if its bucket could not be read or written. */
