@@ -25,6 +25,9 @@ export interface ScriptRunnerOptions {
 /** The failure code of a reply that is not in the format of its script: of a faulty server, or of a proxy. */
 export const BAD_REPLY = 'BAD_REPLY'
 
+/** Errors of a single key: it has a wrong type, or had a damaged value. They are not failures of Redis. */
+const KEY_ERRORS: ReadonlySet<string> = new Set(['WRONGTYPE', 'DAMAGED'])
+
 /** Sends script calls with a deadline and reports their failures. */
 export class ScriptRunner {
   readonly #options: ScriptRunnerOptions
@@ -87,8 +90,7 @@ export class ScriptRunner {
   settle (call: GuardedCall | null, errorText: string): void {
     // Before the breaker records it: a state change is logged with the failure that caused it.
     if (errorText !== '') this.report('error', parseReplyCode(errorText))
-    // A key of the wrong type is not a failure of Redis.
-    call?.settle(errorText === '' || parseReplyCode(errorText) === 'WRONGTYPE')
+    call?.settle(errorText === '' || KEY_ERRORS.has(parseReplyCode(errorText)))
   }
 
   /** Whether Redis refused a call with keys of several slots, of which it ran nothing. Calls are then made per partition. */

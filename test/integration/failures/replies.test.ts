@@ -127,3 +127,17 @@ t.test('a key of a wrong type fails alone: the breaker stays closed, and other c
   t.equal(other.outcome, 'allowed')
   t.strictSame(service.log.filter(({ breaker }) => breaker !== undefined), [])
 })
+
+t.test('a damaged value is replaced and logged: its client is counted from there, and the breaker stays closed', async (t) => {
+  const { service, redis } = await serviceAtWork(t, [], { keyPrefix: 'damaged:', deadline: AMPLE_MS })
+  const victim = newClient()
+  await service.visits(1, '/open', victim)
+  const [key] = await redis.keys(`damaged:*:${victim.client}}*`)
+  for (let i = 0; i < 20; i++) {
+    await redis.set(key, 'not a bucket')
+    const [visit] = await service.visits(1, '/open', victim)
+    t.equal(visit.headers.get('x-ratelimit-remaining'), '9')
+  }
+  t.ok(await redis.pttl(key) > 0)
+  t.match(service.log, [{ source: 'store', err: { message: 'the store did not answer: error (DAMAGED)' } }], 'once a minute')
+})

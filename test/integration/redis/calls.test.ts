@@ -88,7 +88,8 @@ t.test('a key of another type fails its own check and no other', async (t) => {
 })
 
 t.test('a text that is no bucket counts as none', async (t) => {
-  const store = bench.store({ keyPrefix: 'garbage:' })
+  const codes: string[] = []
+  const store = bench.store({ keyPrefix: 'garbage:', onFailure: (code) => { codes.push(code) } })
   await store.take(chargeOf('user:42'))
   const [key] = await redis.keys('garbage:*')
   for (const text of ['', 'T', 'T123', 'F', 'S\0\0', 'V', 'V\0\0\0\0\x01\xff\xff', '17', 'x'.repeat(1000)]) {
@@ -96,6 +97,7 @@ t.test('a text that is no bucket counts as none', async (t) => {
     const answers = await Promise.all([store.take(chargeOf('user:42')), store.take(chargeOf('user:43', 0))])
     t.strictSame(answers.map(isGranted), [true, true], JSON.stringify(text.slice(0, 10)))
     t.ok(await redis.pttl(key) > 0)
+    t.strictSame(codes.splice(0), ['DAMAGED'])
   }
 })
 

@@ -97,12 +97,14 @@ t.test('a conduct of another type fails its own check, which charges nothing, an
 })
 
 t.test('a text that is no conduct counts as none', async (t) => {
-  const store = bench.store({ keyPrefix: 'garbage:' })
+  const codes: string[] = []
+  const store = bench.store({ keyPrefix: 'garbage:', onFailure: (code) => { codes.push(code) } })
   await take(store, charge(1))
   const key = await conductKey('garbage:')
   for (const text of ['', 'P', 'P123', 'T'.repeat(27), 'x'.repeat(1000)]) {
     await redis.set(key, text)
     t.match(await take(store, charge(0, 'user:42', 0)), { granted: true, blocks: { length: 0 } })
+    t.strictSame(codes.splice(0), ['DAMAGED'])
     await take(store, charge())
     t.equal((await redis.getBuffer(key))?.length, 27, JSON.stringify(text.slice(0, 10)))
     t.ok(await redis.pttl(key) > 0)

@@ -3,7 +3,7 @@
 --   ARGV[1]  the distinct limits, see call.lua
 --   ARGV[2]  the adjustments, packed: the number of the limit:2 kind:1 units:7, and time:7 and resetUs:7 of the charge
 --            kind: 0 charges, 1 refunds, 2 refunds a token bucket only if the charge was its last one
--- Returns the error text of the first bucket that could not be read or written, or ''.
+-- Returns the error text of the first bucket that could not be read or written, or that was damaged, or ''.
 -- Twin: MemoryStore.adjust.
 
 local adjustments, position, keyIndex = ARGV[2], 1, 0
@@ -28,4 +28,4 @@ while position <= #adjustments do
   end
 end
 
-return writeBuckets(nowUs, marginMs) or err or ''
+return writeBuckets(nowUs, marginMs) or err or describeDamage() or ''

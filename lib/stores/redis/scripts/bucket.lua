@@ -13,33 +13,48 @@ local pack, unpack = struct.pack, struct.unpack
 local buckets = {}
 
 local MAX_UNITS = 1099511627775
+-- Twin: MAX_BACKLOG_US in lib/algorithms/quota.ts.
+local MAX_WINDOW_US = 1125899906842624
+
+-- Fails if no version of this library can have written the value. A failure outside of pcall would fail every check of the
+-- call, and so would a number in the reply that is out of its range.
+local function decodeState (bucket, stored)
+  local tag, position = sub(stored, 1, 1), nil
+  if tag == 'T' then
+    bucket.algorithm = TOKEN_BUCKET
+    bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count, position = unpack('>I4I4I7I7I4', stored, 2)
+    assert(bucket.count <= bucket.max)
+  elseif tag == 'F' then
+    bucket.algorithm = FIXED_WINDOW
+    bucket.max, bucket.windowUs, bucket.timeUs, bucket.count, position = unpack('>I4I7I7I5', stored, 2)
+    bucket.capacity = bucket.max
+    assert(bucket.count <= 2 * bucket.max)
+  elseif tag == 'S' then
+    local log = {}
+    bucket.algorithm = SLIDING_WINDOW
+    bucket.max, bucket.windowUs, log.firstUs, log.newestUs, log.newestUnits, log.total, log.baseUs, log.lastUs, position =
+      unpack('>I4I7I7I7I5I5I7I7', stored, 2)
+    log.body = sub(stored, position)
+    position = #stored + 1
+    bucket.capacity = bucket.max
+    if log.total > 0 or log.body ~= '' then
+      assert(isLog(log) and log.total <= 2 * bucket.max)
+      bucket.log = log
+    end
+  end
+  assert(position == #stored + 1 and bucket.windowUs > 0 and bucket.windowUs <= MAX_WINDOW_US and bucket.timeUs < MAX_SAFE_INTEGER)
+  return bucket
+end
 
 local function decodeBucket (bucket, stored)
-  local tag = sub(stored, 1, 1)
-  if tag == 'V' then
+  if sub(stored, 1, 1) == 'V' then
     local length, position
     bucket.otherUnits, length, position = unpack('>I5I2', stored, 2)
     bucket.other = sub(stored, position, position + length - 1)
+    decodeState({ timeUs = 0 }, bucket.other)
     stored = sub(stored, position + length)
-    tag = sub(stored, 1, 1)
   end
-  if tag == 'T' then
-    bucket.algorithm = TOKEN_BUCKET
-    bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count = unpack('>I4I4I7I7I4', stored, 2)
-  elseif tag == 'F' then
-    bucket.algorithm = FIXED_WINDOW
-    bucket.max, bucket.windowUs, bucket.timeUs, bucket.count = unpack('>I4I7I7I5', stored, 2)
-    bucket.capacity = bucket.max
-  elseif tag == 'S' then
-    local log, body = {}, nil
-    bucket.algorithm = SLIDING_WINDOW
-    bucket.max, bucket.windowUs, log.firstUs, log.newestUs, log.newestUnits, log.total, log.baseUs, log.lastUs, body =
-      unpack('>I4I7I7I7I5I5I7I7', stored, 2)
-    log.body = sub(stored, body)
-    bucket.capacity = bucket.max
-    if log.total > 0 then bucket.log = log end
-  end
-  return bucket
+  return decodeState(bucket, stored)
 end
 
 local function readBucket (key)
@@ -50,8 +65,8 @@ local function readBucket (key)
   if type(stored) == 'table' then
     bucket.err = stored.err
   elseif stored and not pcall(decodeBucket, bucket, stored) then
-    -- A value that is not ours counts as absent. An error here would fail every check of the call.
-    bucket = { key = key, timeUs = 0, count = 0 }
+    -- A damaged value counts as absent. It is replaced or deleted, for it may have no TTL.
+    bucket, hasDamage = { key = key, timeUs = 0, count = 0, isChanged = true }, true
   end
   buckets[key] = bucket
   return bucket
@@ -107,7 +122,7 @@ local function carryBucket (bucket, quota, nowUs)
   if quota.max == 0 or isWrittenUnder(bucket, quota) then return end
   if bucket.max ~= nil then
     local left = bucketTtlUs(bucket, nowUs) > 0 and encodeBucket(bucket) or nil
-    local own = bucket.other and decodeBucket({ timeUs = 0, count = 0 }, bucket.other)
+    local own = bucket.other and decodeState({ timeUs = 0, count = 0 }, bucket.other)
     if own and isWrittenUnder(own, quota) then
       local room = assessBucket(quota, own, 0, nowUs).remaining
       setState(bucket, chargeBucket(quota, own, min(bucket.otherUnits, room), nowUs))
@@ -129,7 +144,7 @@ end
 -- Returns the string to store and its TTL. With a TTL of 0 or less, nothing is stored.
 local function encodeWithTtl (bucket, nowUs)
   local ttlUs = bucketTtlUs(bucket, nowUs)
-  local otherTtlUs = bucket.other and bucketTtlUs(decodeBucket({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
+  local otherTtlUs = bucket.other and bucketTtlUs(decodeState({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
   if otherTtlUs <= 0 then return ttlUs > 0 and encodeBucket(bucket), ttlUs end
   -- Store both, even if this one is unused: alone, the other one would be carried over a second time.
   if ttlUs <= 0 then bucket.timeUs, bucket.count, bucket.log = 0, 0, nil end
@@ -148,6 +163,11 @@ local function writeKey (key, kept, stored, ttlUs, marginMs)
   if type(reply) ~= 'table' then return end
   kept.err = reply.err
   return reply.err
+end
+
+-- The error text of a call that replaced a damaged value, or nil. Its checks are answered.
+local function describeDamage ()
+  return hasDamage and 'DAMAGED a value was replaced' or nil
 end
 
 -- Returns the error text of a failed write, or nil.

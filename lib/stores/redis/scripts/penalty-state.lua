@@ -5,6 +5,13 @@
 
 local penaltyStates = {}
 
+-- Fails if no version of this library can have written the value.
+local function decodePenaltyState (kept, stored)
+  assert(#stored == 27 and sub(stored, 1, 1) == 'P')
+  kept.strikes, kept.level, kept.startUs, kept.quietFromUs, kept.blockUs = unpack('>I4I1I7I7I7', stored, 2)
+  assert(kept.level <= MAX_LEVELS and max(kept.startUs, kept.quietFromUs, kept.blockUs) < MAX_SAFE_INTEGER)
+end
+
 local function readPenaltyState (key)
   local kept = penaltyStates[key]
   if kept then return kept end
@@ -12,8 +19,10 @@ local function readPenaltyState (key)
   kept = { key = key, startUs = 0, strikes = 0, level = 0, quietFromUs = 0, blockUs = 0 }
   if type(stored) == 'table' then
     kept.err = stored.err
-  elseif stored and #stored == 27 and sub(stored, 1, 1) == 'P' then
-    kept.strikes, kept.level, kept.startUs, kept.quietFromUs, kept.blockUs = unpack('>I4I1I7I7I7', stored, 2)
+  elseif stored then
+    if not pcall(decodePenaltyState, kept, stored) then
+      kept, hasDamage = { key = key, startUs = 0, strikes = 0, level = 0, quietFromUs = 0, blockUs = 0, isDamaged = true }, true
+    end
     kept.isStored = true
   end
   penaltyStates[key] = kept
@@ -36,7 +45,8 @@ local function loadPenaltyEntry (rule, key, nowUs)
     startUs = kept.startUs, strikes = kept.strikes, level = kept.level, quietFromUs = kept.quietFromUs, blockUs = kept.blockUs
   }
   local isAhead = advancePenalty(rule, entry.state, nowUs)
-  if isAhead or (kept.isStored and not kept.rule and redis.pcall('PTTL', key) == -1) then savePenaltyState(entry) end
+  -- A damaged value is replaced or deleted, for it may have no TTL.
+  if isAhead or kept.isDamaged or (kept.isStored and not kept.rule and redis.pcall('PTTL', key) == -1) then savePenaltyState(entry) end
   return entry
 end
 

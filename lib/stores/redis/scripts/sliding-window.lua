@@ -7,14 +7,27 @@
 --   body                             the older entries, packed
 --   baseUs, lastUs                   the time that the first of them is relative to; the time of the last of them
 
+-- A stored log may be damaged. Its header is checked when it is read, its body only where it is read anyway: the sums of
+-- all entries must be those of the header. A damaged log counts as absent.
+
 local byte, char, sub = string.byte, string.char, string.sub
 
+-- Whether a value was found that no version of this library wrote.
+local hasDamage = false
+
+-- More than 128 entries take.
+local MAX_BODY_BYTES = 2048
+
+-- More groups than any number has.
+local MAX_SCALE = 128 ^ 8
+
+-- Never fails: a number that is cut short ends with zeros.
 local function unpackNumber (text, position)
-  local group = byte(text, position)
+  local group = byte(text, position) or 0
   local number, scale = group % 128, 128
-  while group >= 128 do
+  while group >= 128 and scale < MAX_SCALE do
     position = position + 1
-    group = byte(text, position)
+    group = byte(text, position) or 0
     number = number + (group % 128) * scale
     scale = scale * 128
   end
@@ -44,15 +57,28 @@ local function toEntryEndUs (quota, lastGrantUs)
   return quota.windowUs < 3600000000 and lastGrantUs or ceil(lastGrantUs / 1000) * 1000
 end
 
+-- Whether the header agrees with itself, and with whether there are older entries.
+local function isLog (log)
+  local olderUnits = log.total - log.newestUnits
+  local hasBody = log.body ~= ''
+  return log.newestUnits > 0 and (olderUnits > 0) == hasBody and olderUnits >= 0 and #log.body <= MAX_BODY_BYTES and
+    log.baseUs <= log.lastUs and (hasBody or log.baseUs == log.lastUs) and log.lastUs <= log.newestUs and
+    log.firstUs <= log.newestUs and log.newestUs < MAX_SAFE_INTEGER
+end
+
 -- The flat array of the twin, for rare cases: the clock stepped back, a refund, other numbers.
 local function unfoldLog (log)
-  local entries, position, us = {}, 1, log.baseUs
+  local entries, position, us, total = {}, 1, log.baseUs, log.newestUnits
   while position <= #log.body do
     local delta, units
     delta, position = unpackDelta(log.body, position)
     units, position = unpackNumber(log.body, position)
-    us = us + delta
+    us, total = us + delta, total + units
     entries[#entries + 1] = { us = us, units = units }
+  end
+  if us ~= log.lastUs or total ~= log.total then
+    hasDamage = true
+    return {}
   end
   if log.newestUnits > 0 then entries[#entries + 1] = { us = log.newestUs, units = log.newestUnits } end
   return entries
@@ -80,26 +106,28 @@ local function clampToNow (quota, log, nowUs)
     units = units + entries[#entries].units
     entries[#entries] = nil
   end
-  entries[#entries + 1] = { us = nowUs, units = units }
+  if units > 0 then entries[#entries + 1] = { us = nowUs, units = units } end
   return foldLog(entries, nowUs), true
 end
 
+-- Returns the log, and whether it is damaged.
 local function dropExpired (quota, log, nowUs)
-  if log == nil or nowUs - log.newestUs >= quota.windowUs then return nil end
-  local position, baseUs = 1, log.baseUs
+  if log == nil or nowUs - log.newestUs >= quota.windowUs then return nil, false end
+  local position, baseUs, total = 1, log.baseUs, log.total
   while position <= #log.body do
     local delta, afterDelta = unpackDelta(log.body, position)
     if nowUs - (baseUs + delta) < quota.windowUs then break end
     local units, afterUnits = unpackNumber(log.body, afterDelta)
-    baseUs = baseUs + delta
-    log.total = log.total - units
-    position = afterUnits
+    baseUs, total, position = baseUs + delta, total - units, afterUnits
   end
   if position > 1 then
-    log.body = sub(log.body, position)
-    log.baseUs = baseUs
+    log.body, log.baseUs, log.total = sub(log.body, position), baseUs, total
+    if not isLog(log) then
+      hasDamage, log.newestUs = true, nowUs - quota.windowUs
+      return nil, true
+    end
   end
-  return log
+  return log, false
 end
 
 local function computeRetryUs (quota, log, excess, nowUs)
@@ -110,7 +138,7 @@ local function computeRetryUs (quota, log, excess, nowUs)
     units, position = unpackNumber(log.body, position)
     us = us + delta
     freed = freed + units
-    if freed >= excess then return us + quota.windowUs - nowUs end
+    if freed >= excess then return min(us, log.newestUs) + quota.windowUs - nowUs end
   end
   return log.newestUs + quota.windowUs - nowUs
 end
@@ -126,11 +154,12 @@ end
 -- Drops expired entries from the given log. result.isClamped means that the log must be written even after a refusal.
 local function assessSlidingWindow (quota, stored, cost, nowUs)
   local log, isClamped = clampToNow(quota, stored, nowUs)
-  log = dropExpired(quota, log, nowUs)
+  local isDamaged
+  log, isDamaged = dropExpired(quota, log, nowUs)
   local used = log and log.total or 0
   local isPossible = cost <= quota.max and quota.max ~= 0
   local granted = isPossible and used + cost <= quota.max
-  local result = writeLogResult(quota, log, nowUs, { granted = granted, isClamped = isClamped })
+  local result = writeLogResult(quota, log, nowUs, { granted = granted, isClamped = isClamped or isDamaged })
   if granted then
     result.retryUs = 0
     result.remaining = quota.max - used - cost

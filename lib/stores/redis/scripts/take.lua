@@ -209,4 +209,4 @@ for i = 1, #answers do
     if one.blockedUs then parts[#parts + 1] = pack('>I7', one.blockedUs) end
   end
 end
-return { table.concat(parts), err or '' }
+return { table.concat(parts), err or describeDamage() or '' }
