@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
   'store-contract': { values: ['algorithms', 'common', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
-  resilience: { values: ['common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
+  resilience: { values: ['algorithms', 'common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
   'config/schema': { values: ['common', 'errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
   'config/backend': { values: ['common', 'config/schema', 'errors'], types: ['stores', 'stores/redis'] },
   'config/layers': { values: ['common', 'config/schema', 'config/backend', 'errors'], types: [] },

@@ -92,6 +92,17 @@ export function isLastCharge (quota: Quota, bucket: BucketState, chargedUntilUs:
   return quota.intervalUs > 0 && bucket.timeUs + (bucket.count > 0 ? 1 : 0) === chargedUntilUs
 }
 
+/**
+ * The remaining units of a bucket of which only the reset is known. `null` if two numbers are possible: the reset is
+ * rounded up to a microsecond.
+ */
+export function findRemaining (quota: Quota, resetUs: number): number | null {
+  if (quota.max === 0) return 0
+  const units = backlogToUnits(quota, resetUs, 0)
+  const isRounded = quota.intervalDen > 1 && resetUs > 0
+  return isRounded && backlogToUnits(quota, resetUs - 1, 1) !== units ? null : Math.max(0, quota.capacity - units)
+}
+
 /** Limit a TAT to the range from now (a bucket full of tokens) to the ceiling. */
 function clampTat (quota: Quota, tatUs: number, tatNum: number, nowUs: number, result: CheckResult): void {
   const isBehind = tatUs < nowUs

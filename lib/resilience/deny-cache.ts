@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js'
+import { findRemaining } from '../algorithms/token-bucket.js'
 import {
   isStrike, isUnavailable,
   type ActiveBlock, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store
@@ -12,20 +13,23 @@ const MAX_TTL_US = 1_000_000
 /** A refusal that the store returned. */
 interface CachedDenial {
   readonly receipt: Receipt
-  readonly cost: number
+  readonly charges: readonly Charge[]
   /** When the result arrived. A wait that is counted from here is never too short. */
   readonly sinceUs: number
   /**
-   * The end of the wait, counted from the start of the call: the store decided between the two times. Counted from the
-   * arrival of a late result, it would refuse a client that waited as an earlier result stated.
+   * The end of the first wait or block: then the store would answer otherwise. Counted from the start of the call, as the
+   * store decided between the two times. Counted from the arrival of a late result, it would refuse a client that waited
+   * as an earlier result stated.
    */
   readonly untilUs: number
 }
 
 /**
  * Repeats refusals without a call to the store, so that an attack does not load the store. The key of a refusal is its
- * limits (a new version of a policy has new ones) and its partition. It is used only for the same cost: its wait would be
+ * limits (a new version of a policy has new ones) and its partition. It is used only for the same costs: its wait would be
  * too short for a higher cost. Requests that charge several partitions, or have a shadow limit, always go to the store.
+ * A repeated refusal is what the store would answer. Only the remaining units of a sliding window may be too few, as
+ * a standing does not have the times of its entries.
  *
  * A refusal that is a strike is not cached; only the block after the strikes is. Otherwise the store would receive all
  * strikes with the first request that waited as stated, and block it.
@@ -45,11 +49,9 @@ export class DenyCache implements Store {
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     const mayCache = isCacheable(charges)
-    const denial = mayCache ? this.#findDenial(charges) : undefined
     const nowUs = this.#clock.nowUs()
-    if (denial !== undefined && charges[0].cost === denial.cost && nowUs < denial.untilUs) {
-      return ageDenial(denial, nowUs - denial.sinceUs)
-    }
+    const denial = mayCache ? this.#findDenial(charges, nowUs) : null
+    if (denial !== null) return denial
     const answer = this.#store.take(charges)
     return answer instanceof Promise
       ? answer.then((settled) => this.#cacheDenial(charges, settled, mayCache, nowUs))
@@ -99,20 +101,32 @@ export class DenyCache implements Store {
   }
 
   /** All limits must be the same: the other ones may be created by a function for each request. */
-  #findDenial (charges: readonly Charge[]): CachedDenial | undefined {
+  #findDenial (charges: readonly Charge[], nowUs: number): Receipt | null {
     const denial = this.#denials.get(charges[0].partition, charges[0].limit)
-    return denial?.receipt.standings.every(({ limit }, i) => limit === charges[i]?.limit) === true ? denial : undefined
+    if (denial === undefined || nowUs >= denial.untilUs || !isSameRequest(denial.charges, charges)) return null
+    return ageDenial(denial, nowUs - denial.sinceUs)
   }
 
   #cacheDenial (charges: readonly Charge[], answer: Answer, mayCache: boolean, calledAtUs: number): Answer {
     if (isUnavailable(answer)) return answer
     const sinceUs = this.#clock.nowUs()
     this.#blocks.update(answer, sinceUs)
-    const waitUs = mayCache && !answer.granted ? findMaxWaitUs(answer) : 0
+    this.#dropChanged(answer)
+    const waitUs = mayCache && !answer.granted ? findFirstWaitUs(answer) : 0
     if (waitUs <= 0 || hasStrike(answer, charges)) return answer
-    const [{ limit, partition, cost }] = charges
-    this.#denials.set(partition, limit, { receipt: answer, cost, sinceUs, untilUs: calledAtUs + Math.min(waitUs, MAX_TTL_US) })
+    const [{ limit, partition }] = charges
+    this.#denials.set(partition, limit, { receipt: answer, charges, sinceUs, untilUs: calledAtUs + waitUs })
     return answer
+  }
+
+  /** Drop the refusals of a partition that was charged, or is blocked from now on: they were of other limits or costs. */
+  #dropChanged ({ standings, blocks }: Receipt): void {
+    for (let i = 0; i < standings.length; i++) {
+      if (standings[i].charged > 0) this.#denials.deletePartition(standings[i].partition)
+    }
+    for (let i = 0; i < blocks.length; i++) {
+      if (blocks[i].began) this.#denials.deletePartition(blocks[i].partition)
+    }
   }
 }
 
@@ -127,22 +141,52 @@ function hasStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]):
   return blocks.length === 0 && standings.some((standing, i) => isStrike(standing, charges[i].cost))
 }
 
-/** The wait after which the whole request may pass; `Infinity` if no wait helps. */
-function findMaxWaitUs ({ standings }: Receipt): number {
-  return standings.reduce((longest, { retryUs }) => Math.max(longest, retryUs === 'never' ? Infinity : retryUs), 0)
+/** Whether two requests charge the same limits the same units. Strikes of the second one must reach the store. */
+function isSameRequest (before: readonly Charge[], charges: readonly Charge[]): boolean {
+  if (before.length !== charges.length) return false
+  for (let i = 0; i < charges.length; i++) {
+    const { limit, cost, strikes = 0 } = charges[i]
+    if (limit !== before[i].limit || cost !== before[i].cost || strikes > 0) return false
+  }
+  return true
 }
 
-/** The refusal after some time: waits and resets are shorter by that time. */
-function ageDenial ({ receipt }: CachedDenial, ageUs: number): Receipt {
+/** The time after which the first of the limits would grant again, or the first block is over; `MAX_TTL_US` at most. */
+function findFirstWaitUs ({ standings }: Receipt): number {
+  let firstUs = MAX_TTL_US
+  for (const { granted, retryUs, blockedUs } of standings) {
+    if (!granted && retryUs !== 'never') firstUs = Math.min(firstUs, retryUs)
+    if (blockedUs > 0) firstUs = Math.min(firstUs, blockedUs)
+  }
+  return firstUs
+}
+
+/** The refusal after some time, or `null` if its numbers are not known exactly. */
+function ageDenial ({ receipt }: CachedDenial, ageUs: number): Receipt | null {
+  const standings: Standing[] = []
+  for (const standing of receipt.standings) {
+    const { retryUs, blockedUs } = standing
+    const resetUs = Math.max(0, standing.resetUs - ageUs)
+    const remaining = ageUs === 0 ? standing.remaining : ageRemaining(standing, resetUs)
+    if (remaining === null) return null
+    standings.push({
+      ...standing,
+      remaining,
+      resetUs,
+      retryUs: retryUs === 'never' ? 'never' : Math.max(0, retryUs - ageUs),
+      blockedUs: Math.max(0, blockedUs - ageUs)
+    })
+  }
   return {
     granted: false,
     atUs: receipt.atUs + ageUs,
-    standings: receipt.standings.map((standing) => ({
-      ...standing,
-      resetUs: Math.max(0, standing.resetUs - ageUs),
-      retryUs: standing.retryUs === 'never' ? 'never' : Math.max(0, standing.retryUs - ageUs),
-      blockedUs: Math.max(0, standing.blockedUs - ageUs)
-    })),
+    standings,
     blocks: receipt.blocks.map((block) => ({ ...block, blockedUs: Math.max(0, block.blockedUs - ageUs), began: false }))
   }
+}
+
+/** The remaining units, which nothing was taken from since. */
+function ageRemaining ({ limit, remaining }: Standing, resetUs: number): number | null {
+  if (limit.algorithm === 'token-bucket') return findRemaining(limit, resetUs)
+  return resetUs === 0 ? limit.capacity : remaining
 }
