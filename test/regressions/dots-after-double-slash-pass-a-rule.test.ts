@@ -11,6 +11,8 @@ const targets: ReadonlyArray<readonly [target: string, why: string]> = [
   ['/files/team/a/b//../..///../../../private/x', 'several'],
   ['/files/team/a/%2e%2E/private/x', 'dots encoded'],
   ['/files/team//%2e%2e/private/x', 'after an empty segment'],
+  ['/files/team/a//../..//private/x', 'an empty segment taken back, and one dropped after that'],
+  ['/files/team/a%2Fb/../c%2F../private/x', 'a slash and dots that are decoded after a URL parser read the others'],
   ['/files/team/a%2Fb/../private/x', 'a slash that URL parsers take for part of a name'],
   ['/files/team/a%2f/../private/x', 'at the end of a name'],
   ['/files/team/a\\b/../private/x', 'a backslash that file servers take for part of a name'],
