@@ -24,7 +24,7 @@ async function ask (t: Test, jwt: TokenOptions | true, registrations: FastifyJWT
   return (await app.inject({ ...requestWithToken(createToken(payload, { secret })), url: '/limited' })).json()
 }
 
-const refused = { outcome: 'allowed', client: '203.0.113.9' }
+const refused = { outcome: 'allowed', client: 'ip:203.0.113.9' }
 const believed = { outcome: 'exempt', client: 'user:root' }
 const customer = { namespace: 'customer', secret: CUSTOMER }
 const admin = { namespace: 'admin', secret: ADMIN }
