@@ -103,8 +103,10 @@ function reportUnknownOption (key: string, known: RedisOptionKinds, report: Repo
   if (key === 'url') {
     return report([key], (place) => new FST_SLUICE_UNKNOWN_OPTION(place, '; use the URL itself instead of an object, or host and port'))
   }
-  const near = suggestNearest(key, [...known.keys()])
-  report([key], (place) => new FST_SLUICE_UNKNOWN_OPTION(place, near === null ? '' : `, did you mean "${near}"?`))
+  report([key], (place) => {
+    const near = suggestNearest(key, [...known.keys()])
+    return new FST_SLUICE_UNKNOWN_OPTION(place, near === null ? '' : `, did you mean "${near}"?`)
+  })
 }
 
 function createFieldError (place: string, expected: string, value: unknown, isSecret: boolean): Error {

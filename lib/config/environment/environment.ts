@@ -113,13 +113,10 @@ function findOptionErrors (options: unknown, locate: (path: ConfigPath) => strin
   return collector.errors
 }
 
-const SERVICE_ADDRESS = 'SERVICE_HOST|SERVICE_PORT(?:_\\w+)?'
-const PORT_DETAILS = '_\\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?'
+const WORD = /^\w+$/
 
-/** Variables that Kubernetes sets for a service named `sluice`. No option has one of these names. */
-const OWN_SERVICE = new RegExp(`^(?:${SERVICE_ADDRESS}|PORT(?:${PORT_DETAILS})?)$`)
-
-const SERVICE_WITH_PREFIX = new RegExp(`^\\w+_(?:${SERVICE_ADDRESS}|PORT${PORT_DETAILS})$`)
+/** Variables that Kubernetes sets for a service named `sluice` or `sluice-...`. No option has one of these names. For a `WORD`. */
+const SERVICE = /(?:^|\w_)(?:SERVICE_HOST$|SERVICE_PORT(?:_\w|$)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?$)/
 
 const SERVICE_PORT = /^\w+_PORT$/
 
@@ -128,7 +125,7 @@ const SERVICE_PORT = /^\w+_PORT$/
  * whose name begins with the prefix look like options. `name`: the variable without its prefix.
  */
 export function isServiceLink (name: string, text: string): boolean {
-  if (OWN_SERVICE.test(name) || SERVICE_WITH_PREFIX.test(name)) return true
+  if (name === 'PORT' || (WORD.test(name) && SERVICE.test(name))) return true
   // SLUICE_REDIS_PORT=6380 is a likely mistake of a user and must be reported. Kubernetes sets a URL there.
   return SERVICE_PORT.test(name) && /^(?:tcp|udp|sctp):\/\//.test(text)
 }

@@ -26,7 +26,8 @@ interface KeyStep {
 
 /**
  * Find the positions of keys and array elements in TOML that the parser has accepted. A path that is not in the text, such as
- * a missing option, gets the position of the nearest table around it. *
+ * a missing option, gets the position of the nearest table around it.
+ *
  * A scanner of our own beside smol-toml, which gives no positions. A parser that gives them (toml-eslint-parser) bounds no depth,
  * and takes six times as long.
  */
@@ -40,9 +41,21 @@ export function createPositionFinder (text: string): (path: ConfigPath) => TextP
   const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]
   return (path) => {
     const { at } = findNode(root, path)
-    const line = lineStarts.findLastIndex((start) => start <= at)
-    return { line: line + 1, column: at - lineStarts[line] + 1 }
+    const line = countUpTo(lineStarts, at)
+    return { line, column: at - lineStarts[line - 1] + 1 }
   }
+}
+
+/** How many of the sorted numbers are `max` or less. By halves, since a file may have a million lines and many errors. */
+function countUpTo (sorted: readonly number[], max: number): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle] <= max) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function findNode (root: KeyNode, path: ConfigPath): KeyNode {
@@ -74,14 +87,14 @@ function descend (node: KeyNode, steps: readonly KeyStep[]): KeyNode {
   }, node)
 }
 
-const BLANK = /(?:[ \t\r\n]+|#[^\n]*)*/y
+const BLANK = /(?:[ \t\r\n]|#[^\n]*(?:\n|$))*/y
 const BARE_KEY = /[\w-]+/y
 // An unquoted value ends with the line, or with the bracket or comma after it. A date may contain a space.
 const UNQUOTED = /[^,\]}#\r\n]+/y
 const STRINGS = {
-  '"""': /"""(?:[^\\]|\\[^])*?"""(?:"{0,2}(?!"))/y,
-  "'''": /'''[^]*?'''(?:'{0,2}(?!'))/y,
-  '"': /"(?:[^"\\]+|\\.)*"/y,
+  '"""': /"""(?:"{0,2}(?:[^"\\]|\\[^]))*"{3,5}/y,
+  "'''": /'''(?:'{0,2}[^'])*'{3,5}/y,
+  '"': /"(?:[^"\\]|\\.)*"/y,
   "'": /'[^']*'/y
 } as const
 

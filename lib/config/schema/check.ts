@@ -56,8 +56,10 @@ function reportError (problem: ValueError, path: ConfigPath, report: Report): vo
     return report(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
   }
   const known = Object.keys(problem.schema.properties)
-  const suggestion = suggestSynonym(key, known) ?? suggestNearest(key, known)
-  report(path, (place) => new FST_SLUICE_UNKNOWN_OPTION(place, suggestion === null ? '' : `, did you mean "${suggestion}"?`))
+  report(path, (place) => {
+    const suggestion = suggestSynonym(key, known) ?? suggestNearest(key, known)
+    return new FST_SLUICE_UNKNOWN_OPTION(place, suggestion === null ? '' : `, did you mean "${suggestion}"?`)
+  })
 }
 
 /** If a union has an alternative for objects and the value is one, yield the errors of its fields; else the error of the value. */

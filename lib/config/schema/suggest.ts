@@ -3,7 +3,7 @@ export function suggestNearest (word: string, known: readonly string[]): string 
   let best: string | null = null
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase().slice(0, 64), candidate.toLowerCase())
+    const distance = editDistance(word.slice(0, 64).toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance

@@ -1,5 +1,6 @@
 // Where Redis is, said wrongly. Nothing is connected.
 import t from 'tap'
+import { reportUrlErrors } from '../../../lib/config/backend/redis-url.js'
 import { testRefusedOptions, type RefusedOptions } from '../../fixtures/refusals.js'
 
 const aTarget = 'a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client'
@@ -126,3 +127,10 @@ const unknownKeys: readonly RefusedOptions[] = [
 
 testRefusedOptions(t, 'FST_SLUICE_BAD_OPTION', wrongValues)
 testRefusedOptions(t, 'FST_SLUICE_UNKNOWN_OPTION', unknownKeys)
+
+// 60,000 parameters were compared with all others for each of them.
+t.test('a URL has one error, however many of its parameters are wrong', async (t) => {
+  const places: unknown[] = []
+  reportUrlErrors(`redis://h/?${'connectTimeout=1&'.repeat(100)}unknown=1`, 'a URL', (path) => { places.push(path) })
+  t.strictSame(places, [[]])
+})
