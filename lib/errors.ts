@@ -1,4 +1,5 @@
 import createError from '@fastify/error'
+import { toPrintable } from './common/printable.js'
 import type { Decision } from './model/decision.js'
 
 const FST_SLUICE_QUOTA_EXCEEDED = createError('FST_SLUICE_QUOTA_EXCEEDED', '%s', 429)
@@ -33,9 +34,21 @@ export function isLocated (error: unknown): error is LocatedError {
 
 type LocatedErrorConstructor<C extends string> = new (place: string, ...details: string[]) => LocatedError & { readonly code: C }
 
+/** Characters of each detail in a message. More than the longest path of a file. */
+const MAX_DETAIL_LENGTH = 5000
+
+/** Creates the class of an error whose details may be text from outside. */
+function createPrintableError<C extends string> (code: C, message: string, statusCode?: number) {
+  return class extends createError<C, unknown[]>(code, message, statusCode) {
+    constructor (...details: unknown[]) {
+      super(...details.map((detail) => typeof detail === 'string' ? toPrintable(detail, MAX_DETAIL_LENGTH) : detail))
+    }
+  }
+}
+
 /** Creates the class of an error whose message begins with its place; `message` is the rest. */
 function createLocatedError<C extends string> (code: C, message: string): LocatedErrorConstructor<C> {
-  return class OptionError extends createError<C, string[]>(code, `%s: ${message}`) implements LocatedError {
+  return class OptionError extends createPrintableError(code, `%s: ${message}`) implements LocatedError {
     readonly place: string
     readonly #details: readonly string[]
 
@@ -64,7 +77,7 @@ export const FST_SLUICE_ALREADY_REGISTERED = createError(
   'rateLimit: this scope already has a decorator of this name; register the plugin once per scope, without another rate limiter'
 )
 /** place, actual value */
-export const FST_SLUICE_BAD_UNITS = createError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
+export const FST_SLUICE_BAD_UNITS = createPrintableError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
 /** the maximum per registration */
 export const FST_SLUICE_TOO_MANY_GROUPS = createError(
   'FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients'
@@ -75,7 +88,7 @@ export const FST_SLUICE_ROUTE_TAKEN = createLocatedError(
   'FST_SLUICE_ROUTE_TAKEN', 'the application already has a route %s; set another path, or false'
 )
 /** the reason, and the error code of the store */
-export const FST_SLUICE_STORE = createError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
+export const FST_SLUICE_STORE = createPrintableError('FST_SLUICE_STORE', 'the store did not answer: %s (%s)', 503)
 /** the option that limits the memory */
 export const FST_SLUICE_MEMORY_FULL = createError(
   'FST_SLUICE_MEMORY_FULL', 'more concurrent clients than %s allows; new clients share the budget of their network'
@@ -96,9 +109,9 @@ export const FST_SLUICE_FIXED_OPTION = createLocatedError(
 )
 
 /** the path of the config file as given, why it cannot be read; cause: the error of the system */
-export const FST_SLUICE_UNREADABLE_FILE = createError('FST_SLUICE_UNREADABLE_FILE', '%s: %s')
+export const FST_SLUICE_UNREADABLE_FILE = createPrintableError('FST_SLUICE_UNREADABLE_FILE', '%s: %s')
 /** file, line and column, the TOML syntax error */
-export const FST_SLUICE_BAD_SYNTAX = createError('FST_SLUICE_BAD_SYNTAX', '%s: %s')
+export const FST_SLUICE_BAD_SYNTAX = createPrintableError('FST_SLUICE_BAD_SYNTAX', '%s: %s')
 
 /** Codes of process warnings and of log lines. They report a likely mistake; the plugin continues. */
 export const warnings = {

@@ -19,7 +19,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   algorithms: { values: [], types: [] }, // pure functions: not even a clock
   common: { values: [], types: [] },
   model: { values: [], types: [] }, // plain public types
-  errors: { values: [], types: ['model'] }, // the error of a refusal holds its decision
+  errors: { values: ['common'], types: ['model'] }, // the error of a refusal holds its decision
   throttle: { values: [], types: ['common'] }, // holds requests; knows neither policies nor Fastify
   stores: { values: [], types: ['algorithms'] }, // the contract
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },

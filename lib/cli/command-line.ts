@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { toPrintable } from '../common/printable.js'
 import { suggestNearest } from '../config/schema/suggest.js'
 
 /** The parsed arguments of the command. */
@@ -60,9 +61,11 @@ function formatCommandHint (word: string): string {
   return word.endsWith('.toml') ? `, did you mean ${quote(`check ${word}`)}?` : formatHint('', suggestNearest(word, COMMANDS))
 }
 
+const MAX_ARGUMENT_LENGTH = 200
+
 /** Quote an argument on one line, with control characters escaped. */
 function quote (text: string): string {
-  return JSON.stringify(text)
+  return toPrintable(JSON.stringify(text), MAX_ARGUMENT_LENGTH)
 }
 
 export const HELP = `Usage: fastify-sluice check [FILE] [--env] [--explain] [--json] [--strict]

@@ -1,3 +1,5 @@
+import { escapeUnprintable } from '../common/printable.js'
+
 /** A mistake or a warning. */
 export interface Diagnostic {
   /** `rate-limit.toml:12:7`, the path of a file that cannot be read, or the name of an environment variable. */
@@ -13,11 +15,12 @@ export function toDiagnostic (error: Error, file: string): Diagnostic {
   return parseDiagnostic(error.message, code, file)
 }
 
-/** Split a text that begins with its place. */
+/** Split a text that begins with its place. Both parts are escaped. */
 export function parseDiagnostic (text: string, code: string, file: string): Diagnostic {
-  const inFile = text.startsWith(file) ? /^(?::\d+:\d+)?(?=: )/.exec(text.slice(file.length)) : null
-  const length = inFile === null ? text.indexOf(': ') : file.length + inFile[0].length
-  return { place: text.slice(0, length), message: text.slice(length + 2), code }
+  const [shown, shownFile] = [text, file].map(escapeUnprintable)
+  const inFile = shown.startsWith(shownFile) ? /^(?::\d+:\d+)?(?=: )/.exec(shown.slice(shownFile.length)) : null
+  const length = inFile === null ? shown.indexOf(': ') : shownFile.length + inFile[0].length
+  return { place: shown.slice(0, length), message: shown.slice(length + 2), code }
 }
 
 /** Sort by line and column; diagnostics without a line come last. */

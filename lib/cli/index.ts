@@ -1,11 +1,12 @@
 #!/usr/bin/env node
+import { escapeUnprintable } from '../common/printable.js'
 import { EXIT_INVALID, runCommand } from './command.js'
 
 /** EPIPE is not an error: the reader of a pipe may stop early, as `head` does. */
 function onOutputError (error: Error): void {
   if ('code' in error && error.code === 'EPIPE') return
   process.exitCode = EXIT_INVALID
-  process.stderr.write(`fastify-sluice: ${error.message}\n`)
+  process.stderr.write(`fastify-sluice: ${escapeUnprintable(error.message)}\n`)
 }
 
 process.stdout.on('error', onOutputError)

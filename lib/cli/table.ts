@@ -1,9 +1,11 @@
+import { escapeUnprintable } from '../common/printable.js'
+
 /** A cell has one line or more. */
 export type Cell = string | readonly string[]
 
 const GAP = '  '
 
-/** Align rows in columns, without trailing spaces. The first row has the headings. */
+/** Align rows in columns, without trailing spaces and with control characters escaped. The first row has the headings. */
 export function alignRows (rows: ReadonlyArray<readonly Cell[]>): string[] {
   const lines = rows.flatMap(toLines)
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => measureWidth(line[column]))))
@@ -11,14 +13,9 @@ export function alignRows (rows: ReadonlyArray<readonly Cell[]>): string[] {
 }
 
 function toLines (row: readonly Cell[]): string[][] {
-  const cells = row.map((cell) => [cell].flat().map(escapeControlChars))
+  const cells = row.map((cell) => [cell].flat().map(escapeUnprintable))
   const height = Math.max(...cells.map(({ length }) => length))
   return Array.from({ length: height }, (_, line) => cells.map((cell) => cell[line] ?? ''))
-}
-
-/** Escape control characters, so that text from a file cannot move the cursor of a terminal. */
-function escapeControlChars (text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 }
 
 function measureWidth (text: string): number {

@@ -1,3 +1,4 @@
+import { toPrintable } from '../common/printable.js'
 import { warnings } from '../errors.js'
 import { ANONYMOUS, type Client } from '../model/client.js'
 
@@ -31,7 +32,7 @@ export class KnownTiers {
 
   #warn (tier: string): void {
     this.#hasWarned = true
-    const name = JSON.stringify(tier.slice(0, MAX_PRINTED_LENGTH))
+    const name = `"${toPrintable(tier, MAX_PRINTED_LENGTH)}"`
     process.emitWarning(
       `no policy has limits for the tier ${name}, so its users get the tier "${this.#defaultTier}"; add it to tiers, or give users another`,
       { code: warnings.unknownTier }

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { escapeUnprintable } from '../common/printable.js'
 import { onSighup } from './sighup.js'
 import { watchFile, type FileWatch } from '../config/file/watch.js'
 import { rejectFixedChanges, type Configuration } from '../config/configuration.js'
@@ -58,7 +59,9 @@ export class Reloader {
     this.#watch = watchFile(file, {
       loadedText: text,
       onChange: () => { this.#tryReload('file') },
-      onMissing: () => { this.#log.warn({ file }, 'rate limit: the config file is missing; its last options stay in effect') },
+      onMissing: () => {
+        this.#log.warn({ file: escapeUnprintable(file) }, 'rate limit: the config file is missing; its last options stay in effect')
+      },
       pollMs
     })
   }

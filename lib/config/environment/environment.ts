@@ -1,3 +1,4 @@
+import { toPrintable } from '../../common/printable.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import { badOption } from '../schema/check.js'
 import { DEFAULT_PREFIX } from './variable-names.js'
@@ -98,12 +99,9 @@ const MAX_SHOWN_LENGTH = 100
 
 function createUnknownVariable (name: string, lower: LayerOptions, prefix: string): Error {
   const near = suggestVariable(name, lower)
-  // A variable name is external input and may contain any character except "=".
-  const shown = prefix + name.replace(/[^\w.-]/g, '?')
-  const place = shown.length > MAX_SHOWN_LENGTH ? `${shown.slice(0, MAX_SHOWN_LENGTH)}...` : shown
   const hint = near === null ? '.' : `, did you mean "${prefix}${near}"?`
   const advice = `Variables that begin with ${prefix} are read as options; \`environment: false\` or another prefix prevents that.`
-  return new FST_SLUICE_UNKNOWN_OPTION(place, `${hint} ${advice}`)
+  return new FST_SLUICE_UNKNOWN_OPTION(toPrintable(prefix + name, MAX_SHOWN_LENGTH), `${hint} ${advice}`)
 }
 
 /** The errors of the environment's options that do not depend on other layers. */

@@ -47,21 +47,13 @@ function checkTable (table: TomlTable, text: string, path: string): ConfigFile {
   const find = (at: ConfigPath): TextPosition => (finder ??= createPositionFinder(text))(at)
   const locate = (at: ConfigPath): string => {
     const { line, column } = find(at)
-    return [`${path}:${line}:${column}`, ...(at.length === 0 ? [] : [formatPath('', at.map(formatKey))])].join(': ')
+    return [`${path}:${line}:${column}`, ...(at.length === 0 ? [] : [formatPath('', at)])].join(': ')
   }
   const collector = new ErrorCollector(locate)
   const options = toPlainObject(table, collector)
   checkFileOptions(options, collector)
   const [first, ...others] = collector.sorted((a, b) => comparePositions(find(a), find(b)))
   return first === undefined ? { layer: { name: 'file', options: options as LayerOptions, locate } } : { mistakes: [first, ...others] }
-}
-
-const MAX_KEY_LENGTH = 64
-
-/** A key as a message shows it: in one line, and not too long. */
-function formatKey (step: string | number): string | number {
-  if (typeof step === 'number' || (/^[\w.-]+$/.test(step) && step.length <= MAX_KEY_LENGTH)) return step
-  return JSON.stringify(step.length > MAX_KEY_LENGTH ? `${step.slice(0, MAX_KEY_LENGTH)}...` : step)
 }
 
 function comparePositions (a: TextPosition, b: TextPosition): number {

@@ -1,5 +1,6 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import { toPrintable } from '../../common/printable.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import type { ConfigPath } from './option-path.js'
@@ -96,13 +97,5 @@ function formatValue (value: unknown): string {
   if (value === undefined) return 'nothing'
   if (typeof value === 'number') return String(value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? `an array of ${value.length}` : 'an object'
-  const text = JSON.stringify(value)
-  return escapeControlChars(text.length > MAX_VALUE_LENGTH ? `${text.slice(0, MAX_VALUE_LENGTH)}...` : text)
-}
-
-/** Escape the characters that JSON leaves as they are, but that break a log line or reverse the direction of text. */
-function escapeControlChars (json: string): string {
-  return json.replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return toPrintable(JSON.stringify(value), MAX_VALUE_LENGTH)
 }

@@ -1,4 +1,8 @@
+import { toPrintable } from '../../common/printable.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
+
+/** Longest name in a message. A name that is too long has an error of its own. */
+const MAX_NAME_LENGTH = 64
 
 /** An entry with the name of an earlier entry. */
 export interface DuplicateName {
@@ -22,5 +26,5 @@ export function findDuplicateNames (names: readonly unknown[]): DuplicateName[] 
 
 /** `place`: of the name that is there already. `firstPlace`: of the first entry with it. */
 export function createDuplicateNameError (place: string, firstPlace: string, name: string): Error {
-  return new FST_SLUICE_CONTRADICTION(place, `${firstPlace} has the name "${name}" already`)
+  return new FST_SLUICE_CONTRADICTION(place, `${firstPlace} has the name "${toPrintable(name, MAX_NAME_LENGTH)}" already`)
 }

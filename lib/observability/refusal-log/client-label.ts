@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { toPrintable } from '../../common/printable.js'
 import type { Client } from '../../model/client.js'
 import type { LogSettings } from '../../config/schema/log-schema.js'
 
@@ -25,14 +26,6 @@ export function createClientLabeler ({ hashClients, hashSecret }: Pick<LogSettin
       return `${kind}#${createHmac('sha256', secret).update(`${kind}:${id}`).digest('hex').slice(0, HASH_DIGITS)}`
     }
     // The partition, not the id: a long id is hashed in it.
-    return escapeUnprintable(partition)
+    return toPrintable(partition, MAX_LABEL_LENGTH - 3)
   }
-}
-
-/** Control characters, changes of text direction, Unicode line ends, and lone surrogates. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
-
-function escapeUnprintable (text: string): string {
-  const escaped = text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
-  return escaped.length > MAX_LABEL_LENGTH ? `${escaped.slice(0, MAX_LABEL_LENGTH - 3)}...` : escaped
 }

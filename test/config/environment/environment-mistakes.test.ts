@@ -68,7 +68,7 @@ const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages
   [{ SLUICE_MAX__: '5' }, UNKNOWN, 'MAX__: unknown option, did you mean "SLUICE_MAX"?'],
   [{ SLUICE_TIERS____PROTO____MAX: '5' }, UNKNOWN, 'TIERS____PROTO____MAX: unknown option, did you mean "SLUICE_TIERS"?'],
   [{ SLUICE_RULES__REPORT__NAME: 'x' }, UNKNOWN, 'RULES__REPORT__NAME: unknown option, did you mean "SLUICE_RULES__REPORT"?'],
-  [{ 'SLUICE_A\nB\u001B[31m': 'x' }, UNKNOWN, 'A?B??31m: unknown option'],
+  [{ 'SLUICE_A\nB\u001B[31m': 'x' }, UNKNOWN, 'A\\u{a}B\\u{1b}[31m: unknown option'],
   [{ [`SLUICE_${'A'.repeat(5000)}`]: 'x' }, UNKNOWN, `${'A'.repeat(93)}...: unknown option`],
 
   [{ SLUICE_TIMEWINDOW: '1s', SLUICE_TIME_WINDOW: '1s' }, CONTRADICTION, 'TIME_WINDOW: sets the same option as SLUICE_TIMEWINDOW; set only one of them'],

@@ -22,7 +22,7 @@ const wrongValues: readonly RefusedOptions[] = [
   [{ max: 1, burst: 2 ** 31 }, `.max: expected ${exact}, got 1 per 60000 ms`],
   [{ timeWindow: '10 parsecs' }, `.timeWindow: expected ${aDuration}, got "10 parsecs"`],
   // Nothing from outside may begin a line of its own in a log, or turn it around.
-  [{ timeWindow: 'a\nb\u2028c\u202ed\u009be' }, `.timeWindow: expected ${aDuration}, got "a\\nb\\u2028c\\u202ed\\u009be"`],
+  [{ timeWindow: 'a\nb\u2028c\u202ed\u009be' }, `.timeWindow: expected ${aDuration}, got "a\\nb\\u{2028}c\\u{202e}d\\u{9b}e"`],
   [{ timeWindow: '' }, `.timeWindow: expected ${aDuration}, got ""`],
   [{ timeWindow: 0 }, `.timeWindow: expected ${aDuration}, got 0`],
   [{ timeWindow: '0s' }, `.timeWindow: expected ${aDuration}, got "0s"`],
@@ -81,7 +81,7 @@ const unknownKeys: readonly RefusedOptions[] = [
   [{ memory: { maxKey: 5 } }, '.memory.maxKey: unknown option, did you mean "maxKeys"?'],
   [{ limits: [{ ...limit, windows: 5 }] }, '.limits[0].windows: unknown option'],
   [{ limits: [{ ...limit, bursts: 5 }] }, '.limits[0].bursts: unknown option, did you mean "burst"?'],
-  [{ 'a/b': 5 }, '.a/b: unknown option']
+  [{ 'a/b': 5 }, '."a/b": unknown option']
 ]
 
 const contradictions: readonly RefusedOptions[] = [
