@@ -5,7 +5,7 @@ import type { OverflowGroups } from './overflow-groups.js'
 /** Entries that an insert scans for expired ones. */
 const SCAN_SIZE = 8
 /** Entries that a sweep scans: a fraction of a millisecond. */
-const SWEEP_SIZE = 1000
+const SWEEP_SIZE = 100
 
 /** Minimum number of entries of groups. They come on top of `maxKeys`; with more keys it is an eighth of that. */
 const MIN_SHARED = 1024

@@ -5,7 +5,7 @@ import type { LimitRegistry } from './registry.js'
 import { Table } from './table.js'
 
 /**
- * Small enough that a resize or sweep of one shard takes under a millisecond. Not smaller: the objects of each shard
+ * Small enough that a resize of one shard takes about a millisecond. Not smaller: the objects of each shard
  * are three more possible cache misses for a check.
  */
 const KEYS_PER_SHARD = 16_384
@@ -13,8 +13,13 @@ const KEYS_PER_SHARD = 16_384
 const SLOTS_PER_INSERT = 4
 /** Buckets that an insert into a full store checks for an expired one. */
 const SAMPLES = 8
-/** A full shard grows if more than this share of its buckets is left after expired ones were removed. */
-const KEPT_SHARE = 0.9
+/**
+ * Slots that a sweep scans, and an insert into a full shard: a millisecond, if all are sliding windows that have expired. A
+ * whole shard of them would take several.
+ */
+const SLOTS_PER_SWEEP = 4096
+/** A full shard grows if its scan removed fewer buckets than this share of the scanned slots. */
+const FREED_SHARE = 0.075
 
 /** The tables, selected by hash, and their bounds: the key limit and expiry. A bucket in use is never evicted. */
 export class Shards {
@@ -29,7 +34,9 @@ export class Shards {
   readonly #mask: number
   /** By shard: the next slot that an insert scans. */
   readonly #hands: Uint16Array
-  #nextSweep = 0
+  #sweptShard = 0
+  /** The next slot of that shard. */
+  #sweptSlot = 0
 
   constructor (registry: LimitRegistry, random: Random, clock: Clock, maxKeys: number) {
     this.#registry = registry
@@ -60,11 +67,7 @@ export class Shards {
     const table = this.#tables[shard] ?? (this.#tables[shard] = new Table(this.#registry))
     this.#advanceHand(shard, table, nowUs)
     if (this.isFull && !this.#dropOneExpired(nowUs) && !isForced) return null
-    if (table.isFull()) {
-      const before = table.count
-      this.#dropExpired(table, nowUs)
-      if (table.count > before * KEPT_SHARE) table.resize()
-    }
+    if (table.isFull() && !this.#makeRoom(shard, table, nowUs)) table.resize()
     this.count++
     this.moves++
     return table
@@ -76,16 +79,18 @@ export class Shards {
     this.moves++
   }
 
-  /** Drop the expired buckets of one shard, the next one at each call, and free its unused room. */
+  /** Drop the expired buckets of some slots, the next ones at each call. After a shard, free its unused room. */
   sweep (): void {
-    const shard = this.#nextSweep
-    this.#nextSweep = (shard + 1) & this.#mask
-    const table = this.#tables[shard]
-    if (table === null) return
-    this.#dropExpired(table, this.#clock.nowUs())
-    if (table.count === 0) this.#tables[shard] = null
-    else if (table.isSparse()) table.resize()
-    this.moves++
+    const table = this.#tables[this.#sweptShard]
+    if (table !== null) {
+      this.#sweptSlot = this.#scan(table, this.#sweptSlot, SLOTS_PER_SWEEP, this.#clock.nowUs())
+      this.moves++
+      if (this.#sweptSlot < table.capacity) return
+      if (table.count === 0) this.#tables[this.#sweptShard] = null
+      else if (table.isSparse()) table.resize()
+    }
+    this.#sweptShard = (this.#sweptShard + 1) & this.#mask
+    this.#sweptSlot = 0
   }
 
   clear (): void {
@@ -96,22 +101,27 @@ export class Shards {
   }
 
   #advanceHand (shard: number, table: Table, nowUs: number): void {
-    let slot = this.#hands[shard]
-    for (let scanned = 0; scanned < SLOTS_PER_INSERT; scanned++) {
-      if (slot >= table.capacity) slot = 0
+    const hand = this.#hands[shard]
+    this.#hands[shard] = this.#scan(table, hand < table.capacity ? hand : 0, SLOTS_PER_INSERT, nowUs)
+  }
+
+  /** Drop expired buckets of a full table. Returns whether there were enough. */
+  #makeRoom (shard: number, table: Table, nowUs: number): boolean {
+    const before = table.count
+    const slots = Math.min(SLOTS_PER_SWEEP, table.capacity)
+    this.#hands[shard] = this.#scan(table, Math.min(this.#hands[shard], table.capacity - slots), slots, nowUs)
+    return before - table.count >= slots * FREED_SHARE
+  }
+
+  /** Check as many slots from this one on, up to the last one, and drop expired buckets. Returns the next slot to check. */
+  #scan (table: Table, first: number, maxChecked: number, nowUs: number): number {
+    let slot = first
+    for (let checked = 0; checked < maxChecked && slot < table.capacity; checked++) {
       // After a removal another bucket may have moved into this slot: check it again.
       if (this.#isExpired(table, slot, nowUs)) this.remove(table, slot)
       else slot++
     }
-    this.#hands[shard] = slot
-  }
-
-  #dropExpired (table: Table, nowUs: number): void {
-    let slot = 0
-    while (slot < table.capacity) {
-      if (this.#isExpired(table, slot, nowUs)) this.remove(table, slot)
-      else slot++
-    }
+    return slot
   }
 
   #isExpired (table: Table, slot: number, nowUs: number): boolean {

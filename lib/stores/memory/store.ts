@@ -14,7 +14,7 @@ import { takeAll } from './take-all.js'
 import { takeUnderPenalty, applyBlock } from './take-under-penalty.js'
 import { createStanding, PendingCharge } from './pending-charge.js'
 
-const SWEEP_INTERVAL_MS = 1000
+const SWEEP_INTERVAL_MS = 100
 
 export interface MemoryStoreOptions {
   readonly clock: Clock
@@ -156,7 +156,7 @@ export class MemoryStore implements Store {
     return this.#penalties.blocks(this.#clock.nowUs())
   }
 
-  /** Remove some expired entries: the buckets of one shard, the next shard at each call. A timer of the store calls it once a second. */
+  /** Remove the expired entries of the next slice. A timer of the store calls it ten times a second. */
   sweep (): void {
     this.#buckets.shards.sweep()
     this.#buckets.shared.shards.sweep()

@@ -28,16 +28,16 @@ for (const algorithm of ALGORITHMS) {
     for (let i = 0; i < 5000; i++) store.take([{ limit: short, partition: `user:${i}`, cost: 1 }])
     for (let i = 0; i < 50; i++) store.take([{ limit: long, partition: `user:${i}`, cost: 1 }])
     clock.advance(SECOND_US - 1)
-    for (let shard = 0; shard < 8; shard++) store.sweep()
+    for (let sweeps = 0; sweeps < 64; sweeps++) store.sweep()
     t.equal(store.size, 5050, 'a microsecond early')
     clock.advance(1)
-    for (let shard = 0; shard < 8; shard++) store.sweep()
+    for (let sweeps = 0; sweeps < 64; sweeps++) store.sweep()
     t.equal(store.size, 50)
     for (let i = 0; i < 50; i++) {
       if (store.take([{ limit: long, partition: `user:${i}`, cost: 1 }]).granted) throw new Error(`user:${i} was forgotten`)
     }
     clock.advance(SECOND_US)
-    for (let shard = 0; shard < 8; shard++) store.sweep()
+    for (let sweeps = 0; sweeps < 64; sweeps++) store.sweep()
     t.equal(store.size, 0)
   })
 }

@@ -85,7 +85,7 @@ t.test('what has expired goes as new ones come, and with the sweep', async (t) =
   for (let i = 0; i < 600; i++) strike(`new:${i}`, 1)
   t.equal(store.penalties, 600)
   clock.advance(600 * SECOND_US)
-  store.sweep()
+  for (let i = 0; i < 6; i++) store.sweep()
   t.equal(store.penalties, 0)
 })
 
