@@ -7,8 +7,8 @@ import { scaleToLane } from '../fixtures/lane.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../fixtures/limits.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
-/** 4096 slots of a sweep, each with a removal that closes the gap behind it. Measured: 0.3 us for a step of the slowest kind. */
-const MAX_STEPS = 60_000
+/** 2048 slots of a sweep, each with a removal that closes the gap behind it. Measured: 0.3 us for a step of the slowest kind. */
+const MAX_STEPS = 40_000
 
 /** Counts the slots that tables look at and copy. */
 function countSteps (t: Test): () => number {

@@ -17,7 +17,7 @@ const SAMPLES = 8
  * Slots that a sweep scans, and an insert into a full shard: a millisecond, if all are sliding windows that have expired. A
  * whole shard of them would take several.
  */
-const SLOTS_PER_SWEEP = 4096
+const SLOTS_PER_SWEEP = 2048
 /** A full shard grows if its scan removed fewer buckets than this share of the scanned slots. */
 const FREED_SHARE = 0.075
 
