@@ -7,6 +7,8 @@ export type FaultSource =
   | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store' | 'memory'
 
 const INTERVAL_US = 60_000_000
+/** Maximum number of kinds that are logged separately. */
+const MAX_KINDS = 50
 
 interface Suppression {
   untilUs: number
@@ -14,13 +16,13 @@ interface Suppression {
 }
 
 /**
- * Logs failures of the application's callbacks and of the store, at most once a minute for each source. So a hostile
+ * Logs failures of the application's callbacks and of the store, at most once a minute for each source and kind. So a hostile
  * client that provokes failures cannot fill a disk. Never throws, even if the logger throws.
  */
 export class FaultLog<Source extends string = FaultSource> {
   readonly #logger: FastifyBaseLogger
   readonly #clock: Clock
-  readonly #suppressions = new Map<Source, Suppression>()
+  readonly #suppressions = new Map<string, Suppression>()
 
   constructor (logger: FastifyBaseLogger, clock: Clock) {
     this.#logger = logger
@@ -31,15 +33,19 @@ export class FaultLog<Source extends string = FaultSource> {
     this.reportLazy(source, () => error)
   }
 
-  /** Like `report`, but creates the error only if it is logged: its stack costs more than a request. */
-  reportLazy (source: Source, createError: () => unknown): void {
+  /**
+   * Like `report`, but creates the error only if it is logged: its stack costs more than a request.
+   * `kind`: what failed at the source, such as an error code. A new kind is logged at once.
+   */
+  reportLazy (source: Source, createError: () => unknown, kind = ''): void {
     const nowUs = this.#clock.nowUs()
-    const suppression = this.#suppressions.get(source)
+    const key = this.#suppressions.size < MAX_KINDS || this.#suppressions.has(source + kind) ? source + kind : source
+    const suppression = this.#suppressions.get(key)
     if (suppression !== undefined && nowUs < suppression.untilUs) {
       suppression.suppressed++
       return
     }
-    this.#suppressions.set(source, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
+    this.#suppressions.set(key, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
     const fields = { err: createError(), source, suppressed: suppression?.suppressed ?? 0 }
     writeLine(this.#logger, 'error', fields, `rate limit: ${source} failed`)
   }

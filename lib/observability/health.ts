@@ -27,6 +27,8 @@ export interface HealthSource {
   readonly deadlineMs: number
   readonly breaker: { readonly state: BreakerState, readonly isAdmitting: boolean, readonly sinceMs: number } | null
   lastError (): string | null
+  /** Called after a ping that failed, with its error, or that took too long, with `null`. */
+  readonly onPingFailure?: (error: unknown) => void
 }
 
 /** Pings the store, for no longer than its deadline: a report must also be possible while the store hangs. */
@@ -52,8 +54,11 @@ async function measurePing (source: HealthSource): Promise<number | null> {
   const timeout = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
   try {
     const hasReplied = await Promise.race([Promise.resolve(source.ping()).then(() => true), timeout])
-    return hasReplied ? (clock.nowUs() - startedUs) / 1000 : null
-  } catch {
+    if (hasReplied) return (clock.nowUs() - startedUs) / 1000
+    source.onPingFailure?.(null)
+    return null
+  } catch (error) {
+    source.onPingFailure?.(error)
     return null
   } finally {
     clearTimeout(timer)

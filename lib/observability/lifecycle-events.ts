@@ -13,6 +13,12 @@ export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMes
   publishBreaker(message)
 }
 
+/** The store could not be reached at the start. The failure modes apply until it is. Once per registration. */
+export function logUnreachable (logger: FastifyBaseLogger, registration: string, store: string, code: string): void {
+  const message = `rate limit: the store cannot be reached (${code}), so the failure mode decides until it can`
+  writeLine(logger, 'warn', { registration, store, lastError: code }, message)
+}
+
 /** An endpoint enforces slots like a Cluster, so each partition is now checked by a call of its own. Once per connection. */
 export function logSlotsEnforced (logger: FastifyBaseLogger, registration: string, store: string): void {
   const message = 'rate limit: the store enforces slots (CROSSSLOT), so each client is checked by a call of its own'

@@ -5,7 +5,7 @@ import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedOptions } from '../config/schema/resolve-options.js'
 import { FST_SLUICE_MEMORY_FULL, FST_SLUICE_STORE } from '../errors.js'
 import type { FaultLog } from '../common/log.js'
-import { logBreakerChange, logSlotsEnforced } from '../observability/lifecycle-events.js'
+import { logBreakerChange, logSlotsEnforced, logUnreachable } from '../observability/lifecycle-events.js'
 import type { HealthSource } from '../observability/health.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { StoreOperation } from '../observability/metrics/store-metrics.js'
@@ -80,7 +80,10 @@ async function createRedisBackend (
   // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const pool = connect(convertRedisTarget(target), options.connections, () => { redis.resume() }, guard.deadlineMs)
+  const pool = connect(convertRedisTarget(target), options.connections, {
+    onReady: () => { redis.resume() },
+    onUnreachable: guard.onUnreachable
+  }, guard.deadlineMs)
   const redis = new RedisStore({
     pool,
     callGuard: guard.callGuard,
@@ -91,7 +94,16 @@ async function createRedisBackend (
     onFailure: guard.onFailure,
     onSlotsEnforced: guard.onSlotsEnforced
   })
-  return withDenyCache(redis, local, clock, guard)
+  const backend = withDenyCache(redis, local, clock, guard)
+  return {
+    ...backend,
+    health: {
+      ...backend.health,
+      // The cause that no connection is ready is newer than the last failed call.
+      lastError: () => pool.cause ?? guard.lastError(),
+      onPingFailure (error) { guard.setLastError(error === null || !pool.isReady ? pool.explainDeadline() : pool.explainError(error)) }
+    }
+  }
 }
 
 function createCustomBackend (
@@ -107,7 +119,9 @@ interface StoreGuard {
   readonly onAnswer: (operation: StoreOperation, tookUs: number) => void
   readonly onFailure: (reason: FailureReason, code: string, cause?: unknown) => void
   readonly onSlotsEnforced: () => void
+  readonly onUnreachable: (code: string) => void
   readonly lastError: () => string | null
+  readonly setLastError: (code: string) => void
 }
 
 function createStoreGuard (
@@ -125,10 +139,15 @@ function createStoreGuard (
     onFailure (reason, code, cause) {
       lastError = code
       storeMetrics?.countError(reason)
-      faults.reportLazy('store', () => new FST_SLUICE_STORE(reason, code, { cause }))
+      // A code may be followed by what to do.
+      const [word] = code.split(':', 1)
+      storeMetrics?.countCode(word)
+      faults.reportLazy('store', () => new FST_SLUICE_STORE(reason, code, { cause }), word)
     },
     onSlotsEnforced: () => { logSlotsEnforced(log, registration, kind) },
-    lastError: () => lastError
+    onUnreachable: (code) => { logUnreachable(log, registration, kind, code) },
+    lastError: () => lastError,
+    setLastError: (code) => { lastError = code }
   }
 }
 

@@ -41,3 +41,13 @@ t.test('a logger that throws does not fail who reports', async (t) => {
   const faults = new FaultLog(logger, new ManualClock())
   t.doesNotThrow(() => { faults.report('store', new Error('broken')) })
 })
+
+t.test('each kind of a source has a minute of its own, up to a number of kinds', async (t) => {
+  const { faults, lines } = faultLog()
+  for (const kind of ['DEADLINE', 'DEADLINE', 'NOAUTH', 'DEADLINE']) faults.reportLazy('store', () => null, kind)
+  t.equal(lines.length, 2)
+  for (let i = 0; i < 1000; i++) faults.reportLazy('store', () => null, `KIND${i}`)
+  t.ok(lines.length <= 52)
+  faults.report('cost', null)
+  t.match(lines.at(-1)?.[1], /cost failed/, 'other sources are still logged')
+})

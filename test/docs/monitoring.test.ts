@@ -47,6 +47,7 @@ t.test('the table has every metric, with its kind and labels', async (t) => {
   const metrics = await createTestMetrics()
   metrics.watch(createSources('open', 1))
   metrics.getStore('redis').observe('take', 1)
+  metrics.getStore('redis').countCode('DEADLINE')
   metrics.getRoute('/').count('allowed', 'anonymous')
   metrics.getRoute('/').countLimits([createStanding({ name: 'burst' }, { granted: false }), createStanding({ name: 'daily' }, { remaining: 0 })], 'anonymous')
   const series = [...(await readSamples(metrics)).keys()]

@@ -18,6 +18,7 @@ const MAX_ROUTES = 10_000
 const MAX_LIMITS = 1000
 const MAX_TIERS = 100
 const MAX_STORES = 20
+const MAX_CODES = 50
 
 // A call to a near Redis takes a fraction of a millisecond. The deadline ends it after 50 ms by default, 5 s at most.
 const STORE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -35,6 +36,7 @@ const names = {
   nearLimit: 'rate_limit_near_limit_total',
   storeDuration: 'rate_limit_store_duration_seconds',
   storeErrors: 'rate_limit_store_errors_total',
+  storeErrorCodes: 'rate_limit_store_error_codes_total',
   breaker: 'rate_limit_breaker_state',
   fallbacks: 'rate_limit_fallback_total',
   delay: 'rate_limit_delay_seconds',
@@ -69,6 +71,8 @@ export class MetricSet {
       'Duration of successful calls to the store, in seconds.', STORE_SECONDS)
     const errors = new CellCounter(names.storeErrors,
       'Failed calls to the store, and requests not sent to it because of the breaker or of overload, by reason.', ['store', 'reason'])
+    const codes = new CellCounter(names.storeErrorCodes, 'Failed calls to the store, by the code of the cause.', ['store', 'code'])
+    const codeNames = new BoundedLabels(MAX_CODES)
     const fallbacks = new CellCounter(names.fallbacks, 'Requests that the failure mode decided, because the store could not.', ['mode'])
     const delays = new BucketHistogram<never>(names.delay, 'How long throttled requests were held, in seconds.', DELAY_SECONDS)
     const reloads = new CellCounter(names.reloads, 'New configurations, by result.', ['result'])
@@ -82,7 +86,7 @@ export class MetricSet {
     const counters = { requests, rejections, nearLimit: this.nearLimit, limitNames, tierNames }
     this.routes = new LabelCache(new BoundedLabels(MAX_ROUTES), (route) => new RouteMetrics(route, counters))
     this.unknownRoute = new RouteMetrics('(unknown)', counters)
-    this.stores = new LabelCache(new BoundedLabels(MAX_STORES), (kind) => new StoreMetrics(kind, { durations, errors }))
+    this.stores = new LabelCache(new BoundedLabels(MAX_STORES), (kind) => new StoreMetrics(kind, { durations, errors, codes, codeNames }))
     this.fallbacks = {
       local: fallbacks.createCellFromZero({ mode: 'local' }),
       open: fallbacks.createCellFromZero({ mode: 'open' }),
@@ -100,6 +104,7 @@ export class MetricSet {
       [names.nearLimit, nearLimit],
       [names.storeDuration, durations],
       [names.storeErrors, errors],
+      [names.storeErrorCodes, codes],
       [names.breaker, createBreakerGauge(names.breaker, this.sources)],
       [names.fallbacks, fallbacks],
       [names.delay, delays],

@@ -2,7 +2,7 @@ import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
 import { BAD_REPLY, toFailureReason } from './script-runner.js'
 import type { Answer, Charge, FailureReason, Unavailable } from '../store.js'
 import { Batch } from './batch.js'
-import { toFailureCode } from './connections.js'
+import { toFailureCode } from './failure-code.js'
 import type { KeyWriter } from './keys.js'
 import { loadScript } from './scripts.js'
 
@@ -156,7 +156,7 @@ export class Batcher {
   }
 
   #failWithError (batch: Batch, error: unknown): void {
-    this.#fail(batch, toFailureReason(error), toFailureCode(error))
+    this.#fail(batch, toFailureReason(error), this.#options.pool.explainError(error))
     batch.call?.settle(false)
   }
 

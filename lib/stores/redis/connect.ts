@@ -1,6 +1,6 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { connectionOptions, IDLE_TIMEOUT_MS, RETRY_MS } from './client-options.js'
-import { ConnectionPool } from './connections.js'
+import { ConnectionPool, type PoolEvents } from './connections.js'
 import { ClusterCommandTimeout } from './cluster-command-timeout.js'
 
 /** The `redis` option: the address of Redis, or a client. */
@@ -39,24 +39,34 @@ const sentinelOptions: RedisOptions = {
 }
 
 /** Start to connect, without waiting: an application starts even if its Redis is unavailable. */
-export function connect (target: RedisTarget | UrlTarget, connections: number, onReady: () => void, deadlineMs = 0): ConnectionPool {
+export function connect (target: RedisTarget | UrlTarget, connections: number, events: PoolEvents, deadlineMs = 0): ConnectionPool {
   // The idle timeout must not close a connection while a call may still be answered.
   const idleTimeoutMs = Math.max(IDLE_TIMEOUT_MS, 2 * deadlineMs)
-  if (isClient(target)) return new ConnectionPool([target], false, onReady, idleTimeoutMs)
+  if (isClient(target)) return new ConnectionPool([target], false, events, idleTimeoutMs)
   const clients = Array.from({ length: connections }, () => open(target, idleTimeoutMs, deadlineMs))
-  return new ConnectionPool(clients, true, onReady, idleTimeoutMs)
+  const pool = new ConnectionPool(clients, true, events, idleTimeoutMs)
+  // Not before it is watched: the cause of a first failure would be lost.
+  if (!isLazy(target)) pool.start()
+  return pool
+}
+
+/** Whether to connect with the first call only. */
+function isLazy (target: string | UrlTarget | RedisOptions | ClusterTarget): boolean {
+  if (typeof target === 'string') return false
+  if ('url' in target) return target.query.lazyConnect === true
+  return (isClusterTarget(target) ? target.clusterOptions?.lazyConnect : target.lazyConnect) === true
 }
 
 function open (target: string | UrlTarget | RedisOptions | ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Redis | Cluster {
   if (typeof target === 'string') return openUrl({ url: target, query: {} })
   if ('url' in target) return openUrl(target)
   if (isClusterTarget(target)) return openCluster(target, idleTimeoutMs, deadlineMs)
-  return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target })
+  return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target, lazyConnect: true })
 }
 
 function openUrl ({ url, query }: UrlTarget): Redis {
   // ioredis recognizes "rediss" in lower case only: "REDISS://" would connect without TLS and send the password.
-  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...connectionOptions, ...query })
+  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...connectionOptions, ...query, lazyConnect: true })
 }
 
 function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Cluster {
@@ -73,6 +83,7 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     maxRedirections: MAX_REDIRECTIONS,
     retryDelayOnTryAgain: Math.min(MAX_TRY_AGAIN_MS, Math.max(1, Math.floor(deadlineMs / MAX_REDIRECTIONS))),
     ...clusterOptions,
+    lazyConnect: true,
     // See refreshSlots.
     slotsRefreshInterval: 0,
     redisOptions: { ...connectionOptions, ...redisOptions }

@@ -1,6 +1,8 @@
-import { Command, type Cluster, type Redis } from 'ioredis'
-import { EvalshaCommand } from './evalsha-command.js'
+import type { Cluster, Redis } from 'ioredis'
+import { createCommand, createEvalsha } from './evalsha-command.js'
 import type { Script } from './scripts.js'
+import { FailureCauses } from './failure-causes.js'
+import { isFailedSelect, parseReplyCode, toFailureCode } from './failure-code.js'
 import { IdleWatchdog } from './idle-watchdog.js'
 
 type Client = Redis | Cluster
@@ -8,23 +10,12 @@ type Client = Redis | Cluster
 /** Time until a client that stopped reconnecting is started again, milliseconds. */
 const RESTART_MS = 100
 
-/** The code of a Redis error reply such as `OOM ...` or `READONLY ...`: its first word. */
-export function parseReplyCode (text: string): string {
-  return /^[A-Z]{1,40}/.exec(text)?.[0] ?? 'ERR'
-}
-
-/** The code of a failed call or connection, such as `OOM`, `WRONGPASS` or `ECONNREFUSED`. Never the error text. */
-export function toFailureCode (error: unknown): string {
-  if (!(error instanceof Error)) return 'CONNECTION'
-  if (isFailedSelect(error) && parseReplyCode(error.message) === 'ERR') return 'SELECT'
-  if (error.name === 'ReplyError') return parseReplyCode(error.message)
-  return 'code' in error && typeof error.code === 'string' ? error.code : 'CONNECTION'
-}
-
-/** Whether Redis refused to select the database of a connection. */
-function isFailedSelect (error: Error): boolean {
-  const { command } = error as { readonly command?: { readonly name?: unknown } }
-  return error.name === 'ReplyError' && command?.name === 'select'
+/** Receivers of the events of a pool. */
+export interface PoolEvents {
+  /** Called when a connection becomes ready. */
+  readonly onReady: () => void
+  /** Called once, with an error code, if the first attempt to connect fails. */
+  readonly onUnreachable?: (code: string) => void
 }
 
 /**
@@ -35,38 +26,41 @@ export class ConnectionPool {
   readonly #clients: readonly Client[]
   readonly #isOwned: boolean
   readonly #onReady: () => void
+  readonly #causes: FailureCauses
   readonly #idleWatchdog: IdleWatchdog | null
   readonly #restarts = new Map<Client, NodeJS.Timeout>()
   readonly #disconnecting = new Set<Client>()
   #hasSlots: boolean
   #isClosed = false
   #next = 0
-  #lastErrorCode: string | null = null
+  #isStarting = true
 
   /**
    * `isOwned`: whether the pool created the clients. A client of the application is neither closed nor changed.
    * `idleTimeoutMs`: how long an owned connection may leave a call without a reply before it is replaced.
    */
-  constructor (clients: readonly Client[], isOwned: boolean, onReady: () => void, idleTimeoutMs: number) {
+  constructor (clients: readonly Client[], isOwned: boolean, { onReady, onUnreachable }: PoolEvents, idleTimeoutMs: number) {
     this.#clients = clients
     this.#isOwned = isOwned
     this.#onReady = () => {
       // A connection whose SELECT failed may still become ready before it is closed.
       if (!clients.some((client) => this.#isUsable(client))) return
-      this.#lastErrorCode = null
+      this.#isStarting = false
       onReady()
     }
     this.#hasSlots = clients[0].isCluster
-    this.#idleWatchdog = isOwned ? new IdleWatchdog(clients, idleTimeoutMs) : null
+    this.#causes = new FailureCauses((code) => {
+      if (this.#isStarting) onUnreachable?.(code)
+      this.#isStarting = false
+    })
+    const onIdle = (connection: Redis) => { this.#causes.note(connection, 'DEADLINE') }
+    this.#idleWatchdog = isOwned ? new IdleWatchdog(clients, idleTimeoutMs, onIdle) : null
     for (const client of clients) {
+      this.#causes.watch(client)
       client.on('ready', this.#onReady)
       if (!isOwned) continue
-      // Failures are reported by the calls. Without a listener ioredis would print each of them.
       client.on('close', () => { this.#disconnecting.delete(client) })
       client.on('error', (error) => {
-        // Until it is closed, ioredis reports the rest of the handshake as further errors.
-        if (this.#disconnecting.has(client)) return
-        this.#lastErrorCode = toFailureCode(error)
         // ioredis would go on in database 0, and two applications would share their budgets there.
         if (isFailedSelect(error)) this.#disconnect(client)
       })
@@ -74,6 +68,11 @@ export class ConnectionPool {
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
       client.on('end', () => { this.#restart(client) })
     }
+  }
+
+  /** Connect the clients that wait for it. */
+  start (): void {
+    for (const client of this.#clients) if (client.status === 'wait') client.connect().catch(() => {})
   }
 
   /** Whether the keys of a call must be in one slot: on a Cluster, and at an endpoint that enforces slots like one. */
@@ -88,19 +87,32 @@ export class ConnectionPool {
     return isNew
   }
 
+  /** The code of a failed call. If the call shows only that a connection broke, the cause of that. */
+  explainError (error: unknown): string {
+    const code = toFailureCode(error)
+    return code === 'CONNECTION' ? this.#causes.code ?? code : code
+  }
+
+  /** The code of a call without an answer in time: the cause, if the connection that it requires is not ready. */
+  explainDeadline (): string {
+    if (this.isReady && !this.#clients.some(isNodeMissing)) return 'DEADLINE'
+    const isClosed = this.#clients.every(({ status }) => status !== 'ready' && status !== 'connecting' && status !== 'connect')
+    return this.#causes.code ?? (isClosed ? 'CONNECTION' : 'DEADLINE')
+  }
+
+  /** The cause that no connection is ready; `null` if one is, or if none has failed yet. */
+  get cause (): string | null {
+    return this.isReady ? null : this.#causes.code
+  }
+
   /** The code with what to do, if an error of a single server shows a Cluster. */
-  explainCode (code: string): string {
+  formatCode (code: string): string {
     return code === 'MOVED' && !this.#clients[0].isCluster ? 'MOVED: this is a Cluster, use { cluster }' : code
   }
 
   get isReady (): boolean {
     // Do not advance the round-robin here: with two connections, every call would go to the same one.
     return this.#clients.some((client) => this.#isUsable(client)) || this.#pickReadyClient() !== null
-  }
-
-  /** The error code of the last failed connection, if there is one. */
-  get lastErrorCode (): string | null {
-    return this.#lastErrorCode
   }
 
   /** Run a script by its hash. Send its text if Redis does not know it: after a restart, a failover or a flush. */
@@ -135,15 +147,18 @@ export class ConnectionPool {
   }
 
   /**
-   * Connect again: the connected server has become a replica, or its replies make no sense. A client of the application reconnects if
-   * its `reconnectOnError` says so. ioredis never asks it: the scripts return the errors of their writes as data.
+   * Connect again: the connected server has become a replica, or its replies make no sense. A client of the application
+   * reconnects if its `reconnectOnError` says so. ioredis never asks it: the scripts return the errors of their writes as
+   * data. `code`: of the reply.
    */
-  reconnect (): void {
+  reconnect (code: string): void {
     for (const client of this.#clients) {
       // Every call in flight reports READONLY, and ioredis reports `ready` until the socket is closed.
       if (client.isCluster || !this.#isUsable(client)) continue
+      if (!this.#isOwned && !mayReconnect(client)) continue
+      this.#causes.note(client, code)
       if (this.#isOwned) this.#disconnect(client)
-      else if (mayReconnect(client)) {
+      else {
         client.once('close', () => { this.#disconnecting.delete(client) })
         this.#disconnect(client)
       }
@@ -152,6 +167,7 @@ export class ConnectionPool {
 
   async close (): Promise<void> {
     for (const client of this.#clients) client.off('ready', this.#onReady)
+    this.#causes.close()
     if (!this.#isOwned) return
     this.#isClosed = true
     this.#idleWatchdog?.close()
@@ -202,6 +218,11 @@ function mayReconnect (client: Client): boolean {
   }
 }
 
+/** Whether a call to a node of a Cluster may be waiting for its connection. Nodes without calls are not connected. */
+function isNodeMissing (client: Client): boolean {
+  return 'nodes' in client && client.nodes('master').some(({ status }) => status !== 'ready' && status !== 'wait')
+}
+
 function getConnections (client: Client, role: 'all' | 'master' = 'all'): Redis[] {
   return 'nodes' in client ? client.nodes(role) : [client]
 }
@@ -217,18 +238,4 @@ function ignoreLateErrors (client: Client): void {
 
 function ignoreErrors ({ stream }: Redis): void {
   stream?.on('error', () => {})
-}
-
-function createEvalsha (client: Client, script: Script, keys: readonly string[], args: readonly Buffer[]): Command {
-  // The key prefix of a client is applied only by the command writer of ioredis.
-  if (!client.options.keyPrefix) return new EvalshaCommand(script, keys, args)
-  return createCommand(client, 'evalsha', [script.sha, String(keys.length), ...keys, ...args])
-}
-
-/**
- * A command for `sendCommand`, the only method that no option of a client changes. With `enableAutoPipelining`, `call`
- * and `callBuffer` lose the name of the command: they throw in a timer, and the client never replies again.
- */
-function createCommand (client: Client, name: string, args: ReadonlyArray<string | Buffer>): Command {
-  return new Command(name, [...args], { keyPrefix: client.options.keyPrefix, replyEncoding: null })
 }

@@ -1,4 +1,4 @@
-import { Command } from 'ioredis'
+import { Command, type Cluster, type Redis } from 'ioredis'
 import type { Script } from './scripts.js'
 
 /**
@@ -44,4 +44,18 @@ export class EvalshaCommand extends Command {
     })
     return packet
   }
+}
+
+export function createEvalsha (client: Redis | Cluster, script: Script, keys: readonly string[], args: readonly Buffer[]): Command {
+  // The key prefix of a client is applied only by the command writer of ioredis.
+  if (!client.options.keyPrefix) return new EvalshaCommand(script, keys, args)
+  return createCommand(client, 'evalsha', [script.sha, String(keys.length), ...keys, ...args])
+}
+
+/**
+ * A command for `sendCommand`, the only method that no option of a client changes. With `enableAutoPipelining`, `call`
+ * and `callBuffer` lose the name of the command: they throw in a timer, and the client never replies again.
+ */
+export function createCommand (client: Redis | Cluster, name: string, args: ReadonlyArray<string | Buffer>): Command {
+  return new Command(name, [...args], { keyPrefix: client.options.keyPrefix, replyEncoding: null })
 }

@@ -22,12 +22,17 @@ export class IdleWatchdog {
   readonly #clients: ReadonlyArray<Redis | Cluster>
   readonly #states = new WeakMap<Redis, ConnectionState>()
   readonly #checkIntervalMs: number
+  readonly #onIdle: (connection: Redis) => void
   #timer: NodeJS.Timeout | null = null
   #isClosed = false
 
-  /** `idleTimeoutMs`: how long a reply may be pending. Counting in checks adds up to a third. */
-  constructor (clients: ReadonlyArray<Redis | Cluster>, idleTimeoutMs: number) {
+  /**
+   * `idleTimeoutMs`: how long a reply may be pending. Counting in checks adds up to a third.
+   * `onIdle`: called before a connection is replaced.
+   */
+  constructor (clients: ReadonlyArray<Redis | Cluster>, idleTimeoutMs: number, onIdle: (connection: Redis) => void) {
     this.#clients = clients
+    this.#onIdle = onIdle
     this.#checkIntervalMs = Math.ceil(idleTimeoutMs / CHECKS)
     // Once the socket is connected, the reply to the handshake is pending.
     const expectHandshake = (connection: Redis) => { connection.on('connect', () => { this.expectReply() }) }
@@ -70,6 +75,7 @@ export class IdleWatchdog {
       this.#states.set(connection, { stream, receivedBytes: stream.bytesRead, idleChecks: 0 })
     } else if (++state.idleChecks >= CHECKS) {
       this.#states.delete(connection)
+      this.#onIdle(connection)
       connection.disconnect(true)
     }
     return true

@@ -5,7 +5,7 @@ import {
 } from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
 import { Batcher } from './batcher.js'
-import { toFailureCode } from './connections.js'
+import { toFailureCode } from './failure-code.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
 import { packAdjustments, packLimit } from './wire-format.js'

@@ -2,7 +2,8 @@ import { FST_SLUICE_STORE } from '../../errors.js'
 import type { Clock } from '../../common/clock.js'
 import type { FailureReason, Store } from '../store.js'
 import type { CallGuardPort, GuardedCall } from '../call-watch.js'
-import { toFailureCode, parseReplyCode, type ConnectionPool } from './connections.js'
+import type { ConnectionPool } from './connections.js'
+import { parseReplyCode, toFailureCode } from './failure-code.js'
 import type { Script } from './scripts.js'
 
 /** The method of a store call. */
@@ -38,8 +39,8 @@ export class ScriptRunner {
 
   /** Guard a call. Returns `null` if no call may be made. `onExpire` is called with an error code unless the call is settled in time. */
   begin (operation: Operation, onExpire: (code: string) => void): GuardedCall | null {
-    const { callGuard, clock, onAnswer } = this.#options
-    const call = callGuard.begin(() => { onExpire(this.#deadlineCode()) })
+    const { callGuard, clock, onAnswer, pool } = this.#options
+    const call = callGuard.begin(() => { onExpire(pool.explainDeadline()) })
     if (call === null) return null
     const beganUs = clock.nowUs()
     return {
@@ -82,7 +83,7 @@ export class ScriptRunner {
         if (errorText === null) return fail('error', BAD_REPLY)
         this.settle(call, errorText)
         resolve(reply)
-      }, (error) => { fail(toFailureReason(error), toFailureCode(error), error) })
+      }, (error) => { fail(toFailureReason(error), this.#options.pool.explainError(error), error) })
     })
   }
 
@@ -103,14 +104,8 @@ export class ScriptRunner {
 
   report (reason: FailureReason, code: string): void {
     // After a bad reply, all later replies of the connection may be out of step.
-    if (code === 'READONLY' || code === BAD_REPLY) this.#options.pool.reconnect()
-    this.#options.onFailure(reason, this.#options.pool.explainCode(code))
-  }
-
-  /** The error code of an expired call: the connection error if no connection is ready. */
-  #deadlineCode (): string {
-    const { pool } = this.#options
-    return pool.isReady ? 'DEADLINE' : pool.lastErrorCode ?? 'DEADLINE'
+    if (code === 'READONLY' || code === BAD_REPLY) this.#options.pool.reconnect(code)
+    this.#options.onFailure(reason, this.#options.pool.formatCode(code))
   }
 }
 

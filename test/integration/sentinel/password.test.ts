@@ -38,9 +38,9 @@ t.test('what protects sentinels and data keeps nobody from the new primary', asy
 t.test('with wrong credentials an application starts, and the failure mode holds', async (t) => {
   const group = await startSentinelGroup(t, { sentinelAuth: ofSentinels, dataAuth: ofData })
   const wrongs = [
-    ['a wrong password of the sentinels', { sentinelPassword: 'of-nobody' }, /^CONNECTION$/],
-    ['a wrong user of the sentinels', { sentinelUsername: 'nobody' }, /^CONNECTION$/],
-    ['none for the sentinels', { sentinelUsername: undefined, sentinelPassword: undefined }, /^CONNECTION$/],
+    ['a wrong password of the sentinels', { sentinelPassword: 'of-nobody' }, /^SENTINEL_WRONGPASS$/],
+    ['a wrong user of the sentinels', { sentinelUsername: 'nobody' }, /^SENTINEL_WRONGPASS$/],
+    ['none for the sentinels', { sentinelUsername: undefined, sentinelPassword: undefined }, /^SENTINEL_NOAUTH$/],
     ['a wrong password of the data', { password: 'of-nobody' }, /^WRONGPASS$/]
   ] as const
   for (const [why, wrong, code] of wrongs) {

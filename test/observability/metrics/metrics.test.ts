@@ -122,3 +122,15 @@ t.test('a store without a breaker shows none', async (t) => {
   t.strictSame(await readSeries(metrics, 'rate_limit_breaker_state'), {})
   t.strictSame(await readSeries(metrics, 'rate_limit_memory_keys'), { '': 12 })
 })
+
+t.test('codes of failed calls are counted by their names, up to a number of them', async (t) => {
+  const metrics = await createTestMetrics()
+  const store = metrics.getStore('redis')
+  store.countCode('NOAUTH')
+  store.countCode('NOAUTH')
+  t.strictSame(await readSeries(metrics, 'rate_limit_store_error_codes_total'), { '{store="redis",code="NOAUTH"}': 2 })
+  for (let i = 0; i < 1000; i++) store.countCode(`CODE${i}`)
+  const series = await readSeries(metrics, 'rate_limit_store_error_codes_total')
+  t.equal(Object.keys(series).length, 51)
+  t.equal(series['{store="redis",code="(other)"}'], 951)
+})

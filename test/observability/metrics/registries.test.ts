@@ -68,6 +68,7 @@ t.test('all that is asked of a registry is to keep metrics by name', async (t) =
     'rate_limit_rejections_total counter',
     'rate_limit_requests_total counter',
     'rate_limit_store_duration_seconds histogram',
+    'rate_limit_store_error_codes_total counter',
     'rate_limit_store_errors_total counter'
   ])
   t.strictSame(read.find((metric) => metric.name === name)?.values, [{ labels: { route: '/', tier: 'anonymous', outcome: 'allowed' }, value: 1 }])

@@ -10,7 +10,7 @@ const SILENCE_MS = 10_000
 
 async function connected (url: string): Promise<{ client: Redis, link: ConnectionPool }> {
   const client = new Redis(url, { retryStrategy: () => null })
-  const link = new ConnectionPool([client], true, () => {}, SILENCE_MS)
+  const link = new ConnectionPool([client], true, { onReady () {} }, SILENCE_MS)
   await once(client, 'ready')
   return { client, link }
 }
