@@ -80,10 +80,10 @@ async function createRedisBackend (
   // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const pool = connect(convertRedisTarget(target), options.connections, {
+  const pool = connect(convertRedisTarget(target), { connections: options.connections, deadlineMs: guard.deadlineMs, clock }, {
     onReady: () => { redis.resume() },
     onUnreachable: guard.onUnreachable
-  }, guard.deadlineMs)
+  })
   const redis = new RedisStore({
     pool,
     callGuard: guard.callGuard,

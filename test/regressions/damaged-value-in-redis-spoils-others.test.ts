@@ -22,7 +22,7 @@ await once(redis, 'ready')
 const time = { us: NOW_US }
 const codes: string[] = []
 const store = new RedisStore({
-  pool: connect(redis, 1, { onReady () {} }),
+  pool: connect(redis, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} }),
   callGuard: new CallGuard(5000, NEVER_OPENS, systemClock, () => {}),
   keyPrefix: PREFIX,
   maxPending: 100_000,

@@ -113,7 +113,7 @@ async function connectStore (t: Test, { url }: { readonly url: string }, deadlin
   let onReady = () => {}
   const isReady = new Promise<void>((resolve) => { onReady = resolve })
   const store = new RedisStore({
-    pool: connect(url, 1, () => { onReady(); store.resume() }, deadlineMs),
+    pool: connect(url, { connections: 1, deadlineMs, clock: systemClock }, { onReady () { onReady(); store.resume() } }),
     callGuard: new CallGuard(deadlineMs, NEVER_OPENS, systemClock, () => {}),
     keyPrefix: 'short-reply:',
     maxPending: 1000,

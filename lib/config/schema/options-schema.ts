@@ -56,7 +56,8 @@ export const RateLimitOptionsSchema = Type.Object({
   }))),
   deadline: Type.Optional(IntegerRange(1, 5000, {
     default: 50,
-    description: 'Milliseconds that a store call may take, including connecting and queueing. After that the failure mode applies.'
+    description: 'Milliseconds that a store call may take, including connecting and queueing. After that the failure mode applies. ' +
+      'A connection to Redis may take three times as long, at least 700, or the `connectTimeout` in `redis`.'
   })),
   breaker: Type.Optional(Type.Object({
     failures: Type.Optional(Type.Integer({

@@ -1,7 +1,5 @@
 import type { RedisOptions } from 'ioredis'
-
-/** Time until a connection is retried. The default of ioredis, up to 5 s, would prolong every outage by that time. */
-export const RETRY_MS = 100
+import { retryDelayMs } from './retry-delay.js'
 
 /** A connection without a reply for this long is replaced, unless calls may take longer. */
 export const IDLE_TIMEOUT_MS = 300
@@ -18,12 +16,21 @@ export const connectionOptions = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
-  // Together with RETRY_MS less than the second within which limits must hold again.
+  // With the delay after it less than the second within which limits must hold again.
   connectTimeout: 700,
   // A server that hangs does not close its side. The process would stay alive for this time.
   disconnectTimeout: 50,
-  retryStrategy: () => RETRY_MS
+  // The default of ioredis, up to 5 s, would prolong every outage by that time.
+  retryStrategy: (attempt: number) => retryDelayMs(attempt)
 } satisfies RedisOptions
+
+/**
+ * How long connecting may take, milliseconds. With TLS it takes up to three round trips, and the deadline must be longer
+ * than one.
+ */
+export function connectTimeoutMs (deadlineMs: number): number {
+  return Math.max(connectionOptions.connectTimeout, 3 * deadlineMs)
+}
 
 /** The options that `limiterClientOptions` returns, of any version of ioredis, or of iovalkey. */
 export interface LimiterClientOptions extends Readonly<typeof connectionOptions> {
@@ -42,6 +49,7 @@ export function limiterClientOptions (options: { readonly deadline?: number } = 
   const { deadline } = options
   return {
     ...connectionOptions,
+    connectTimeout: connectTimeoutMs(deadline ?? 0),
     socketTimeout: deadline === undefined ? SOCKET_TIMEOUT_MS : Math.max(SOCKET_TIMEOUT_MS, 2 * deadline),
     reconnectOnError: (error) => error.message.startsWith('READONLY')
   }

@@ -1,7 +1,9 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
-import { connectionOptions, IDLE_TIMEOUT_MS, RETRY_MS } from './client-options.js'
+import type { Clock } from '../../common/clock.js'
+import { connectionOptions, connectTimeoutMs, IDLE_TIMEOUT_MS } from './client-options.js'
 import { ConnectionPool, type PoolEvents } from './connections.js'
 import { ClusterCommandTimeout } from './cluster-command-timeout.js'
+import { createRetryStrategy } from './retry-delay.js'
 
 /** The `redis` option: the address of Redis, or a client. */
 export type RedisTarget = string | RedisOptions | ClusterTarget | Redis | Cluster
@@ -28,26 +30,28 @@ const SLOTS_REFRESH_MS = 1000
 /** Longest delay before a TRYAGAIN retry. A slot is half moved only for a few milliseconds, whatever the deadline is. */
 const MAX_TRY_AGAIN_MS = 20
 
-/** Options for a short search for the primary, whatever a sentinel does. */
-const sentinelOptions: RedisOptions = {
-  // Without it, writes would go to the demoted primary for ten seconds after a planned failover.
-  failoverDetector: true,
-  sentinelMaxConnections: 3,
-  sentinelRetryStrategy: () => RETRY_MS,
-  // Without it, a sentinel that accepts the connection but never replies would block the search until it is killed.
-  sentinelCommandTimeout: IDLE_TIMEOUT_MS
+export interface ConnectOptions {
+  /** Number of connections, 1 or more. */
+  readonly connections: number
+  /** How long a call may take, milliseconds; 0 for no limit. */
+  readonly deadlineMs: number
+  readonly clock: Clock
 }
 
 /** Start to connect, without waiting: an application starts even if its Redis is unavailable. */
-export function connect (target: RedisTarget | UrlTarget, connections: number, events: PoolEvents, deadlineMs = 0): ConnectionPool {
-  // The idle timeout must not close a connection while a call may still be answered.
-  const idleTimeoutMs = Math.max(IDLE_TIMEOUT_MS, 2 * deadlineMs)
+export function connect (target: RedisTarget | UrlTarget, options: ConnectOptions, events: PoolEvents): ConnectionPool {
+  const idleTimeoutMs = findIdleTimeoutMs(options)
   if (isClient(target)) return new ConnectionPool([target], false, events, idleTimeoutMs)
-  const clients = Array.from({ length: connections }, () => open(target, idleTimeoutMs, deadlineMs))
+  const clients = Array.from({ length: options.connections }, () => open(target, options))
   const pool = new ConnectionPool(clients, true, events, idleTimeoutMs)
   // Not before it is watched: the cause of a first failure would be lost.
   if (!isLazy(target)) pool.start()
   return pool
+}
+
+/** The idle timeout must not close a connection while a call may still be answered. */
+function findIdleTimeoutMs ({ deadlineMs }: ConnectOptions): number {
+  return Math.max(IDLE_TIMEOUT_MS, 2 * deadlineMs)
 }
 
 /** Whether to connect with the first call only. */
@@ -57,25 +61,42 @@ function isLazy (target: string | UrlTarget | RedisOptions | ClusterTarget): boo
   return (isClusterTarget(target) ? target.clusterOptions?.lazyConnect : target.lazyConnect) === true
 }
 
-function open (target: string | UrlTarget | RedisOptions | ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Redis | Cluster {
-  if (typeof target === 'string') return openUrl({ url: target, query: {} })
-  if ('url' in target) return openUrl(target)
-  if (isClusterTarget(target)) return openCluster(target, idleTimeoutMs, deadlineMs)
-  return new Redis({ ...connectionOptions, ...'sentinels' in target ? sentinelOptions : {}, ...target, lazyConnect: true })
+function open (target: string | UrlTarget | RedisOptions | ClusterTarget, options: ConnectOptions): Redis | Cluster {
+  const defaults = { ...connectionOptions, connectTimeout: connectTimeoutMs(options.deadlineMs) }
+  if (typeof target === 'object' && isClusterTarget(target)) return openCluster(target, defaults, options)
+  const ownDefaults = { ...defaults, retryStrategy: createRetryStrategy(options.clock) }
+  if (typeof target === 'string') return openUrl({ url: target, query: {} }, ownDefaults)
+  if ('url' in target) return openUrl(target, ownDefaults)
+  const sentinelDefaults = 'sentinels' in target ? createSentinelOptions(options) : {}
+  return new Redis({ ...ownDefaults, ...sentinelDefaults, ...target, lazyConnect: true })
 }
 
-function openUrl ({ url, query }: UrlTarget): Redis {
+function openUrl ({ url, query }: UrlTarget, defaults: RedisOptions): Redis {
   // ioredis recognizes "rediss" in lower case only: "REDISS://" would connect without TLS and send the password.
-  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...connectionOptions, ...query, lazyConnect: true })
+  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...defaults, ...query, lazyConnect: true })
 }
 
-function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, idleTimeoutMs: number, deadlineMs: number): Cluster {
+/** Options for a short search for the primary, whatever a sentinel does. */
+function createSentinelOptions (options: ConnectOptions): RedisOptions {
+  return {
+    // Without it, writes would go to the demoted primary for ten seconds after a planned failover.
+    failoverDetector: true,
+    sentinelMaxConnections: 3,
+    sentinelRetryStrategy: createRetryStrategy(options.clock),
+    // Without it, a sentinel that accepts the connection but never replies would block the search until it is killed.
+    sentinelCommandTimeout: findIdleTimeoutMs(options)
+  }
+}
+
+function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, defaults: RedisOptions, options: ConnectOptions): Cluster {
+  const { deadlineMs, clock } = options
+  const nodeOptions = { ...defaults, ...redisOptions }
   const client = new Cluster([...cluster], {
     // Used while a node is being connected. Calls are sent only while the Cluster is ready.
     enableOfflineQueue: true,
-    clusterRetryStrategy: () => RETRY_MS,
+    clusterRetryStrategy: createRetryStrategy(clock),
     // Nodes are queried one after the other: a node that hangs must not delay the query of the next one for long.
-    slotsRefreshTimeout: 2 * idleTimeoutMs,
+    slotsRefreshTimeout: 2 * findIdleTimeoutMs(options),
     // By default a call whose connection broke is retried up to 16 times, long after its deadline, and charged twice.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
@@ -86,7 +107,7 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     lazyConnect: true,
     // See refreshSlots.
     slotsRefreshInterval: 0,
-    redisOptions: { ...connectionOptions, ...redisOptions }
+    redisOptions: nodeOptions
   })
   refreshSlots(client, clusterOptions?.slotsRefreshInterval ?? SLOTS_REFRESH_MS)
   const commandTimeout = new ClusterCommandTimeout(deadlineMs)
@@ -100,7 +121,7 @@ function isClient (target: RedisTarget | UrlTarget): target is Redis | Cluster {
   return typeof target === 'object' && 'callBuffer' in target && typeof target.callBuffer === 'function'
 }
 
-function isClusterTarget (target: RedisOptions | ClusterTarget): target is ClusterTarget {
+function isClusterTarget (target: object): target is ClusterTarget {
   return 'cluster' in target
 }
 

@@ -4,11 +4,9 @@ import type { Script } from './scripts.js'
 import { FailureCauses } from './failure-causes.js'
 import { isFailedSelect, parseReplyCode, toFailureCode } from './failure-code.js'
 import { IdleWatchdog } from './idle-watchdog.js'
+import { retryDelayMs } from './retry-delay.js'
 
 type Client = Redis | Cluster
-
-/** Time until a client that stopped reconnecting is started again, milliseconds. */
-const RESTART_MS = 100
 
 /** Receivers of the events of a pool. */
 export interface PoolEvents {
@@ -34,6 +32,7 @@ export class ConnectionPool {
   #isClosed = false
   #next = 0
   #isStarting = true
+  #restarted = 0
 
   /**
    * `isOwned`: whether the pool created the clients. A client of the application is neither closed nor changed.
@@ -46,6 +45,7 @@ export class ConnectionPool {
       // A connection whose SELECT failed may still become ready before it is closed.
       if (!clients.some((client) => this.#isUsable(client))) return
       this.#isStarting = false
+      this.#restarted = 0
       onReady()
     }
     this.#hasSlots = clients[0].isCluster
@@ -182,7 +182,8 @@ export class ConnectionPool {
   #restart (client: Client): void {
     if (this.#isClosed) return
     clearTimeout(this.#restarts.get(client))
-    this.#restarts.set(client, setTimeout(() => { client.connect().catch(() => {}) }, RESTART_MS).unref())
+    const delayMs = retryDelayMs(++this.#restarted)
+    this.#restarts.set(client, setTimeout(() => { client.connect().catch(() => {}) }, delayMs).unref())
   }
 
   #isUsable (client: Client): boolean {

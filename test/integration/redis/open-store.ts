@@ -38,7 +38,7 @@ export async function openBench (t: Test, server: 'shared' | 'own' = 'shared'): 
     redis,
     store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
       const store = new RedisStore({
-        pool: connect(redis, 1, { onReady () {} }),
+        pool: connect(redis, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} }),
         callGuard: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
         keyPrefix,
         maxPending,
