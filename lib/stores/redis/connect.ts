@@ -1,4 +1,4 @@
-import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
+import { Cluster, Redis, type ClusterOptions, type DNSLookupFunction, type RedisOptions } from 'ioredis'
 import type { Clock } from '../../common/clock.js'
 import { connectionOptions, connectTimeoutMs, IDLE_TIMEOUT_MS } from './client-options.js'
 import { ConnectionPool, type PoolEvents } from './connections.js'
@@ -90,11 +90,13 @@ function createSentinelOptions (options: ConnectOptions): RedisOptions {
 
 function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, defaults: RedisOptions, options: ConnectOptions): Cluster {
   const { deadlineMs, clock } = options
-  const nodeOptions = { ...defaults, ...redisOptions }
+  const nodeOptions = { ...defaults, tls: findNodeTls(cluster), ...redisOptions }
   const client = new Cluster([...cluster], {
     // Used while a node is being connected. Calls are sent only while the Cluster is ready.
     enableOfflineQueue: true,
     clusterRetryStrategy: createRetryStrategy(clock),
+    // By default ioredis connects to the address of a host. The names of a certificate are those of hosts.
+    ...nodeOptions.tls === undefined ? {} : { dnsLookup: keepHostName },
     // Nodes are queried one after the other: a node that hangs must not delay the query of the next one for long.
     slotsRefreshTimeout: 2 * findIdleTimeoutMs(options),
     // By default a call whose connection broke is retried up to 16 times, long after its deadline, and charged twice.
@@ -115,6 +117,18 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
   client.on('+node', (node: Redis) => { commandTimeout.attach(node) })
   return client
 }
+
+/** TLS of the first nodes holds for all nodes. ioredis would connect to the others without it, and send the password. */
+function findNodeTls (nodes: ClusterTarget['cluster']): RedisOptions['tls'] {
+  for (const node of nodes) {
+    if (typeof node === 'string' ? /^rediss:/i.test(node) : 'tls' in node && node.tls !== undefined) {
+      return typeof node === 'object' && 'tls' in node ? node.tls as RedisOptions['tls'] : {}
+    }
+  }
+  return undefined
+}
+
+const keepHostName: DNSLookupFunction = (host, callback) => { callback(null, host) }
 
 /** Duck typing, not `instanceof`: the application may have its own copy of ioredis. */
 function isClient (target: RedisTarget | UrlTarget): target is Redis | Cluster {

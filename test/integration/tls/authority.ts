@@ -17,13 +17,13 @@ export interface Authority {
   readonly keyFile: string
 }
 
-/** Make an authority that nobody trusts yet. It goes with the test. */
-export function createAuthority (t: Test): Authority {
+/** Make an authority that nobody trusts yet. It goes with the test. `names`: of its certificate. */
+export function createAuthority (t: Test, names = 'IP:127.0.0.1,DNS:localhost'): Authority {
   const directory = mkdtempSync(join(tmpdir(), 'sluice-tls-'))
   t.teardown(() => { rmSync(directory, { recursive: true, force: true }) })
   const file = (name: string) => join(directory, name)
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  writeFileSync(file('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost')
+  writeFileSync(file('names'), `subjectAltName=${names}`)
   openssl('req', '-x509', ...newKey, '-keyout', file('ca.key'), '-out', file('ca.crt'), '-days', '2', '-subj', '/CN=throw-away authority')
   openssl('req', ...newKey, '-keyout', file('server.key'), '-out', file('server.csr'), '-subj', '/CN=localhost')
   openssl('x509', '-req', '-in', file('server.csr'), '-CA', file('ca.crt'), '-CAkey', file('ca.key'), '-CAcreateserial',
