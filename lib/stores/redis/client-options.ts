@@ -20,6 +20,8 @@ export const connectionOptions = {
   connectTimeout: 700,
   // A server that hangs does not close its side. The process would stay alive for this time.
   disconnectTimeout: 50,
+  // ioredis would wait for as long as a server that loads its data estimates, up to 10 s.
+  maxLoadingRetryTime: 100,
   // The default of ioredis, up to 5 s, would prolong every outage by that time.
   retryStrategy: (attempt: number) => retryDelayMs(attempt)
 } satisfies RedisOptions
