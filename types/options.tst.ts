@@ -27,6 +27,20 @@ describe('a wrong key does not compile', () => {
   })
 })
 
+describe('the password of Redis', () => {
+  test('may be text, a function, or an async function', () => {
+    const wrong = { username: () => 5 }
+    for (const password of ['text', () => 'text', async () => 'text', async () => ({ password: 'text', expiresInMs: 1000 })]) {
+      expect(app.register).type.toBeCallableWith(rateLimitPlugin, { redis: { host: 'a', password } })
+      expect(app.register).type.toBeCallableWith(rateLimitPlugin, { redis: { sentinels: [{ host: 'a', port: 1 }], name: 'a', password } })
+      expect(app.register).type.toBeCallableWith(rateLimitPlugin, { redis: { cluster: ['a'], redisOptions: { password } } })
+    }
+    expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { redis: { password: () => 5 } })
+    expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { redis: { password: () => ({ token: 'text' }) } })
+    expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { redis: wrong })
+  })
+})
+
 describe('a wrong value does not compile', () => {
   test('in the options of the plugin', () => {
     expect(app.register).type.not.toBeCallableWith(rateLimitPlugin, { timeWindow: true })

@@ -6,6 +6,7 @@ import { readConfigText, type ConfigFile } from './file/config-file.js'
 import { getConfigFile, readEnvironment, type Environment } from './environment/environment.js'
 import { readText } from './file/read-text.js'
 import { type Layer } from './layers/layer.js'
+import { withoutCredentials } from './backend/redis-credentials.js'
 import { formatPath } from './schema/option-path.js'
 import { mergeLayers, relocateError, registerLayer, type MergedOptions } from './layers/merge.js'
 import { checkLogOptions } from './schema/log-schema.js'
@@ -95,9 +96,10 @@ export class Configuration {
   }
 }
 
-/** Throws FST_SLUICE_FIXED_OPTION for the first changed option that a reload cannot change. */
+/** Throws FST_SLUICE_FIXED_OPTION for the first changed option that a reload cannot change. Of `redis`, it may change the credentials. */
 export function rejectFixedChanges (before: MergedOptions, after: MergedOptions): void {
   const changed = FIXED_OPTIONS.find((option) => {
+    if (option === 'redis') return !isDeepStrictEqual(withoutCredentials(before.options.redis), withoutCredentials(after.options.redis))
     const [old, current] = [before.options[option], after.options[option]]
     // Stores are compared by identity: two different stores may have equal fields.
     return option === 'store' ? old !== current : !isDeepStrictEqual(old, current)

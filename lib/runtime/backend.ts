@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../common/clock.js'
-import { convertRedisTarget } from '../config/backend/convert-redis.js'
+import { splitRedisTarget } from '../config/backend/redis-credentials.js'
 import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedOptions } from '../config/schema/resolve-options.js'
 import { FST_SLUICE_MEMORY_FULL, FST_SLUICE_STORE } from '../errors.js'
@@ -29,6 +29,8 @@ export interface Backend {
   /** Drop the cached refusals, because their limits have changed. */
   forgetRefusals (): void
   readonly health: HealthSource
+  /** Use the credentials of `redis` from now on. Everything else in it is unchanged. */
+  setCredentials (redis: ResolvedOptions['redis']): void
   close (): Promise<void>
 }
 
@@ -70,20 +72,22 @@ function createMemoryBackend ({ deadline: deadlineMs }: ResolvedOptions, local: 
     blocks: () => local.blocks(),
     forgetRefusals () {},
     health: { kind: local.kind, clock, ping: () => local.ping(), deadlineMs, breaker: null, lastError: () => null },
+    setCredentials () {},
     close: async () => { local.close() }
   }
 }
 
 async function createRedisBackend (
-  options: ResolvedOptions, target: RedisTarget, local: MemoryStore, clock: Clock, guard: StoreGuard
+  options: ResolvedOptions, option: RedisTarget, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Promise<Backend> {
   // Imported only when Redis is used: an application on the memory store does not load ioredis.
   const { connect } = await import('../stores/redis/connect.js')
+  const { Authenticator } = await import('../stores/redis/authenticator.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const pool = connect(convertRedisTarget(target), { connections: options.connections, deadlineMs: guard.deadlineMs, clock }, {
-    onReady: () => { redis.resume() },
-    onUnreachable: guard.onUnreachable
-  })
+  const { target, credentials } = splitRedisTarget(option)
+  const authenticator = new Authenticator(credentials, (code) => { guard.onFailure('connection', code) })
+  const connectOptions = { connections: options.connections, deadlineMs: guard.deadlineMs, clock, authenticator }
+  const pool = connect(target, connectOptions, { onReady: () => { redis.resume() }, onUnreachable: guard.onUnreachable })
   const redis = new RedisStore({
     pool,
     callGuard: guard.callGuard,
@@ -102,7 +106,8 @@ async function createRedisBackend (
       // The cause that no connection is ready is newer than the last failed call.
       lastError: () => pool.cause ?? guard.lastError(),
       onPingFailure (error) { guard.setLastError(error === null || !pool.isReady ? pool.explainDeadline() : pool.explainError(error)) }
-    }
+    },
+    setCredentials (changed) { if (changed) authenticator.replace(splitRedisTarget(changed).credentials) }
   }
 }
 
@@ -164,6 +169,7 @@ function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callG
       yield * local.blocks()
     },
     forgetRefusals: () => { store.clearDenials() },
+    setCredentials () {},
     health: { kind: remote.kind, clock, ping: () => remote.ping(), deadlineMs, breaker: callGuard.breaker, lastError },
     async close () {
       local.close()

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
 import { escapeUnprintable } from '../common/printable.js'
 import { onSighup } from './sighup.js'
@@ -33,6 +34,9 @@ export class Reloader {
       rejectFixedChanges(current.merged, merged)
       this.#snapshots.current = new ConfigSnapshot(current.services, merged, current)
       current.services.backend.forgetRefusals()
+      if (!isDeepStrictEqual(current.merged.options.redis, merged.options.redis)) {
+        current.services.backend.setCredentials(merged.resolved.redis)
+      }
     } catch (error) {
       metrics?.countReload('failure')
       logReload(this.#log, { registration, source, result: 'failure', error })

@@ -17,11 +17,11 @@ const page = readPage('docs/redis.md')
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
-for (const [heading, fields] of [['TLS', ['tls']], ['Sentinel', ['sentinels', 'name']], ['Cluster', ['cluster', 'redisOptions']]] as const) {
+for (const [heading, fields] of [['TLS', ['tls']], ['Passwords that expire', ['tls', 'username', 'password']], ['Sentinel', ['sentinels', 'name']], ['Cluster', ['cluster', 'redisOptions']]] as const) {
   t.test(`nothing is wrong with the settings under "${heading}"`, async (t) => {
     RUN.add(heading)
     const given: object[] = []
-    await createSnippetApp(t, page, heading, { rateLimitPlugin: async (_: FastifyInstance, options: object) => { given.push(options) }, readFileSync: () => 'an authority' })
+    await createSnippetApp(t, page, heading, { createIamToken: null, rateLimitPlugin: async (_: FastifyInstance, options: object) => { given.push(options) }, readFileSync: () => 'an authority' })
     t.equal(given.length, 1)
     const [options]: unknown[] = given
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')

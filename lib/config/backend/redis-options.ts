@@ -7,6 +7,7 @@ import { isRecord } from '../../common/type-guards.js'
 /** The kinds of values. Each is the text that completes "expected ..." in a message. */
 const PORT = 'a port from 1 to 65535'
 const TEXT = 'a string'
+const CREDENTIAL = 'a string or a function'
 /** Milliseconds too: a timer with a larger number would fire at once. */
 const WHOLE_NUMBER = 'a whole number from 0 to 2147483647'
 const FAMILY = '0, 4 or 6'
@@ -36,8 +37,9 @@ function buildKinds (names: Readonly<Record<string, readonly string[]>>): RedisO
  */
 export const CONNECTION_OPTIONS = buildKinds({
   [TEXT]: [
-    'host', 'path', 'username', 'password', 'connectionName', 'clientInfoTag', 'name', 'sentinelUsername', 'sentinelPassword'
+    'host', 'path', 'connectionName', 'clientInfoTag', 'name', 'sentinelUsername', 'sentinelPassword'
   ],
+  [CREDENTIAL]: ['username', 'password'],
   [PORT]: ['port'],
   [WHOLE_NUMBER]: [
     'db', 'connectTimeout', 'commandTimeout', 'disconnectTimeout', 'socketTimeout', 'keepAlive',
@@ -79,6 +81,7 @@ export const NODE_OPTIONS = buildKinds({
 export function isOfKind (kind: string, value: unknown): boolean {
   switch (kind) {
     case TEXT: return typeof value === 'string'
+    case CREDENTIAL: return typeof value === 'string' || typeof value === 'function'
     case BOOLEAN: return typeof value === 'boolean'
     case FUNCTION: return typeof value === 'function' || value === null
     case WHOLE_NUMBER: return isNumberWithin(value, 0, 2_147_483_647)
@@ -96,11 +99,12 @@ export function isOfKind (kind: string, value: unknown): boolean {
 }
 
 /** The kinds of options that the query of a URL may set. */
-const QUERY_KINDS = [TEXT, PORT, WHOLE_NUMBER, FAMILY, PROTOCOL, ROLE, BOOLEAN, TLS]
+const QUERY_KINDS = [TEXT, CREDENTIAL, PORT, WHOLE_NUMBER, FAMILY, PROTOCOL, ROLE, BOOLEAN, TLS]
 
 /** The text that completes "expected ..." for an option in the query of a URL; `null` if text cannot express its values. */
 export function formatQueryKind (kind: string): string | null {
   if (!QUERY_KINDS.includes(kind)) return null
+  if (kind === CREDENTIAL) return TEXT
   return kind === TLS ? BOOLEAN : kind
 }
 

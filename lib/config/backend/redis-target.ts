@@ -1,6 +1,6 @@
 import { isRecord } from '../../common/type-guards.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
-import type { RedisTarget } from '../../stores/redis/connect.js'
+import type { RedisClient, RedisTarget } from '../../stores/redis/connect.js'
 import { badOption } from '../schema/check.js'
 import { reportAt, throwFirst, type Report } from '../schema/error-collector.js'
 import { suggestNearest } from '../schema/suggest.js'
@@ -42,7 +42,7 @@ export function reportRedisErrors (target: unknown, report: Report, expected = E
 }
 
 /** Whether a value is an ioredis client of the application, which may come from another version of ioredis. */
-export function isClient (target: object): boolean {
+export function isClient (target: object): target is RedisClient {
   return 'callBuffer' in target && typeof target.callBuffer === 'function' && 'isCluster' in target
 }
 

@@ -4,14 +4,22 @@ import { connectionOptions, connectTimeoutMs, IDLE_TIMEOUT_MS } from './client-o
 import { ConnectionPool, type PoolEvents } from './connections.js'
 import { ClusterCommandTimeout } from './cluster-command-timeout.js'
 import { createRetryStrategy } from './retry-delay.js'
+import type { Authenticator } from './authenticator.js'
+import type { CredentialOptions } from './credentials.js'
+
+/** A client of the application. */
+export type RedisClient = Redis | Cluster
 
 /** The `redis` option: the address of Redis, or a client. */
-export type RedisTarget = string | RedisOptions | ClusterTarget | Redis | Cluster
+export type RedisTarget = string | RedisConnectionOptions | ClusterTarget | Redis | Cluster
+
+/** Options of ioredis for one connection. User and password may be functions. */
+export type RedisConnectionOptions = Omit<RedisOptions, keyof CredentialOptions> & CredentialOptions
 
 /** The first nodes of a Cluster, and options for the connections to each node. */
 export interface ClusterTarget {
   readonly cluster: ReadonlyArray<{ readonly host: string, readonly port: number } | string>
-  readonly redisOptions?: RedisOptions
+  readonly redisOptions?: RedisConnectionOptions
   readonly clusterOptions?: ClusterOptions
 }
 
@@ -20,6 +28,9 @@ export interface UrlTarget {
   readonly url: string
   readonly query: RedisOptions
 }
+
+/** A target without functions for credentials. */
+export type ConnectTarget = string | UrlTarget | RedisOptions | (ClusterTarget & { readonly redisOptions?: RedisOptions }) | RedisClient
 
 /** Maximum number of redirections of a call between Cluster nodes. Two are usual while a slot moves. */
 const MAX_REDIRECTIONS = 8
@@ -36,13 +47,22 @@ export interface ConnectOptions {
   /** How long a call may take, milliseconds; 0 for no limit. */
   readonly deadlineMs: number
   readonly clock: Clock
+  /** Authenticates the connections. Without one, the target has its credentials itself. */
+  readonly authenticator?: Authenticator
 }
 
-/** Start to connect, without waiting: an application starts even if its Redis is unavailable. */
-export function connect (target: RedisTarget | UrlTarget, options: ConnectOptions, events: PoolEvents): ConnectionPool {
+/**
+ * Start to connect, without waiting: an application starts even if its Redis is unavailable. The connections of the
+ * application are neither authenticated nor changed.
+ */
+export function connect (target: ConnectTarget, options: ConnectOptions, events: PoolEvents): ConnectionPool {
   const idleTimeoutMs = findIdleTimeoutMs(options)
   if (isClient(target)) return new ConnectionPool([target], false, events, idleTimeoutMs)
   const clients = Array.from({ length: options.connections }, () => open(target, options))
+  for (const client of clients) {
+    if (!('nodes' in client)) options.authenticator?.attach(client)
+    else client.on('+node', (node: Redis) => { options.authenticator?.attach(node) })
+  }
   const pool = new ConnectionPool(clients, true, events, idleTimeoutMs)
   // Not before it is watched: the cause of a first failure would be lost.
   if (!isLazy(target)) pool.start()
@@ -55,13 +75,13 @@ function findIdleTimeoutMs ({ deadlineMs }: ConnectOptions): number {
 }
 
 /** Whether to connect with the first call only. */
-function isLazy (target: string | UrlTarget | RedisOptions | ClusterTarget): boolean {
+function isLazy (target: Exclude<ConnectTarget, RedisClient>): boolean {
   if (typeof target === 'string') return false
   if ('url' in target) return target.query.lazyConnect === true
   return (isClusterTarget(target) ? target.clusterOptions?.lazyConnect : target.lazyConnect) === true
 }
 
-function open (target: string | UrlTarget | RedisOptions | ClusterTarget, options: ConnectOptions): Redis | Cluster {
+function open (target: Exclude<ConnectTarget, RedisClient>, options: ConnectOptions): RedisClient {
   const defaults = { ...connectionOptions, connectTimeout: connectTimeoutMs(options.deadlineMs) }
   if (typeof target === 'object' && isClusterTarget(target)) return openCluster(target, defaults, options)
   const ownDefaults = { ...defaults, retryStrategy: createRetryStrategy(options.clock) }
@@ -88,7 +108,8 @@ function createSentinelOptions (options: ConnectOptions): RedisOptions {
   }
 }
 
-function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, defaults: RedisOptions, options: ConnectOptions): Cluster {
+function openCluster (target: Extract<ConnectTarget, ClusterTarget>, defaults: RedisOptions, options: ConnectOptions): Cluster {
+  const { cluster, redisOptions, clusterOptions } = target
   const { deadlineMs, clock } = options
   const nodeOptions = { ...defaults, tls: findNodeTls(cluster), ...redisOptions }
   const client = new Cluster([...cluster], {
@@ -109,7 +130,8 @@ function openCluster ({ cluster, redisOptions, clusterOptions }: ClusterTarget, 
     lazyConnect: true,
     // See refreshSlots.
     slotsRefreshInterval: 0,
-    redisOptions: nodeOptions
+    // Each node authenticates before it connects.
+    redisOptions: { ...nodeOptions, lazyConnect: true }
   })
   refreshSlots(client, clusterOptions?.slotsRefreshInterval ?? SLOTS_REFRESH_MS)
   const commandTimeout = new ClusterCommandTimeout(deadlineMs)
@@ -131,11 +153,11 @@ function findNodeTls (nodes: ClusterTarget['cluster']): RedisOptions['tls'] {
 const keepHostName: DNSLookupFunction = (host, callback) => { callback(null, host) }
 
 /** Duck typing, not `instanceof`: the application may have its own copy of ioredis. */
-function isClient (target: RedisTarget | UrlTarget): target is Redis | Cluster {
+function isClient (target: ConnectTarget): target is RedisClient {
   return typeof target === 'object' && 'callBuffer' in target && typeof target.callBuffer === 'function'
 }
 
-function isClusterTarget (target: object): target is ClusterTarget {
+function isClusterTarget<T extends object> (target: T): target is Extract<T, ClusterTarget> {
   return 'cluster' in target
 }
 

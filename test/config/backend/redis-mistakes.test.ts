@@ -64,7 +64,7 @@ const wrongValues: readonly RefusedOptions[] = [
   [{ redis: { port: '6379a' } }, `.redis.port: expected a port from 1 to 65535, got ${notShown}`],
   [{ redis: { host: 5 } }, '.redis.host: expected a string, got 5'],
   [{ redis: { db: -1 } }, '.redis.db: expected a whole number from 0 to 2147483647, got -1'],
-  [{ redis: { password: 12345 } }, '.redis.password: expected a string, got a number'],
+  [{ redis: { password: 12345 } }, '.redis.password: expected a string or a function, got a number'],
   [{ redis: { connectTimeout: -5 } }, '.redis.connectTimeout: expected a whole number from 0 to 2147483647, got -5'],
   [{ redis: { retryStrategy: 100 } }, '.redis.retryStrategy: expected a function, got 100'],
   [{ redis: { lazyConnect: 'yes' } }, `.redis.lazyConnect: expected true or false, got ${notShown}`],
