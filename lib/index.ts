@@ -21,7 +21,7 @@ export type {
 export type { AdminHook } from './config/schema/admin-schema.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './decorator/blocked.js'
 export type { Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator/decorator.js'
-export type { Health } from './observability/health.js'
+export type { Health, MountedRoutes, StoreHealth } from './observability/health.js'
 export type { MetricsRegistry, RegisteredMetric } from './config/schema/metrics-schema.js'
 export type { BreakerState } from './resilience/breaker.js'
 export { limiterClientOptions, type LimiterClientOptions } from './stores/redis/client-options.js'

@@ -56,7 +56,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   routes: { values: ['clients/address', 'config', 'config/schema', 'errors', 'observability', 'response'], types: ['clients', 'decorator', 'runtime'] },
   plugin: {
     values: [
-      'clients', 'clients/address', 'common', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability/metrics',
+      'clients', 'clients/address', 'common', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
       'observability/refusal-log', 'openapi', 'policies', 'routes', 'runtime', 'throttle'
     ],
     types: ['config/environment', 'model', 'request']

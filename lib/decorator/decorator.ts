@@ -8,7 +8,7 @@ import { GUARD_PLACE, type SnapshotHolder } from '../runtime/snapshot.js'
 import { createExplain } from './explain.js'
 import type { Explain } from './explanation.js'
 import type { Next } from '../request/limiter-context.js'
-import { checkHealth, type Health } from '../observability/health.js'
+import type { Health } from '../observability/health.js'
 import type { Decision, LimitStanding } from '../model/decision.js'
 import { toLimitStanding } from '../request/standing.js'
 import type { Reloader } from '../runtime/reloader.js'
@@ -74,7 +74,7 @@ export interface RateLimitDecorator {
    * application share it, unless they have the option `metrics.registry`.
    */
   readonly metrics: MetricsRegistry | null
-  /** The state of the store. Resolves within the deadline, even if the store hangs. */
+  /** Which limiter answers, and the state of its store. Resolves within the deadline, even if the store hangs. */
   health (): Promise<Health>
   /**
    * Replace the limits while requests are served, completely or not at all. Used units stay used. `options` replace those
@@ -105,7 +105,7 @@ export interface RateLimitDecorator {
 /** Options of a reload: those of `register`. Rules of lower layers may be given by their name only. */
 export type ReloadOptions = LayerOptions
 
-export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader): RateLimitDecorator {
+export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, health: () => Promise<Health>): RateLimitDecorator {
   const { addresses, backend, guards, metrics } = snapshots.current.services
 
   function guard (options?: RouteRateLimit): Guard {
@@ -161,7 +161,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader): 
     reset,
     blocked: createBlocked(snapshots),
     metrics: metrics?.registry ?? null,
-    health: () => checkHealth(backend.health),
+    health,
     reload: async (options?: ReloadOptions) => { reloader.reload('call', options) },
     explain: createExplain(snapshots)
   })

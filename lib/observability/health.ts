@@ -1,14 +1,35 @@
 import type { Clock } from '../common/clock.js'
 import type { BreakerState } from '../resilience/breaker.js'
 
-/** The health of a registration's store. */
-export interface Health {
+/** URLs of the routes that the plugin serves; `null` for a route that is not mounted. */
+export interface MountedRoutes {
+  readonly metrics: string | null
+  readonly health: string | null
+  /** The prefix of the operator routes. */
+  readonly admin: string | null
+}
+
+/** Which limiter answers, and the health of its store. */
+export interface Health extends StoreHealth {
+  /** The name of the registration. */
+  readonly registration: string
+  /** Whether the limits are switched on. */
+  readonly enabled: boolean
+  /** The limits that are known, such as `default: 100 per 1 minute`, at most 20. */
+  readonly limits: readonly string[]
+  readonly mounted: MountedRoutes
+}
+
+/** The health of a store. */
+export interface StoreHealth {
   /**
    * `degraded`: the store does not respond, or the breaker is open; the failure modes apply. Once a probe is due, the
    * breaker no longer counts. Otherwise an instance without requests would stay degraded for ever.
    */
   readonly status: 'ok' | 'degraded'
   readonly store: string
+  /** Where Redis is, such as `10.0.0.1:6379/2`, without user and password. `null` for other stores. */
+  readonly location: string | null
   /** How long the store took to respond to a ping, milliseconds. `null` if it did not within the deadline. */
   readonly pingMs: number | null
   /** `null` for the memory store, which cannot fail. */
@@ -22,6 +43,9 @@ export interface Health {
 /** What a health report reads. */
 export interface HealthSource {
   readonly kind: string
+  readonly location: string | null
+  /** Whether the first connection is being opened, so that a ping fails. */
+  readonly isConnecting?: () => boolean
   readonly clock: Clock
   ping (): void | Promise<void>
   readonly deadlineMs: number
@@ -32,13 +56,14 @@ export interface HealthSource {
 }
 
 /** Pings the store, for no longer than its deadline: a report must also be possible while the store hangs. */
-export async function checkHealth (source: HealthSource): Promise<Health> {
+export async function checkHealth (source: HealthSource): Promise<StoreHealth> {
   const pingMs = await measurePing(source)
   const { breaker } = source
   const isOk = pingMs !== null && (breaker === null || breaker.isAdmitting)
   return {
     status: isOk ? 'ok' : 'degraded',
     store: source.kind,
+    location: source.location,
     pingMs,
     breaker: breaker?.state ?? null,
     sinceMs: breaker?.sinceMs ?? null,

@@ -1,10 +1,30 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { publishBreaker, publishReload, type BreakerMessage, type ReloadMessage } from './channels.js'
 import { writeLine } from '../common/log.js'
+import type { Health, HealthSource } from './health.js'
 
 /*
  * Changes that an operator must know of, so they are logged even with `log: false`. Each is also published to subscribers.
  */
+
+/** How long the line of the start waits for the first connection, and how often it looks, milliseconds. */
+const CONNECT_WAIT_MS = 1000
+const CONNECT_CHECK_MS = 20
+
+/**
+ * Which limiter answers here: one line when the application is ready. It waits for the first connection of the store, so
+ * that `status` is not a false alarm, but not for long. `signal`: aborted when the application closes.
+ */
+export async function logStart (
+  logger: FastifyBaseLogger, { isConnecting }: HealthSource, report: () => Promise<Health>, signal: AbortSignal
+): Promise<void> {
+  for (let waitedMs = 0; isConnecting?.() === true && waitedMs < CONNECT_WAIT_MS; waitedMs += CONNECT_CHECK_MS) {
+    await new Promise((resolve) => { setTimeout(resolve, CONNECT_CHECK_MS).unref() })
+  }
+  if (signal.aborted) return
+  const health = await report()
+  if (!signal.aborted) writeLine(logger, 'info', health, 'rate limit: started')
+}
 
 /** The breaker of a store changed. A warning in both directions, so that the end of an outage is as visible as its start. */
 export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMessage): void {

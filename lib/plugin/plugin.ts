@@ -11,7 +11,10 @@ import { relocateError, type MergedOptions } from '../config/layers/merge.js'
 import { toLogSettings } from '../config/schema/log-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { buildDecorator } from '../decorator/decorator.js'
+import { createHealthReport } from '../decorator/health-report.js'
 import type { Decision } from '../model/decision.js'
+import type { MountedRoutes } from '../observability/health.js'
+import { logStart } from '../observability/lifecycle-events.js'
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
 import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import { documentLimits } from '../openapi/swagger.js'
@@ -56,7 +59,10 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
       fastify, name, addresses, identityFactory: identity, backend, delayQueue, routes, refusals, metrics, faults, guards
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
-    const decorator = buildDecorator(snapshots, reloader)
+    const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
+    const reportHealth = createHealthReport(snapshots, mounted)
+    const decorator = buildDecorator(snapshots, reloader, reportHealth)
+    const closing = new AbortController()
     if (!isShared) warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
 
@@ -68,9 +74,14 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
       reloader.watch(layered.resolved.reloadOnSignal, filePollMs)
+      // Not awaited: an application starts even if its store is unavailable.
+      logStart(fastify.log, backend.health, reportHealth, closing.signal).catch(() => {})
     })
     // Before the server waits for open connections: held requests would delay the close.
-    fastify.addHook('preClose', async () => { delayQueue.close() })
+    fastify.addHook('preClose', async () => {
+      closing.abort()
+      delayQueue.close()
+    })
     fastify.addHook('onClose', async () => {
       reloader.close()
       identity.close()
@@ -83,9 +94,9 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const limiting: Limiting = { snapshots, faults, isOwnScope: (scope) => scope.rateLimit === decorator }
     compileRoutes(fastify, limiting)
     const getCurrentIdentity = () => snapshots.current.identity
-    mountHealthRoute(fastify, layered.options.health, backend.health, getCurrentIdentity)
-    if (metrics !== null) mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, getCurrentIdentity)
-    mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
+    mounted.health = mountHealthRoute(fastify, layered.options.health, reportHealth, getCurrentIdentity)
+    if (metrics !== null) mounted.metrics = mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, getCurrentIdentity)
+    mounted.admin = mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
     documentLimits(fastify, snapshots)
     limitRequests(fastify, limiting)
   }, { fastify: '5.x', name: 'fastify-sluice' })

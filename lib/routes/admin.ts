@@ -31,10 +31,10 @@ interface AdminRoute {
 
 /**
  * Mount the operator routes. They are not counted, run the application's hooks, and send 404 to addresses that are not
- * allowed. Without hooks, routes that change something are not mounted. Throws FST_SLUICE_ROUTE_TAKEN.
+ * allowed. Without hooks, routes that change something are not mounted. Returns their prefix. Throws FST_SLUICE_ROUTE_TAKEN.
  */
-export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, services: AdminServices): void {
-  if (options === undefined || options === false) return
+export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, services: AdminServices): string | null {
+  if (options === undefined || options === false) return null
   const { prefix = PREFIX, onRequest, allow } = options
   const { snapshots } = services
   const accessList = new AccessList(allow, 'rateLimit.admin.allow', () => snapshots.current.identity)
@@ -55,6 +55,7 @@ export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOption
       })
     })
   }
+  return fastify.prefix + prefix
 }
 
 function createReadRoutes ({ rateLimit, snapshots }: AdminServices): AdminRoute[] {

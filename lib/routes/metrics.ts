@@ -13,18 +13,20 @@ const route = new PrivateRoute<MetricsRegistry>('rateLimit.metrics.path', async 
 
 /**
  * Mount the metrics route for Prometheus. A registration without a path uses the route that already publishes its
- * registry. Throws FST_SLUICE_ROUTE_TAKEN, and FST_SLUICE_CONTRADICTION for two registries at one URL.
+ * registry. Returns the URL. Throws FST_SLUICE_ROUTE_TAKEN, and FST_SLUICE_CONTRADICTION for two registries at one URL.
  */
 export function mountMetricsRoute (
   fastify: FastifyInstance, options: MetricsOptions | undefined, registry: MetricsRegistry, identity: () => IdentityServices
-): void {
+): string {
   const { path, allow } = options || {}
   const accessList = new AccessList(allow, 'rateLimit.metrics.allow', identity)
-  if (path === undefined && route.addSource(fastify, registry, accessList)) return
+  const shared = path === undefined ? route.addSource(fastify, registry, accessList) : null
+  if (shared !== null) return shared
   const hasOtherRegistry = route.sourcesAt(fastify, path ?? PATH).some((other) => other !== registry)
   if (hasOtherRegistry) {
     throw new FST_SLUICE_CONTRADICTION('rateLimit.metrics.registry',
       `another registration publishes another registry at ${fastify.prefix}${path ?? PATH}; share one registry, or set metrics.path here`)
   }
   route.mount(fastify, path ?? PATH, registry, accessList)
+  return fastify.prefix + (path ?? PATH)
 }

@@ -52,11 +52,11 @@ export class PrivateRoute<T> {
     return this.#getRoutes(fastify).get(fastify.prefix + path)?.map(({ source }) => source) ?? []
   }
 
-  /** Add a registration's access list at every URL of a server that has this source. Returns whether there is one. */
-  addSource (fastify: FastifyInstance, source: T, accessList: AccessList): boolean {
-    const shared = [...this.#getRoutes(fastify).values()].filter((members) => members.some((member) => member.source === source))
-    for (const members of shared) members.push({ source, accessList })
-    return shared.length > 0
+  /** Add a registration's access list at every URL of a server that has this source. Returns the first; `null` without one. */
+  addSource (fastify: FastifyInstance, source: T, accessList: AccessList): string | null {
+    const shared = [...this.#getRoutes(fastify)].filter(([, members]) => members.some((member) => member.source === source))
+    for (const [, members] of shared) members.push({ source, accessList })
+    return shared[0]?.[0] ?? null
   }
 
   #getRoutes ({ server }: FastifyInstance): Map<string, Array<Member<T>>> {

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../common/clock.js'
+import { formatRedisLocation } from '../config/backend/redis-location.js'
 import { splitRedisTarget } from '../config/backend/redis-credentials.js'
 import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedOptions } from '../config/schema/resolve-options.js'
@@ -71,7 +72,7 @@ function createMemoryBackend ({ deadline: deadlineMs }: ResolvedOptions, local: 
     knownBlock: () => null,
     blocks: () => local.blocks(),
     forgetRefusals () {},
-    health: { kind: local.kind, clock, ping: () => local.ping(), deadlineMs, breaker: null, lastError: () => null },
+    health: { kind: local.kind, location: null, clock, ping: () => local.ping(), deadlineMs, breaker: null, lastError: () => null },
     setCredentials () {},
     close: async () => { local.close() }
   }
@@ -103,6 +104,8 @@ async function createRedisBackend (
     ...backend,
     health: {
       ...backend.health,
+      location: formatRedisLocation(target),
+      isConnecting: () => pool.isConnecting,
       // The cause that no connection is ready is newer than the last failed call.
       lastError: () => pool.cause ?? guard.lastError(),
       onPingFailure (error) { guard.setLastError(error === null || !pool.isReady ? pool.explainDeadline() : pool.explainError(error)) }
@@ -170,7 +173,7 @@ function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callG
     },
     forgetRefusals: () => { store.clearDenials() },
     setCredentials () {},
-    health: { kind: remote.kind, clock, ping: () => remote.ping(), deadlineMs, breaker: callGuard.breaker, lastError },
+    health: { kind: remote.kind, location: null, clock, ping: () => remote.ping(), deadlineMs, breaker: callGuard.breaker, lastError },
     async close () {
       local.close()
       await store.close()

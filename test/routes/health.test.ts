@@ -117,7 +117,7 @@ t.test('two applications in one process do not share', async (t) => {
   }
 })
 
-const well: HealthSource = { kind: 'redis', clock: systemClock, ping: async () => {}, deadlineMs: 30, breaker: { state: 'closed', isAdmitting: true, sinceMs: 5 }, lastError: () => null }
+const well: HealthSource = { kind: 'redis', location: null, clock: systemClock, ping: async () => {}, deadlineMs: 30, breaker: { state: 'closed', isAdmitting: true, sinceMs: 5 }, lastError: () => null }
 
 const reports: ReadonlyArray<readonly [why: string, source: Partial<HealthSource>, status: string, pingMs: boolean]> = [
   ['a store that answers', {}, 'ok', true],

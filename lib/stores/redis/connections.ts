@@ -70,6 +70,11 @@ export class ConnectionPool {
     }
   }
 
+  /** Whether a first connection is being opened. */
+  get isConnecting (): boolean {
+    return this.#clients.every(({ status }) => status === 'connecting' || status === 'connect')
+  }
+
   /** Connect the clients that wait for it. */
   start (): void {
     for (const client of this.#clients) if (client.status === 'wait') client.connect().catch(() => {})

@@ -1,0 +1,34 @@
+import { formatDuration } from '../common/format-duration.js'
+import { checkHealth, type Health, type MountedRoutes } from '../observability/health.js'
+import type { BucketRegistry } from '../policies/bucket-registry.js'
+import type { SnapshotHolder } from '../runtime/snapshot.js'
+import type { Limit } from '../stores/store.js'
+
+/** A log line should stay readable. `explain` has all limits. */
+const MAX_LIMITS = 20
+
+/** Create the function that reports which limiter answers, and how its store is. */
+export function createHealthReport (snapshots: SnapshotHolder, mounted: MountedRoutes): () => Promise<Health> {
+  return async () => {
+    const { services, isEnabled, policySet } = snapshots.current
+    return {
+      ...await checkHealth(services.backend.health),
+      registration: services.name,
+      enabled: isEnabled,
+      limits: describeLimits(policySet.buckets),
+      mounted: { ...mounted }
+    }
+  }
+}
+
+function describeLimits (buckets: BucketRegistry): string[] {
+  const limits = buckets.limits()
+  const texts = limits.slice(0, MAX_LIMITS).map((limit) => describeLimit(limit, buckets.getScope(limit), buckets.getTier(limit)))
+  return limits.length <= MAX_LIMITS ? texts : [...texts, `and ${limits.length - MAX_LIMITS} more`]
+}
+
+/** `default (premium) hourly: 100 per 1 hour, shadow` */
+function describeLimit ({ name, max, windowUs, mode }: Limit, scope: string, tier: string | null): string {
+  const title = [scope, ...tier === null ? [] : [`(${tier})`], ...name === 'default' ? [] : [name]].join(' ')
+  return `${title}: ${max} per ${formatDuration(windowUs / 1000)}${mode === 'shadow' ? ', shadow' : ''}`
+}
