@@ -24,7 +24,7 @@ export function assessFixedWindow (quota: Quota, bucket: BucketState, cost: numb
  */
 export function chargeFixedWindow (quota: Quota, bucket: BucketState, units: number, nowUs: number, result: CheckResult): void {
   rollWindow(quota, bucket, nowUs, result)
-  result.count = Math.min(result.count + units, 2 * quota.max)
+  result.count = Math.max(result.count, Math.min(result.count + units, 2 * quota.max))
   writeResult(quota, nowUs, result)
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import { carryFixedWindow, carryGrantLog, carryTokenBucket, isWrittenUnder } from '../../lib/algorithms/carry-over.js'
+import { carryFixedWindow, carryGrantLog, carryTokenBucket, isWrittenUnder, type CarriedBucket } from '../../lib/algorithms/carry-over.js'
 import { createQuota, type Algorithm, type Quota } from '../../lib/algorithms/quota.js'
 import { createCheckResult } from '../../lib/algorithms/check-result.js'
 import { algorithms, createBucket, type Bucket, type State } from '../fixtures/bucket.js'
@@ -12,11 +12,15 @@ const NOW_US = 1_790_000_000_123_457
 const SECOND_US = 1_000_000
 const DAY_US = 86_400 * SECOND_US
 
+function toCarried (state: State): CarriedBucket {
+  return Array.isArray(state) ? { timeUs: 0, count: 0, log: state, overuse: null } : { ...state, log: null, overuse: null }
+}
+
 function carried (old: Quota, young: Quota, state: State, nowUs: number): Bucket {
-  if (Array.isArray(state)) return createBucket(young, carryGrantLog(old, young, state, nowUs))
+  if (Array.isArray(state)) return createBucket(young, carryGrantLog(old, young, toCarried(state), nowUs))
   const verdict = createCheckResult()
   const carry = old.algorithm === 'token-bucket' ? carryTokenBucket : carryFixedWindow
-  carry(old, young, state, nowUs, verdict)
+  carry(old, young, toCarried(state), nowUs, verdict)
   return createBucket(young, { timeUs: verdict.timeUs, count: verdict.count })
 }
 
@@ -87,11 +91,20 @@ for (const algorithm of ['fixed-window', 'sliding-window'] as const) {
   })
 }
 
-t.test('sliding-window: of more than the new max, what leaves first is dropped', async (t) => {
+t.test('sliding-window: more than the new max stays in the log; in a shorter window, what leaves first is dropped', async (t) => {
   const before = createQuota('sliding-window', 10, 128 * SECOND_US)
-  const after = createQuota('sliding-window', 5, 128 * SECOND_US)
   const log = [NOW_US, 9, NOW_US - 20 * SECOND_US, 3, NOW_US - 10 * SECOND_US, 2, NOW_US, 4]
-  t.strictSame(carryGrantLog(before, after, log, NOW_US), [NOW_US, 5, NOW_US - 10 * SECOND_US, 1, NOW_US, 4])
+  const carry = (windowUs: number) => carryGrantLog(before, createQuota('sliding-window', 5, windowUs), toCarried(log), NOW_US)
+  t.strictSame(carry(128 * SECOND_US), log)
+  t.strictSame(carry(64 * SECOND_US), [NOW_US, 5, NOW_US - 5 * SECOND_US, 1, NOW_US, 4])
+})
+
+t.test('fixed-window: more than the new max stays; in a shorter window it is dropped', async (t) => {
+  const before = createQuota('fixed-window', 10, 128 * SECOND_US)
+  const state = { timeUs: NOW_US - 20 * SECOND_US, count: 9 }
+  const carry = (windowUs: number) => carried(before, createQuota('fixed-window', 5, windowUs), state, NOW_US).state()
+  t.strictSame(carry(128 * SECOND_US), state)
+  t.strictSame(carry(64 * SECOND_US), { timeUs: NOW_US - 10 * SECOND_US, count: 5 })
 })
 
 /** A bucket under one limit, after grants whose number and times are drawn, and another limit, at most so far back. */

@@ -2,13 +2,16 @@ import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../a
 import {
   assessSlidingWindow, chargeSlidingWindow, createGrantLog, refundSlidingWindow, slidingWindowEndUs
 } from '../../algorithms/sliding-window.js'
-import { carryFixedWindow, carryGrantLog, carryTokenBucket } from '../../algorithms/carry-over.js'
+import {
+  addToOveruse, carryFixedWindow, carryGrantLog, carryTokenBucket, countUsed, keepOveruse, overuseEndUs, type Overuse
+} from '../../algorithms/carry-over.js'
 import type { BucketState, Refund } from '../../algorithms/bucket-state.js'
 import type { Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { assessTokenBucket, chargeTokenBucket, refundTokenBucket } from '../../algorithms/token-bucket.js'
 import { createCheckResult, type CheckResult } from '../../algorithms/check-result.js'
 import type { Limit } from '../store.js'
+import type { Table } from './table.js'
 
 /** One bucket, read for the numbers of one limit. */
 export interface Bucket extends BucketState {
@@ -16,6 +19,8 @@ export interface Bucket extends BucketState {
   count: number
   /** Sliding windows only; `null` before the first grant. */
   log: GrantLog | null
+  /** `null` unless a change left more used units than the capacity. */
+  overuse: Overuse | null
 }
 
 /** The log of an absent bucket. An assessment does not change it. */
@@ -26,27 +31,24 @@ export function clearBucket (bucket: Bucket, nowUs: number): void {
   bucket.timeUs = nowUs
   bucket.count = 0
   bucket.log = null
+  bucket.overuse = null
 }
 
 /** Convert a bucket that was written under one limit to the numbers of another. Used units stay used. */
 export function convertBucket (bucket: Bucket, written: Quota, limit: Quota, nowUs: number): void {
-  if (limit.max === 0) {
+  if (limit.max === 0) return clearBucket(bucket, nowUs)
+  const used = countUsed(written, bucket, nowUs)
+  if (written.algorithm !== limit.algorithm) {
     clearBucket(bucket, nowUs)
-  } else if (written.algorithm !== limit.algorithm) {
-    assessBucket(written, bucket, 0, nowUs, scratch)
-    const used = written.capacity - scratch.remaining
-    clearBucket(bucket, nowUs)
-    chargeBucket(limit, bucket, Math.min(used, limit.capacity), nowUs, scratch)
-    bucket.timeUs = scratch.timeUs
-    bucket.count = scratch.count
-  } else {
-    carryOver(bucket, written, limit, nowUs)
+    bucket.overuse = { atUs: nowUs, units: used, max: written.max, windowUs: written.windowUs }
   }
+  carryOver(bucket, written, limit, nowUs)
+  bucket.overuse = keepOveruse(written, limit, used, nowUs)
 }
 
 function carryOver (bucket: Bucket, written: Quota, limit: Quota, nowUs: number): void {
   if (limit.algorithm === 'sliding-window') {
-    if (bucket.log !== null) bucket.log = carryGrantLog(written, limit, bucket.log, nowUs)
+    if (bucket.log !== null || bucket.overuse !== null) bucket.log = carryGrantLog(written, limit, bucket, nowUs)
     return
   }
   const carry = limit.algorithm === 'token-bucket' ? carryTokenBucket : carryFixedWindow
@@ -64,8 +66,10 @@ export function assessBucket (quota: Quota, bucket: Bucket, cost: number, nowUs:
   }
 }
 
-/** Use units without a check. Writes the bucket to store into `result` and `bucket.log`. */
+/** Use units without a check. Writes the bucket to store into `result` and `bucket`. */
 export function chargeBucket (quota: Quota, bucket: Bucket, units: number, nowUs: number, result: CheckResult): void {
+  // As much as a debt can be: more would change nothing in the bucket either.
+  noteUsed(bucket, Math.min(units, quota.capacity + quota.max), nowUs)
   switch (quota.algorithm) {
     case 'token-bucket': return chargeTokenBucket(quota, bucket, units, nowUs, result)
     case 'fixed-window': return chargeFixedWindow(quota, bucket, units, nowUs, result)
@@ -76,8 +80,9 @@ export function chargeBucket (quota: Quota, bucket: Bucket, units: number, nowUs
   }
 }
 
-/** Give back units of an earlier charge. Writes the bucket to store into `result` and `bucket.log`. */
+/** Give back units of an earlier charge. Writes the bucket to store into `result` and `bucket`. */
 export function refundBucket (quota: Quota, bucket: Bucket, refund: Refund, nowUs: number, result: CheckResult): void {
+  if (refund.chargedUntilUs > nowUs) noteUsed(bucket, -refund.units, nowUs)
   switch (quota.algorithm) {
     case 'token-bucket': return refundTokenBucket(quota, bucket, refund, nowUs, result)
     case 'fixed-window': return refundFixedWindow(quota, bucket, refund, nowUs, result)
@@ -88,11 +93,20 @@ export function refundBucket (quota: Quota, bucket: Bucket, refund: Refund, nowU
   }
 }
 
-/** Whether nothing is used any more. The bucket is then equal to an absent one. */
-export function hasExpired (limit: Limit, timeUs: number, count: number, log: GrantLog | null, nowUs: number): boolean {
+/** Note units in the overuse of a bucket: see `addToOveruse`. */
+export function noteUsed (bucket: Bucket, units: number, nowUs: number): void {
+  if (bucket.overuse !== null && units !== 0) bucket.overuse = addToOveruse(bucket.overuse, units, nowUs)
+}
+
+/** Whether nothing is used any more in a slot. The bucket is then equal to an absent one. */
+export function hasExpired (limit: Limit, table: Table, slot: number, nowUs: number): boolean {
+  const timeUs = table.timeAt(slot)
+  const log = table.logAt(slot)
+  const overuse = table.overuseAt(slot)
+  if (overuse !== null && overuseEndUs(overuse) > nowUs) return false
   switch (limit.algorithm) {
-    case 'token-bucket': return timeUs < nowUs || (timeUs === nowUs && count === 0)
-    case 'fixed-window': return count === 0 || nowUs - timeUs >= limit.windowUs
+    case 'token-bucket': return timeUs < nowUs || (timeUs === nowUs && table.countAt(slot) === 0)
+    case 'fixed-window': return table.countAt(slot) === 0 || nowUs - timeUs >= limit.windowUs
     case 'sliding-window': return log === null || slidingWindowEndUs(limit, log) <= nowUs
     default: return limit.algorithm satisfies never
   }

@@ -1,7 +1,7 @@
 import { appendGrant, createGrantLog } from '../../algorithms/sliding-window.js'
 import type { Clock } from '../../common/clock.js'
 import type { Limit } from '../store.js'
-import { chargeBucket, convertBucket, hasExpired } from './bucket.js'
+import { chargeBucket, convertBucket, hasExpired, noteUsed } from './bucket.js'
 import { TextHasher, toGroupWord } from './hash.js'
 import { OverflowGroups } from './overflow-groups.js'
 import type { PendingCharge } from './pending-charge.js'
@@ -71,6 +71,7 @@ export class Buckets {
     const wasCrowded = pending.isCrowded
     this.#refresh(pending, limit, nowUs)
     if (wasCrowded || pending.isCrowded) return this.#chargeCrowded(pending, limit, cost, nowUs)
+    noteUsed(pending, cost, nowUs)
     if (pending.quota.algorithm === 'sliding-window') {
       pending.log ??= createGrantLog()
       appendGrant(pending.quota, pending.log, cost, nowUs)
@@ -100,7 +101,7 @@ export class Buckets {
   /** Store the bucket of the result, or remove it when nothing is used. */
   write (pending: PendingCharge, limit: Limit, nowUs: number): void {
     const { table, slot } = pending
-    if (pending.result.resetUs === 0) this.#remove(pending)
+    if (pending.result.resetUs === 0 && pending.overuse === null) this.#remove(pending)
     // Another pending charge of this bucket has read it for the old limit.
     else if (table === null || slot === ABSENT) this.#insert(pending, limit, nowUs)
     else if (writeSlot(this.registry, pending, limit)) this.shards.moves++
@@ -111,7 +112,7 @@ export class Buckets {
     const { table, slot } = pending
     if (table === null || slot === ABSENT) return false
     const written = this.registry.getLimit(table.versionAt(slot))
-    const isUsed = !hasExpired(written, table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
+    const isUsed = !hasExpired(written, table, slot, nowUs)
     this.#remove(pending)
     return isUsed
   }
@@ -144,7 +145,7 @@ export class Buckets {
     const table = this.shards.prepareTable(pending.word0, nowUs)
     if (table === null) return false
     const version = this.registry.findOrAddVersion(limit)
-    table.write(table.insert(pending, version), version, pending.result.timeUs, pending.result.count, pending.log)
+    table.write(table.insert(pending, version), version, pending.result, pending.log, pending.overuse)
     return true
   }
 

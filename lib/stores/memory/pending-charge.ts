@@ -1,3 +1,4 @@
+import type { Overuse } from '../../algorithms/carry-over.js'
 import { createQuota, type Quota } from '../../algorithms/quota.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import { createCheckResult } from '../../algorithms/check-result.js'
@@ -34,6 +35,7 @@ export class PendingCharge implements Bucket, Hash {
   timeUs = 0
   count = 0
   log: GrantLog | null = null
+  overuse: Overuse | null = null
   /** Whether the bucket was converted from other numbers. */
   isCarried = false
   /** The numbers that decide: those of the limit, or of a later generation that uses the bucket already. */

@@ -126,8 +126,7 @@ export class Shards {
 
   #isExpired (table: Table, slot: number, nowUs: number): boolean {
     const version = table.versionAt(slot)
-    return version !== 0 &&
-      hasExpired(this.#registry.getLimit(version), table.timeAt(slot), table.countAt(slot), table.logAt(slot), nowUs)
+    return version !== 0 && hasExpired(this.#registry.getLimit(version), table, slot, nowUs)
   }
 
   /** Remove the first expired bucket of a few random ones. Returns whether there was one. */

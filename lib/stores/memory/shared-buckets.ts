@@ -56,6 +56,7 @@ export class SharedBuckets {
     pending.count = place.count
     // A copy: the partition may go on with it in a bucket of its own.
     pending.log = place.log === null ? null : [...place.log]
+    pending.overuse = place.overuse
     pending.quota = place.quota
     pending.isCarried = place.isCarried
     return true
@@ -111,7 +112,7 @@ export class SharedBuckets {
     const table = this.shards.prepareTable(place.word0, nowUs, isForced)
     if (table === null) return false
     const version = this.#registry.findOrAddVersion(shared)
-    table.write(table.insert(place, version), version, place.result.timeUs, place.result.count, place.log)
+    table.write(table.insert(place, version), version, place.result, place.log, place.overuse)
     return true
   }
 }

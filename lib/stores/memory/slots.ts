@@ -11,8 +11,7 @@ import { ABSENT } from './table.js'
 
 /**
  * Read the found bucket for the numbers of a limit. If a later generation uses the bucket already, read it for the
- * numbers of that one. A conversion to the earlier numbers and back would lose the units that exceed them. The client
- * would get these units again with each such request.
+ * numbers of that one. So requests that are still on their way do not convert it to the earlier numbers and back.
  */
 export function readSlot (registry: LimitRegistry, pending: PendingCharge, limit: Limit, nowUs: number): void {
   const { table, slot } = pending
@@ -22,6 +21,7 @@ export function readSlot (registry: LimitRegistry, pending: PendingCharge, limit
   pending.timeUs = table.timeAt(slot)
   pending.count = table.countAt(slot)
   pending.log = table.logAt(slot)
+  pending.overuse = table.overuseAt(slot)
   const written = registry.getLimit(table.versionAt(slot))
   if (hasSameNumbers(written, limit)) return
   if (registry.isSuperseded(limit)) {
@@ -34,10 +34,10 @@ export function readSlot (registry: LimitRegistry, pending: PendingCharge, limit
 
 /** Write the result to the bucket. Returns whether its numbers have changed: then it must be read again. */
 export function writeSlot (registry: LimitRegistry, pending: PendingCharge, limit: Limit): boolean {
-  const { table, slot, result, log } = pending
+  const { table, slot, result, log, overuse } = pending
   if (table === null || slot === ABSENT) return false
   const before = table.versionAt(slot)
   const isSame = hasSameNumbers(registry.getLimit(before), pending.quota)
-  table.write(slot, isSame ? before : registry.findOrAddVersion(limit), result.timeUs, result.count, log)
+  table.write(slot, isSame ? before : registry.findOrAddVersion(limit), result, log, overuse)
   return !isSame
 }

@@ -204,8 +204,6 @@ const scratch = createCheckResult()
 /** Convert the reset of a charge to other numbers, by which its units drain at another rate. */
 function convertResetUs (quota: Quota, { limit, resetUs }: Standing, atUs: number, nowUs: number): number {
   if (quota.algorithm !== 'token-bucket' || limit.algorithm !== 'token-bucket') return resetUs
-  scratch.timeUs = atUs + resetUs
-  scratch.count = 0
-  carryTokenBucket(limit, quota, scratch, nowUs, scratch)
+  carryTokenBucket(limit, quota, { timeUs: atUs + resetUs, count: 0, log: null, overuse: null }, nowUs, scratch)
   return scratch.timeUs + (scratch.count > 0 ? 1 : 0) - atUs
 }

@@ -1,3 +1,5 @@
+import type { BucketState } from '../../algorithms/bucket-state.js'
+import type { Overuse } from '../../algorithms/carry-over.js'
 import type { GrantLog } from '../../algorithms/sliding-window.js'
 import type { Hash } from './hash.js'
 import type { LimitRegistry } from './registry.js'
@@ -39,6 +41,8 @@ export class Table {
   #numbers: Float64Array
   /** `null` until a sliding window has a bucket here. */
   #logs: (GrantLog | null)[] | null = null
+  /** `null` until a change leaves more used units than a capacity. */
+  #overuses: (Overuse | null)[] | null = null
 
   constructor (registry: LimitRegistry) {
     this.#registry = registry
@@ -99,6 +103,7 @@ export class Table {
     }
     this.#words[hole * WORDS + VERSION] = 0
     if (this.#logs !== null) this.#logs[hole] = null
+    if (this.#overuses !== null) this.#overuses[hole] = null
   }
 
   /** The first taken slot at or after this one; after the last slot it continues at the first. The table must not be empty. */
@@ -126,7 +131,11 @@ export class Table {
     return this.#logs === null ? null : this.#logs[slot]
   }
 
-  write (slot: number, version: number, timeUs: number, count: number, log: GrantLog | null): void {
+  overuseAt (slot: number): Overuse | null {
+    return this.#overuses === null ? null : this.#overuses[slot]
+  }
+
+  write (slot: number, version: number, { timeUs, count }: BucketState, log: GrantLog | null, overuse: Overuse | null): void {
     const before = this.versionAt(slot)
     if (before !== version) {
       this.#registry.release(before)
@@ -135,8 +144,10 @@ export class Table {
     }
     this.#numbers[slot * NUMBERS + TIME] = timeUs
     this.#numbers[slot * NUMBERS + COUNT] = count
-    if (log !== null && this.#logs === null) this.#logs = new Array<GrantLog | null>(this.capacity).fill(null)
+    if (log !== null) this.#logs ??= new Array<GrantLog | null>(this.capacity).fill(null)
     if (this.#logs !== null) this.#logs[slot] = log
+    if (overuse !== null) this.#overuses ??= new Array<Overuse | null>(this.capacity).fill(null)
+    if (this.#overuses !== null) this.#overuses[slot] = overuse
   }
 
   /** Release the version of every bucket. The table must not be used afterwards. */
@@ -151,17 +162,20 @@ export class Table {
   resize (): void {
     const words = this.#words
     const logs = this.#logs
+    const overuses = this.#overuses
     const slots = this.capacity
     this.capacity = Math.max(MIN_CAPACITY, Math.ceil(this.count * SLOTS_PER_KEY))
     const bytes = new ArrayBuffer(this.capacity * SLOT_BYTES)
     this.#words = new Int32Array(bytes)
     this.#numbers = new Float64Array(bytes)
     this.#logs = logs === null ? null : new Array<GrantLog | null>(this.capacity).fill(null)
+    this.#overuses = overuses === null ? null : new Array<Overuse | null>(this.capacity).fill(null)
     for (let slot = 0; slot < slots; slot++) {
       if (words[slot * WORDS + VERSION] === 0) continue
       const target = this.#firstEmpty(words[slot * WORDS])
       copySlot(words, slot, this.#words, target)
       if (this.#logs !== null && logs !== null) this.#logs[target] = logs[slot]
+      if (this.#overuses !== null && overuses !== null) this.#overuses[target] = overuses[slot]
     }
   }
 
@@ -176,6 +190,7 @@ export class Table {
   #move (from: number, to: number): void {
     copySlot(this.#words, from, this.#words, to)
     if (this.#logs !== null) this.#logs[to] = this.#logs[from]
+    if (this.#overuses !== null) this.#overuses[to] = this.#overuses[from]
   }
 }
 

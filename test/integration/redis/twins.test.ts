@@ -1,5 +1,6 @@
 // Seeded random sequences on the memory store and on Redis, which must agree in every field of every answer.
 import t from 'tap'
+import type { Limit } from '../../../lib/stores/store.js'
 import { Seeded } from '../../fixtures/seeded.js'
 import { openBench, type Bench } from './open-store.js'
 import { drawLimit, drawPenalty, SideBySide } from './side-by-side.js'
@@ -9,10 +10,6 @@ const FORWARD_US = [0, 0, 1, 137, 10_000, 333_333, 1_000_000, 12_345_678, 7_200_
 const BACKWARD_US = [-1, -5000, -900_000, -59_000_000, -90_000_000_000]
 
 const bench = await openBench(t)
-
-function numbersOf ({ algorithm, max, windowUs, capacity }: { algorithm: string, max: number, windowUs: number, capacity: number }): string {
-  return [algorithm, max, windowUs, capacity].join()
-}
 
 interface Sequence {
   readonly stepsBack: boolean
@@ -24,7 +21,7 @@ async function runSequence (bench: Bench, prefix: string, seed: number, { stepsB
   const buckets = Array.from({ length: 1 + random.nextInt(4) }, (_, i) => `app/${i}`)
   const penalties = Array.from({ length: random.nextInt(3) }, (_, i) => drawPenalty(random, `app/${i}`))
   const pair = new SideBySide(bench, prefix, random, buckets.map((bucket) => drawLimit(random, bucket, penalties)), penalties)
-  const known = new Set(pair.limits.map((limit) => limit.bucket + numbersOf(limit)))
+  let everyLimit: readonly Limit[] = []
   try {
     for (let step = 0; step < 120; step++) {
       const isStepBack = stepsBack && random.nextInt(10) === 0
@@ -39,13 +36,13 @@ async function runSequence (bench: Bench, prefix: string, seed: number, { stepsB
         await pair.expire()
         // Never longer: what has expired under the old rule is gone from memory, but in Redis only once its real time is over.
         pair.penalties = pair.penalties.map(({ bucket, withinUs }) => drawPenalty(random, bucket, withinUs))
-        // Never numbers from before: Redis remembers what the version that had them used, see versions.test.ts.
-        pair.limits = pair.limits.map((limit) => {
-          const changed = drawLimit(random, limit.bucket, pair.penalties)
-          const penalty = pair.penalties.find(({ bucket }) => bucket === limit.penalty?.bucket) ?? null
-          if (known.has(changed.bucket + numbersOf(changed))) return { ...limit, penalty }
-          known.add(changed.bucket + numbersOf(changed))
-          return changed
+        const known = [...everyLimit, ...pair.limits]
+        everyLimit = known
+        pair.limits = pair.limits.map(({ bucket }) => {
+          const changed = drawLimit(random, bucket, pair.penalties)
+          // Often the numbers from before, as when a change is taken back.
+          const before = random.pick(known.filter((limit) => limit.bucket === bucket))
+          return random.nextInt(3) === 0 ? { ...before, penalty: changed.penalty } : changed
         })
         pair.receipts = []
       }
@@ -76,6 +73,6 @@ for (const [title, sequence] of SEQUENCES) {
       met.began += began
       met.blocked += blocked
     }
-    t.ok(met.refusals > scaleToLane(1000) && met.delays > scaleToLane(50, 5) && met.began > scaleToLane(30, 0) && met.blocked > scaleToLane(50, 0), JSON.stringify(met))
+    t.ok(met.refusals > scaleToLane(1000) && met.delays > scaleToLane(40, 5) && met.began > scaleToLane(30, 0) && met.blocked > scaleToLane(50, 0), JSON.stringify(met))
   })
 }

@@ -11,7 +11,7 @@ local row, quota, key = cjson.decode(ARGV[2]), limits[1], KEYS[1]
 local function store (state)
   local bucket = readBucket(key)
   bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
-  changeBucket(bucket, state, 0)
+  changeBucket(bucket, state, 0, nowUs)
   -- Whatever its age, for what is kept is looked at here.
   redis.call('SET', key, encodeBucket(bucket), 'PX', 60000)
   buckets[key] = nil

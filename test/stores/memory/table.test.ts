@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
+import type { Overuse } from '../../../lib/algorithms/carry-over.js'
 import type { GrantLog } from '../../../lib/algorithms/sliding-window.js'
 import type { Hash } from '../../../lib/stores/memory/hash.js'
 import { LimitRegistry } from '../../../lib/stores/memory/registry.js'
@@ -12,6 +13,7 @@ interface Entry {
   readonly timeUs: number
   readonly count: number
   readonly log: GrantLog | null
+  readonly overuse: Overuse | null
 }
 
 /** Few homes, so that runs collide and go around the end of the table. */
@@ -29,7 +31,7 @@ function contentsOf (table: Table, familyId: number, keys: Iterable<number>): Ma
   const contents = new Map<number, Entry>()
   for (const key of keys) {
     const slot = table.find(hashOf(key), familyId)
-    if (slot !== ABSENT) contents.set(key, { timeUs: table.timeAt(slot), count: table.countAt(slot), log: table.logAt(slot) })
+    if (slot !== ABSENT) contents.set(key, { timeUs: table.timeAt(slot), count: table.countAt(slot), log: table.logAt(slot), overuse: table.overuseAt(slot) })
   }
   return contents
 }
@@ -38,7 +40,7 @@ const KEYS = Array.from({ length: 40 }, (_, key) => key)
 
 const steps = fc.array(fc.record({
   key: fc.integer({ min: 0, max: KEYS.length - 1 }),
-  does: fc.constantFrom('write', 'write', 'write', 'log', 'remove', 'resize')
+  does: fc.constantFrom('write', 'write', 'write', 'log', 'overuse', 'remove', 'resize')
 }), { maxLength: 200, size: 'max' })
 
 t.test('a table holds what a Map holds after any inserts, removals and resizes', async () => {
@@ -54,10 +56,11 @@ t.test('a table holds what a Map holds after any inserts, removals and resizes',
         model.delete(key)
       } else {
         const log = does === 'log' ? [i, i] : null
+        const overuse = does === 'overuse' ? { atUs: i, units: i, max: 1, windowUs: 1 } : null
         if (table.isFull()) table.resize()
         const target = slot === ABSENT ? table.insert(hashOf(key), version) : table.find(hashOf(key), familyId)
-        table.write(target, version, i, -i, log)
-        model.set(key, { timeUs: i, count: -i, log })
+        table.write(target, version, { timeUs: i, count: -i }, log, overuse)
+        model.set(key, { timeUs: i, count: -i, log, overuse })
       }
     })
     const contents = contentsOf(table, familyId, KEYS)
@@ -69,7 +72,7 @@ t.test('a table holds what a Map holds after any inserts, removals and resizes',
 t.test('families with one hash have slots of their own', async (t) => {
   const { table, registry, familyId, version } = tableWithVersion()
   const other = limitOf({ bucket: 'app/other' })
-  table.write(table.insert(hashOf(1), version), version, 1, 0, null)
+  table.write(table.insert(hashOf(1), version), version, { timeUs: 1, count: 0 }, null, null)
   t.equal(table.find(hashOf(1), registry.findOrAddGroupId(other)), ABSENT)
   const slot = table.insert(hashOf(1), registry.findOrAddVersion(other))
   t.not(slot, table.find(hashOf(1), familyId))

@@ -20,10 +20,10 @@ while position <= #adjustments do
   if not bucket.err and quota.max > 0 and not (kind > 0 and isGone) then
     carryBucket(bucket, quota, nowUs)
     if kind == 0 then
-      changeBucket(bucket, chargeBucket(quota, bucket, units, nowUs), units)
+      changeBucket(bucket, chargeBucket(quota, bucket, units, nowUs), min(units, quota.capacity + quota.max), nowUs)
     elseif kind == 1 or quota.algorithm ~= TOKEN_BUCKET or isLastCharge(quota, bucket, atUs + resetUs) then
       local refund = { units = units, chargedAtUs = atUs, chargedUntilUs = atUs + resetUs }
-      changeBucket(bucket, refundBucket(quota, bucket, refund, nowUs), -units)
+      changeBucket(bucket, refundBucket(quota, bucket, refund, nowUs), refund.chargedUntilUs > nowUs and -units or 0, nowUs)
     end
   end
 end

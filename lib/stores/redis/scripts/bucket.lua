@@ -3,16 +3,14 @@
 --   T max:4 capacity:4 window:7 TAT:7 numerator:4                       27 bytes
 --   F max:4 window:7 start:7 used:5                                     24 bytes
 --   S max:4 window:7 first:7 newest:7 units:5 total:5 base:7 last:7 and the packed older entries
---   V units:5 length:2, the bucket of another version of the limit, of that length, and then this one, as above
--- While two versions are in use, both are stored, and units that one grants are added to the other. One state for both
--- would lose units above the smaller capacity, and the version with the larger capacity would grant them repeatedly.
+--   U time:7 units:8 max:4 window:7, the overuse, units a double, and then the bucket as above
+-- So while two versions of a limit are in use, units above the smaller capacity are not granted again by the larger one.
 -- A call reads each key once and decides on the copy in this table. It writes each changed key once, always with its TTL.
 
 local pack, unpack = struct.pack, struct.unpack
 
 local buckets = {}
 
-local MAX_UNITS = 1099511627775
 -- Twin: MAX_BACKLOG_US in lib/algorithms/quota.ts.
 local MAX_WINDOW_US = 1125899906842624
 
@@ -28,7 +26,6 @@ local function decodeState (bucket, stored)
     bucket.algorithm = FIXED_WINDOW
     bucket.max, bucket.windowUs, bucket.timeUs, bucket.count, position = unpack('>I4I7I7I5', stored, 2)
     bucket.capacity = bucket.max
-    assert(bucket.count <= 2 * bucket.max)
   elseif tag == 'S' then
     local log = {}
     bucket.algorithm = SLIDING_WINDOW
@@ -38,7 +35,7 @@ local function decodeState (bucket, stored)
     position = #stored + 1
     bucket.capacity = bucket.max
     if log.total > 0 or log.body ~= '' then
-      assert(isLog(log) and log.total <= 2 * bucket.max)
+      assert(isLog(log))
       bucket.log = log
     end
   end
@@ -47,12 +44,13 @@ local function decodeState (bucket, stored)
 end
 
 local function decodeBucket (bucket, stored)
-  if sub(stored, 1, 1) == 'V' then
-    local length, position
-    bucket.otherUnits, length, position = unpack('>I5I2', stored, 2)
-    bucket.other = sub(stored, position, position + length - 1)
-    decodeState({ timeUs = 0 }, bucket.other)
-    stored = sub(stored, position + length)
+  if sub(stored, 1, 1) == 'U' then
+    local overuse = {}
+    overuse.atUs, overuse.units, overuse.max, overuse.windowUs = unpack('>I7dI4I7', stored, 2)
+    assert(overuse.atUs < MAX_SAFE_INTEGER and overuse.units >= 0 and overuse.units <= MAX_UNITS and overuse.max > 0)
+    assert(overuse.windowUs <= MAX_WINDOW_US and overuse.units / overuse.max * overuse.windowUs <= MAX_SAFE_INTEGER)
+    bucket.overuse = overuse
+    stored = sub(stored, 28)
   end
   return decodeState(bucket, stored)
 end
@@ -75,22 +73,29 @@ end
 local NO_GRANTS = { firstUs = 0, newestUs = 0, newestUnits = 0, total = 0, baseUs = 0, lastUs = 0, body = '' }
 
 local function encodeBucket (bucket)
+  local overuse, prefix = bucket.overuse, ''
+  if overuse then prefix = 'U' .. pack('>I7dI4I7', overuse.atUs, overuse.units, overuse.max, overuse.windowUs) end
   if bucket.algorithm == TOKEN_BUCKET then
-    return 'T' .. pack('>I4I4I7I7I4', bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count)
+    return prefix .. 'T' .. pack('>I4I4I7I7I4', bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count)
   end
   if bucket.algorithm == FIXED_WINDOW then
-    return 'F' .. pack('>I4I7I7I5', bucket.max, bucket.windowUs, bucket.timeUs, bucket.count)
+    return prefix .. 'F' .. pack('>I4I7I7I5', bucket.max, bucket.windowUs, bucket.timeUs, bucket.count)
   end
   local log = bucket.log or NO_GRANTS
-  return 'S' .. pack('>I4I7I7I7I5I5I7I7', bucket.max, bucket.windowUs,
+  return prefix .. 'S' .. pack('>I4I7I7I7I5I5I7I7', bucket.max, bucket.windowUs,
     log.firstUs, log.newestUs, log.newestUnits, log.total, log.baseUs, log.lastUs) .. log.body
+end
+
+local function ownTtlUs (bucket, nowUs)
+  if bucket.algorithm == TOKEN_BUCKET then return bucket.timeUs - nowUs + (bucket.count > 0 and 1 or 0) end
+  if bucket.algorithm == FIXED_WINDOW then return bucket.count == 0 and 0 or bucket.timeUs + bucket.windowUs - nowUs end
+  return bucket.log and bucket.log.newestUs + bucket.windowUs - nowUs or 0
 end
 
 -- Time until nothing is used any more. 0 or less: the bucket is equal to an absent one.
 local function bucketTtlUs (bucket, nowUs)
-  if bucket.algorithm == TOKEN_BUCKET then return bucket.timeUs - nowUs + (bucket.count > 0 and 1 or 0) end
-  if bucket.algorithm == FIXED_WINDOW then return bucket.count == 0 and 0 or bucket.timeUs + bucket.windowUs - nowUs end
-  return bucket.log and bucket.log.newestUs + bucket.windowUs - nowUs or 0
+  local ttlUs = ownTtlUs(bucket, nowUs)
+  return bucket.overuse and max(ttlUs, overuseEndUs(bucket.overuse) - nowUs) or ttlUs
 end
 
 local function isWrittenUnder (bucket, quota)
@@ -102,53 +107,32 @@ local function setState (bucket, state)
   bucket.timeUs, bucket.count, bucket.log = state.timeUs or 0, state.count or 0, state.log
 end
 
--- Carry over units that were used under other numbers, or another algorithm.
-local function carryUnits (bucket, quota, nowUs)
-  if bucket.algorithm ~= quota.algorithm then
-    local written = createQuota(bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity)
-    local used = written.capacity - assessBucket(written, bucket, 0, nowUs).remaining
-    setState(bucket, chargeBucket(quota, { timeUs = 0, count = 0 }, min(used, quota.capacity), nowUs))
-  elseif quota.algorithm == TOKEN_BUCKET then
-    bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket, nowUs)
-  elseif quota.algorithm == FIXED_WINDOW then
-    bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket, nowUs)
-  elseif bucket.log then
-    bucket.log = carryGrantLog(bucket, quota, bucket.log, nowUs)
-  end
-end
-
--- Convert a bucket that another version of the limit wrote to this quota.
+-- Convert a bucket that another version of the limit wrote to this quota. Twin: convertBucket in lib/stores/memory/bucket.ts.
 local function carryBucket (bucket, quota, nowUs)
   if quota.max == 0 or isWrittenUnder(bucket, quota) then return end
   if bucket.max ~= nil then
-    local left = bucketTtlUs(bucket, nowUs) > 0 and encodeBucket(bucket) or nil
-    local own = bucket.other and decodeState({ timeUs = 0, count = 0 }, bucket.other)
-    if own and isWrittenUnder(own, quota) then
-      local room = assessBucket(quota, own, 0, nowUs).remaining
-      setState(bucket, chargeBucket(quota, own, min(bucket.otherUnits, room), nowUs))
-    else
-      carryUnits(bucket, quota, nowUs)
+    local used = countUsed(bucket, bucket, nowUs)
+    if bucket.algorithm ~= quota.algorithm then
+      setState(bucket, { timeUs = nowUs })
+      bucket.overuse = { atUs = nowUs, units = used, max = bucket.max, windowUs = bucket.windowUs }
     end
-    bucket.other, bucket.otherUnits, bucket.isCarried = left, 0, true
+    if quota.algorithm == TOKEN_BUCKET then
+      bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket, nowUs)
+    elseif quota.algorithm == FIXED_WINDOW then
+      bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket, nowUs)
+    else
+      bucket.log = carryGrantLog(bucket, quota, bucket, nowUs)
+    end
+    bucket.overuse, bucket.isCarried = keepOveruse(bucket, quota, used, nowUs), true
   end
   bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
 end
 
--- Take over the result of an algorithm that granted these units. The bucket is written once, at the end of the call.
-local function changeBucket (bucket, result, units)
+-- Take over the result of an algorithm that used these units. The bucket is written once, at the end of the call.
+local function changeBucket (bucket, result, units, nowUs)
   setState(bucket, result)
   bucket.isChanged = true
-  if bucket.other then bucket.otherUnits = max(0, min(bucket.otherUnits + units, MAX_UNITS)) end
-end
-
--- Returns the string to store and its TTL. With a TTL of 0 or less, nothing is stored.
-local function encodeWithTtl (bucket, nowUs)
-  local ttlUs = bucketTtlUs(bucket, nowUs)
-  local otherTtlUs = bucket.other and bucketTtlUs(decodeState({ timeUs = 0, count = 0 }, bucket.other), nowUs) or 0
-  if otherTtlUs <= 0 then return ttlUs > 0 and encodeBucket(bucket), ttlUs end
-  -- Store both, even if this one is unused: alone, the other one would be carried over a second time.
-  if ttlUs <= 0 then bucket.timeUs, bucket.count, bucket.log = 0, 0, nil end
-  return 'V' .. pack('>I5I2', bucket.otherUnits, #bucket.other) .. bucket.other .. encodeBucket(bucket), max(ttlUs, otherTtlUs)
+  if bucket.overuse and units ~= 0 then bucket.overuse = addToOveruse(bucket.overuse, units, nowUs) end
 end
 
 -- Write a key, or delete it if its TTL is 0 or less. A key lives marginMs longer than its TTL: 1, because Redis truncates
@@ -175,8 +159,8 @@ local function writeBuckets (nowUs, marginMs)
   local err
   for key, bucket in pairs(buckets) do
     if bucket.isChanged then
-      local stored, ttlUs = encodeWithTtl(bucket, nowUs)
-      err = writeKey(key, bucket, stored, ttlUs, marginMs) or err
+      local ttlUs = bucketTtlUs(bucket, nowUs)
+      err = writeKey(key, bucket, ttlUs > 0 and encodeBucket(bucket), ttlUs, marginMs) or err
     end
   end
   return err

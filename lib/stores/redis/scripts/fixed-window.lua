@@ -26,7 +26,7 @@ end
 
 local function chargeFixedWindow (quota, bucket, units, nowUs)
   local timeUs, count = rollWindow(quota, bucket, nowUs)
-  return writeWindowResult(quota, nowUs, { timeUs = timeUs, count = min(count + units, 2 * quota.max) })
+  return writeWindowResult(quota, nowUs, { timeUs = timeUs, count = max(count, min(count + units, 2 * quota.max)) })
 end
 
 local function refundFixedWindow (quota, bucket, refund, nowUs)

@@ -21,7 +21,7 @@ local function repair (quota, bucket, result)
   if bucket.isChanged then return end
   local isAhead = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > result.timeUs
   if quota.max > 0 and bucket.max ~= nil and (result.isClamped or isAhead or bucket.isCarried) then
-    changeBucket(bucket, result, 0)
+    changeBucket(bucket, result, 0, nowUs)
   elseif redis.pcall('PTTL', bucket.key) == -1 then
     bucket.isChanged = true
   end
@@ -33,7 +33,7 @@ local function commit (one)
     repair(quota, bucket, result)
   else
     if quota.algorithm == SLIDING_WINDOW then result.log = appendGrant(quota, bucket.log, cost, nowUs) end
-    changeBucket(bucket, result, cost)
+    changeBucket(bucket, result, cost, nowUs)
   end
 end
 
