@@ -57,9 +57,9 @@ const ROOMS: Readonly<Record<string, Row>> = {
   plugin: {
     values: [
       'clients', 'clients/address', 'common', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
-      'observability/refusal-log', 'openapi', 'policies', 'routes', 'runtime', 'throttle'
+      'observability/refusal-log', 'openapi', 'policies', 'request', 'routes', 'runtime', 'throttle'
     ],
-    types: ['config/environment', 'model', 'request']
+    types: ['config/environment', 'model']
   },
   index: {
     values: ['config/schema', 'errors', 'observability', 'plugin', 'stores/redis'],

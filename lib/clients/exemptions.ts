@@ -34,7 +34,7 @@ export class Exemptions {
   }
 
   /** Whether `when` exempts the request. Any result but a synchronous `true` or `false` is reported and means `false`. */
-  isExemptRequest (request: FastifyRequest): boolean {
+  isExemptRequest (request: FastifyRequest, faults = this.#faults): boolean {
     if (this.#when === null) return false
     try {
       const result = this.#when(request)
@@ -42,9 +42,9 @@ export class Exemptions {
       // An unhandled rejection would end the process.
       if (result instanceof Promise) result.catch(() => {})
       const found = result instanceof Promise ? 'a promise' : typeof result
-      this.#faults.reportLazy('exempt', () => new TypeError(`expected exempt.when to return true or false, got ${found}`))
+      faults.reportLazy('exempt', () => new TypeError(`expected exempt.when to return true or false, got ${found}`))
     } catch (error) {
-      this.#faults.report('exempt', error)
+      faults.report('exempt', error)
     }
     return false
   }

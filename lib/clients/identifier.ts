@@ -57,6 +57,11 @@ export class Identifier {
     this.#proxyChecksLeft = isForwardingUnexpected ? PROXY_CHECKS : 0
   }
 
+  /** Whether requests may belong to users. */
+  get hasUsers (): boolean {
+    return this.#users !== null
+  }
+
   /** The client behind the request's address. */
   identifyByAddress (request: FastifyRequest): Client {
     if (this.#proxyChecksLeft > 0) this.#checkForwarding(request)
@@ -78,6 +83,14 @@ export class Identifier {
       ? user.then((found) => found ?? this.#identifyByKey(request, policy, budget))
       : user ?? this.#identifyByKey(request, policy, budget)
     return client instanceof Promise ? client.finally(() => budget.stop()) : client
+  }
+
+  /** The user, as far as it is known before the hook of the policy; `null` for none. Failures of `custom` are not reported. */
+  findUserEarly (request: FastifyRequest): Client | null | Promise<Client | null> {
+    if (this.#users === null) return null
+    const budget = new TimeBudget(this.#deadlineMs)
+    const user = this.#users.findUser(request, 'early', budget)
+    return user instanceof Promise ? user.finally(() => budget.stop()) : user
   }
 
   #readAddress (request: FastifyRequest): string | undefined {

@@ -13,6 +13,10 @@ export class TimeBudget {
     this.#limitMs = limitMs
   }
 
+  get hasExpired (): boolean {
+    return this.#hasExpired
+  }
+
   /**
    * Resolves or rejects as `pending` does, and rejects when the time is over. One wait at a time.
    * An expired budget still allows one turn of the event loop, so that a promise without delay is accepted.

@@ -12,6 +12,9 @@ import { TokenReader, type FailureLimiter } from './token-reader.js'
 /** The user, or `null` for none. A promise of it never rejects. */
 export type UserResult = Client | null | Promise<Client | null>
 
+/** The phase of a look-up. `early`: before the hook of the policy, so what `custom` reads may be missing. */
+export type LookupPhase = Phase | 'early'
+
 /** The state of a request's look-up. */
 interface IdentityLookup {
   readonly owner: Users
@@ -19,7 +22,7 @@ interface IdentityLookup {
   /** The look-up in progress, or `null`. */
   pending: Promise<Client | null> | null
   /** The phase of the last call of `custom`. */
-  customPhase: Phase | null
+  customPhase: LookupPhase | null
   /** `custom` failed or was late: it is not called again. */
   hasCustomFailed: boolean
   hasTriedToken: boolean
@@ -35,7 +38,8 @@ const kIdentityLookup = Symbol('fastify-sluice.user')
  * - the payload that the application has verified since, also of a token that was not verified here;
  * - a token that was not visible before, such as a cookie that had not been parsed;
  * - the result of `custom`, in a policy of another phase (`hook`).
- * A token is never verified twice, and a `custom` that failed is not called again.
+ * A token is never verified twice, and a `custom` that failed is not called again. An error in an `early` call is expected,
+ * unless it is late: it is not reported, and `custom` is called again.
  */
 export class Users {
   readonly #custom: CustomIdentify | null
@@ -64,7 +68,7 @@ export class Users {
   }
 
   /** The user, for a policy of this phase. */
-  findUser (request: FastifyRequest, phase: Phase, budget: TimeBudget): UserResult {
+  findUser (request: FastifyRequest, phase: LookupPhase, budget: TimeBudget): UserResult {
     const lookup = this.#getLookup(request)
     if (lookup.user !== null) return lookup.user
     if (lookup.pending !== null) return lookup.pending
@@ -91,7 +95,7 @@ export class Users {
     return lookup
   }
 
-  #lookUp (request: FastifyRequest, lookup: IdentityLookup, phase: Phase, budget: TimeBudget): UserResult {
+  #lookUp (request: FastifyRequest, lookup: IdentityLookup, phase: LookupPhase, budget: TimeBudget): UserResult {
     const customUser = this.#custom === null || lookup.hasCustomFailed || lookup.customPhase === phase
       ? null
       : this.#lookUpByCustom(request, lookup, this.#custom, phase, budget)
@@ -101,9 +105,10 @@ export class Users {
   }
 
   #lookUpByCustom (
-    request: FastifyRequest, lookup: IdentityLookup, custom: CustomIdentify, phase: Phase, budget: TimeBudget
+    request: FastifyRequest, lookup: IdentityLookup, custom: CustomIdentify, phase: LookupPhase, budget: TimeBudget
   ): UserResult {
     const fail = (error: unknown): null => {
+      if (phase === 'early' && !budget.hasExpired) return null
       lookup.hasCustomFailed = true
       this.#faults.report('identify', error)
       return null

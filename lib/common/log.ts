@@ -53,6 +53,10 @@ export class FaultLog<Source extends string = FaultSource> {
 
 /** Receives failures of the application's callbacks. */
 export type FaultReporter = Pick<FaultLog, 'report' | 'reportLazy'>
+
+/** Reports nothing: for functions that are called before what they read may exist. */
+export const NO_FAULTS: FaultReporter = { report () {}, reportLazy () {} }
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Write a log line. Failures of the logger are ignored: there is no other log, and a request must not fail for them. */

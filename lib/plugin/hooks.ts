@@ -2,6 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import type { FaultLog } from '../common/log.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_INVALID_ROUTE } from '../errors.js'
+import type { LaterHook } from '../policies/route-table.js'
+import { findDeferred } from '../request/deferred.js'
 import type { Next } from '../request/limiter-context.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
 
@@ -17,35 +19,26 @@ export interface Limiting {
 export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope }: Limiting): void {
   fastify.addHook('onRoute', function compileRoute (route: RouteOptions) {
     if (!isOwnScope(this)) return
-    const { index, phases } = snapshots.current.routes.declare(route)
+    const { phases } = snapshots.current.routes.declare(route)
     for (const phase of phases) {
-      if (phase === 'onRequest') continue
-      appendRouteHook(route, phase, function rateLimit (request, reply, next) {
-        const snapshot = snapshots.forRequest(request)
-        // A registration of its own may have been added to the route's scope after the route.
-        const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.policyIn(phase, index, request) : null
-        if (policy === null) next()
-        else snapshot.limiter.limit(policy, request, reply, next)
-      })
+      if (phase !== 'onRequest') appendRouteHook(route, phase, createLaterHook(phase, 'route'))
     }
   })
 }
 
 /** Limit every request of a scope, including unknown URLs and routes declared before the plugin was loaded. */
 export function limitRequests (fastify: FastifyInstance, limiting: Limiting): void {
-  addScopeHook(fastify, 'onRequest', createLimitHook('onRequest', limiting))
+  addScopeHook(fastify, 'onRequest', createFirstHook(limiting))
   const { hook } = limiting.snapshots.current.policySet.base
-  if (hook !== 'onRequest') addScopeHook(fastify, hook, createLimitHook(hook, limiting))
+  if (hook !== 'onRequest') addScopeHook(fastify, hook, createLaterHook(hook, 'scope'))
 }
 
-function createLimitHook (phase: Phase, { snapshots, faults, isOwnScope }: Limiting): PhaseHook {
+/** Selects the policy of a request, and applies it unless a later hook does. */
+function createFirstHook ({ snapshots, faults, isOwnScope }: Limiting): PhaseHook {
   return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
-    const snapshot = phase === 'onRequest' ? snapshots.current : snapshots.forRequest(request)
-    const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.policyAt(phase, request) : null
+    const snapshot = snapshots.current
+    const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.findPolicy(request) : null
     if (policy === null) {
-      next()
-    } else if (policy === 'deferred') {
-      snapshots.pinRequest(request, snapshot)
       next()
     } else if (policy instanceof Error) {
       faults.report('config', policy)
@@ -53,8 +46,22 @@ function createLimitHook (phase: Phase, { snapshots, faults, isOwnScope }: Limit
       reply.code(503)
       next(new FST_SLUICE_INVALID_ROUTE({ cause: policy }))
     } else {
-      snapshot.limiter.limit(policy, request, reply, next)
+      const laterHook = snapshot.routes.findLaterHook(policy, request)
+      if (laterHook === null) snapshot.limiter.limit(policy, request, reply, next)
+      else snapshot.limiter.defer(policy, laterHook, reply, next)
     }
+  }
+}
+
+/**
+ * Applies the policy that the first hook selected for this phase. So `callNotFound` in a route does not make its request
+ * one to an unknown URL, and a copy of a route is limited once.
+ */
+function createLaterHook (phase: Phase, place: LaterHook): PhaseHook {
+  return function rateLimit (request: FastifyRequest, _reply: FastifyReply, next: Next) {
+    const deferred = findDeferred(request)
+    if (deferred?.policy.hook === phase && deferred.place === place) deferred.limit(next)
+    else next()
   }
 }
 

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Client } from '../model/client.js'
 import { durationMs } from '../config/schema/durations.js'
 import { MAX_UNITS } from '../config/schema/policy-schema.js'
-import type { FaultLog } from '../common/log.js'
+import type { FaultReporter } from '../common/log.js'
 import type { Limit } from '../stores/store.js'
 import type { LimitDraft, PerRequest } from './limit-draft.js'
 import { GenerationCache } from '../common/generation-cache.js'
@@ -65,7 +65,7 @@ export class DynamicLimit {
     }
   }
 
-  resolve (request: FastifyRequest, client: Client, faults: FaultLog): LimitPair {
+  resolve (request: FastifyRequest, client: Client, faults: FaultReporter): LimitPair {
     const { max, windowMs } = this.#draft
     try {
       const units = typeof max === 'function' ? evaluate(max, request, client) : max

@@ -9,6 +9,9 @@ import type { RouteConfig } from '../routing/route-config.js'
 import type { Route } from '../routing/route-names.js'
 import { checkRouteConfig } from '../routing/check-route.js'
 
+/** The hook of a declared route is in its own array, after those of the application. Other requests have one of the scope. */
+export type LaterHook = 'route' | 'scope'
+
 /** A route that the registration knows. */
 export interface KnownRoute {
   readonly route: Route
@@ -37,7 +40,7 @@ export class RouteTable {
     this.#policySet = policySet
     this.#routes = routes
     this.#policies = routes.all.map((route) => {
-      const policy = memoizePick(policySet.compileRoute(route))
+      const policy = policySet.compileRoute(route)
       checkPhases(policy, route)
       return policy
     })
@@ -54,40 +57,31 @@ export class RouteTable {
     checkRouteConfig(options)
     const { method, url, constraints, config } = options
     const route = { method, url, constraints, rateLimit: config?.rateLimit }
-    const policy = memoizePick(this.#policySet.compileRoute(route))
+    const policy = this.#policySet.compileRoute(route)
     const declared = this.#routes.add(route, options, listPolicies(policy).map(({ hook }) => hook))
     this.#policies[declared.index] = policy
     return declared
   }
 
-  /**
-   * The policy for a request in an instance-level hook of this phase; `null` for no policy. `'deferred'` if the hook of a
-   * later phase applies it. An Error if the route was declared before the plugin and its config is wrong.
-   */
-  policyAt (phase: Phase, request: FastifyRequest): Policy | null | 'deferred' | Error {
+  /** The policy of a request; `null` for none. An Error if the route was declared before the plugin and its config is wrong. */
+  findPolicy (request: FastifyRequest): Policy | null | Error {
     const config = this.#routes.getRouteConfig(request)
     const mark = config[kRoute]
-    return mark?.routes === this.#routes ? this.#declaredAt(phase, mark.index, request) : this.#undeclaredAt(phase, config, request)
-  }
-
-  #declaredAt (phase: Phase, index: number, request: FastifyRequest): Policy | null | 'deferred' {
-    // In later phases the hook in the route's own array applies it.
-    if (phase !== 'onRequest') return null
-    const policy = this.#pickPolicy(index, request)
-    return policy === null || policy.hook === 'onRequest' ? policy : 'deferred'
-  }
-
-  #undeclaredAt (phase: Phase, config: RouteConfig, request: FastifyRequest): Policy | null | 'deferred' | Error {
-    if (config.url === undefined) return this.#ifInPhase(phase, this.#policySet.findPolicyForUnknown(request))
+    if (mark?.routes === this.#routes) return pickPolicy(this.#policies[mark.index], request)
+    if (config.url === undefined) return this.#policySet.findPolicyForUnknown(request)
     const early = this.#findEarlyPolicy(request, config)
-    if (early instanceof Error) return phase === 'onRequest' ? early : null
-    return this.#ifInPhase(phase, early.kind === 'fixed' ? early.policy : early.pick(request))
+    return early instanceof Error ? early : pickPolicy(early, request)
   }
 
-  /** The policy of a request to a declared route, if it applies in this phase. */
-  policyIn (phase: Phase, index: number, request: FastifyRequest): Policy | null {
-    const policy = this.#pickPolicy(index, request)
-    return policy?.hook === phase ? policy : null
+  /** The hook of a later phase that applies the policy of a request; `null` if none does. */
+  findLaterHook (policy: Policy, request: FastifyRequest): LaterHook | null {
+    if (policy.hook === 'onRequest') return null
+    if (this.#isDeclared(request)) return 'route'
+    return this.undeclaredPhase(policy) === policy.hook ? 'scope' : null
+  }
+
+  #isDeclared (request: FastifyRequest): boolean {
+    return this.#routes.getRouteConfig(request)[kRoute]?.routes === this.#routes
   }
 
   /** All known routes: those declared after the plugin was loaded, and those before it that have had a request. */
@@ -96,17 +90,6 @@ export class RouteTable {
     for (const [config, route] of this.#routes.early) {
       yield { route, policy: this.#resolveEarlyPolicy(config, route), isDeclaredBeforePlugin: true }
     }
-  }
-
-  #pickPolicy (index: number, request: FastifyRequest): Policy | null {
-    const route = this.#policies[index]
-    return route.kind === 'fixed' ? route.policy : route.pick(request)
-  }
-
-  #ifInPhase (phase: Phase, policy: Policy | null): Policy | null | 'deferred' {
-    if (policy === null) return null
-    const due = this.undeclaredPhase(policy)
-    return due === phase ? policy : phase === 'onRequest' ? 'deferred' : null
   }
 
   /** The phase that counts undeclared routes and unknown URLs. Only two phases have instance-level hooks. */
@@ -130,7 +113,7 @@ export class RouteTable {
 
   #compileEarlyPolicy (route: Route): RoutePolicy | Error {
     try {
-      return memoizePick(this.#policySet.compileRoute(route))
+      return this.#policySet.compileRoute(route)
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error))
     }
@@ -153,18 +136,8 @@ function checkPhases (route: RoutePolicy, { phases }: DeclaredRoute): void {
   if (late !== undefined) throw new FST_SLUICE_FIXED_OPTION(`${late.place}.hook`)
 }
 
-/** Validation may change parameters between phases. A second pick could return a policy whose phase is already over. */
-function memoizePick (route: RoutePolicy): RoutePolicy {
-  if (route.kind === 'fixed' || route.policies.every(({ hook }) => hook === 'onRequest')) return route
-  const picked = new WeakMap<RequestTarget, Policy | null>()
-  const pick = (request: RequestTarget): Policy | null => {
-    const known = picked.get(request)
-    if (known !== undefined) return known
-    const policy = route.pick(request)
-    picked.set(request, policy)
-    return policy
-  }
-  return { ...route, pick }
+function pickPolicy (route: RoutePolicy, request: RequestTarget): Policy | null {
+  return route.kind === 'fixed' ? route.policy : route.pick(request)
 }
 
 /** Every policy that can apply to a request to a route. */

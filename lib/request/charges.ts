@@ -1,16 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import type { Identifier } from '../clients/identifier.js'
 import { GLOBAL_PARTITION } from '../clients/partition.js'
-import type { FaultLog } from '../common/log.js'
+import type { FaultReporter } from '../common/log.js'
 import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 
 /** The cost if a cost function fails: an error in it must never make requests free. */
-const FALLBACK_COST = 1
+export const FALLBACK_COST = 1
 
 /** What every charge of a request shares. `mayDelay`: whether the request may be held until its tokens are due. */
-interface ChargeInput {
+export interface ChargeInput {
   readonly request: FastifyRequest
   readonly client: Client
   readonly cost: number
@@ -20,9 +20,9 @@ interface ChargeInput {
 /** Builds the charges of a request: which limits, which partitions, how many units. */
 export class ChargeBuilder {
   readonly #identifier: Identifier
-  readonly #faults: FaultLog
+  readonly #faults: FaultReporter
 
-  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultLog }) {
+  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }) {
     this.#identifier = identifier
     this.#faults = faults
   }
@@ -32,13 +32,14 @@ export class ChargeBuilder {
    * clients. If no enforced limit is left for such a client, its address is charged.
    */
   build (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean): Charge[] {
-    const cost = this.#resolveCost(policy, request)
+    const cost = this.resolveCost(policy, request)
     return policy.single !== null && !mayDelay
       ? [{ limit: policy.single, partition: findStorePartition(client), cost }]
-      : this.#buildAll(policy, { request, client, cost, mayDelay })
+      : this.buildAll(policy, { request, client, cost, mayDelay })
   }
 
-  #buildAll (policy: Policy, input: ChargeInput): Charge[] {
+  /** Build the charges of a given cost. */
+  buildAll (policy: Policy, input: ChargeInput): Charge[] {
     const { limits, delayableLimits } = policy
     const { cost, mayDelay } = input
     const candidates = mayDelay && delayableLimits !== null ? delayableLimits : limits
@@ -84,7 +85,7 @@ export class ChargeBuilder {
   }
 
   /** The units that a request takes. Fractions are rounded up. Every limit refuses a cost above its capacity. */
-  #resolveCost ({ cost }: Policy, request: FastifyRequest): number {
+  resolveCost ({ cost }: Policy, request: FastifyRequest): number {
     return typeof cost === 'number' ? cost : this.#computeCost(cost, request)
   }
 

@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import type { Exemptions } from '../clients/exemptions.js'
+import { NO_FAULTS } from '../common/log.js'
 import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
-import { computeDelayUs, isUnavailable, type Answer, type Charge, type Receipt, type Store } from '../stores/store.js'
+import { computeDelayUs, isUnavailable, type Answer, type Charge, type Receipt, type Store, type Unavailable } from '../stores/store.js'
 import type { Reservation } from '../throttle/delay-queue.js'
-import { ChargeBuilder } from './charges.js'
+import { ChargeBuilder, FALLBACK_COST } from './charges.js'
 import { findDecision, RequestDecision } from './decision.js'
 import { saveReservation } from './hold.js'
 import type { LimiterContext } from './limiter-context.js'
@@ -24,10 +25,13 @@ interface PendingCheck {
 export class Decider {
   readonly #context: LimiterContext
   readonly #chargeBuilder: ChargeBuilder
+  /** For calls before or without the hook of a policy: what its functions read may be missing. */
+  readonly #earlyChargeBuilder: ChargeBuilder
 
   constructor (context: LimiterContext) {
     this.#context = context
     this.#chargeBuilder = new ChargeBuilder(context)
+    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS })
   }
 
   /**
@@ -46,6 +50,31 @@ export class Decider {
       : this.#checkLimits(policy, request, client, mayHold)
   }
 
+  /**
+   * Decide for a client that is known without the hook of the policy. A cost of 0 only looks. `null` if the client is not
+   * limited. Synchronous if the store is.
+   */
+  decideEarly (base: Policy, request: FastifyRequest, identified: Client, cost: number): RequestDecision | null | Promise<RequestDecision> {
+    const { tiers, store } = this.#context
+    const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
+    const policy = this.#findPolicy(base, client)
+    if (policy === null) return null
+    const charges = this.#earlyChargeBuilder.buildAll(policy, { request, client, cost, mayDelay: policy.throttle !== null })
+    const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
+    const check = { policy, request, client, charges, reservation: null }
+    return answer instanceof Promise ? this.#resolveEarlyAsync(check, answer) : this.#resolveEarly(check, answer)
+  }
+
+  /** The units that a request takes at least, without a call of its cost function. */
+  findStaticCost ({ cost }: Policy): number {
+    return typeof cost === 'number' ? cost : FALLBACK_COST
+  }
+
+  /** The units of a request that ended before its hook. A function that misses the body must not make it free. */
+  computeEarlyCost (policy: Policy, request: FastifyRequest): number {
+    return typeof policy.cost === 'number' ? policy.cost : Math.max(FALLBACK_COST, this.#earlyChargeBuilder.resolveCost(policy, request))
+  }
+
   /** Whether a request is exempt for every user. */
   #isExempt (exemptions: Exemptions, request: FastifyRequest): boolean {
     return exemptions.hasAddress(this.#context.identifier.getAddress(request)) || exemptions.isExemptRequest(request)
@@ -62,18 +91,22 @@ export class Decider {
   #checkLimits (base: Policy, request: FastifyRequest, identified: Client, mayHold: boolean): RequestDecision | Promise<RequestDecision> {
     const { tiers, store, delayQueue } = this.#context
     const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
-    const clientPolicy = base.tiers === null && client.kind !== 'user' ? base : this.#findTierPolicy(base, client)
-    if (clientPolicy === null) return this.#exempt(base, request, client)
-    const partition = findStorePartition(client)
-    const policy = clientPolicy.rollout === null ? clientPolicy : selectRollout(clientPolicy, clientPolicy.rollout, partition)
+    const policy = this.#findPolicy(base, client)
+    if (policy === null) return this.#exempt(base, request, client)
     // Reserve before the store call. Otherwise all requests of one turn would get the last free place.
-    const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, partition, policy.throttle) : null
+    const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, findStorePartition(client), policy.throttle) : null
     const charges = this.#chargeBuilder.build(policy, request, client, reservation !== null)
     const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)
     return reservation !== null || isUnavailable(answer)
       ? this.#resolve({ policy, request, client, charges, reservation }, answer)
       : new RequestDecision(policy, client, answer, store, findDecision(request))
+  }
+
+  /** The policy that applies to a client; `null` if the client is not limited. */
+  #findPolicy (base: Policy, client: Client): Policy | null {
+    const policy = base.tiers === null && client.kind !== 'user' ? base : this.#findTierPolicy(base, client)
+    return policy === null || policy.rollout === null ? policy : selectRollout(policy, policy.rollout, findStorePartition(client))
   }
 
   /** The policy of a client's tier; `null` if the client is not limited. */
@@ -89,10 +122,29 @@ export class Decider {
   }
 
   #resolve (check: PendingCheck, answer: Answer): RequestDecision {
-    const { store, local, metrics, findKnownBlock } = this.#context
+    if (isUnavailable(answer)) this.#countFallback(check, answer)
+    return this.#conclude(check, answer)
+  }
+
+  async #resolveEarlyAsync (check: PendingCheck, answer: Promise<Answer>): Promise<RequestDecision> {
+    return this.#resolveEarly(check, await answer)
+  }
+
+  /** A fallback is counted once per request: here if the request ends here, otherwise in its hook. */
+  #resolveEarly (check: PendingCheck, answer: Answer): RequestDecision {
+    if (isUnavailable(answer) && check.policy.failureMode === 'closed') this.#countFallback(check, answer)
+    return this.#conclude(check, answer)
+  }
+
+  #countFallback ({ policy }: PendingCheck, { unavailable }: Unavailable): void {
+    const { metrics, store } = this.#context
+    metrics?.countFallback(policy.failureMode, store.kind, unavailable)
+  }
+
+  #conclude (check: PendingCheck, answer: Answer): RequestDecision {
+    const { store, local, findKnownBlock } = this.#context
     const { policy, request, client, charges, reservation } = check
     if (!isUnavailable(answer)) return this.#createDecision(check, answer, store)
-    metrics?.countFallback(policy.failureMode, store.kind, answer.unavailable)
     // A known block stays in effect until its end, even while the store is unavailable.
     if (policy.failureMode === 'local') return this.#createDecision(check, findKnownBlock(charges) ?? local.take(charges), local)
     reservation?.release()

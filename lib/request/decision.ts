@@ -89,6 +89,16 @@ export class RequestDecision implements Decision {
     return this.storeStandings.map((standing) => toLimitStanding(standing, this.delayUs))
   }
 
+  /** The same decision as a refusal by some of its limits. */
+  refuseBy (isRefusing: (standing: Standing) => boolean, retryUs: number): RequestDecision {
+    const receipt = this.#receipt
+    if (receipt === null) return this
+    const standings = receipt.standings.map((standing) => {
+      return isRefusing(standing) ? { ...standing, granted: false, remaining: 0, retryUs } : standing
+    })
+    return new RequestDecision(this.#policy, this.client, { ...receipt, granted: false, standings }, this.#store, this.#previous)
+  }
+
   /** Turn a granted decision into a delayed one. `delayUs`: 1 or more. */
   delayBy (delayUs: number): void {
     if (this.#receipt === null) return

@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Policy } from '../policies/policy.js'
+import type { LaterHook } from '../policies/route-table.js'
 import { Responder } from './answer.js'
 import { Decider } from './decide.js'
 import { findDecision, type RequestDecision } from './decision.js'
+import { DeferredLimiter, DeferredRequest } from './deferred.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 
 /**
@@ -12,10 +14,12 @@ import type { LimiterContext, Next } from './limiter-context.js'
 export class RequestLimiter {
   readonly #decider: Decider
   readonly #responder: Responder
+  readonly #deferredLimiter: DeferredLimiter
 
   constructor (context: LimiterContext) {
     this.#decider = new Decider(context)
     this.#responder = new Responder(context)
+    this.#deferredLimiter = new DeferredLimiter(context, this.#decider, this.#responder)
   }
 
   /**
@@ -32,6 +36,13 @@ export class RequestLimiter {
     const decision = this.#decider.decide(policy, request, true)
     if (decision instanceof Promise) this.#answerAsync(decision, reply, next)
     else this.#responder.answer(decision, reply, next)
+  }
+
+  /**
+   * Ask for a request that the hook of a later phase limits. Calls `next` if the request may continue to that hook. A request that ends before it is charged to its address.
+   */
+  defer (policy: Policy, place: LaterHook, reply: FastifyReply, next: Next): void {
+    this.#deferredLimiter.defer(new DeferredRequest(policy, place, reply, this), next)
   }
 
   /** Decide without writing to the response: for a job, or one message of a socket. */

@@ -11,6 +11,7 @@ import { createOptionsKeyFunction } from '../policies/options-key.js'
 import type { Policy } from '../policies/policy.js'
 import { GenerationCache } from '../common/generation-cache.js'
 import { findDecision } from '../request/decision.js'
+import { findDeferred } from '../request/deferred.js'
 import { RequestLimiter } from '../request/limit.js'
 import { readRouterOptions } from '../routing/router-options.js'
 import { RouteTable } from '../policies/route-table.js'
@@ -98,12 +99,9 @@ export class ConfigSnapshot {
     }
   }
 
-  /** The snapshot that a request was decided under; `null` if this registration has not decided it yet. */
+  /** The snapshot that a policy of a request belongs to; `null` if this registration has selected none yet. */
   static find (request: FastifyRequest, { services }: ConfigSnapshot): ConfigSnapshot | null {
-    const decision = findDecision(request)
-    const snapshot = decision === null ? undefined : snapshots.get(decision.policy)
-    // A registration in an outer scope may have decided the request before.
-    return snapshot !== undefined && snapshot.services === services ? snapshot : null
+    return findOwner(findDeferred(request)?.policy ?? null, services) ?? findOwner(findDecision(request)?.policy ?? null, services)
   }
 
   /** The policy of a guard or a check; without options, the default policy. Throws on wrong options. */
@@ -127,11 +125,15 @@ export class ConfigSnapshot {
   }
 }
 
+function findOwner (policy: Policy | null, services: SharedServices): ConfigSnapshot | null {
+  const snapshot = policy === null ? undefined : snapshots.get(policy)
+  // A registration in an outer scope may have decided the request before.
+  return snapshot !== undefined && snapshot.services === services ? snapshot : null
+}
+
 /** The current snapshot, and the older ones that in-flight requests still use. */
 export class SnapshotHolder {
   current: ConfigSnapshot
-  /** Requests that a later phase limits, and that have no decision yet from which to find their snapshot. */
-  readonly #pinned = new WeakMap<FastifyRequest, ConfigSnapshot>()
 
   constructor (first: ConfigSnapshot) {
     this.current = first
@@ -139,11 +141,6 @@ export class SnapshotHolder {
 
   /** The snapshot of a request; for a new request, the current one. */
   forRequest (request: FastifyRequest): ConfigSnapshot {
-    return this.#pinned.get(request) ?? ConfigSnapshot.find(request, this.current) ?? this.current
-  }
-
-  /** Keep the snapshot that selected the later phase in which a request is limited. */
-  pinRequest (request: FastifyRequest, snapshot: ConfigSnapshot): void {
-    this.#pinned.set(request, snapshot)
+    return ConfigSnapshot.find(request, this.current) ?? this.current
   }
 }

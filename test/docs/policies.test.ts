@@ -55,6 +55,14 @@ t.test('routes inherit limits and buckets as the table says', async (t) => {
   t.notOk((await app.inject('/about')).headers['x-ratelimit-limit'])
 })
 
+t.test('a body that never reaches its hook counts for the address', async (t) => {
+  const app = await appUnder(t, 'A later hook')
+  const order = (payload: string) => ({ method: 'POST', url: '/orders', payload, headers: { 'content-type': 'application/json' } } as const)
+  t.strictSame(await statuses(app, 2, order('{"customer":"ada"}')), [200, 200])
+  t.strictSame(await statuses(app, 11, order('{')), [...Array(10).fill(400), 429])
+  t.strictSame(await statuses(app, 1, order('{"customer":"ada"}')), [429])
+})
+
 t.test('tiers have the limits of their own, and a route with limits has no tier of the plugin', async (t) => {
   const app = await appUnder(t, 'Tiers', { customerOf })
   t.equal(await capacity(app, '/'), 20, 'anonymous')
