@@ -3,7 +3,9 @@ import { isThenable } from '../common/type-guards.js'
 import type { Outcome } from '../model/decision.js'
 import { publishDecision } from '../observability/channels.js'
 import type { DecisionCallback, Policy } from '../policies/policy.js'
+import type { Described } from '../response/described.js'
 import { RefusalWriter } from '../response/refuse.js'
+import { combineDecisions } from './combine.js'
 import type { RequestDecision } from './decision.js'
 import { hold } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
@@ -59,7 +61,7 @@ export class Responder {
 
   #allow (decision: RequestDecision, reply: FastifyReply, next: Next): void {
     const { policy } = decision
-    this.#context.writeHeaders(reply, policy, decision)
+    this.#writeHeaders(decision, reply)
     if (policy.onExceeding !== null) this.#runCallback('onExceeding', policy.onExceeding, decision, reply.request)
     if (policy.refundOn !== null) refundOnFinish(policy.refundOn, decision, reply)
     next()
@@ -77,17 +79,28 @@ export class Responder {
   #refuse (decision: RequestDecision, reply: FastifyReply, next: Next): void {
     const { policy } = decision
     const { request } = reply
-    this.#context.writeHeaders(reply, policy, decision)
+    const described = this.#writeHeaders(decision, reply)
     this.#context.refusals?.logRefusal(request, policy, decision)
     if (policy.onExceeded !== null) this.#runCallback('onExceeded', policy.onExceeded, decision, request)
     if (policy.onBlocked !== null && decision.beganBlock) this.#runCallback('onBlocked', policy.onBlocked, decision, request)
-    this.#refusalWriter.refuse(reply, policy, decision, next)
+    this.#refusalWriter.refuse(reply, { decision, described, errorResponseBuilder: policy.errorResponseBuilder }, next)
+  }
+
+  /** Write the headers of all decisions of the request. Returns what the body of a refusal describes. */
+  #writeHeaders (decision: RequestDecision, reply: FastifyReply): Described {
+    if (decision.previous === null) {
+      this.#context.writeHeaders(reply, decision.policy, decision)
+      return decision
+    }
+    const { policy, all, last } = combineDecisions(decision)
+    this.#context.writeHeaders(reply, policy, all)
+    return last
   }
 
   #refuseUnavailable (decision: RequestDecision, reply: FastifyReply, next: Next): void {
     const { policy } = decision
     this.#context.refusals?.logRefusal(reply.request, policy, decision, this.#context.retryUnavailableSeconds * 1000)
-    this.#refusalWriter.refuseUnavailable(reply, policy, decision, next)
+    this.#refusalWriter.refuseUnavailable(reply, { decision, described: decision, errorResponseBuilder: policy.errorResponseBuilder }, next)
   }
 
   /** Log the refusals that limits in shadow mode would have caused. */

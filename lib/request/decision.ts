@@ -48,7 +48,7 @@ export class RequestDecision implements Decision {
       this.resetAfterMs = 0
       this.retryAfterMs = 0
     } else {
-      const binding = selectBinding(result)
+      const binding = selectBinding(result.standings)
       this.#receipt = result
       this.outcome = result.granted ? 'allowed' : result.blocks.length > 0 ? 'blocked' : 'rejected'
       this.limitName = binding.limit.name
@@ -61,6 +61,11 @@ export class RequestDecision implements Decision {
 
   get policy (): Policy {
     return this.#policy
+  }
+
+  /** The previous decision for the same request. */
+  get previous (): RequestDecision | null {
+    return this.#previous
   }
 
   /** The standing of each charge, as returned by the store; empty without a receipt. */
@@ -104,7 +109,7 @@ export class RequestDecision implements Decision {
     if (this.#receipt === null) return
     this.outcome = 'delayed'
     this.delayUs = delayUs
-    this.resetAfterMs = Math.ceil((selectBinding(this.#receipt).resetUs - delayUs) / 1000)
+    this.resetAfterMs = Math.ceil((selectBinding(this.#receipt.standings).resetUs - delayUs) / 1000)
   }
 
   charge (units: number): void | Promise<void> {

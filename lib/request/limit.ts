@@ -39,7 +39,8 @@ export class RequestLimiter {
   }
 
   /**
-   * Ask for a request that the hook of a later phase limits. Calls `next` if the request may continue to that hook. A request that ends before it is charged to its address.
+   * Ask for a request that the hook of a later phase limits. Calls `next` if the request may continue to that hook.
+   * A request that ends before it is charged to its address.
    */
   defer (policy: Policy, place: LaterHook, reply: FastifyReply, next: Next): void {
     this.#deferredLimiter.defer(new DeferredRequest(policy, place, reply, this), next)

@@ -1,9 +1,8 @@
 import type { LimitStanding } from '../model/decision.js'
-import type { Receipt, Standing } from '../stores/store.js'
+import type { Standing } from '../stores/store.js'
 
 /** The limit that the headers describe: see `Decision.limitName`. A shadow limit only if no limit is enforced. */
-export function selectBinding (receipt: Receipt): Standing {
-  const { standings } = receipt
+export function selectBinding (standings: readonly Standing[]): Standing {
   let binding = standings[0]
   for (let i = 1; i < standings.length; i++) {
     if (bindsBefore(standings[i], binding)) binding = standings[i]
@@ -11,7 +10,8 @@ export function selectBinding (receipt: Receipt): Standing {
   return binding
 }
 
-function bindsBefore (a: Standing, b: Standing): boolean {
+/** Whether the headers describe `a` rather than `b`. */
+export function bindsBefore (a: Standing, b: Standing): boolean {
   if (a.limit.mode !== b.limit.mode) return a.limit.mode === 'enforce'
   if (a.granted !== b.granted) return !a.granted
   if (!a.granted) return toWaitUs(a) > toWaitUs(b)

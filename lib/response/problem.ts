@@ -1,5 +1,6 @@
 import { formatDuration } from '../common/format-duration.js'
-import type { Decision, LimitStanding } from '../model/decision.js'
+import type { LimitStanding } from '../model/decision.js'
+import type { Described } from './described.js'
 
 /** Problem types that the draft asks IANA to register (draft-ietf-httpapi-ratelimit-headers-11, section 6). */
 const QUOTA_EXCEEDED = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
@@ -7,14 +8,14 @@ const ABNORMAL_USAGE = 'https://iana.org/assignments/http-problem-types#abnormal
 const REDUCED_CAPACITY = 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity'
 
 /** The value of `Retry-After` in seconds (RFC 9110, 10.2.3); `null` if waiting cannot help. */
-export function toRetryAfterSeconds (decision: Decision): number | null {
+export function toRetryAfterSeconds (decision: Described): number | null {
   if (decision.retryAfterMs === 'never') return null
   // At least 1, and rounded up: after 0 s the client would return before the token is due.
   return Math.max(1, Math.ceil(decision.retryAfterMs / 1000))
 }
 
 /** The body of a refusal (RFC 9457) as a finished string: a route's response schema would change an object. */
-export function formatRefusal (decision: Decision, requestId: string): string {
+export function formatRefusal (decision: Described, requestId: string): string {
   const retryAfter = toRetryAfterSeconds(decision)
   const isBlocked = decision.outcome === 'blocked'
   return JSON.stringify({
@@ -58,7 +59,7 @@ function formatBlockDetail (retryAfter: number | null): string {
   return `${reason} Retry in ${formatDuration(retryAfter * 1000)}. After each refusal, wait for the time in \`retryAfter\`.`
 }
 
-function formatDetail (decision: Decision, retryAfter: number | null): string {
+function formatDetail (decision: Described, retryAfter: number | null): string {
   const standing = decision.standings.find(({ name }) => name === decision.limitName)
   const quota = standing === undefined ? '' : ` of ${standing.max} per ${formatDuration(standing.windowMs)}`
   const name = `Limit '${decision.limitName}'${quota}`

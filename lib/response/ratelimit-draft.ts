@@ -1,10 +1,11 @@
 import type { FastifyReply } from 'fastify'
-import type { Decision, LimitStanding } from '../model/decision.js'
+import type { LimitStanding } from '../model/decision.js'
 import type { Limit } from '../stores/store.js'
+import type { Described } from './described.js'
 
 /** Write `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11. They list every enforced limit. */
 export function writeRateLimitDraft (
-  reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Decision
+  reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Described
 ): void {
   reply.header('ratelimit-policy', policyField ?? formatPolicyField(decision.standings.map(toQuotaPolicy)))
   reply.header('ratelimit', decision.standings

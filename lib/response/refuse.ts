@@ -1,12 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FaultLog } from '../common/log.js'
 import type { Decision } from '../model/decision.js'
+import type { Described } from './described.js'
 import { formatReducedCapacity, formatRefusal, toRetryAfterSeconds } from './problem.js'
 
 type Next = (error: Error) => void
 
-/** The fields of a policy that a refusal needs. */
-interface RefusalPolicy {
+/** A refused request. */
+interface Refusal {
+  readonly decision: Decision
+  /** The decision as the body describes it. */
+  readonly described: Described
   readonly errorResponseBuilder: ((request: FastifyRequest, decision: Decision) => object | Error) | null
 }
 
@@ -33,17 +37,18 @@ export class RefusalWriter {
    * Send a 429. If the application's builder returns an Error, it is passed to `next`, so that the application's error
    * handler writes the response. Any other response is sent here, and `next` is not called.
    */
-  refuse (reply: FastifyReply, policy: RefusalPolicy, decision: Decision, next: Next): void {
-    const retryAfter = toRetryAfterSeconds(decision)
-    const response = { status: 429, retryAfter, problem: () => formatRefusal(decision, reply.request.id) } as const
-    this.#send(response, reply, this.#buildBody(policy, decision, reply), next)
+  refuse (reply: FastifyReply, refusal: Refusal, next: Next): void {
+    const { described } = refusal
+    const retryAfter = toRetryAfterSeconds(described)
+    const response = { status: 429, retryAfter, problem: () => formatRefusal(described, reply.request.id) } as const
+    this.#send(response, reply, this.#buildBody(refusal, reply), next)
   }
 
   /** Send a 503: the store could not check the limits. `next` as for `refuse`. */
-  refuseUnavailable (reply: FastifyReply, policy: RefusalPolicy, decision: Decision, next: Next): void {
+  refuseUnavailable (reply: FastifyReply, refusal: Refusal, next: Next): void {
     const retryAfter = this.#retryUnavailableSeconds
     const response = { status: 503, retryAfter, problem: () => formatReducedCapacity(retryAfter, reply.request.id) } as const
-    this.#send(response, reply, this.#buildBody(policy, decision, reply), next)
+    this.#send(response, reply, this.#buildBody(refusal, reply), next)
   }
 
   #send (response: RefusalResponse, reply: FastifyReply, body: Error | string | null, next: Next): void {
@@ -63,7 +68,7 @@ export class RefusalWriter {
   }
 
   /** The result of the application's builder: an Error or a body as JSON text; `null` without a builder or if it fails. */
-  #buildBody ({ errorResponseBuilder }: RefusalPolicy, decision: Decision, { request }: FastifyReply): Error | string | null {
+  #buildBody ({ errorResponseBuilder, decision }: Refusal, { request }: FastifyReply): Error | string | null {
     if (errorResponseBuilder === null) return null
     try {
       const body: unknown = errorResponseBuilder(request, decision)
