@@ -48,7 +48,7 @@ export interface Decision {
   readonly limitName: string
   /** Capacity of the limit that binds: `burst` of a token bucket, else `max`. */
   readonly limit: number
-  /** Whole units that are still available in the limit that binds. */
+  /** Whole units that are still available in the limit that binds. Changes with `charge` and `refund`. */
   readonly remaining: number
   /** Milliseconds, rounded up, until the full limit is available again. For a delayed request, from the end of its delay. */
   readonly resetAfterMs: number

@@ -18,7 +18,7 @@ export class RequestDecision implements Decision {
   readonly client: Client
   readonly limitName: string
   readonly limit: number
-  readonly remaining: number
+  remaining: number
   resetAfterMs: number
   delayUs = 0
   readonly retryAfterMs: number | 'never'
@@ -29,6 +29,8 @@ export class RequestDecision implements Decision {
   readonly #store: Store
   readonly #previous: RequestDecision | null
   #refunded = 0
+  /** Units of `charge`. */
+  #added = 0
 
   /**
    * `result`: the store's receipt, or the reason why the store gave no receipt. Without one, all numbers are 0.
@@ -91,7 +93,7 @@ export class RequestDecision implements Decision {
   }
 
   get standings (): readonly LimitStanding[] {
-    return this.storeStandings.map((standing) => toLimitStanding(standing, this.delayUs))
+    return this.storeStandings.map((standing) => toLimitStanding(standing, this.delayUs, this.#computeRemaining(standing)))
   }
 
   /** The same decision as a refusal by some of its limits. */
@@ -150,6 +152,12 @@ export class RequestDecision implements Decision {
     return this.#policy === policy || this.#policy.parent === policy || (this.#previous !== null && this.#previous.hasUsedPolicy(policy))
   }
 
+  /** The units that are left after refunds and later charges of this request. */
+  #computeRemaining ({ limit, charged, remaining }: Standing): number {
+    const units = remaining + Math.min(charged, this.#refunded) - this.#added
+    return this.#refunded + this.#added === 0 ? remaining : Math.max(0, Math.min(limit.capacity, units))
+  }
+
   get #charged (): number {
     return this.storeStandings.reduce((max, standing) => Math.max(max, standing.charged), 0)
   }
@@ -157,6 +165,8 @@ export class RequestDecision implements Decision {
   #adjust (units: number): void | Promise<void> {
     if (this.#receipt === null) return
     const { atUs, standings } = this.#receipt
+    if (units > 0) this.#added += units
+    this.remaining = this.#computeRemaining(selectBinding(standings))
     return this.#store.adjust(standings
       .filter((standing) => units > 0 || standing.charged > 0)
       .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units })))

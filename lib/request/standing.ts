@@ -29,15 +29,18 @@ export function toRetryAfterMs (standing: Standing): number | 'never' {
   return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
 }
 
-/** Convert a standing to its public form. For a request held for `delayUs`, it describes the time of the release. */
-export function toLimitStanding (standing: Standing, delayUs = 0): LimitStanding {
+/**
+ * Convert a standing to its public form. For a request held for `delayUs`, it describes the time of the release.
+ * `remaining`: as changed since.
+ */
+export function toLimitStanding (standing: Standing, delayUs = 0, remaining = standing.remaining): LimitStanding {
   const { limit } = standing
   return {
     name: limit.name,
     limit: limit.capacity,
     max: limit.max,
     windowMs: limit.windowUs / 1000,
-    remaining: standing.remaining,
+    remaining,
     resetAfterMs: Math.ceil(Math.max(0, standing.resetUs - delayUs) / 1000),
     retryAfterMs: toRetryAfterMs(standing),
     blockedMs: Math.ceil(standing.blockedUs / 1000),

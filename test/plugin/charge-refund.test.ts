@@ -147,3 +147,26 @@ for (const units of [0, -1, 1.5, NaN, Infinity, 2 ** 53]) {
     t.equal(await left(app), 9)
   })
 }
+
+for (const algorithm of ALGORITHMS) {
+  t.test(`${algorithm}: the decision shows what is left after a charge and a refund`, async (t) => {
+    const { app } = await model(t)
+    const limits = [{ name: 'first', max: 50, timeWindow: '100s', algorithm }, { name: 'second', max: 80, timeWindow: '100s', algorithm }]
+    const shown: unknown[] = []
+    app.get('/work', { config: { rateLimit: { limits, cost: 20 } } }, async (request) => {
+      const { rateLimit } = request
+      const look = async () => {
+        const peeked = (await app.rateLimit.peek('ip:127.0.0.1')).filter(({ scope }) => scope === 'route:GET /work')
+        t.strictSame(rateLimit?.standings.map(({ remaining }) => remaining), peeked.map(({ remaining }) => remaining))
+        shown.push(rateLimit?.remaining)
+      }
+      await look()
+      for (const units of [-5, 10, -100, 500]) {
+        await (units < 0 ? rateLimit?.refund(-units) : rateLimit?.charge(units))
+        await look()
+      }
+    })
+    await app.inject('/work')
+    t.strictSame(shown, [30, 35, 25, 40, 0])
+  })
+}
