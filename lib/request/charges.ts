@@ -9,12 +9,12 @@ import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 /** The cost if a cost function fails: an error in it must never make requests free. */
 export const FALLBACK_COST = 1
 
-/** What every charge of a request shares. `mayDelay`: whether the request may be held until its tokens are due. */
+/** What every charge of a request shares. `maxHoldUs`: see `build`. */
 export interface ChargeInput {
   readonly request: FastifyRequest
   readonly client: Client
   readonly cost: number
-  readonly mayDelay: boolean
+  readonly maxHoldUs: number
 }
 
 /** Builds the charges of a request: which limits, which partitions, how many units. */
@@ -28,21 +28,22 @@ export class ChargeBuilder {
   }
 
   /**
-   * `mayDelay`: whether the request may be held until its tokens are due. Limits by user do not apply to unidentified
-   * clients. If no enforced limit is left for such a client, its address is charged.
+   * `maxHoldUs`: how long the request may be held until its tokens are due, besides the limits of its policy. 0: not at all.
+   * Limits by user do not apply to unidentified clients. If no enforced limit is left for such a client, its address is
+   * charged.
    */
-  build (policy: Policy, request: FastifyRequest, client: Client, mayDelay: boolean): Charge[] {
+  build (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] {
     const cost = this.resolveCost(policy, request)
-    return policy.single !== null && !mayDelay
+    return policy.single !== null && maxHoldUs === 0
       ? [{ limit: policy.single, partition: findStorePartition(client), cost }]
-      : this.buildAll(policy, { request, client, cost, mayDelay })
+      : this.buildAll(policy, { request, client, cost, maxHoldUs })
   }
 
   /** Build the charges of a given cost. */
   buildAll (policy: Policy, input: ChargeInput): Charge[] {
     const { limits, delayableLimits } = policy
-    const { cost, mayDelay } = input
-    const candidates = mayDelay && delayableLimits !== null ? delayableLimits : limits
+    const { cost, maxHoldUs } = input
+    const candidates = maxHoldUs > 0 && delayableLimits !== null ? delayableLimits : limits
     const charges: Charge[] = []
     let isEnforced = false
     for (let i = 0; i < candidates.length; i++) {
@@ -65,12 +66,14 @@ export class ChargeBuilder {
   }
 
   /** One limit of a policy with the numbers for this request. */
-  #resolveLimit (policy: Policy, index: number, { request, client, mayDelay }: ChargeInput): Limit {
+  #resolveLimit (policy: Policy, index: number, { request, client, maxHoldUs }: ChargeInput): Limit {
     const { limits, delayableLimits, dynamicLimits } = policy
     const dynamicLimit = dynamicLimits === null ? null : dynamicLimits[index]
-    if (dynamicLimit === null) return mayDelay && delayableLimits !== null ? delayableLimits[index] : limits[index]
+    if (dynamicLimit === null) {
+      return maxHoldUs > 0 && delayableLimits !== null ? limitDelay(delayableLimits[index], maxHoldUs) : limits[index]
+    }
     const { immediate, delayable } = dynamicLimit.resolve(request, client, this.#faults)
-    return mayDelay ? delayable : immediate
+    return maxHoldUs > 0 ? limitDelay(delayable, maxHoldUs) : immediate
   }
 
   /** `null` if a limit does not apply to the client. */
@@ -102,4 +105,16 @@ export class ChargeBuilder {
     }
     return FALLBACK_COST
   }
+}
+
+/** By limit and longest delay. The same object for the same numbers: the cache of refusals compares limits by identity. */
+const shorterDelays = new WeakMap<Limit, Map<number, Limit>>()
+
+/** The same limit, for a request that may be held for a shorter time than its policy allows. */
+function limitDelay (limit: Limit, maxHoldUs: number): Limit {
+  if (limit.maxDelayUs <= maxHoldUs) return limit
+  const known = shorterDelays.get(limit) ?? new Map<number, Limit>()
+  const shorter = known.get(maxHoldUs) ?? { ...limit, maxDelayUs: maxHoldUs }
+  shorterDelays.set(limit, known.set(maxHoldUs, shorter))
+  return shorter
 }

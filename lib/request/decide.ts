@@ -37,17 +37,17 @@ export class Decider {
   /**
    * Decide a request. Synchronous if the store and the identification are.
    *
-   * `mayHold`: whether the request can be held if its policy throttles. Otherwise it is refused.
+   * `maxHoldUs`: how long the request may be held if its policy throttles. 0: it is refused.
    */
-  decide (policy: Policy, request: FastifyRequest, mayHold: boolean): RequestDecision | Promise<RequestDecision> {
+  decide (policy: Policy, request: FastifyRequest, maxHoldUs: number): RequestDecision | Promise<RequestDecision> {
     const { exemptions, identifier } = this.#context
     if (exemptions !== null && this.#isExempt(exemptions, request)) {
       return this.#exempt(policy, request, identifier.identifyByAddress(request))
     }
     const client = identifier.identify(request, policy)
     return client instanceof Promise
-      ? this.#checkLimitsAsync(policy, request, client, mayHold)
-      : this.#checkLimits(policy, request, client, mayHold)
+      ? this.#checkLimitsAsync(policy, request, client, maxHoldUs)
+      : this.#checkLimits(policy, request, client, maxHoldUs)
   }
 
   /**
@@ -59,7 +59,7 @@ export class Decider {
     const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
     const policy = this.#findPolicy(base, client)
     if (policy === null) return null
-    const charges = this.#earlyChargeBuilder.buildAll(policy, { request, client, cost, mayDelay: policy.throttle !== null })
+    const charges = this.#earlyChargeBuilder.buildAll(policy, { request, client, cost, maxHoldUs: policy.throttle === null ? 0 : Infinity })
     const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
     const check = { policy, request, client, charges, reservation: null }
     return answer instanceof Promise ? this.#resolveEarlyAsync(check, answer) : this.#resolveEarly(check, answer)
@@ -84,18 +84,19 @@ export class Decider {
     return new RequestDecision(policy, client, 'exempt', this.#context.store, findDecision(request))
   }
 
-  async #checkLimitsAsync (policy: Policy, request: FastifyRequest, client: Promise<Client>, mayHold: boolean): Promise<RequestDecision> {
-    return this.#checkLimits(policy, request, await client, mayHold)
+  async #checkLimitsAsync (policy: Policy, request: FastifyRequest, client: Promise<Client>, maxHoldUs: number): Promise<RequestDecision> {
+    return this.#checkLimits(policy, request, await client, maxHoldUs)
   }
 
-  #checkLimits (base: Policy, request: FastifyRequest, identified: Client, mayHold: boolean): RequestDecision | Promise<RequestDecision> {
+  #checkLimits (base: Policy, request: FastifyRequest, identified: Client, maxHoldUs: number): RequestDecision | Promise<RequestDecision> {
     const { tiers, store, delayQueue } = this.#context
     const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
     const policy = this.#findPolicy(base, client)
     if (policy === null) return this.#exempt(base, request, client)
     // Reserve before the store call. Otherwise all requests of one turn would get the last free place.
-    const reservation = mayHold && policy.throttle !== null ? delayQueue.reserve(policy.scope, findStorePartition(client), policy.throttle) : null
-    const charges = this.#chargeBuilder.build(policy, request, client, reservation !== null)
+    const throttle = maxHoldUs > 0 ? policy.throttle : null
+    const reservation = throttle === null ? null : delayQueue.reserve(policy.scope, findStorePartition(client), throttle)
+    const charges = this.#chargeBuilder.build(policy, request, client, reservation === null ? 0 : maxHoldUs)
     const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)
     return reservation !== null || isUnavailable(answer)

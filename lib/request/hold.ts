@@ -11,6 +11,17 @@ export function saveReservation (decision: RequestDecision, reservation: Reserva
   reservations.set(decision, reservation)
 }
 
+/** A request is held for a whole number of these parts of its `handlerTimeout`: few different limits, and time for the handler. */
+const TIMEOUT_PARTS = 10
+
+/** How long a request may be held before Fastify answers it with 503, microseconds. Infinity without `handlerTimeout`. */
+export function computeMaxHoldUs ({ request, elapsedTime }: Pick<FastifyReply, 'request' | 'elapsedTime'>): number {
+  const { handlerTimeout } = request.routeOptions
+  if (!(handlerTimeout > 0)) return Infinity
+  const parts = Math.floor((handlerTimeout - elapsedTime) / handlerTimeout * TIMEOUT_PARTS)
+  return Math.max(0, Math.min(TIMEOUT_PARTS - 1, parts)) * handlerTimeout * 1000 / TIMEOUT_PARTS
+}
+
 /**
  * Hold a delayed request until it is due. If the queue closes first, `onClose` is called instead of `onDue`. If the
  * client leaves, neither is called; its units are refunded if no request waits behind it.

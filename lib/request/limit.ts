@@ -5,6 +5,7 @@ import { Responder } from './answer.js'
 import { Decider } from './decide.js'
 import { findDecision, type RequestDecision } from './decision.js'
 import { DeferredLimiter, DeferredRequest } from './deferred.js'
+import { computeMaxHoldUs } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 
 /**
@@ -33,7 +34,7 @@ export class RequestLimiter {
       next()
       return
     }
-    const decision = this.#decider.decide(policy, request, true)
+    const decision = this.#decider.decide(policy, request, policy.throttle === null ? 0 : computeMaxHoldUs(reply))
     if (decision instanceof Promise) this.#answerAsync(decision, reply, next)
     else this.#responder.answer(decision, reply, next)
   }
@@ -48,7 +49,7 @@ export class RequestLimiter {
 
   /** Decide without writing to the response: for a job, or one message of a socket. */
   async check (policy: Policy, request: FastifyRequest): Promise<RequestDecision> {
-    const decision = await this.#decider.decide(policy, request, false)
+    const decision = await this.#decider.decide(policy, request, 0)
     this.#responder.record(decision, request)
     return decision
   }
