@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { writeLuaFiles } from './lua.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -14,7 +15,7 @@ function modifiedMs (path) {
 
 function isFresh () {
   // Folders count as well: deleting a source file touches nothing but its folder.
-  const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', '.ci/build.js', '.ci/describe-options.js', '.ci/trim.js', 'lib',
+  const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', '.ci/build.js', '.ci/describe-options.js', '.ci/lua.js', '.ci/trim.js', 'lib',
     ...readdirSync('lib', { recursive: true }).map((path) => `lib/${path}`)]
   return modifiedMs('dist/index.js') > Math.max(...sources.map(modifiedMs))
 }
@@ -27,7 +28,7 @@ async function build () {
     process.exitCode = 1 // tsc has said why
     return
   }
-  cpSync('lib/stores/redis/scripts', 'dist/stores/redis/scripts', { recursive: true })
+  writeLuaFiles('dist')
   cpSync('lib/compat/types.d.ts', 'dist/compat/types.d.ts')
   // Only here: the compiler takes longer to load than it takes to see that nothing is to be built.
   const [{ describeOptions }, { trim }] = await Promise.all([import('./describe-options.js'), import('./trim.js')])

@@ -3,6 +3,7 @@
 import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
+import { writeLuaFiles } from './lua.js'
 
 export const COMPILED = '.compiled'
 
@@ -37,6 +38,7 @@ export async function compile () {
     const path = join(entry.parentPath, entry.name)
     if (!entry.isDirectory() && !(path in metafile.outputs)) rmSync(path)
   }
+  writeLuaFiles(join(COMPILED, 'lib'))
   // Modules of lib and test load these by paths relative to themselves.
   for (const name of ['dist', 'examples', 'package.json']) symlinkSync(join('..', name), join(COMPILED, name))
 }

@@ -1,4 +1,4 @@
-// Takes from dist what nobody needs who installs the package: the comments of code and scripts, a quarter of them, and the
+// Takes from dist what nobody needs who installs the package: the comments of code, a quarter of it, and the
 // declarations that no public one refers to. The comments of declarations stay, since editors show them. Names and lines
 // stay, so that a stack trace can be read without a source map; maps would weigh more than the code.
 /* c8 ignore start */ // the build runs this, and tap would report it as untested
@@ -36,11 +36,6 @@ function indentedByTabs (text, path) {
     inText.some(([start, end]) => start < at && at < end) ? spaces : '\t'.repeat(spaces.length / 4))
 }
 
-/** Comments of whole lines, which is all that the scripts have. */
-function withoutLuaComments (text) {
-  return text.replace(/^ *--.*\n/gm, '')
-}
-
 /** All that users can name, in a file for each entry; what two entries share is in a third. */
 async function rollTypes () {
   const bundle = await rollup({
@@ -58,5 +53,4 @@ async function rollTypes () {
 export async function trim () {
   for (const path of filesEndingIn('.js')) rewrite(path, (text) => indentedByTabs(withoutComments(text, path), path))
   await rollTypes()
-  for (const path of filesEndingIn('.lua')) rewrite(path, withoutLuaComments)
 }

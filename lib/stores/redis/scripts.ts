@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { luaFiles } from './lua-files.js'
 
 /** A Lua script, as sent to Redis. */
 export interface Script {
@@ -18,15 +18,11 @@ const FAST_PATHS: Record<string, string> = { take: 'take-token-buckets' }
 
 /** Compose a script from its file and the shared files. */
 export function loadScript (name: string): Script {
-  return composeScript(readLuaFile(name), name in FAST_PATHS ? readLuaFile(FAST_PATHS[name]) : '')
+  return composeScript(luaFiles[name], name in FAST_PATHS ? luaFiles[FAST_PATHS[name]] : '')
 }
 
 /** Compose a script from its text and the shared files. */
 export function composeScript (text: string, fastPath = ''): Script {
-  const lua = [fastPath, ...SHARED_FILES.map(readLuaFile), text].join('\n')
+  const lua = [fastPath, ...SHARED_FILES.map((file) => luaFiles[file]), text].join('\n')
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
-}
-
-function readLuaFile (name: string): string {
-  return readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8')
 }
