@@ -85,6 +85,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'smol-toml': ['config/file/']
 }
 
+// The code of TypeBox would take longer to load than all of lib: see config/schema/type-builder.ts.
+const TYPES_ONLY = ['@sinclair/typebox']
+
 // fastify is a peer: its types are free for all but these, its code is nobody's.
 const WITHOUT_FASTIFY = ['algorithms', 'stores', 'stores/memory', 'stores/redis', 'throttle', 'model']
 
@@ -133,6 +136,7 @@ function isAllowedPackage (path: string, { from, isType }: Import): boolean {
   if (isBuiltin(from)) return room !== 'algorithms'
   const name = from.split('/').slice(0, from.startsWith('@') ? 2 : 1).join('/')
   if (name === 'fastify') return isType && !WITHOUT_FASTIFY.includes(room)
+  if (TYPES_ONLY.includes(name) && !isType) return false
   return PACKAGES[name]?.some((place) => path.startsWith(place)) ?? false
 }
 
@@ -250,6 +254,7 @@ t.test('an import against the tables is found', async (t) => {
     ['policies/a.ts', "import ipaddr from 'ipaddr.js'", 'only clients read addresses'],
     ['plugin/plugin.ts', "import fastify from 'fastify'", 'a peer lends its types only'],
     ['clients/a.ts', "import type { FastifyJWT } from '@fastify/jwt'", 'a peer that need not be there'],
+    ['config/schema/a.ts', "import { Type } from '@sinclair/typebox'", 'TypeBox lends its types only'],
     ['plugin/plugin.ts', "import lodash from 'lodash'", 'a package without a row']
   ]
   for (const [path, source, why] of wrong) t.equal(breaches(path, source).length, 1, why)

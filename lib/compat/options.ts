@@ -1,8 +1,9 @@
-import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
+import type { SchemaOptions, Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { DURATION_EXPECTED } from '../config/schema/durations.js'
 import { Callback, IntegerRange, BooleanOption, StringEnum } from '../config/schema/option-types.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
+import { Type } from '../config/schema/type-builder.js'
 
 /*
  * The options of @fastify/rate-limit, with their names and meanings. The schemas validate them, and `Static` derives the

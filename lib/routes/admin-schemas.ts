@@ -1,5 +1,5 @@
-import { Type } from '@sinclair/typebox'
 import { BooleanOption } from '../config/schema/option-types.js'
+import { Type } from '../config/schema/type-builder.js'
 
 /*
  * Requests and responses of the operator routes, for the documents of @fastify/swagger. The called functions validate

@@ -1,6 +1,7 @@
-import { KindGuard, type TSchema } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
 import { findLevel } from './variable-names.js'
 import { listAlternatives, isCodeOnly } from '../schema/schema-values.js'
+import { isKind } from '../schema/type-builder.js'
 
 /** The result of parsing a variable's text for its option. */
 export type ParsedValue =
@@ -19,7 +20,7 @@ export function parseValue (schema: TSchema, text: string): ParsedValue {
     return { kind: 'mistake', expected: `${schema.expected ?? 'a value'}, which only code can set`, found: 'text' }
   }
   if (alternatives.some((one) => isWrittenAsJson(one, text))) return parseJson(text)
-  const list = alternatives.find(KindGuard.IsArray)
+  const list = alternatives.find((one) => isKind(one, 'Array'))
   // A list of objects cannot be written with commas.
   const value = list === undefined || findLevel(list) !== null
     ? parseScalar(alternatives, text)
@@ -28,8 +29,8 @@ export function parseValue (schema: TSchema, text: string): ParsedValue {
 }
 
 function isWrittenAsJson (schema: TSchema, text: string): boolean {
-  if (text.startsWith('{')) return KindGuard.IsObject(schema) || KindGuard.IsRecord(schema)
-  return text.startsWith('[') && KindGuard.IsArray(schema)
+  if (text.startsWith('{')) return isKind(schema, 'Object') || isKind(schema, 'Record')
+  return text.startsWith('[') && isKind(schema, 'Array')
 }
 
 /** Options have four levels; those of TLS have a few more. */
@@ -71,7 +72,7 @@ function parseScalar (alternatives: readonly TSchema[], text: string): unknown {
 }
 
 function parseBoolean (schema: TSchema, word: string): boolean | null {
-  const isBoolean = KindGuard.IsBoolean(schema)
+  const isBoolean = isKind(schema, 'Boolean')
   if (isBoolean && (word === '1' || word === '0')) return word === '1'
   if ((isBoolean || isLiteral(schema, true)) && (word === 'true' || word === 'on')) return true
   if ((isBoolean || isLiteral(schema, false)) && (word === 'false' || word === 'off')) return false
@@ -79,7 +80,7 @@ function parseBoolean (schema: TSchema, word: string): boolean | null {
 }
 
 function isLiteral (schema: TSchema, value: boolean): boolean {
-  return KindGuard.IsLiteral(schema) && schema.const === value
+  return isKind(schema, 'Literal') && schema.const === value
 }
 
 const DIGITS = /^\d+$/
@@ -88,9 +89,9 @@ const DECIMAL = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/
 
 /** Parse plain digits only: `1e3`, `0x10` and `1_000` are more likely mistakes than numbers. */
 function parseNumber (alternatives: readonly TSchema[], text: string): number | null {
-  const isDecimal = alternatives.some(KindGuard.IsNumber)
-  if (!isDecimal && !alternatives.some(KindGuard.IsInteger)) return null
-  const form = alternatives.some(KindGuard.IsString) ? DIGITS : isDecimal ? DECIMAL : INTEGER
+  const isDecimal = alternatives.some((one) => isKind(one, 'Number'))
+  if (!isDecimal && !alternatives.some((one) => isKind(one, 'Integer'))) return null
+  const form = alternatives.some((one) => isKind(one, 'String')) ? DIGITS : isDecimal ? DECIMAL : INTEGER
   const number = Number(text)
   // A number that would be rounded stays text, as it was written.
   return form.test(text) && Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : null

@@ -1,6 +1,7 @@
-import { KindGuard, Type, type TObject, type TSchema } from '@sinclair/typebox'
+import type { TObject, TSchema } from '@sinclair/typebox'
 import { RateLimitOptionsSchema } from '../schema/options-schema.js'
 import { listAlternatives } from '../schema/schema-values.js'
+import { Type, isKind } from '../schema/type-builder.js'
 
 /*
  * The spelling of option paths in the names of variables.
@@ -19,10 +20,10 @@ export type Level =
 
 /** The level below a value, or `null` when the value can only be set as a whole. */
 export function findLevel (schema: TSchema): Level | null {
-  if (KindGuard.IsUnion(schema)) return listAlternatives(schema).map(findLevel).find((level) => level !== null) ?? null
-  if (KindGuard.IsObject(schema)) return { kind: 'options', schemas: new Map(Object.entries(schema.properties)) }
-  if (KindGuard.IsRecord(schema)) return { kind: 'names', schema: Object.values<TSchema>(schema.patternProperties)[0], isArray: false }
-  if (KindGuard.IsArray(schema) && KindGuard.IsObject(schema.items) && 'name' in schema.items.properties) {
+  if (isKind(schema, 'Union')) return listAlternatives(schema).map(findLevel).find((level) => level !== null) ?? null
+  if (isKind(schema, 'Object')) return { kind: 'options', schemas: new Map(Object.entries(schema.properties)) }
+  if (isKind(schema, 'Record')) return { kind: 'names', schema: Object.values<TSchema>(schema.patternProperties)[0], isArray: false }
+  if (isKind(schema, 'Array') && isKind(schema.items, 'Object') && 'name' in schema.items.properties) {
     return { kind: 'names', schema: withoutName(schema.items), isArray: true }
   }
   return null

@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { isRecord } from '../../common/type-guards.js'
 import { badOption } from '../schema/check.js'
@@ -9,6 +8,7 @@ import { reportAt, type ErrorCollector, type Report } from '../schema/error-coll
 import { NAME_EXPECTED } from '../schema/option-types.js'
 import { REPLACED_FIELDS } from '../schema/policy-fields.js'
 import { walkValues } from '../schema/schema-values.js'
+import { Type } from '../schema/type-builder.js'
 
 /** What a config file may contain, and the texts for its messages. */
 export const configFileForm = buildLayerForm({

@@ -1,7 +1,8 @@
-import { OptionalKind, Type, type SchemaOptions, type TObject, type TSchema } from '@sinclair/typebox'
+import type { SchemaOptions, TObject, TSchema } from '@sinclair/typebox'
 import { RuleSchema } from '../schema/policy-schema.js'
 import { RateLimitOptionsSchema } from '../schema/options-schema.js'
 import { listAlternatives, isCodeOnly } from '../schema/schema-values.js'
+import { Type, isOptional } from '../schema/type-builder.js'
 
 /*
  * The schema of a layer without code is derived from the schema of `register`, so that the two always agree.
@@ -74,7 +75,7 @@ function optionsWithoutCode (options: Readonly<Record<string, TSchema>>): Array<
   return Object.entries(options).flatMap(([key, option]) => {
     const kept = withoutCode(option)
     if (kept === null) return []
-    return [[key, option[OptionalKind] === undefined ? kept : Type.Optional(kept)]]
+    return [[key, isOptional(option) ? Type.Optional(kept) : kept]]
   })
 }
 

@@ -1,7 +1,8 @@
-import { Type, type Static } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { badOption } from './check.js'
 import { parseCidrs, NetworkList } from './network-list.js'
+import { Type } from './type-builder.js'
 
 const HOOKS_EXPECTED = 'an onRequest hook, or an array of them'
 

@@ -1,12 +1,11 @@
 import type { Static, TSchema } from '@sinclair/typebox'
-import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { toPrintable } from '../../common/printable.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION } from '../../errors.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
-import type { ConfigPath } from './option-path.js'
 import { throwFirst, type Report } from './error-collector.js'
 import { suggestNearest, suggestSynonym } from './suggest.js'
 import { NAME_EXPECTED } from './option-types.js'
+import { findSchemaErrors, type SchemaError } from './schema-errors.js'
 
 /** Errors reported at once. */
 const MAX_ERRORS = 100
@@ -24,14 +23,13 @@ export function checkOptions<T extends TSchema> (schema: T, value: unknown, plac
 /** Report every schema error of a value, in the order of the value, at most 100. */
 export function reportSchemaErrors (schema: TSchema, value: unknown, report: Report): void {
   const reportedPaths = new Set<string>()
-  for (const outer of Value.Errors(schema, value)) {
-    for (const problem of flattenUnion(outer)) {
-      // One value may have several errors; the first is the clearest.
-      if (reportedPaths.has(problem.path)) continue
-      reportedPaths.add(problem.path)
-      reportError(problem, toConfigPath(problem, value), report)
-      if (reportedPaths.size === MAX_ERRORS) return
-    }
+  for (const problem of findSchemaErrors(schema, value)) {
+    // One value may have several errors; the first is the clearest.
+    const key = JSON.stringify(problem.path)
+    if (reportedPaths.has(key)) continue
+    reportedPaths.add(key)
+    reportError(problem, report)
+    if (reportedPaths.size === MAX_ERRORS) return
   }
 }
 
@@ -47,45 +45,15 @@ export function requireDurationMs (value: unknown, place: string): number {
   return ms
 }
 
-function reportError (problem: ValueError, path: ConfigPath, report: Report): void {
-  if (problem.type !== ValueErrorType.ObjectAdditionalProperties) {
-    return report(path, (place) => badOption(place, problem.schema.expected ?? problem.message, problem.value))
-  }
+function reportError ({ schema, path, value, isUnknownKey }: SchemaError, report: Report): void {
+  if (!isUnknownKey) return report(path, (place) => badOption(place, schema.expected ?? 'another value', value))
   const key = String(path[path.length - 1])
   // The keys of a record are names that the application chose. This key is not a valid name.
-  if (problem.schema.properties === undefined) {
-    return report(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
-  }
-  const known = Object.keys(problem.schema.properties)
+  if (schema.properties === undefined) return report(path.slice(0, -1), (place) => badOption(place, NAME_EXPECTED, key))
+  const known = Object.keys(schema.properties)
   report(path, (place) => {
     const suggestion = suggestSynonym(key, known) ?? suggestNearest(key, known)
     return new FST_SLUICE_UNKNOWN_OPTION(place, suggestion === null ? '' : `, did you mean "${suggestion}"?`)
-  })
-}
-
-/** If a union has an alternative for objects and the value is one, yield the errors of its fields; else the error of the value. */
-function * flattenUnion (problem: ValueError): Generator<ValueError> {
-  if (problem.type === ValueErrorType.Union) {
-    for (const errors of problem.errors) {
-      const first = errors.First()
-      if (first === undefined || first.path.length <= problem.path.length) continue
-      yield * flattenUnion(first)
-      // `errors` is an iterator, and `First` has consumed its first error.
-      for (const error of errors) yield * flattenUnion(error)
-      return
-    }
-  }
-  yield problem
-}
-
-/** The path of the wrong value in `root`. A tier may be named "1", so a step is an index only in an array. */
-function toConfigPath ({ path }: ValueError, root: unknown): ConfigPath {
-  let holder = root
-  return path.split('/').slice(1).map((written) => {
-    const key = written.replaceAll('~1', '/').replaceAll('~0', '~')
-    const step = Array.isArray(holder) ? Number(key) : key
-    holder = typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined
-    return step
   })
 }
 

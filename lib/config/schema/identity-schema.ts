@@ -1,4 +1,4 @@
-import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
+import type { SchemaOptions, Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
@@ -7,6 +7,7 @@ import type { Resolved } from './fill-defaults.js'
 import { parseCidrs, NetworkList } from './network-list.js'
 import { Callback, IntegerRange, Duration, Name } from './option-types.js'
 import { valueAt } from './schema-values.js'
+import { Type } from './type-builder.js'
 
 /*
  * The options that identify the client, list the trusted proxies, and exempt requests from limits.

@@ -1,9 +1,10 @@
-import { Type, type Static } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { FST_SLUICE_BAD_OPTION } from '../../errors.js'
 import { badOption, requireDurationMs } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import type { Resolved } from './fill-defaults.js'
 import { Duration, BooleanOption, StringEnum } from './option-types.js'
+import { Type } from './type-builder.js'
 
 /*
  * The option `log`: how refusals are logged.

@@ -1,7 +1,8 @@
-import { Type, type Static } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { badOption } from './check.js'
 import { parseCidrs, NetworkList } from './network-list.js'
 import { RoutePath } from './option-types.js'
+import { Type } from './type-builder.js'
 
 const REGISTRY_EXPECTED = 'a Registry of prom-client'
 

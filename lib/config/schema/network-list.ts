@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { Type, type SchemaOptions } from '@sinclair/typebox'
+import type { SchemaOptions } from '@sinclair/typebox'
 import { badOption } from './check.js'
+import { Type } from './type-builder.js'
 
 /*
  * The notation of networks in the options. Addresses of clients are parsed in `lib/clients/address`.

@@ -1,5 +1,6 @@
-import { Type, type SchemaOptions } from '@sinclair/typebox'
+import type { SchemaOptions } from '@sinclair/typebox'
 import { DURATION_EXPECTED } from './durations.js'
+import { Type } from './type-builder.js'
 
 /*
  * Builders for the schemas of options. `expected` completes the message "expected ..., got ...". It is also the value

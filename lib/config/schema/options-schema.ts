@@ -1,4 +1,4 @@
-import { Type, type Static } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import type { RedisTarget } from '../../stores/redis/connect.js'
 import type { Store } from '../../stores/store.js'
 import { AdminSchema } from './admin-schema.js'
@@ -8,6 +8,7 @@ import { MetricsSchema } from './metrics-schema.js'
 import { NetworkList } from './network-list.js'
 import { IntegerRange, Duration, BooleanOption, Name, StringEnum, RoutePath } from './option-types.js'
 import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
+import { Type } from './type-builder.js'
 
 export const STORE_EXPECTED = 'a store: an object with a `kind` and the methods take, peek, adjust, reset and ping'
 

@@ -1,9 +1,10 @@
-import { Type, type SchemaOptions, type Static } from '@sinclair/typebox'
+import type { SchemaOptions, Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Client } from '../../model/client.js'
 import type { Decision } from '../../model/decision.js'
 import { DURATION_EXPECTED } from './durations.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
+import { Type } from './type-builder.js'
 
 /*
  * Policy options, defined once for the plugin, routes and rules. The schema validates them, its `Static` is their type,

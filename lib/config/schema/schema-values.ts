@@ -1,6 +1,7 @@
-import { KindGuard, type TSchema } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
 import { isRecord } from '../../common/type-guards.js'
 import type { ConfigPath } from './option-path.js'
+import { isKind } from './type-builder.js'
 
 export interface DescribedValue {
   readonly schema: TSchema
@@ -33,12 +34,12 @@ function findKeySchema (schema: TSchema, key: string | number): TSchema | null {
 
 /** The alternatives of a union, flattened; for any other schema, the schema itself. */
 export function listAlternatives (schema: TSchema): TSchema[] {
-  return KindGuard.IsUnion(schema) ? schema.anyOf.flatMap(listAlternatives) : [schema]
+  return isKind(schema, 'Union') ? schema.anyOf.flatMap(listAlternatives) : [schema]
 }
 
 /** Whether an option can be set only in code: it is a function, or an object that TypeBox cannot describe. */
 export function isCodeOnly (schema: TSchema): boolean {
-  return listAlternatives(schema).every((one) => KindGuard.IsFunction(one) || KindGuard.IsAny(one))
+  return listAlternatives(schema).every((one) => isKind(one, 'Function') || isKind(one, 'Any'))
 }
 
 /** The value at a path in a value, or `undefined`. */
