@@ -2,13 +2,14 @@
 // options are made from those declarations by mapped types, which keep the comments of properties.
 /* c8 ignore start */ // the build runs this, and tap would report it as untested
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
 
 /** Where the schemas are that users write by: a module, without its ending, and the names of its schemas. */
 const described = [
-  ['dist/config/schema/options-schema', ['RateLimitOptionsSchema']],
-  ['dist/config/schema/policy-schema', ['RouteRateLimitSchema']]
+  ['config/schema/options-schema', ['RateLimitOptionsSchema']],
+  ['config/schema/policy-schema', ['RouteRateLimitSchema']]
 ]
 
 function comment (schema, indent) {
@@ -48,9 +49,10 @@ function * comments (type, schema, file) {
   }
 }
 
-/** After a build. */
-export async function describeOptions () {
-  for (const [path, names] of described) {
+/** In the modules that tsc wrote into a folder. */
+export async function describeOptions (modules) {
+  for (const [module, names] of described) {
+    const path = join(modules, module)
     const schemas = await import(pathToFileURL(`${path}.js`).href)
     const text = readFileSync(`${path}.d.ts`, 'utf8')
     const file = ts.createSourceFile(`${path}.d.ts`, text, ts.ScriptTarget.Latest)

@@ -5,7 +5,7 @@
  *   node docs/configuration-tables.js --check   exits 1 when the page is not current
  */
 import { RouteRateLimitSchema } from 'fastify-sluice'
-import { knownVariables } from '../dist/config/environment/environment-schema.js'
+import { knownVariables } from '../.modules/config/environment/environment-schema.js'
 import { defaultOf, keepParts } from './generated.js'
 
 const RULE = 'rules.<RULE>.'

@@ -7,8 +7,8 @@
  * Draft 7 in its plainest words: Taplo (of which Even Better TOML is made) promises no more than draft 4, and completes
  * from `enum`, `type` and `default`. Nothing is referred to by `$ref`, beside which it reads no description.
  */
-import { DURATION_EXPECTED } from '../dist/config/schema/durations.js'
-import { ConfigFileSchema } from '../dist/config/file/check-file.js'
+import { DURATION_EXPECTED } from '../.modules/config/schema/durations.js'
+import { ConfigFileSchema } from '../.modules/config/file/check-file.js'
 import { keep } from './generated.js'
 
 const UNITS = 'ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?|y|yrs?|years?'

@@ -1,6 +1,6 @@
 import { quantile } from '../statistics.js'
-import { RedisStore } from '../../dist/stores/redis/redis-store.js'
-import { createQuota } from '../../dist/algorithms/quota.js'
+import { RedisStore } from '../../.modules/stores/redis/redis-store.js'
+import { createQuota } from '../../.modules/algorithms/quota.js'
 
 /** Windows in milliseconds: the longer one is, the more digits a log's times have. */
 const WINDOWS_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 }

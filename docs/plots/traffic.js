@@ -1,8 +1,8 @@
 /**
  * Sends traffic through a limit, in the store that the plugin keeps its buckets in, over a clock that is told the time.
  */
-import { createQuota } from '../../dist/algorithms/quota.js'
-import { createMemoryStore } from '../../dist/stores/memory/store.js'
+import { createQuota } from '../../.modules/algorithms/quota.js'
+import { createMemoryStore } from '../../.modules/stores/memory/store.js'
 
 const SECOND_US = 1_000_000
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { checkAdminOptions } from './schema/admin-schema.js'
 import { checkBackendOptions } from './backend/backend-options.js'
 import { checkOptions } from './schema/check.js'
-import { readConfigText, type ConfigFile } from './file/config-file.js'
+import type { ConfigFile, readConfigText } from './file/config-file.js'
 import { getConfigFile, readEnvironment, type Environment } from './environment/environment.js'
 import { readText } from './file/read-text.js'
 import { type Layer } from './layers/layer.js'
@@ -29,14 +29,22 @@ export class Configuration {
   readonly #register: Layer
   readonly #env: Environment
   readonly #prefix: string | undefined
+  /** `null` without a config file: only an application that has one loads the parser. */
+  #parse: typeof readConfigText | null = null
   /** The switch of an operator, on top of all other layers; `null` while it equals their value. */
   #operator: Layer | null = null
 
   /**
    * `options`: the options given to `register`. `env`: the variables that apply to this registration.
-   * Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION.
+   * Rejects with FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION.
    */
-  constructor (options: unknown, env: Environment) {
+  static async create (options: unknown, env: Environment): Promise<Configuration> {
+    const configuration = new Configuration(options, env)
+    if (configuration.file !== null) configuration.#parse = (await import('./file/config-file.js')).readConfigText
+    return configuration
+  }
+
+  private constructor (options: unknown, env: Environment) {
     checkOptions(RateLimitOptionsSchema, options, 'rateLimit')
     this.#register = registerLayer(options)
     this.#env = options.environment === false ? {} : env
@@ -46,7 +54,7 @@ export class Configuration {
 
   /** Merge all layers, with the current file. Throws the first error; if there are several, its `mistakes` lists all messages. */
   load (): MergedOptions {
-    return this.#merge(this.file === null ? null : this.#read(this.file))
+    return this.#merge(this.file === null || this.#parse === null ? null : this.#read(this.file, this.#parse))
   }
 
   /** Merge all layers, with `options` in place of the file. Throws like `load`, and for invalid `options`. */
@@ -68,13 +76,13 @@ export class Configuration {
     return this.#operator === null ? merged : mergeLayers([...settings, this.#operator])
   }
 
-  #read (file: string): Layer {
+  #read (file: string, parse: typeof readConfigText): Layer {
     const text = readText(file)
     // Some writers empty the file first and fill it later. The limits must not be dropped in between.
     if (text.trim() === '' && this.text !== null && this.text.trim() !== '') {
       throw new FST_SLUICE_UNREADABLE_FILE(file, 'is empty; if this is intended, put a comment in it')
     }
-    const layer = requireLayer(readConfigText(text, file))
+    const layer = requireLayer(parse(text, file))
     this.text = text
     return layer
   }

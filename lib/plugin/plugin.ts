@@ -37,7 +37,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const { prefix, logLevel, logSerializers, ...options } = given
     refuseSecondRegistration(fastify)
     // Environment variables configure the whole application, so a nested registration ignores them.
-    const configuration = new Configuration(options, fastify.hasDecorator('rateLimit') ? {} : env)
+    const configuration = await Configuration.create(options, fastify.hasDecorator('rateLimit') ? {} : env)
     const layered = configuration.load()
 
     const name = layered.options.name ?? deriveName(fastify)
@@ -63,7 +63,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const reportHealth = createHealthReport(snapshots, mounted)
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
     const closing = new AbortController()
-    if (!isShared) warnAboutCluster()
+    if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
 
     fastify.decorate('rateLimit', decorator)

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster'
 import type { FastifyInstance } from 'fastify'
 import { FST_SLUICE_ALREADY_REGISTERED, FST_SLUICE_CONTRADICTION, warnings } from '../errors.js'
 
@@ -25,7 +24,10 @@ export function reserveName (fastify: FastifyInstance, name: string): void {
   reservedNames.set(fastify.server, names.add(name))
 }
 
-export function warnAboutCluster (): void {
+export async function warnAboutCluster (): Promise<void> {
+  // A worker has a channel to its primary. Other processes need not load node:cluster and the modules that it needs.
+  if (process.send === undefined) return
+  const { default: cluster } = await import('node:cluster')
   if (!cluster.isWorker) return
   process.emitWarning(
     'the memory store counts separately in each worker of node:cluster, so each client gets its limit once per worker; ' +

@@ -2,8 +2,10 @@ import type { FastifyRequest } from 'fastify'
 import { createNetworks, type Networks } from '../clients/address/networks.js'
 import { findPeer, UNIX_PEER } from '../clients/address/peer.js'
 import type { IdentityServices } from '../clients/identity.js'
+import { lazy } from '../common/lazy.js'
 
-const DEFAULT_NETWORKS = ['loopback', 'private']
+/** Built at the first request for such a route: Node.js takes long to parse its first IPv6 address. */
+const getDefaultNetworks = lazy(() => createNetworks(['loopback', 'private'], 'rateLimit.allow'))
 
 /** Headers that proxies add. */
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto']
@@ -12,7 +14,7 @@ const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 
 export class AccessList {
   /** Whether the application has set the list. */
   readonly isExplicit: boolean
-  readonly #allowed: Networks
+  readonly #getAllowed: () => Networks
   readonly #identity: () => IdentityServices
 
   /**
@@ -21,7 +23,8 @@ export class AccessList {
    */
   constructor (allow: readonly string[] | undefined, place: string, identity: () => IdentityServices) {
     this.isExplicit = allow !== undefined
-    this.#allowed = createNetworks(allow ?? DEFAULT_NETWORKS, place)
+    const networks = allow === undefined ? null : createNetworks(allow, place)
+    this.#getAllowed = () => networks ?? getDefaultNetworks()
     this.#identity = identity
   }
 
@@ -33,13 +36,14 @@ export class AccessList {
    */
   allows (request: FastifyRequest): boolean {
     const peer = findPeer(request)
+    const allowed = this.#getAllowed()
     // The peer of a Unix socket has no address, and is always on this host. A closed connection may be of any client.
-    if (peer !== UNIX_PEER && (peer === null || !this.#allowed.has(peer))) return false
+    if (peer !== UNIX_PEER && (peer === null || !allowed.has(peer))) return false
     if (FORWARDING_HEADERS.every((name) => request.headers[name] === undefined)) return true
     const { proxies, identifier } = this.#identity()
-    if (proxies !== null) return proxies.isFromTrustedProxy(request) && this.#allowed.has(identifier.getAddress(request))
+    if (proxies !== null) return proxies.isFromTrustedProxy(request) && allowed.has(identifier.getAddress(request))
     // The first address is the peer. There are others only if the peer is trusted.
     const [, ...derived] = request.ips ?? []
-    return derived.length > 0 && derived.every((address) => this.#allowed.has(address))
+    return derived.length > 0 && derived.every((address) => allowed.has(address))
   }
 }

@@ -94,7 +94,7 @@ t.test('a subscriber that throws stops neither the publisher nor other subscribe
   // In a process of its own: a test does not survive an uncaught exception.
   const script = `
     import { subscribe } from 'node:diagnostics_channel'
-    import { publishBreaker } from './dist/observability/channels.js'
+    import { publishBreaker } from './.compiled/lib/observability/channels.js'
     const heard = []
     process.on('uncaughtException', (error) => { heard.push(error.message); console.log(JSON.stringify(heard)) })
     subscribe('fastify-sluice:breaker', () => { throw new Error('uncaught') })

@@ -1,4 +1,5 @@
 import type { TSchema } from '@sinclair/typebox'
+import { lazy } from '../../common/lazy.js'
 import { DEFAULT_PREFIX, LEVEL, findLevel, formatOption } from './variable-names.js'
 import { buildLayerForm, type LayerForm } from '../layers/layer-schema.js'
 import { isCodeOnly } from '../schema/schema-values.js'
@@ -6,17 +7,18 @@ import { isCodeOnly } from '../schema/schema-values.js'
 /** The variable that holds the path of the config file, without the prefix. It is not an option of the layer. */
 export const CONFIG_FILE_VARIABLE = 'CONFIG'
 
-const form = buildLayerForm({
-  redis: 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }',
-  rules: 'an array of rules',
-  needsCodeMessage: 'belongs in the code that registers the plugin; a variable cannot hold it'
+/**
+ * Every option that a variable may set. A rule needs no `match`, because a lower layer may define it. A variable that changes one
+ * limit makes the layer repeat all limits below, including their functions, so these are part of the schema.
+ */
+export const getEnvironmentForm = lazy((): LayerForm => {
+  const form = buildLayerForm({
+    redis: 'a URL such as "redis://127.0.0.1:6379", or JSON: ioredis options, { sentinels, name } or { cluster: [nodes] }',
+    rules: 'an array of rules',
+    needsCodeMessage: 'belongs in the code that registers the plugin; a variable cannot hold it'
+  })
+  return { ...form, schema: form.known }
 })
-
-/** Every option that a variable may set. A rule needs no `match`, because a lower layer may define it. */
-export const EnvironmentSchema = form.known
-
-/** The form of the layer. A variable that changes one limit makes the layer repeat all limits below, including their functions. */
-export const environmentForm: LayerForm = { ...form, schema: EnvironmentSchema }
 
 /** A variable that may be set. */
 export interface KnownVariable {
@@ -28,7 +30,9 @@ export interface KnownVariable {
 }
 
 /** Every variable that sets an option, in the order of the schema, for documentation. Functions are left out. */
-export function knownVariables (schema: TSchema = EnvironmentSchema, variable = DEFAULT_PREFIX.slice(0, -1), option = ''): KnownVariable[] {
+export function knownVariables (
+  schema: TSchema = getEnvironmentForm().schema, variable = DEFAULT_PREFIX.slice(0, -1), option = ''
+): KnownVariable[] {
   const level = findLevel(schema)
   if (level === null) return []
   if (level.kind === 'names') {

@@ -3,7 +3,7 @@ import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION, FST_SLUICE_UNKNOWN_OPT
 import { badOption } from '../schema/check.js'
 import { DEFAULT_PREFIX } from './variable-names.js'
 import { resolveVariable } from './variable-path.js'
-import { CONFIG_FILE_VARIABLE, environmentForm } from './environment-schema.js'
+import { CONFIG_FILE_VARIABLE, getEnvironmentForm } from './environment-schema.js'
 import { suggestVariable } from './suggest-variable.js'
 import { EnvironmentTree } from './variable-tree.js'
 import { parseValue } from './parse-value.js'
@@ -46,12 +46,13 @@ const MAX_VALUE_LENGTH = 65_536
  */
 export function readEnvironment (env: Environment, lower: LayerOptions = {}, prefix = DEFAULT_PREFIX): ParsedEnvironment {
   const tree = new EnvironmentTree(lower, prefix)
+  const locate: Layer['locate'] = (path) => tree.locate(path)
   const variables = listVariables(env, prefix)
+  if (variables.length === 0) return { layer: { name: 'environment', options: {}, locate }, mistakes: [] }
   const variableErrors = variables.length > MAX_VARIABLES
     ? [badOption(`${prefix}...`, `at most ${MAX_VARIABLES} variables`, variables.length)]
     : variables.flatMap((variable) => addVariable(tree, variable, lower, prefix) ?? [])
   const options = tree.options()
-  const locate: Layer['locate'] = (path) => tree.locate(path)
   const mistakes = [...variableErrors, ...tree.findContradictions(), ...findOptionErrors(options, locate)]
   return { layer: { name: 'environment', options: options as LayerOptions, locate }, mistakes }
 }
@@ -107,7 +108,7 @@ function createUnknownVariable (name: string, lower: LayerOptions, prefix: strin
 /** The errors of the environment's options that do not depend on other layers. */
 function findOptionErrors (options: unknown, locate: (path: ConfigPath) => string): readonly Error[] {
   const collector = new ErrorCollector(locate)
-  reportLayerErrors(environmentForm, options, collector.report)
+  reportLayerErrors(getEnvironmentForm(), options, collector.report)
   return collector.errors
 }
 

@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox'
 import { listKnownNames } from './known-names.js'
 import { LEVEL, findLevel, formatName, formatOption, formatVariable } from './variable-names.js'
 import { findSteps } from './variable-path.js'
-import { CONFIG_FILE_VARIABLE, EnvironmentSchema } from './environment-schema.js'
+import { CONFIG_FILE_VARIABLE, getEnvironmentForm } from './environment-schema.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { suggestNearest } from '../schema/suggest.js'
 
@@ -12,8 +12,9 @@ const MAX_COMPARED_LENGTH = 256
 /** The known variable closest to an unknown one, or `null` when no variable is close. Both are without their prefix. */
 export function suggestVariable (name: string, lower: LayerOptions): string | null {
   if (name.length > MAX_COMPARED_LENGTH) return null
-  const path = findPathByLetters(EnvironmentSchema, toLetters(name), [], lower)
-  return path === null ? correctSpelling(EnvironmentSchema, name, [], lower) : formatVariable(EnvironmentSchema, path, '')
+  const path = findPathByLetters(getEnvironmentForm().schema, toLetters(name), [], lower)
+  if (path !== null) return formatVariable(getEnvironmentForm().schema, path, '')
+  return correctSpelling(getEnvironmentForm().schema, name, [], lower)
 }
 
 function toLetters (text: string): string {

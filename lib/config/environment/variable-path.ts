@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { listKnownNames, listKnownTiers } from './known-names.js'
 import { matchesSpelling, LEVEL, findLevel, formatName } from './variable-names.js'
-import { EnvironmentSchema } from './environment-schema.js'
+import { getEnvironmentForm } from './environment-schema.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { NAME_PATTERN } from '../schema/option-types.js'
 
@@ -26,7 +26,7 @@ const UNKNOWN: ResolvedVariable = { kind: 'unknown' }
 /** Resolve the option path that a variable sets. `name`: the variable without its prefix. */
 export function resolveVariable (name: string, lower: LayerOptions): ResolvedVariable {
   let rest = name
-  let schema: TSchema = EnvironmentSchema
+  let schema: TSchema = getEnvironmentForm().schema
   const path: string[] = []
   for (;;) {
     const [step, ...others] = findSteps(schema, rest, path, lower)

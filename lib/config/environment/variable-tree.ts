@@ -3,7 +3,7 @@ import { isRecord, type JsonRecord } from '../../common/type-guards.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import { getName, listKnownNames, findKnownValue } from './known-names.js'
 import { findLevel, formatVariable } from './variable-names.js'
-import { EnvironmentSchema } from './environment-schema.js'
+import { getEnvironmentForm } from './environment-schema.js'
 import { dropsBurst } from '../layers/inherit-limits.js'
 import type { LayerOptions } from '../layers/layer.js'
 import { formatPath, type ConfigPath } from '../schema/option-path.js'
@@ -62,26 +62,26 @@ export class EnvironmentTree {
 
   /** The options that the variables set, not validated yet. */
   options (): unknown {
-    return this.#buildValue(this.#root, EnvironmentSchema, [])
+    return this.#buildValue(this.#root, getEnvironmentForm().schema, [])
   }
 
   /** See `Layer`: the variable that sets the value at a path, or that would set it. */
   locate (path: ConfigPath): string {
     let node: VariableNode | undefined = this.#root
-    let level = findLevel(EnvironmentSchema)
+    let level = findLevel(getEnvironmentForm().schema)
     const names: string[] = []
     for (const [index, step] of path.entries()) {
-      if (level === null) return formatPath(formatVariable(EnvironmentSchema, names, this.#prefix), path.slice(index))
+      if (level === null) return formatPath(formatVariable(getEnvironmentForm().schema, names, this.#prefix), path.slice(index))
       const isItem = typeof step === 'number' && level.kind === 'names' && level.isArray
       const name: string = (isItem ? this.#listItemNames(node, names)[step] : undefined) ?? `${step}`
       const schema = level.kind === 'options' ? level.schemas.get(name) : level.schema
-      if (schema === undefined) return formatPath(formatVariable(EnvironmentSchema, names, this.#prefix), path.slice(index))
+      if (schema === undefined) return formatPath(formatVariable(getEnvironmentForm().schema, names, this.#prefix), path.slice(index))
       names.push(name)
       node = node?.children.get(name)
       if (node !== undefined && node.setting !== null) return formatPath(node.setting.variable, path.slice(index + 1))
       level = findLevel(schema)
     }
-    return formatVariable(EnvironmentSchema, names, this.#prefix)
+    return formatVariable(getEnvironmentForm().schema, names, this.#prefix)
   }
 
   #buildValue (node: VariableNode, schema: TSchema, path: readonly string[]): unknown {

@@ -1,47 +1,58 @@
-import { Counter } from 'prom-client'
+import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
 
-/** A count that a metric adds up later. Counting is one addition; prom-client's `inc` costs as much as a whole decision. */
+/** A count that a metric reads later. Counting is one addition; prom-client's `inc` costs as much as a whole decision. */
 export interface Cell {
   count: number
 }
 
 interface LabelledCell<Label extends string> extends Cell {
   readonly labels: Record<Label, string>
+  /** Whether its series exists before the first count. */
+  isShown: boolean
 }
 
-/** A prom-client counter that adds the counts of its cells whenever it is read. */
-export class CellCounter<Label extends string> extends Counter<Label> {
-  // `declare`: Counter's constructor calls reset() before fields of this class are initialised.
-  declare private readonly cells: Array<LabelledCell<Label>> | undefined
+/** A counter for a registry. */
+export class CellCounter<Label extends string> implements RegisteredMetric {
+  readonly name: string
+  readonly help: string
+  readonly type = 'counter'
+  /** How prom-client aggregates the workers of a cluster. */
+  readonly aggregator = 'sum'
+  readonly #hasLabels: boolean
+  readonly #cells: Array<LabelledCell<Label>> = []
 
   constructor (name: string, help: string, labelNames: readonly Label[]) {
-    super({ name, help, labelNames, registers: [], collect: () => { this.#publish() } })
-    this.cells = []
+    this.name = name
+    this.help = help
+    this.#hasLabels = labelNames.length > 0
   }
 
   /** Creates a cell. Call it once for each set of labels. Its series appears with the first count. */
   createCell (labels: Record<Label, string>): Cell {
-    const cell = { labels, count: 0 }
-    this.cells?.push(cell)
-    return cell
+    return this.#add({ labels, count: 0, isShown: false })
   }
 
   /** The same, with a series that starts at 0: the rate of a series that starts at 1 misses the first count. */
   createCellFromZero (labels: Record<Label, string>): Cell {
-    this.inc(labels, 0)
-    return this.createCell(labels)
+    return this.#add({ labels, count: 0, isShown: true })
   }
 
-  override reset (): void {
-    super.reset()
-    for (const cell of this.cells ?? []) cell.count = 0
+  async get () {
+    const { name, help, type, aggregator } = this
+    const shown = this.#cells.filter(({ count, isShown }) => isShown || count > 0)
+    return { name, help, type, aggregator, values: shown.map(({ labels, count }) => ({ labels: { ...labels }, value: count })) }
   }
 
-  #publish (): void {
-    for (const cell of this.cells ?? []) {
-      if (cell.count === 0) continue
-      this.inc(cell.labels, cell.count)
+  /** As prom-client does: series with labels disappear until they are counted again. */
+  reset (): void {
+    for (const cell of this.#cells) {
       cell.count = 0
+      cell.isShown = !this.#hasLabels
     }
+  }
+
+  #add (cell: LabelledCell<Label>): Cell {
+    this.#cells.push(cell)
+    return cell
   }
 }

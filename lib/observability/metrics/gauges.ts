@@ -1,4 +1,4 @@
-import { Gauge } from 'prom-client'
+import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import type { BreakerState } from '../../resilience/breaker.js'
 
 /** The parts of a registration that the gauges read. */
@@ -9,36 +9,31 @@ export interface MetricSources {
   readonly memory: { readonly size: number }
 }
 
+interface GaugeValue {
+  readonly labels: Record<string, string>
+  readonly value: number
+}
+
 const STATES = Object.keys({ closed: true, open: true, 'half-open': true } satisfies Record<BreakerState, true>)
 
+/** A gauge for a registry. Its values are computed when it is read. */
+function createGauge (name: string, help: string, getValues: () => GaugeValue[]): RegisteredMetric {
+  const described = { name, help, type: 'gauge', aggregator: 'sum' }
+  return { ...described, get: async () => ({ ...described, values: getValues() }), reset () {} }
+}
+
 /** The number of breakers in each state. With one registration, its state is 1 and the others are 0. */
-export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
-  return new Gauge({
-    name,
-    help: 'Circuit breakers of stores in this state.',
-    labelNames: ['state'],
-    registers: [],
-    collect () {
-      this.reset()
-      for (const { breaker } of sources) {
-        if (breaker === null) continue
-        for (const state of STATES) this.inc({ state }, state === breaker.state ? 1 : 0)
-      }
-    }
+export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSources>): RegisteredMetric {
+  return createGauge(name, 'Circuit breakers of stores in this state.', () => {
+    const current = [...sources].flatMap(({ breaker }) => breaker === null ? [] : [breaker.state])
+    return current.length === 0 ? [] : STATES.map((state) => ({ labels: { state }, value: current.filter((one) => one === state).length }))
   })
 }
 
 /** The buckets in memory, of all registrations together. */
-export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSources>): Gauge {
-  return new Gauge({
-    name,
-    help: 'Buckets in memory.',
-    registers: [],
-    collect () {
-      this.reset()
-      // Without a registration there is no value; 0 would be wrong.
-      if (sources.size === 0) this.remove()
-      for (const { memory } of sources) this.inc(memory.size)
-    }
+export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSources>): RegisteredMetric {
+  return createGauge(name, 'Buckets in memory.', () => {
+    // Without a registration there is no value; 0 would be wrong.
+    return sources.size === 0 ? [] : [{ labels: {}, value: [...sources].reduce((sum, { memory }) => sum + memory.size, 0) }]
   })
 }

@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client'
+import Registry from 'prom-client/lib/registry.js'
 import type { MetricsRegistry, RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import type { RouteRateLimit } from '../../config/schema/policy-schema.js'

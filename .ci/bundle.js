@@ -1,0 +1,77 @@
+// Makes of the modules that tsc wrote what is packed: few files, which load several times faster. Comments of code go, those of
+// declarations stay, since editors show them. Names and lines stay, so that a stack trace can be read without a source
+// map; maps would weigh more than the code.
+/* c8 ignore start */ // the build runs this, and tap would report it as untested
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { rollup } from 'rollup'
+import { dts } from 'rollup-plugin-dts'
+import ts from 'typescript'
+
+/** What an application can import, and the command. */
+const ENTRIES = ['index', 'compat/index', 'store-contract/index', 'cli/index']
+const TYPES = ['index', 'compat/types', 'store-contract/index']
+
+/** Files that several entries share, by a module that is in them. The others are named after a module by rollup. */
+const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schema.js': 'config' }
+
+/** Loaded when it is used; and small modules, which would be a file each. */
+const CHUNKS = [
+  ['redis', /\/stores\/redis\/(?!client-options|retry-delay)/],
+  ['shared', /\/(?:algorithms\/|common\/type-guards|stores\/[^/]+$|stores\/redis\/(?:client-options|retry-delay))/]
+]
+
+function withoutComments (text, path) {
+  return ts.transpileModule(text, {
+    fileName: path,
+    compilerOptions: { target: ts.ScriptTarget.ESNext, module: ts.ModuleKind.ESNext, removeComments: true }
+  }).outputText
+}
+
+/** Four spaces as a tab, but within texts. */
+function indentedByTabs (text, path) {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext)
+  const inText = []
+  const visit = (node) => {
+    if (ts.isTemplateLiteralToken(node)) inText.push([node.getStart(source), node.end])
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return text.replace(/^(?: {4})+/gm, (spaces, at) =>
+    inText.some(([start, end]) => start < at && at < end) ? spaces : '\t'.repeat(spaces.length / 4))
+}
+
+function nameChunk ({ name, moduleIds }) {
+  const [, given] = Object.entries(SHARED_NAMES).find(([path]) => moduleIds.some((id) => id.endsWith(`/${path}`))) ?? []
+  return `${given ?? name}.js`
+}
+
+function toInput (modules, names, ending) {
+  return Object.fromEntries(names.map((name) => [name, join(modules, `${name}${ending}`)]))
+}
+
+async function bundle (input, plugins, output) {
+  const built = await rollup({ input, plugins, external: /^[^./]/, onwarn ({ message }) { throw new Error(message) } })
+  const { output: files } = await built.generate(output)
+  await built.close()
+  return files
+}
+
+/** Bundle the modules in a folder into `dist`. */
+export async function bundleModules (modules) {
+  const code = await bundle(toInput(modules, ENTRIES, '.js'), [], {
+    chunkFileNames: nameChunk,
+    manualChunks: (id) => CHUNKS.find(([, pattern]) => pattern.test(id))?.[0],
+    onlyExplicitManualChunks: true,
+    minifyInternalExports: false,
+    hoistTransitiveImports: false,
+    generatedCode: 'es2015'
+  })
+  // All that users can name, in a file for each entry; what two entries share is in a third.
+  const types = await bundle(toInput(modules, TYPES, '.d.ts'), [dts()], { entryFileNames: '[name].d.ts', chunkFileNames: 'shared.d.ts' })
+  for (const { fileName, code: text } of [...code, ...types]) {
+    const path = join('dist', fileName)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, indentedByTabs(path.endsWith('.js') ? withoutComments(text, path) : text, path))
+  }
+}
