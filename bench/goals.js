@@ -29,6 +29,11 @@ const goals = {
     goal('Redis Cluster: times @fastify/rate-limit', 'at least', 1.1, ({ cluster }) => rowOf(cluster, 'sluice').ratio.median),
     goal('Redis: bytes per token bucket', 'at most', 200, ({ bytes }) => bytesOf(bytes, 'token-bucket')),
     goal('Redis: bytes per full sliding window', 'at most', 1000, ({ bytes }) => bytesOf(bytes, 'sliding-window'))
+  ],
+  start: [
+    goal('start: time of the import, times @fastify/rate-limit', 'at most', 3, ({ rows }) => rowOf(rows, 'fastify-sluice').importMs.ratio.median),
+    goal('start: processor time until the first answer, times @fastify/rate-limit', 'at most', 1.25, ({ rows }) => rowOf(rows, 'fastify-sluice').cpuMs.ratio.median),
+    goal('start: resident memory, times @fastify/rate-limit', 'at most', 1.1, ({ rows }) => rowOf(rows, 'fastify-sluice').residentMiB.ratio.median)
   ]
 }
 

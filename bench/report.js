@@ -9,7 +9,7 @@ export function report ({ machine, isQuick, parts }) {
   ].join('\n\n')
 }
 
-const sections = { http, inProcess, checks, growth, redis }
+const sections = { http, inProcess, checks, growth, redis, start }
 
 function describe (machine, isQuick) {
   const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`).join(', ')
@@ -122,6 +122,22 @@ function redis ({ settings, version, passing, latency, refusing, connections, cl
       ['a key, partition of 40 characters', ...new Set(bytes.map((row) => `bytes, ${row.window}`))],
       [...new Set(bytes.map((row) => row.algorithm))].map((algorithm) =>
         [algorithm === 'sliding-window' ? 'sliding-window, saturated' : algorithm, ...bytes.filter((row) => row.algorithm === algorithm).map((row) => row.bytes)])
+    )
+  ].join('\n\n')
+}
+
+function start ({ settings, rows }) {
+  const ratio = (figure) => withSpread(figure.ratio, 2)
+  return [
+    '#### Start',
+    `A new process imports Fastify, then the package, registers it and answers one request; ${settings.rounds} rounds. Processor time and memory are those of the whole process. ` +
+    'Ratios to @fastify/rate-limit are medians of the rounds\' own ratios.',
+    table(
+      ['', 'import, ms', 'ratio', 'of that processor, ms', 'ratio', 'processor time, ms', 'ratio', 'resident, MiB', 'ratio'],
+      rows.map(({ name, importMs, importCpuMs, cpuMs, residentMiB }) => [
+        name === 'none' ? 'Fastify alone' : name,
+        importMs.median.toFixed(0), ratio(importMs), importCpuMs.median.toFixed(0), ratio(importCpuMs), cpuMs.median.toFixed(0), ratio(cpuMs), residentMiB.median.toFixed(0), ratio(residentMiB)
+      ])
     )
   ].join('\n\n')
 }

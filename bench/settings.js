@@ -9,7 +9,8 @@ export const full = {
     keys: { IPv4: [1, 1000, 10_000, 100_000, 1_000_000], IPv6: [1, 1000, 10_000, 100_000, 1_000_000] }
   },
   growth: { keys: 1_000_000, runs: 5 },
-  redis: { connections: 50, clients: 1000, warmUpSeconds: 1, leadInSeconds: 0.2, seconds: 1.5, roundsPerProcess: 4, rounds: 20, latencyRounds: 20, refusedRounds: 8, connectionRounds: 8, clusterRounds: 20 }
+  redis: { connections: 50, clients: 1000, warmUpSeconds: 1, leadInSeconds: 0.2, seconds: 1.5, roundsPerProcess: 4, rounds: 20, latencyRounds: 20, refusedRounds: 8, connectionRounds: 8, clusterRounds: 20 },
+  start: { warmUpRounds: 2, rounds: 31 }
 }
 
 export const quick = {
@@ -22,5 +23,6 @@ export const quick = {
     keys: { IPv4: [1, 10_000, 1_000_000], IPv6: [1, 10_000] }
   },
   growth: { keys: 1_000_000, runs: 1 },
-  redis: { connections: 50, clients: 1000, warmUpSeconds: 0.5, leadInSeconds: 0.1, seconds: 0.4, roundsPerProcess: 4, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 1 }
+  redis: { connections: 50, clients: 1000, warmUpSeconds: 0.5, leadInSeconds: 0.1, seconds: 0.4, roundsPerProcess: 4, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 1 },
+  start: { warmUpRounds: 1, rounds: 7 }
 }

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -95,6 +96,30 @@ t.test('the packed package', async (t) => {
       t.notMatch(readFileSync(path, 'utf8'), /^\s*(?:\/\/|\/\*)|\\n *-- /m, path)
     }
     t.match(readFileSync(join(folder, 'index.d.ts'), 'utf8'), '/**')
+  })
+
+  t.test('an application on the memory store loads few files and packages, and none that only others need', async (t) => {
+    const files = new Set<string>()
+    const packages = new Set<string>()
+    const visit = (path: string): void => {
+      if (files.has(path)) return
+      files.add(path)
+      for (const [, from] of readFileSync(path, 'utf8').matchAll(/^(?:import|export) [^'"]*['"]([^'"]+)['"]/gm)) {
+        if (from.startsWith('.')) visit(join(path, '..', from))
+        else if (!isBuiltin(from)) packages.add(from)
+      }
+    }
+    visit(join(application, 'node_modules/fastify-sluice/dist/index.js'))
+    t.strictSame([...packages].sort(), ['@fastify/error', '@lukeed/ms', 'fastify-plugin'])
+    t.ok(files.size <= 4, `${files.size} files`)
+  })
+
+  t.test('its entries share what they have in common: no class is there twice', async (t) => {
+    const code = paths.filter((path) => path.endsWith('.js')).map((path) => readFileSync(join(application, 'node_modules/fastify-sluice', path), 'utf8'))
+    t.ok(code.length <= 12, `${code.length} files of code`)
+    const classes = code.flatMap((text) => Array.from(text.matchAll(/^(?:export )?class (\w+)/gm), ([, name]) => name))
+    t.ok(classes.length > 50)
+    t.strictSame(classes.filter((name, index) => classes.indexOf(name) !== index), [])
   })
 
   t.test('its types hold for ES modules, and for CommonJS that requires it', async (t) => {
