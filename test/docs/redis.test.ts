@@ -17,6 +17,16 @@ const page = readPage('docs/redis.md')
 /** The headings whose snippets are run by a test below. */
 const RUN = new Set<string>()
 
+t.test('one server is one more option', async (t) => {
+  const heading = 'Limits in Redis'
+  RUN.add(heading)
+  const server = await startRedis(t)
+  const here = page.replace("redis: 'redis://127.0.0.1:6379'", `redis: '${server.url}', deadline: 5000`)
+  const app = await createSnippetApp(t, here, heading)
+  t.strictSame(await remainders(app, '/', '/'), [99, 98])
+  t.match(await app.rateLimit.health(), { store: 'redis', status: 'ok' })
+})
+
 for (const [heading, fields] of [['TLS', ['tls']], ['Passwords that expire', ['tls', 'username', 'password']], ['Sentinel', ['sentinels', 'name']], ['Cluster', ['cluster', 'redisOptions']]] as const) {
   t.test(`nothing is wrong with the settings under "${heading}"`, async (t) => {
     RUN.add(heading)

@@ -53,10 +53,10 @@ export async function run (code: string, app: FastifyInstance | undefined, given
 export async function createSnippetApp (t: Test, page: string, heading: string, given: SnippetScope = {}, clock: Clock = new ManualClock()): Promise<FastifyInstance> {
   const codes = parseSnippets(page).filter((snippet) => snippet.heading === heading).map(({ code }) => code)
   if (codes.length === 0) throw new Error(`no snippet under "${heading}"`)
-  const app = Fastify()
+  let app: FastifyInstance = Fastify()
   t.teardown(() => app.close())
   if (!codes.some((code) => code.includes('register(rateLimitPlugin'))) await app.register(buildRateLimitPlugin(clock), { max: 100, timeWindow: '1 minute' })
-  for (const code of codes) await run(code, app, given, clock)
+  for (const code of codes) app = await run(code, app, given, clock)
   await app.ready()
   return app
 }
