@@ -80,6 +80,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas'],
   'fastify-plugin': ['compat/build', 'plugin/plugin.ts'],
   ioredis: ['stores/redis/'],
+  'ipaddr.js': ['clients/address/'],
   'prom-client': ['observability/metrics/'],
   'smol-toml': ['config/file/']
 }

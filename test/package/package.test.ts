@@ -70,7 +70,7 @@ function compile (application: string): { readonly status: number | null, readon
 }
 
 /** Unpacked. A limit to notice by when something is packed that nobody needs; raise it for what somebody does. */
-const MOST_BYTES = 780_000
+const MOST_BYTES = 880_000
 
 t.test('the packed package', async (t) => {
   // Not a folder in here: below our own package.json the name would mean this checkout.
@@ -110,7 +110,7 @@ t.test('the packed package', async (t) => {
       }
     }
     visit(join(application, 'node_modules/fastify-sluice/dist/index.js'))
-    t.strictSame([...packages].sort(), ['@fastify/error', '@lukeed/ms', 'fastify-plugin'])
+    t.strictSame([...packages].sort(), ['@fastify/error', '@lukeed/ms', 'fastify-plugin', 'ipaddr.js'])
     t.ok(files.size <= 4, `${files.size} files`)
   })
 
