@@ -42,7 +42,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   request: {
     values: ['clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
-    types: ['observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
+    types: ['config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
     values: [

@@ -15,10 +15,10 @@ export function findClaim (payload: unknown, path: string): unknown {
   return undefined
 }
 
-/** A user's id as text, from a string of 1 or more characters or a finite number. `null` for any other value. */
+/** An id or a key as text, from a string of 1 or more characters, a finite number or a bigint. `null` for any other value. */
 export function parseUserId (value: unknown): string | null {
   if (typeof value === 'string' && value !== '') return value
-  return typeof value === 'number' && Number.isFinite(value) ? String(value) : null
+  return Number.isFinite(value) || typeof value === 'bigint' ? String(value) : null
 }
 
 const MAX_TIER_LENGTH = 64

@@ -1,14 +1,16 @@
 import type { FastifyRequest } from 'fastify'
 import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedIdentify } from '../config/schema/identity-schema.js'
+import type { KeyGenerator } from '../config/schema/functions.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { UNKNOWN, isAddress, type AddressReader } from './address/address-reader.js'
 import { findPeer } from './address/peer.js'
 import type { Client } from '../model/client.js'
 import type { FaultReporter } from '../common/log.js'
 import type { TrustedProxies } from './address/trusted-proxies.js'
+import { parseUserId } from './claims.js'
 import { createKeyClient } from './partition.js'
-import { TimeBudget } from './time-budget.js'
+import { TimeBudget } from '../common/time-budget.js'
 import { warnAboutForwarding } from './address/proxy-warnings.js'
 import { isThenable } from '../common/type-guards.js'
 import type { FailureLimiter } from './token-reader.js'
@@ -20,7 +22,7 @@ const PROXY_CHECKS = 1000
 /** The parts of a policy that identify its clients. */
 interface IdentityPolicy {
   readonly hook: Phase
-  readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
+  readonly keyGenerator: KeyGenerator | null
 }
 
 /** Sources of an identity, beside keys and the address that Fastify derives. */
@@ -42,7 +44,8 @@ export class Identifier {
   readonly #faults: FaultReporter
   readonly #users: Users | null
   readonly #proxies: TrustedProxies | null
-  readonly #deadlineMs: number
+  /** How long a function of the application may take that returns a promise, milliseconds. */
+  readonly deadlineMs: number
   /** Requests that are still checked for an unexpected forwarding header. */
   #proxyChecksLeft: number
 
@@ -53,7 +56,7 @@ export class Identifier {
     this.#faults = faults
     this.#users = hasUsers ? new Users(identify, failures, faults, (request) => this.identifyByAddress(request).id) : null
     this.#proxies = proxies
-    this.#deadlineMs = requireDurationMs(identify.deadline, 'rateLimit.identify.deadline')
+    this.deadlineMs = requireDurationMs(identify.deadline, 'rateLimit.identify.deadline')
     this.#proxyChecksLeft = isForwardingUnexpected ? PROXY_CHECKS : 0
   }
 
@@ -77,7 +80,7 @@ export class Identifier {
   /** The client under this policy. A promise of it never rejects, and takes no longer than the deadline. */
   identify (request: FastifyRequest, policy: IdentityPolicy): Client | Promise<Client> {
     if (this.#users === null && policy.keyGenerator === null) return this.identifyByAddress(request)
-    const budget = new TimeBudget(this.#deadlineMs)
+    const budget = new TimeBudget(this.deadlineMs)
     const user = this.#users === null ? null : this.#users.findUser(request, policy.hook, budget)
     const client = user instanceof Promise
       ? user.then((found) => found ?? this.#identifyByKey(request, policy, budget))
@@ -88,7 +91,7 @@ export class Identifier {
   /** The user, as far as it is known before the hook of the policy; `null` for none. Failures of `custom` are not reported. */
   findUserEarly (request: FastifyRequest): Client | null | Promise<Client | null> {
     if (this.#users === null) return null
-    const budget = new TimeBudget(this.#deadlineMs)
+    const budget = new TimeBudget(this.deadlineMs)
     const user = this.#users.findUser(request, 'early', budget)
     return user instanceof Promise ? user.finally(() => budget.stop()) : user
   }
@@ -131,10 +134,11 @@ export class Identifier {
   }
 
   #toClient (request: FastifyRequest, key: unknown): Client {
-    if (typeof key === 'string' && key !== '') return createKeyClient(key)
+    const text = parseUserId(key)
+    if (text !== null) return createKeyClient(text)
     // Lazy: requests without the header that the key comes from are common, and an error's stack costs more than the rest.
     this.#faults.reportLazy('keyGenerator', () =>
-      new TypeError(`expected a key of 1 or more characters, got ${key === '' ? 'an empty one' : typeof key}`))
+      new TypeError(`expected a key of 1 or more characters, or a number, got ${describeKey(key)}`))
     return this.identifyByAddress(request)
   }
 
@@ -142,4 +146,9 @@ export class Identifier {
     this.#faults.report('keyGenerator', error)
     return this.identifyByAddress(request)
   }
+}
+
+/** Never the text of a key: it may be a secret. */
+function describeKey (key: unknown): string {
+  return key === '' ? 'an empty one' : typeof key === 'number' ? String(key) : typeof key
 }

@@ -5,7 +5,7 @@ import { parseTier, parseUserId } from './claims.js'
 import type { Client } from '../model/client.js'
 import type { FaultReporter } from '../common/log.js'
 import { createUserClient } from './partition.js'
-import type { TimeBudget } from './time-budget.js'
+import type { TimeBudget } from '../common/time-budget.js'
 import { isThenable } from '../common/type-guards.js'
 import { TokenReader, type FailureLimiter } from './token-reader.js'
 

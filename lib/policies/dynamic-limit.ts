@@ -3,8 +3,10 @@ import type { Client } from '../model/client.js'
 import { durationMs } from '../config/schema/durations.js'
 import { MAX_UNITS } from '../config/schema/policy-schema.js'
 import type { FaultReporter } from '../common/log.js'
+import { waitFor } from '../common/time-budget.js'
+import { isThenable } from '../common/type-guards.js'
 import type { Limit } from '../stores/store.js'
-import type { LimitDraft, PerRequest } from './limit-draft.js'
+import type { LimitDraft } from './limit-draft.js'
 import { GenerationCache } from '../common/generation-cache.js'
 
 /** A limit for immediate charges, and the same limit for charges that may be held until they are due. */
@@ -65,22 +67,46 @@ export class DynamicLimit {
     }
   }
 
-  resolve (request: FastifyRequest, client: Client, faults: FaultReporter): LimitPair {
+  /** Synchronous if the functions are. A promise never rejects. */
+  resolve (request: FastifyRequest, client: Client, faults: FaultReporter, deadlineMs: number): LimitPair | Promise<LimitPair> {
     const { max, windowMs } = this.#draft
     try {
-      const units = typeof max === 'function' ? evaluate(max, request, client) : max
-      const window = typeof windowMs === 'function' ? evaluate(windowMs, request, client) : windowMs
+      const units = typeof max === 'function' ? max(request, client) : max
+      // Before the other function is called: if that one throws, a rejection of this one must not end the process.
+      if (isThenable(units)) return this.#settle(this.#resolveLater(units, request, client), faults, deadlineMs)
+      const window = typeof windowMs === 'function' ? windowMs(request, client) : windowMs
+      return isThenable(window) ? this.#settle(Promise.all([units, window]), faults, deadlineMs) : this.#resolvePair(units, window)
+    } catch (error) {
+      return this.#fallBack(error, faults)
+    }
+  }
+
+  /** Both functions are called at once. */
+  #resolveLater (units: PromiseLike<unknown>, request: FastifyRequest, client: Client): Promise<readonly unknown[]> {
+    const { windowMs } = this.#draft
+    const window = typeof windowMs === 'function' ? new Promise<unknown>((resolve) => { resolve(windowMs(request, client)) }) : windowMs
+    return Promise.all([units, window])
+  }
+
+  async #settle (pending: Promise<readonly unknown[]>, faults: FaultReporter, deadlineMs: number): Promise<LimitPair> {
+    try {
+      // The array is the result of `Promise.all`.
+      const [units, window] = await waitFor(pending, deadlineMs, 'limit') as readonly unknown[]
       return this.#resolvePair(units, window)
     } catch (error) {
-      faults.report('limit', error)
-      return this.#strictest ?? this.#builtIn
+      return this.#fallBack(error, faults)
     }
+  }
+
+  #fallBack (error: unknown, faults: FaultReporter): LimitPair {
+    faults.report('limit', error)
+    return this.#strictest ?? this.#builtIn
   }
 
   #resolvePair (units: unknown, window: unknown): LimitPair {
     const windowMs = durationMs(window)
     if (typeof units !== 'number' || !Number.isInteger(units) || units < 0 || units > MAX_UNITS || windowMs === null) {
-      throw new TypeError(`${this.#draft.place}: expected synchronous results, an integer from 0 to ${MAX_UNITS} and a duration, ` +
+      throw new TypeError(`${this.#draft.place}: expected an integer from 0 to ${MAX_UNITS} and a duration, ` +
         `got ${describeValue(units)} and ${describeValue(window)}`)
     }
     const numbers = `${units}/${windowMs}`
@@ -104,14 +130,7 @@ function isStricter (a: Limit, b: Limit): boolean {
   return a.max * b.windowUs < b.max * a.windowUs
 }
 
-/** Call a function. A promise is an invalid result, but its rejection must not end the process, so it is caught here. */
-function evaluate (compute: PerRequest<unknown>, request: FastifyRequest, client: Client): unknown {
-  const result = compute(request, client)
-  if (result instanceof Promise) result.catch(() => {})
-  return result
-}
-
 /** Format a value for a message. Text is never shown: it may come from a client. */
 function describeValue (value: unknown): string {
-  return typeof value === 'number' ? String(value) : value instanceof Promise ? 'a promise' : typeof value
+  return typeof value === 'number' ? String(value) : typeof value
 }

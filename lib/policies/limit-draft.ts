@@ -1,16 +1,12 @@
-import type { FastifyRequest } from 'fastify'
 import type { Algorithm } from '../algorithms/quota.js'
 import { locateSource, toOptions, type Branch } from '../config/layers/option-tree.js'
 import { requireDurationMs } from '../config/schema/check.js'
 import { createDuplicateNameError, findDuplicateNames } from '../config/schema/duplicate-names.js'
+import type { PerRequest } from '../config/schema/functions.js'
 import { REPLACED_FIELDS } from '../config/schema/policy-fields.js'
 import type { LimitOptions, TierOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
-import type { Client } from '../model/client.js'
 import type { PartitionBy } from '../stores/store.js'
-
-/** A number of a limit, or the function that computes it for each request. */
-export type PerRequest<T> = (request: FastifyRequest, client: Client) => T
 
 /** A limit with every inherited and default value. */
 export interface LimitDraft {

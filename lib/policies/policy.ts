@@ -1,11 +1,8 @@
-import type { FastifyRequest } from 'fastify'
+import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator } from '../config/schema/functions.js'
 import type { Phase, RouteRateLimit } from '../config/schema/policy-schema.js'
 import type { Limit } from '../stores/store.js'
-import type { Decision } from '../model/decision.js'
 import type { DynamicLimit } from './dynamic-limit.js'
 import type { StatusSet } from './status-set.js'
-
-export type DecisionCallback = (request: FastifyRequest, decision: Decision) => void
 
 /** The maximum number of held requests: in total, and per client. */
 export interface Throttle {
@@ -46,14 +43,14 @@ export interface Policy {
   /** Whether any limit is in shadow mode. */
   readonly hasShadowLimits: boolean
   readonly throttle: Throttle | null
-  readonly cost: number | ((request: FastifyRequest) => number)
+  readonly cost: number | CostFunction
   /** Statuses of responses whose units are refunded; `null` without refunds. */
   readonly refundOn: StatusSet | null
   readonly hook: Phase
   /** What happens while the store fails: the limits are counted in local memory, not applied, or requests are refused. */
   readonly failureMode: NonNullable<RouteRateLimit['failureMode']>
-  readonly keyGenerator: ((request: FastifyRequest) => string | Promise<string>) | null
-  readonly errorResponseBuilder: ((request: FastifyRequest, decision: Decision) => object | Error) | null
+  readonly keyGenerator: KeyGenerator | null
+  readonly errorResponseBuilder: ErrorResponseBuilder | null
   readonly onExceeding: DecisionCallback | null
   readonly onExceeded: DecisionCallback | null
   readonly onBlocked: DecisionCallback | null

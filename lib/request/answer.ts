@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isThenable } from '../common/type-guards.js'
 import type { Outcome } from '../model/decision.js'
 import { publishDecision } from '../observability/channels.js'
-import type { DecisionCallback, Policy } from '../policies/policy.js'
+import type { DecisionCallback } from '../config/schema/functions.js'
+import type { Policy } from '../policies/policy.js'
 import type { Described } from '../response/described.js'
 import { RefusalWriter } from '../response/refuse.js'
 import { combineDecisions } from './combine.js'
@@ -20,7 +21,7 @@ export class Responder {
 
   constructor (context: LimiterContext) {
     this.#context = context
-    this.#refusalWriter = new RefusalWriter(context.faults, context.retryUnavailableSeconds)
+    this.#refusalWriter = new RefusalWriter(context.faults, context.retryUnavailableSeconds, context.identifier.deadlineMs)
   }
 
   answer (decision: RequestDecision, reply: FastifyReply, next: Next): void {
@@ -117,7 +118,7 @@ export class Responder {
     const { faults } = this.#context
     try {
       const result: unknown = callback(request, decision)
-      if (isThenable(result)) result.then(undefined, (error) => faults.report(source, error))
+      if (isThenable(result)) Promise.resolve(result).catch((error: unknown) => { faults.report(source, error) })
     } catch (error) {
       faults.report(source, error)
     }

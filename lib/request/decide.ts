@@ -40,11 +40,22 @@ export class Decider {
    * `maxHoldUs`: how long the request may be held if its policy throttles. 0: it is refused.
    */
   decide (policy: Policy, request: FastifyRequest, maxHoldUs: number): RequestDecision | Promise<RequestDecision> {
-    const { exemptions, identifier } = this.#context
-    if (exemptions !== null && this.#isExempt(exemptions, request)) {
-      return this.#exempt(policy, request, identifier.identifyByAddress(request))
-    }
-    const client = identifier.identify(request, policy)
+    const { exemptions } = this.#context
+    const isExempt = exemptions !== null && this.#isExempt(exemptions, request)
+    if (isExempt === false) return this.#decideLimited(policy, request, maxHoldUs)
+    return isExempt === true ? this.#exemptByRequest(policy, request) : this.#decideLater(policy, request, isExempt, maxHoldUs)
+  }
+
+  async #decideLater (policy: Policy, request: FastifyRequest, isExempt: Promise<boolean>, maxHoldUs: number): Promise<RequestDecision> {
+    return await isExempt ? this.#exemptByRequest(policy, request) : this.#decideLimited(policy, request, maxHoldUs)
+  }
+
+  #exemptByRequest (policy: Policy, request: FastifyRequest): RequestDecision {
+    return this.#exempt(policy, request, this.#context.identifier.identifyByAddress(request))
+  }
+
+  #decideLimited (policy: Policy, request: FastifyRequest, maxHoldUs: number): RequestDecision | Promise<RequestDecision> {
+    const client = this.#context.identifier.identify(request, policy)
     return client instanceof Promise
       ? this.#checkLimitsAsync(policy, request, client, maxHoldUs)
       : this.#checkLimits(policy, request, client, maxHoldUs)
@@ -52,15 +63,16 @@ export class Decider {
 
   /**
    * Decide for a client that is known without the hook of the policy. A cost of 0 only looks. `null` if the client is not
-   * limited. Synchronous if the store is.
+   * limited. Synchronous if the store is, and the functions of the policy.
    */
   decideEarly (base: Policy, request: FastifyRequest, identified: Client, cost: number): RequestDecision | null | Promise<RequestDecision> {
-    const { tiers, store } = this.#context
+    const { tiers } = this.#context
     const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
     const policy = this.#findPolicy(base, client)
     if (policy === null) return null
     const charges = this.#earlyChargeBuilder.buildAll(policy, { request, client, cost, maxHoldUs: policy.throttle === null ? 0 : Infinity })
-    const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
+    if (charges instanceof Promise) return this.#takeEarlyLater({ policy, request, client, reservation: null }, charges)
+    const answer = this.#take(charges, request)
     const check = { policy, request, client, charges, reservation: null }
     return answer instanceof Promise ? this.#resolveEarlyAsync(check, answer) : this.#resolveEarly(check, answer)
   }
@@ -71,12 +83,14 @@ export class Decider {
   }
 
   /** The units of a request that ended before its hook. A function that misses the body must not make it free. */
-  computeEarlyCost (policy: Policy, request: FastifyRequest): number {
-    return typeof policy.cost === 'number' ? policy.cost : Math.max(FALLBACK_COST, this.#earlyChargeBuilder.resolveCost(policy, request))
+  computeEarlyCost (policy: Policy, request: FastifyRequest): number | Promise<number> {
+    if (typeof policy.cost === 'number') return policy.cost
+    const cost = this.#earlyChargeBuilder.resolveCost(policy, request)
+    return typeof cost === 'number' ? Math.max(FALLBACK_COST, cost) : cost.then((units) => Math.max(FALLBACK_COST, units))
   }
 
   /** Whether a request is exempt for every user. */
-  #isExempt (exemptions: Exemptions, request: FastifyRequest): boolean {
+  #isExempt (exemptions: Exemptions, request: FastifyRequest): boolean | Promise<boolean> {
     return exemptions.hasAddress(this.#context.identifier.getAddress(request)) || exemptions.isExemptRequest(request)
   }
 
@@ -97,7 +111,8 @@ export class Decider {
     const throttle = maxHoldUs > 0 ? policy.throttle : null
     const reservation = throttle === null ? null : delayQueue.reserve(policy.scope, findStorePartition(client), throttle)
     const charges = this.#chargeBuilder.build(policy, request, client, reservation === null ? 0 : maxHoldUs)
-    const answer = isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : store.take(charges)
+    if (charges instanceof Promise) return this.#takeLater({ policy, request, client, reservation }, charges)
+    const answer = this.#take(charges, request)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)
     return reservation !== null || isUnavailable(answer)
       ? this.#resolve({ policy, request, client, charges, reservation }, answer)
@@ -116,6 +131,20 @@ export class Decider {
     if (client.kind === 'user' && exemptions !== null && exemptions.hasUser(client.id)) return null
     const policy = base.tiers === null ? base : base.tiers.get(client.tier)
     return policy === undefined ? base : policy
+  }
+
+  async #takeLater (check: Omit<PendingCheck, 'charges'>, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
+    const charges = await pending
+    return this.#resolve({ ...check, charges }, await this.#take(charges, check.request))
+  }
+
+  async #takeEarlyLater (check: Omit<PendingCheck, 'charges'>, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
+    const charges = await pending
+    return this.#resolveEarly({ ...check, charges }, await this.#take(charges, check.request))
+  }
+
+  #take (charges: readonly Charge[], request: FastifyRequest): Answer | Promise<Answer> {
+    return isLostPeerCharged(charges, request) ? refuseLostPeer(charges) : this.#context.store.take(charges)
   }
 
   async #resolveAsync (check: PendingCheck, answer: Promise<Answer>): Promise<RequestDecision> {

@@ -128,7 +128,7 @@ export class DeferredLimiter {
   async #decideExhausted (deferred: DeferredRequest, asked: RequestDecision): Promise<RequestDecision | null> {
     const { exemptions, identifier } = this.#context
     const { request } = deferred.reply
-    if (exemptions !== null && exemptions.isExemptRequest(request, NO_FAULTS)) return null
+    if (exemptions !== null && await exemptions.isExemptRequest(request, NO_FAULTS)) return null
     const user = await identifier.findUserEarly(request)
     if (user === null) return await this.#refuse(deferred, asked)
     const own = await this.#ask(deferred, user)
@@ -159,30 +159,48 @@ export class DeferredLimiter {
     this.#inFlight.add(sure, units)
     deferred.onRelease(() => { this.#inFlight.add(sure, -units) })
     onFinished(deferred.reply, (end) => {
-      deferred.release()
-      if (!deferred.isReached) this.#chargeEnded(deferred, asked.client, end)
+      const charging = deferred.isReached ? null : this.#chargeEnded(deferred, asked.client, end)
+      // Until it is charged, the request counts as in flight.
+      if (charging instanceof Promise) charging.then(() => { deferred.release() }, () => { deferred.release() })
+      else deferred.release()
     })
   }
 
-  #chargeEnded (deferred: DeferredRequest, client: Client, { isComplete, status }: ResponseEnd): void {
+  /** Synchronous if the store and the functions of the application are. */
+  #chargeEnded (deferred: DeferredRequest, client: Client, { isComplete, status }: ResponseEnd): void | Promise<void> {
     const { policy, reply: { request } } = deferred
     const { exemptions } = this.#context
     if (isComplete && policy.refundOn !== null && policy.refundOn.has(status)) return
     // A guard may have applied the policy in an earlier phase.
     if (findDecision(request)?.hasUsedPolicy(policy) === true) return
-    if (exemptions !== null && exemptions.isExemptRequest(request, NO_FAULTS)) return
+    const isExempt = exemptions !== null && exemptions.isExemptRequest(request, NO_FAULTS)
+    if (isExempt === true) return
     const cost = this.#decider.computeEarlyCost(policy, request)
+    return isExempt === false && typeof cost === 'number'
+      ? this.#chargeCost(deferred, client, cost)
+      : this.#chargeCostLater(deferred, client, isExempt, cost)
+  }
+
+  async #chargeCostLater (
+    deferred: DeferredRequest, client: Client, isExempt: boolean | Promise<boolean>, cost: number | Promise<number>
+  ): Promise<void> {
+    if (!await isExempt) await this.#chargeCost(deferred, client, await cost)
+  }
+
+  #chargeCost (deferred: DeferredRequest, client: Client, cost: number): void | Promise<void> {
     if (cost === 0) return
-    const decision = this.#decider.decideEarly(policy, request, client, cost)
-    if (decision instanceof Promise) decision.then((settled) => { this.#record(deferred, settled, cost) }, () => {})
-    else this.#record(deferred, decision, cost)
+    const decision = this.#decider.decideEarly(deferred.policy, deferred.reply.request, client, cost)
+    if (decision instanceof Promise) return decision.then((settled) => { this.#record(deferred, settled, cost) })
+    this.#record(deferred, decision, cost)
   }
 
   #record (deferred: DeferredRequest, decision: RequestDecision | null, cost: number): void {
     if (decision === null) return
     deferred.charged = decision
+    // The hook ran while the charge was made, and charges the request itself.
+    if (deferred.isReached) decision.refundAll()
     // Too late for a refusal: the response was sent. The units become a debt.
-    if (decision.isRefused && decision.storeStandings.length > 0) decision.charge(cost)
+    else if (decision.isRefused && decision.storeStandings.length > 0) decision.charge(cost)
     else this.#responder.record(decision, deferred.reply.request)
   }
 }

@@ -81,7 +81,9 @@ export class ConfigSnapshot {
       this.limiter = new RequestLimiter({
         registration: name,
         identifier: this.identity.identifier,
-        exemptions: options.exempt === undefined ? null : new Exemptions(options.exempt, 'rateLimit.exempt', faults),
+        exemptions: options.exempt === undefined
+          ? null
+          : new Exemptions(options.exempt, 'rateLimit.exempt', faults, this.identity.identifier.deadlineMs),
         tiers,
         store: backend.store,
         local: backend.local,

@@ -9,7 +9,7 @@ const request = {} as unknown as FastifyRequest
 
 function exemptionsOf (test: Test, options: ExemptOptions) {
   const { app, clock, log } = bareApp(test)
-  return { exemptions: new Exemptions(options, 'rateLimit.exempt', new FaultLog(app.log, clock)), log }
+  return { exemptions: new Exemptions(options, 'rateLimit.exempt', new FaultLog(app.log, clock), 20), log }
 }
 
 t.test('an address is exempt by itself, not by the subnet that it is counted in', async (t) => {
@@ -39,8 +39,6 @@ const answers: ReadonlyArray<readonly [when: () => unknown, isExempt: boolean, m
   [() => true, true, null, 'yes'],
   [() => false, false, null, 'no'],
   [() => { throw new Error('broken') }, false, 'broken', 'a failure'],
-  [async () => true, false, 'expected exempt.when to return true or false, got a promise', 'a promise'],
-  [async () => { throw new Error('broken') }, false, 'expected exempt.when to return true or false, got a promise', 'a promise that rejects'],
   [() => 'yes', false, 'expected exempt.when to return true or false, got string', 'a text'],
   [() => 1, false, 'expected exempt.when to return true or false, got number', 'a number'],
   [() => {}, false, 'expected exempt.when to return true or false, got undefined', 'nothing']
@@ -50,7 +48,6 @@ for (const [when, isExempt, message, why] of answers) {
     const { exemptions, log } = exemptionsOf(t, { when: when as () => boolean })
     t.equal(exemptions.isExemptRequest(request), isExempt)
     t.equal(exemptions.isExemptRequest(request), isExempt)
-    await new Promise(setImmediate)
     t.strictSame(log.map(({ source, err }) => [source, err?.message]), message === null ? [] : [['exempt', message]])
   })
 }

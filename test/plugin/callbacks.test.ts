@@ -14,7 +14,7 @@ const rubbish: ReadonlyArray<readonly [what: string, callback: () => unknown]> =
   ['answers -0.5', () => -0.5],
   ['answers an object', () => ({ valueOf: () => 0 })],
   ['answers an array', () => [0]],
-  ['answers a promise', async () => 0],
+  ['answers a promise of an array', async () => [0]],
   ['answers a hostile thenable', () => ({ then () { throw new Error('broken') } })],
   ['answers a thenable that throws when it is looked at', () => ({ get then () { throw new Error('broken') } })]
 ]
@@ -24,7 +24,8 @@ function logged (log: ReadonlyArray<{ readonly source?: string }>, source: strin
 }
 
 for (const [what, callback] of rubbish) {
-  t.test(`a keyGenerator that ${what} charges the address, and is logged once a minute`, async (t) => {
+  // A finite number is a key.
+  t.test(`a keyGenerator that ${what} charges the address, and is logged once a minute`, { skip: /^answers -/.test(what) }, async (t) => {
     const { app, clock, log } = await limitedApp(t, { max: 3, timeWindow: '1 hour', algorithm: 'fixed-window', keyGenerator: callback as () => string })
     t.strictSame(await remainders(app, '/', '/', { url: '/', remoteAddress: '203.0.113.9' }), [2, 1, 2])
     t.equal(logged(log, 'keyGenerator'), 1)
@@ -87,7 +88,7 @@ t.test('faults of one source do not hide another\'s', async (t) => {
   const { app, log } = await limitedApp(t, { max: 9, keyGenerator: () => '', cost: () => -1 })
   await statuses(app, 3)
   t.strictSame(log.map(({ source, err }) => [source, err?.message]), [
-    ['keyGenerator', 'expected a key of 1 or more characters, got an empty one'],
+    ['keyGenerator', 'expected a key of 1 or more characters, or a number, got an empty one'],
     ['cost', 'expected a number of units, 0 or more, got -1']
   ])
 })

@@ -4,6 +4,7 @@ import { badOption } from './check.js'
 import { DURATION_EXPECTED, durationMs } from './durations.js'
 import { reportAt, reportThrown, throwFirst, type Report } from './error-collector.js'
 import type { Resolved } from './fill-defaults.js'
+import type { ExemptFunction } from './functions.js'
 import { parseCidrs, NetworkList } from './network-list.js'
 import { Callback, IntegerRange, Duration, Name } from './option-types.js'
 import { valueAt } from './schema-values.js'
@@ -19,7 +20,7 @@ export const UNIX = 'unix'
 /** The user of a request, as the application identified it. */
 export interface Identity {
   /** Names the user in keys and decisions. Use an id of the application, never an API key or a session secret. */
-  readonly id: string | number
+  readonly id: string | number | bigint
   /** The class of client whose limits apply, 1 to 64 characters. Default: `identify.defaultTier`. */
   readonly tier?: string | null
 }
@@ -72,7 +73,8 @@ export const IdentifySchema = Type.Object({
   deadline: Type.Optional(Duration({
     default: '1s',
     description: 'How long identification may take, at most one minute. ' +
-      'After that the next source is used, at last the address, and the timeout is logged.'
+      'After that the next source is used, at last the address, and the timeout is logged. ' +
+      'Promises of other functions, such as `cost` and `max`, may each take as long.'
   })),
   maxFailures: Type.Optional(IntegerRange(1, 1_000_000, {
     default: 100,
@@ -102,9 +104,9 @@ export const ExemptSchema = Type.Object({
     expected: 'an array of route patterns',
     description: 'Routes that are not limited. The list replaces the default: health checks, metrics and documentation.'
   })),
-  when: Type.Optional(Callback<(request: FastifyRequest) => boolean>({
+  when: Type.Optional(Callback<ExemptFunction>({
     expected: 'a function',
-    description: 'Exempts a request by returning `true`, synchronously. ' +
+    description: 'Exempts a request by returning `true`, or a promise of it. ' +
       'Any other result, or a failure, does not exempt it, and is logged unless it is `false`.'
   }))
 }, {

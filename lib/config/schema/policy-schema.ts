@@ -1,8 +1,6 @@
 import type { SchemaOptions, Static } from '@sinclair/typebox'
-import type { FastifyRequest } from 'fastify'
-import type { Client } from '../../model/client.js'
-import type { Decision } from '../../model/decision.js'
 import { DURATION_EXPECTED } from './durations.js'
+import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
 import { Type } from './type-builder.js'
 
@@ -14,9 +12,6 @@ import { Type } from './type-builder.js'
 /** Stores keep a count in four bytes. */
 export const MAX_UNITS = 4_294_967_295
 
-/** A function of the application that computes a value for each request. It must be synchronous. */
-type PerRequest<T> = (request: FastifyRequest, client: Client) => T
-
 const Max = (meta: SchemaOptions = {}) => Type.Union([
   Type.Integer({ minimum: 0, maximum: MAX_UNITS }),
   Callback<PerRequest<number>>({ expected: 'a function' })
@@ -24,7 +19,7 @@ const Max = (meta: SchemaOptions = {}) => Type.Union([
   ...meta,
   expected: `an integer from 0 to ${MAX_UNITS}`,
   description: 'Units that one partition may use per `timeWindow`. 0 refuses every request. ' +
-    'In code also a function of the request and the client.'
+    'In code also a function of the request and the client, which may return a promise.'
 })
 
 const TimeWindow = (meta: SchemaOptions = {}) => Type.Union([
@@ -34,7 +29,7 @@ const TimeWindow = (meta: SchemaOptions = {}) => Type.Union([
 ], {
   ...meta,
   expected: DURATION_EXPECTED,
-  description: 'The period that `max` applies to. In code also a function of the request and the client.'
+  description: 'The period that `max` applies to. In code also a function, like `max`.'
 })
 
 const AlgorithmName = StringEnum(['token-bucket', 'sliding-window', 'fixed-window'], {
@@ -130,12 +125,12 @@ export const policyOptions = {
   )),
   cost: Type.Optional(Type.Union([
     Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-    Callback<(request: FastifyRequest) => number>({ expected: 'a function' })
+    Callback<CostFunction>({ expected: 'a function' })
   ], {
     default: 1,
     expected: 'an integer of 0 or more, or a function',
-    description: 'Units that a request takes. A function receives the request, and its result is rounded up. ' +
-      'A function result that is not a number of 0 or more counts as 1 and is logged.'
+    description: 'Units that a request takes. A function receives the request and may return a promise; its result is rounded up. ' +
+      'A result that is late, or not a number of 0 or more, counts as 1 and is logged.'
   })),
   refundOn: Type.Optional(Type.Array(StatusSchema, {
     expected: 'an array of statuses such as 304 or "2xx"',
@@ -177,23 +172,24 @@ export const policyOptions = {
     description: 'What applies while the store cannot answer. `local`: the same limits, in the memory of this process. ' +
       '`open`: no limits, requests pass uncounted. `closed`: a 503 response.'
   })),
-  keyGenerator: Type.Optional(Callback<(request: FastifyRequest) => string | Promise<string>>({
+  keyGenerator: Type.Optional(Callback<KeyGenerator>({
     expected: 'a function',
-    description: 'Returns the key of the client, used in place of its address. ' +
+    description: 'Returns the key of the client, text or a number, or a promise of it. It is used in place of the address. ' +
       'If the key is empty or the function fails, the address is used, and the fault is logged.'
   })),
-  errorResponseBuilder: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => object | Error>({
+  errorResponseBuilder: Type.Optional(Callback<ErrorResponseBuilder>({
     expected: 'a function',
-    description: 'Returns the body of a refusal. An object is sent as JSON and keeps the status. ' +
+    description: 'Receives the request, the decision and the reply, and returns the body of a refusal or a promise of it: ' +
+      'an object for JSON, text, or a Buffer. `reply.type` sets its type. It may also redirect. ' +
       'An Error is thrown, so that `setErrorHandler` receives it.'
   })),
-  onExceeding: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => void>({
+  onExceeding: Type.Optional(Callback<DecisionCallback>({
     expected: 'a function', description: 'Called after each request that was counted and allowed.'
   })),
-  onExceeded: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => void>({
+  onExceeded: Type.Optional(Callback<DecisionCallback>({
     expected: 'a function', description: 'Called before each refusal is sent.'
   })),
-  onBlocked: Type.Optional(Callback<(request: FastifyRequest, decision: Decision) => void>({
+  onBlocked: Type.Optional(Callback<DecisionCallback>({
     expected: 'a function', description: 'Called once for each block, with the request that caused it.'
   }))
 }

@@ -1,3 +1,9 @@
+/** Wait for the promise of one function. Rejects when the time is over. `label`: what is missing then. */
+export function waitFor (pending: PromiseLike<unknown>, limitMs: number, label: string): Promise<unknown> {
+  const budget = new TimeBudget(limitMs)
+  return budget.race(pending, label).finally(() => { budget.stop() })
+}
+
 /**
  * The time that one identification may take in all, for every function of the application that it awaits.
  * It starts with the first wait: a function that returns without a promise costs no timer.
