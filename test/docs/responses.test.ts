@@ -64,6 +64,11 @@ t.test('a body of one\'s own keeps the status and the headers', async (t) => {
   t.equal(orders.statusCode, 429)
   t.equal(orders.headers['cache-control'], 'no-store')
   t.strictSame(orders.json(), { problem: 'too fast', waitMs: 60_000 })
+  const shop = await refused(app, '/shop')
+  t.equal(shop.statusCode, 429)
+  t.match([shop.headers['content-type'], shop.body], ['text/html; charset=utf-8', '<h1>Please wait 60 seconds</h1>'])
+  const kiosk = await app.inject({ url: '/shop', headers: { 'x-kiosk': 'yes' } })
+  t.match([kiosk.statusCode, kiosk.headers.location], [302, '/busy'])
 })
 
 t.test('a browser may read a refusal, and its preflights are not counted', async (t) => {

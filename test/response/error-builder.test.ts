@@ -1,6 +1,7 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import { RateLimitError, type RateLimitOptions } from '../../lib/index.js'
-import { limitedApp } from '../fixtures/app.js'
+import { RateLimitError, type Decision, type RateLimitOptions } from '../../lib/index.js'
+import { bareApp, limitedApp } from '../fixtures/app.js'
 
 type Builder = NonNullable<RateLimitOptions['errorResponseBuilder']>
 
@@ -64,16 +65,54 @@ t.test('a RateLimitError carries its code and the decision', async (t) => {
   t.strictSame(response.json(), { code: 'FST_SLUICE_QUOTA_EXCEEDED', limit: 'default', retryAfterMs: 'never' })
 })
 
+type Build = (request: FastifyRequest, decision: Decision, reply: FastifyReply) => unknown
+
+const bodies: ReadonlyArray<readonly [what: string, build: Build, status: number, type: string | undefined, body: string, location?: string]> = [
+  ['text', () => 'slow down', 429, 'text/plain; charset=utf-8', 'slow down'],
+  ['an empty text', () => '', 429, 'text/plain; charset=utf-8', ''],
+  ['HTML', (_request, _decision, reply) => { reply.type('text/html'); return '<p>slow down' }, 429, 'text/html', '<p>slow down'],
+  ['a Buffer', () => Buffer.from('slow'), 429, 'application/octet-stream', 'slow'],
+  ['a Buffer with a type', (_request, _decision, reply) => { reply.type('image/png'); return Buffer.from('slow') }, 429, 'image/png', 'slow'],
+  ['an object with a type', (_request, _decision, reply) => { reply.type('application/vnd.api+json'); return { a: 1 } }, 429, 'application/vnd.api+json', '{"a":1}'],
+  ['a status', (_request, _decision, reply) => { reply.code(403); return 'banned' }, 403, 'text/plain; charset=utf-8', 'banned'],
+  ['a redirect', (_request, _decision, reply) => reply.redirect('/busy'), 302, undefined, '', '/busy'],
+  ['a redirect and nothing', (_request, _decision, reply) => { reply.redirect('/busy') }, 302, undefined, '', '/busy'],
+  ['a redirect with a status', (_request, _decision, reply) => reply.redirect('/busy', 303), 303, undefined, '', '/busy'],
+  ['a reply of its own', (_request, _decision, reply) => reply.send('sent'), 429, 'text/plain; charset=utf-8', 'sent']
+]
+for (const [what, build, status, type, body, location] of bodies) {
+  for (const isAsync of [false, true]) {
+    t.test(`a builder may answer ${what}${isAsync ? ', later' : ''}`, async (t) => {
+      const later: Build = async (...parts) => { await new Promise(setImmediate); return build(...parts) }
+      const { response, faults } = await refusalBy(t, isAsync ? later : build, true)
+      t.equal(response.statusCode, status)
+      t.equal(response.headers['content-type'], type)
+      t.equal(response.body, body)
+      t.equal(response.headers.location, location)
+      t.equal(response.headers['cache-control'], 'no-store')
+      t.strictSame(faults, [])
+    })
+  }
+}
+
+t.test('a type that a hook has set before is not the type of the body', async (t) => {
+  const { app, plugin } = bareApp(t)
+  app.addHook('onRequest', async (_request, reply) => { reply.type('text/css') })
+  await app.register(plugin, { max: 0, timeWindow: '1 minute', errorResponseBuilder: () => ({}) })
+  app.get('/', async () => 'hello')
+  t.equal((await app.inject('/')).headers['content-type'], 'application/json; charset=utf-8')
+})
+
 const circular: Record<string, unknown> = {}
 circular.self = circular
-const rubbish: ReadonlyArray<readonly [what: string, build: () => unknown]> = [
+const rubbish: ReadonlyArray<readonly [what: string, build: Build]> = [
   ['throws', () => { throw new Error('broken') }],
   ['throws nothing', () => { throw undefined }], // eslint-disable-line no-throw-literal
   ['answers undefined', () => undefined],
   ['answers null', () => null],
-  ['answers a string', () => 'slow down'],
   ['answers a number', () => 429],
-  ['answers a promise', async () => ({ slow: 'down' })],
+  ['answers a promise of nothing', async () => {}],
+  ['answers the reply, which it has not sent', (_request: unknown, _decision: unknown, reply: FastifyReply) => { reply.code(403); return reply }],
   ['rejects', async () => { throw new Error('broken') }],
   ['answers a circular object', () => circular],
   ['answers an object that has no JSON', () => ({ toJSON: () => undefined })],
