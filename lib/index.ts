@@ -20,6 +20,7 @@ export type {
 } from './decorator/explanation.js'
 export type { AdminHook } from './config/schema/admin-schema.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './decorator/blocked.js'
+export type { ConsumeOptions } from './decorator/consume.js'
 export type { Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator/decorator.js'
 export type { Health, MountedRoutes, StoreHealth } from './observability/health.js'
 export type { MetricsRegistry, RegisteredMetric } from './config/schema/metrics-schema.js'

@@ -42,7 +42,17 @@ describe('who is asking', () => {
 
   test('limits may be worked out for each request', () => {
     app.get('/plan', { config: { rateLimit: { max: (_request, client) => client.tier === 'premium' ? 100 : 10, timeWindow: () => '1 minute' } } }, async () => 'hello')
-    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ max: async () => 5 })
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ max: async () => '5' })
+    app.get('/later', {
+      config: {
+        rateLimit: {
+          max: async () => 5, timeWindow: async () => '1s', cost: async () => 2, keyGenerator: async () => 42n,
+          errorResponseBuilder: async (_request, _decision, reply) => { await reply.redirect('/busy') },
+          onExceeded: async () => {}
+        }
+      }
+    }, async () => 'hello')
+    app.get('/text', { config: { rateLimit: { keyGenerator: () => 42, errorResponseBuilder: () => 'slow down' } } }, async () => 'hello')
   })
 
   test('requests may be held, refunded and punished', () => {
@@ -118,6 +128,11 @@ describe('fastify.rateLimit', () => {
 
   test('decides, looks up and forgets', () => {
     expect(app.rateLimit.check).type.toBeCallableWith({} as FastifyRequest, { max: 5, timeWindow: '1s', groupId: 'jobs' })
+    expect(app.rateLimit.check).type.not.toBeCallableWith()
+    expect(app.rateLimit.consume).type.toBeCallableWith('user:42')
+    expect(app.rateLimit.consume).type.toBeCallableWith('user:42', { max: 5, timeWindow: '1s', groupId: 'jobs', cost: 3, tier: 'premium' })
+    expect(app.rateLimit.consume).type.not.toBeCallableWith('user:42', { keyGenerator: () => 'k' })
+    expect(app.rateLimit.consume).type.not.toBeCallableWith({} as FastifyRequest)
     expect(app.rateLimit.peek).type.toBeCallableWith('ip:203.0.113.9')
     expect(app.rateLimit.reset('global')).type.toBe<Promise<number>>()
   })
@@ -142,7 +157,7 @@ describe('the types of options', () => {
   test('refuse wrong values on a route', () => {
     expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { max: '5' } } }, async () => 'hello')
     expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { by: 'everyone' } } }, async () => 'hello')
-    expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { cost: async () => 1 } } }, async () => 'hello')
+    expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { cost: async () => '1' } } }, async () => 'hello')
   })
 
   // Fastify infers the rest of a config from the literal, so that a misspelt key compiles there; the declaration throws.
@@ -159,6 +174,7 @@ describe('a decision', () => {
   test('is what request.rateLimit holds, and what check answers', () => {
     expect<FastifyRequest['rateLimit']>().type.toBe<Decision | null>()
     expect(app.rateLimit.check({} as FastifyRequest)).type.toBe<Promise<Decision | null>>()
+    expect(app.rateLimit.consume('global')).type.toBe<Promise<Decision | null>>()
     expect<Decision['standings']>().type.toBe<readonly LimitStanding[]>()
   })
 

@@ -26,6 +26,18 @@ export function parsePartition (text: unknown, addresses: AddressReader): string
   throw badOption('partition', 'a partition such as "ip:203.0.113.9", "user:42", "key:abc" or "global"', text)
 }
 
+/** The client of such a text. `tier`: of a user. Throws FST_SLUICE_BAD_OPTION, as `parsePartition`. */
+export function parsePartitionClient (text: string, addresses: AddressReader, tier: string): Client {
+  const partition = parsePartition(text, addresses)
+  if (partition === GLOBAL_PARTITION) return { kind: 'global', id: partition, tier: ANONYMOUS, partition }
+  const [, kind, separator] = /^(ip|key|user)([:#])/.exec(text) ?? []
+  const id = text.slice(kind.length + separator.length)
+  if (kind === 'ip') return addresses.toClient(partition.split('/')[0])
+  if (separator === ':') return kind === 'user' ? createUserClient(id, tier) : createKeyClient(id)
+  // The id of a hashed partition is not known.
+  return { kind: kind === 'user' ? 'user' : 'key', id: text, tier: kind === 'user' ? tier : ANONYMOUS, partition }
+}
+
 /** A partition of a store as an operator sees it, and as `parsePartition` accepts it. */
 export function formatPartition (partition: string): string {
   return partition === GLOBAL_PARTITION || /^(?:user|key)[:#]/.test(partition) ? partition : `ip:${partition}`

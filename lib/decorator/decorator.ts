@@ -1,10 +1,13 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { badOption } from '../config/schema/check.js'
+import { isObject } from '../common/type-guards.js'
 import { createBlocked, type BlockedPage, type BlockedQuery } from './blocked.js'
 import { GLOBAL_PARTITION, parsePartition } from '../clients/partition.js'
 import type { LayerOptions } from '../config/layers/layer.js'
 import type { MetricsRegistry } from '../config/schema/metrics-schema.js'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { GUARD_PLACE, type SnapshotHolder } from '../runtime/snapshot.js'
+import { createConsume, type ConsumeOptions } from './consume.js'
 import { createExplain } from './explain.js'
 import type { Explain } from './explanation.js'
 import type { Next } from '../request/limiter-context.js'
@@ -43,9 +46,24 @@ export interface RateLimitDecorator {
    * Charge the client and return the decision, for a WebSocket message, a GraphQL field or a job. Nothing is written to
    * the response. Limits of its own need a `groupId`. `null` while the registration is disabled.
    *
-   * Rejects with FST_SLUICE_BAD_OPTION and similar errors for wrong options.
+   * Rejects with FST_SLUICE_BAD_OPTION and similar errors for wrong options, and for a value that is not a request.
    */
   check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null>
+  /**
+   * Charge a partition and return the decision, where there is no request: in a job, for a message of a queue. Limits of
+   * its own need a `groupId`. `null` while the registration is disabled.
+   *
+   *     const decision = await fastify.rateLimit.consume('user:42', { groupId: 'mails', max: 100, timeWindow: '1 day' })
+   *     if (decision?.isRefused) return retryIn(decision.retryAfterMs)
+   *
+   * Limits that do not apply to the partition are skipped: `by: 'ip'` for a user, who has no address here; `by: 'user'`
+   * for a key; all but `by: 'global'` for `global`. `exempt.when`, `keyGenerator` and the callbacks of the registration
+   * are not called.
+   *
+   * `partition`: as for `peek`. Rejects with FST_SLUICE_BAD_OPTION for any other text, and with FST_SLUICE_CONTRADICTION
+   * if no enforced limit applies, or if a function of the request computes the cost or a limit.
+   */
+  consume (partition: string, options?: ConsumeOptions): Promise<Decision | null>
   /**
    * Return the state of every limit for a partition, without charging it.
    * `partition`: `ip:` with any address of the client, `user:` with an ID, `key:` with a generated key, or `global`.
@@ -130,6 +148,8 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
   }
 
   async function check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null> {
+    const expected = 'a request; without one, use rateLimit.consume(partition, options)'
+    if (!isRequest(request)) throw badOption('rateLimit.check', expected, request)
     // A WebSocket may stay open for hours, so it uses the current limits and not those of its first request.
     const snapshot = request.headers.upgrade === undefined ? snapshots.forRequest(request) : snapshots.current
     const policy = snapshot.policyFor(options, 'rateLimit.check')
@@ -157,6 +177,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
   return Object.assign((options?: RouteRateLimit) => guard(options), {
     guard,
     check,
+    consume: createConsume(snapshots),
     peek,
     reset,
     blocked: createBlocked(snapshots),
@@ -177,6 +198,11 @@ function mayCharge ({ by }: Limit, partition: string): boolean {
     case 'client': return partition !== GLOBAL_PARTITION
     default: return by satisfies never
   }
+}
+
+/** Whether a value is a request of Fastify, not one of another framework or of Node.js. */
+function isRequest (value: unknown): boolean {
+  return isObject(value) && 'raw' in value && 'headers' in value && isObject(value.headers)
 }
 
 function isCallback (value: unknown): value is HookHandlerDoneFunction {

@@ -1,7 +1,7 @@
 /** The identified client. */
 export interface Client {
-  /** Where the identity comes from. */
-  readonly kind: 'user' | 'key' | 'ip'
+  /** Where the identity comes from. `global`: all clients together, only from `fastify.rateLimit.consume`. */
+  readonly kind: 'user' | 'key' | 'ip' | 'global'
   /** The user's ID, the generated key, or the address in canonical form (an IPv6 address as its subnet). */
   readonly id: string
   /** The tier whose limits apply. */

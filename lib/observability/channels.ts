@@ -16,11 +16,12 @@ export const BREAKER_CHANNEL = 'fastify-sluice:breaker'
 /** A new configuration was applied, or rejected. */
 export const RELOAD_CHANNEL = 'fastify-sluice:reload'
 
-/** On `fastify-sluice:decision`: one per decision, including those of exempt requests and of `fastify.rateLimit.check`. */
+/** On `fastify-sluice:decision`: one per decision, including those of exempt requests, of `fastify.rateLimit.check` and of `consume`. */
 export interface DecisionMessage {
   /** The registration's name. */
   readonly registration: string
-  readonly request: FastifyRequest
+  /** `null` for a decision of `fastify.rateLimit.consume`. */
+  readonly request: FastifyRequest | null
   readonly decision: Decision
   /** The scope of the charged buckets, such as `default` or `rule:reports`. */
   readonly scope: string
@@ -54,7 +55,7 @@ const reloads = channel(RELOAD_CHANNEL)
 /** Publishes a decision. Allocates nothing without subscribers. */
 export function publishDecision (
   registration: string,
-  request: FastifyRequest,
+  request: FastifyRequest | null,
   policy: { readonly scope: string, readonly isEnforced: boolean },
   decision: Decision
 ): void {

@@ -12,6 +12,9 @@ import { hold } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 import { onFinished } from './on-finished.js'
 
+/** For the metrics of decisions without a request. */
+const NO_ROUTE = {}
+
 type CallbackName = 'onExceeding' | 'onExceeded' | 'onBlocked'
 
 /** Acts on decisions: writes headers and continues the request, refuses it, or delays it. */
@@ -38,6 +41,15 @@ export class Responder {
     const { metrics, getRouteConfig, registration } = this.#context
     if (metrics !== null) metrics.countDecision(getRouteConfig(request), decision, decision.storeStandings)
     publishDecision(registration, request, decision.policy, decision)
+  }
+
+  /** Count and publish a decision without a request, and log its refusals. */
+  recordWithoutRequest (decision: RequestDecision): void {
+    const { metrics, registration, refusals } = this.#context
+    if (metrics !== null) metrics.countDecision(NO_ROUTE, decision, decision.storeStandings)
+    publishDecision(registration, null, decision.policy, decision)
+    if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, null)
+    if (decision.isRefused) refusals?.logRefusal(null, decision.policy, decision)
   }
 
   #applyOutcome (outcome: Exclude<Outcome, 'allowed'>, decision: RequestDecision, reply: FastifyReply, next: Next): void {
@@ -105,7 +117,7 @@ export class Responder {
   }
 
   /** Log the refusals that limits in shadow mode would have caused. */
-  #logShadowRefusals (decision: RequestDecision, request: FastifyRequest): void {
+  #logShadowRefusals (decision: RequestDecision, request: FastifyRequest | null): void {
     const { refusals } = this.#context
     if (refusals === null) return
     for (const standing of decision.standings) {

@@ -4,6 +4,7 @@ import { GLOBAL_PARTITION } from '../clients/partition.js'
 import type { FaultReporter } from '../common/log.js'
 import { waitFor } from '../common/time-budget.js'
 import { isThenable } from '../common/type-guards.js'
+import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { findStorePartition, type Client } from '../model/client.js'
 import type { LimitPair } from '../policies/dynamic-limit.js'
 import type { Policy } from '../policies/policy.js'
@@ -11,6 +12,8 @@ import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 
 /** The cost if a cost function fails: an error in it must never make requests free. */
 export const FALLBACK_COST = 1
+
+const NEEDS_REQUEST = 'is a function of the request, and consume has no request; set a number for it'
 
 /** What every charge of a request shares. */
 export interface ChargeInput {
@@ -45,6 +48,25 @@ export class ChargeBuilder {
     return policy.single !== null && maxHoldUs === 0
       ? [{ limit: policy.single, partition: findStorePartition(client), cost }]
       : this.buildAll(policy, { request, client, cost, maxHoldUs })
+  }
+
+  /**
+   * Build the charges of a client without a request. Limits that do not apply to it are skipped.
+   *
+   * Throws FST_SLUICE_CONTRADICTION if the cost or a limit is computed by a function, or if no enforced limit applies.
+   */
+  buildWithoutRequest ({ cost, dynamicLimits, limits, place, isEnforced }: Policy, client: Client): Charge[] {
+    if (typeof cost !== 'number') throw new FST_SLUICE_CONTRADICTION(`${place}.cost`, NEEDS_REQUEST)
+    if (dynamicLimits !== null) throw new FST_SLUICE_CONTRADICTION(`${place}.max`, NEEDS_REQUEST)
+    const applicable = limits.filter(({ by }) => by === 'global' || (client.kind !== 'global' && (by === 'client' || by === client.kind)))
+    const chosen = client.kind === 'ip' && !applicable.some(isEnforcing)
+      ? limits.filter((limit) => applicable.includes(limit) || limit.by === 'user')
+      : applicable
+    if (chosen.length === 0 || (isEnforced && !chosen.some(isEnforcing))) {
+      throw new FST_SLUICE_CONTRADICTION(place, `no limit applies to the partition "${client.partition}"; see the option "by"`)
+    }
+    const partition = findStorePartition(client)
+    return chosen.map((limit) => ({ limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost }))
   }
 
   /** Build the charges of a given cost. */
@@ -138,6 +160,10 @@ export class ChargeBuilder {
     })
     return FALLBACK_COST
   }
+}
+
+function isEnforcing ({ mode }: Limit): boolean {
+  return mode === 'enforce'
 }
 
 function replaceLimit (charge: DraftCharge, { immediate, delayable }: LimitPair, maxHoldUs: number): void {

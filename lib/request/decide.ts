@@ -15,11 +15,14 @@ import { selectRollout } from './rollout.js'
 /** A check that needs more than one step: the store is asynchronous, fails, or the request may be held. */
 interface PendingCheck {
   readonly policy: Policy
-  readonly request: FastifyRequest
+  /** `null` for a client without a request. */
+  readonly request: FastifyRequest | null
   readonly client: Client
   readonly charges: readonly Charge[]
   readonly reservation: Reservation | null
 }
+
+type UnchargedCheck = Omit<PendingCheck, 'charges'> & { readonly request: FastifyRequest }
 
 /** Identifies the client of a request, charges it and decides. */
 export class Decider {
@@ -75,6 +78,20 @@ export class Decider {
     const answer = this.#take(charges, request)
     const check = { policy, request, client, charges, reservation: null }
     return answer instanceof Promise ? this.#resolveEarlyAsync(check, answer) : this.#resolveEarly(check, answer)
+  }
+
+  /**
+   * Decide for a client without a request. `address`: its full address, if it is known by one.
+   * Rejects with FST_SLUICE_CONTRADICTION if a function of the request computes the numbers, or no limit applies.
+   */
+  async decideWithoutRequest (base: Policy, identified: Client, address: string | null): Promise<RequestDecision> {
+    const { tiers, store, exemptions } = this.#context
+    const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
+    const isExempt = exemptions !== null && address !== null && exemptions.hasAddress(address)
+    const policy = isExempt ? null : this.#findPolicy(base, client)
+    if (policy === null) return new RequestDecision(base, client, 'exempt', store, null)
+    const charges = this.#chargeBuilder.buildWithoutRequest(policy, client)
+    return this.#resolve({ policy, request: null, client, charges, reservation: null }, await store.take(charges))
   }
 
   /** The units that a request takes at least, without a call of its cost function. */
@@ -133,12 +150,12 @@ export class Decider {
     return policy === undefined ? base : policy
   }
 
-  async #takeLater (check: Omit<PendingCheck, 'charges'>, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
+  async #takeLater (check: UnchargedCheck, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
     const charges = await pending
     return this.#resolve({ ...check, charges }, await this.#take(charges, check.request))
   }
 
-  async #takeEarlyLater (check: Omit<PendingCheck, 'charges'>, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
+  async #takeEarlyLater (check: UnchargedCheck, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
     const charges = await pending
     return this.#resolveEarly({ ...check, charges }, await this.#take(charges, check.request))
   }
@@ -178,11 +195,11 @@ export class Decider {
     // A known block stays in effect until its end, even while the store is unavailable.
     if (policy.failureMode === 'local') return this.#createDecision(check, findKnownBlock(charges) ?? local.take(charges), local)
     reservation?.release()
-    return new RequestDecision(policy, client, 'unavailable', store, findDecision(request))
+    return new RequestDecision(policy, client, 'unavailable', store, findPrevious(request))
   }
 
   #createDecision ({ policy, request, client, reservation }: PendingCheck, receipt: Receipt, store: Store): RequestDecision {
-    const decision = new RequestDecision(policy, client, receipt, store, findDecision(request))
+    const decision = new RequestDecision(policy, client, receipt, store, findPrevious(request))
     const delayUs = reservation === null ? 0 : computeDelayUs(receipt)
     if (reservation !== null && delayUs > 0) {
       decision.delayBy(delayUs)
@@ -192,4 +209,8 @@ export class Decider {
     }
     return decision
   }
+}
+
+function findPrevious (request: FastifyRequest | null): RequestDecision | null {
+  return request === null ? null : findDecision(request)
 }

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
 import type { LaterHook } from '../policies/route-table.js'
 import { Responder } from './answer.js'
@@ -51,6 +52,13 @@ export class RequestLimiter {
   async check (policy: Policy, request: FastifyRequest): Promise<RequestDecision> {
     const decision = await this.#decider.decide(policy, request, 0)
     this.#responder.record(decision, request)
+    return decision
+  }
+
+  /** Decide for a client without a request. `address`: its full address, if it is known by one. */
+  async consume (policy: Policy, client: Client, address: string | null): Promise<RequestDecision> {
+    const decision = await this.#decider.decideWithoutRequest(policy, client, address)
+    this.#responder.recordWithoutRequest(decision)
     return decision
   }
 

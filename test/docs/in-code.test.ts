@@ -27,6 +27,18 @@ t.test('a check decides now', async (t) => {
   t.strictSame(refused.json(), { waitMs: 100 })
 })
 
+t.test('a job is counted for its user', async (t) => {
+  RUN.add('Without a request')
+  const [{ code }] = parseSnippets(page).filter(({ heading }) => heading === 'Without a request')
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(rateLimitPlugin)
+  const sendMail = new Function('app', `${code}; return sendMail`)(app) // eslint-disable-line no-new-func
+  const results = []
+  for (const user of ['42', '42', '42', '43']) results.push(await sendMail(user))
+  t.strictSame(results, ['sent', 'sent', 'again in 24 hours', 'sent'])
+})
+
 t.test('a guard is charged beside the route, for those that get to it', async (t) => {
   const app = await appUnder(t, 'A guard')
   t.strictSame(await statuses(app, 3, '/export'), [200, 200, 429])

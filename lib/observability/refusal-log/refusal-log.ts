@@ -55,8 +55,8 @@ export interface RefusalLogOptions {
  * become one line with the number of `refusals` and, within about 5 %, of `clients`. The kinds are: rejected, blocked, the
  * start of a block, unavailable, and refusals in shadow mode. In all that is 2505 lines per interval.
  *
- * A first line has `client`, `tier`, `method`, `route` (the pattern; `null` for unknown URLs), `scope`, `limit`, `mode`,
- * `outcome` and `retryAfterMs` (`null` if no wait helps). A line of repeats has the fields that all of them share.
+ * A first line has `client`, `tier`, `method` (`null` without a request), `route` (the pattern, or `null`), `scope`, `limit`,
+ * `mode`, `outcome` and `retryAfterMs` (`null` if no wait helps). A line of repeats has the fields that all of them share.
  *
  * No method throws. `close` stops the timer.
  */
@@ -95,14 +95,14 @@ export class RefusalLog {
    * Logs a refused request; ignores other outcomes. `retryAfterMs`: the wait in the response, if it differs from the
    * decision's.
    */
-  logRefusal (request: FastifyRequest, { scope }: Scoped, decision: Decision, retryAfterMs: Wait = decision.retryAfterMs): void {
+  logRefusal (request: FastifyRequest | null, { scope }: Scoped, decision: Decision, retryAfterMs: Wait = decision.retryAfterMs): void {
     const kind = this.#findKind(decision)
     if (kind === null || this.#isCounted(kind, scope, decision.limitName, decision)) return
     this.#logFirst(kind, request, scope, decision, { name: decision.limitName, retryAfterMs })
   }
 
   /** Logs a refusal in shadow mode. Call it once for each exceeded limit. */
-  logShadowRefusal (request: FastifyRequest, { scope }: Scoped, decision: Decision, limit: RefusingLimit): void {
+  logShadowRefusal (request: FastifyRequest | null, { scope }: Scoped, decision: Decision, limit: RefusingLimit): void {
     if (this.#isCounted(this.#shadow, scope, limit.name, decision)) return
     this.#logFirst(this.#shadow, request, scope, decision, limit)
   }
@@ -139,16 +139,16 @@ export class RefusalLog {
     return aggregates.count(scope, limit, findStorePartition(client))
   }
 
-  #logFirst (kind: RefusalKind, request: FastifyRequest, scope: string, { client }: Decision, limit: RefusingLimit): void {
+  #logFirst (kind: RefusalKind, request: FastifyRequest | null, scope: string, { client }: Decision, limit: RefusingLimit): void {
     const { aggregates, description, level, mode, outcome } = kind
     const { name, retryAfterMs } = limit
     const label = this.#labelClient(client)
     aggregates.start(scope, name, findStorePartition(client), label, client.tier)
-    writeLine(request.log, level, {
+    writeLine(request === null ? this.#logger : request.log, level, {
       client: label,
       tier: client.tier,
-      method: request.method,
-      route: request.routeOptions.url ?? null,
+      method: request === null ? null : request.method,
+      route: request?.routeOptions.url ?? null,
       scope,
       // While the store is unavailable, no limit is named.
       limit: name === '' ? null : name,
