@@ -46,7 +46,10 @@ describe('who is asking', () => {
     app.get('/later', {
       config: {
         rateLimit: {
-          max: async () => 5, timeWindow: async () => '1s', cost: async () => 2, keyGenerator: async () => 42n,
+          max: async () => 5,
+          timeWindow: async () => '1s',
+          cost: async () => 2,
+          keyGenerator: async () => 42n,
           errorResponseBuilder: async (_request, _decision, reply) => { await reply.redirect('/busy') },
           onExceeded: async () => {}
         }
