@@ -122,6 +122,7 @@ export const warnings = {
   undefinedRedis: 'FST_SLUICE_WARN_REDIS_UNDEFINED',
   lateHook: 'FST_SLUICE_WARN_LATE_HOOK',
   unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER',
+  refusedReload: 'FST_SLUICE_WARN_REFUSED_RELOAD',
   ruleWithoutMatch: 'FST_SLUICE_WARN_RULE_WITHOUT_MATCH',
   ruleNeverApplies: 'FST_SLUICE_WARN_RULE_NEVER_APPLIES',
   tierWithoutUsers: 'FST_SLUICE_WARN_TIER_OF_NOBODY',

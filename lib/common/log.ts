@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from './clock.js'
+import { toPrintable } from './printable.js'
 
 /** Parts of the application that can fail while a request is limited. */
 export type FaultSource =
@@ -7,6 +8,8 @@ export type FaultSource =
   | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store' | 'memory'
 
 const INTERVAL_US = 60_000_000
+const MAX_MESSAGE_LENGTH = 256
+
 /** Maximum number of kinds that are logged separately. */
 const MAX_KINDS = 50
 
@@ -17,12 +20,14 @@ interface Suppression {
 
 /**
  * Logs failures of the application's callbacks and of the store, at most once a minute for each source and kind. So a hostile
- * client that provokes failures cannot fill a disk. Never throws, even if the logger throws.
+ * client that provokes failures cannot fill a disk. Without a logger, the first failure of each source and kind is a process
+ * warning. Never throws, even if the logger throws.
  */
 export class FaultLog<Source extends string = FaultSource> {
   readonly #logger: FastifyBaseLogger
   readonly #clock: Clock
   readonly #suppressions = new Map<string, Suppression>()
+  readonly #warned = new Set<string>()
 
   constructor (logger: FastifyBaseLogger, clock: Clock) {
     this.#logger = logger
@@ -46,8 +51,15 @@ export class FaultLog<Source extends string = FaultSource> {
       return
     }
     this.#suppressions.set(key, { untilUs: nowUs + INTERVAL_US, suppressed: 0 })
-    const fields = { err: createError(), source, suppressed: suppression?.suppressed ?? 0 }
+    const error = createError()
+    const fields = { err: error, source, suppressed: suppression?.suppressed ?? 0 }
     writeLine(this.#logger, 'error', fields, `rate limit: ${source} failed`)
+    if (this.#warned.has(key) || !isSilent(this.#logger, 'error')) return
+    this.#warned.add(key)
+    const code = `FST_SLUICE_WARN_FAILED_${source.replace(/[A-Z]/g, '_$&').toUpperCase()}`
+    process.emitWarning(`rate limit: ${source} failed: ${describeError(error)}. Enable the logger to see later failures`, {
+      code, detail: error instanceof Error ? error.stack : undefined
+    })
   }
 }
 
@@ -58,6 +70,15 @@ export type FaultReporter = Pick<FaultLog, 'report' | 'reportLazy'>
 export const NO_FAULTS: FaultReporter = { report () {}, reportLazy () {} }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** Whether a logger ignores a level: without the option `logger`, and above the level, its methods are one empty function. */
+export function isSilent (logger: FastifyBaseLogger, level: LogLevel): boolean {
+  return logger[level] === logger.trace && logger[level].length === 0
+}
+
+function describeError (error: unknown): string {
+  return error instanceof Error ? toPrintable(String(error.message), MAX_MESSAGE_LENGTH) : typeof error
+}
 
 /** Write a log line. Failures of the logger are ignored: there is no other log, and a request must not fail for them. */
 export function writeLine (logger: FastifyBaseLogger, level: LogLevel, fields: object, message: string): void {

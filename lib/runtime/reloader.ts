@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
+import { isSilent } from '../common/log.js'
 import { escapeUnprintable } from '../common/printable.js'
+import { warnings } from '../errors.js'
 import { onSighup } from './sighup.js'
 import { watchFile, type FileWatch } from '../config/file/watch.js'
 import { rejectFixedChanges, type Configuration } from '../config/configuration.js'
@@ -78,8 +80,11 @@ export class Reloader {
   #tryReload (source: ReloadSource): void {
     try {
       this.reload(source)
-    } catch {
+    } catch (error) {
       // The error is already logged and counted, and no caller awaits this reload.
+      if (!isSilent(this.#log, 'error')) return
+      const reason = escapeUnprintable(error instanceof Error ? error.message : String(error))
+      process.emitWarning(`rate limit: the new configuration is refused, the old one stays: ${reason}`, { code: warnings.refusedReload })
     }
   }
 }
