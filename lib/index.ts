@@ -6,6 +6,9 @@ export { rateLimitPlugin, rateLimitPlugin as default } from './plugin/plugin.js'
 export { RouteRateLimitSchema } from './config/schema/policy-schema.js'
 export { RateLimitOptionsSchema } from './config/schema/options-schema.js'
 export type { CustomIdentify, Identity } from './config/schema/identity-schema.js'
+export type {
+  CostFunction, DecisionCallback, ErrorResponseBuilder, ExemptFunction, KeyGenerator
+} from './config/schema/functions.js'
 export type { LayerName } from './config/layers/layer.js'
 export type { SourceName } from './config/layers/option-tree.js'
 export type { LimitOptions, Phase, RouteRateLimit, RuleOptions, TierOptions } from './config/schema/policy-schema.js'

@@ -40,6 +40,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'observability/refusal-log': { values: ['common', 'model'], types: ['config/schema'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
   policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
+  warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
     values: ['clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
     types: ['config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
@@ -47,7 +48,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   runtime: {
     values: [
       'clients', 'common', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
-      'policies', 'request', 'resilience', 'response', 'routing', 'stores/memory', 'stores/redis'
+      'policies', 'request', 'resilience', 'response', 'routing', 'stores/memory', 'stores/redis', 'warnings'
     ],
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
   },
@@ -68,7 +69,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   // Programs of their own on top of the plugin. No room imports them.
   compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'routing'], types: [] },
   cli: {
-    values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'policies', 'routing'],
+    values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing', 'warnings'],
     types: ['stores']
   }
 }

@@ -1,10 +1,10 @@
 import type { Environment } from '../config/environment/environment.js'
 import { explainPlugin, type ExplainedOption } from '../config/layers/explain.js'
-import { findCompileErrors } from './compile-errors.js'
+import { findWarnings } from '../warnings/warnings.js'
+import { findCompileErrors, ROUTING } from './compile-errors.js'
 import { buildEffectivePolicies, type EffectivePolicy } from './effective-policies.js'
 import { readSources } from './read-sources.js'
 import { sortDiagnostics, parseDiagnostic, toDiagnostic, type Diagnostic } from './diagnostic.js'
-import { findWarnings } from './warnings.js'
 
 /** The result of checking a config file. */
 export interface CheckReport {
@@ -27,7 +27,7 @@ export function checkFile (file: string, environment: Environment | null): Check
   if (!('merged' in sources) || mistakes.length > 0) return createErrorReport(mistakes, file)
   const { merged } = sources
   const policies = buildEffectivePolicies(sources)
-  const warnings = findWarnings({ options: merged.options, locate: merged.locate, policies })
+  const warnings = findWarnings({ options: merged.options, routing: ROUTING, locate: merged.locate, policies })
   return {
     mistakes: [],
     warnings: sortDiagnostics(warnings.map(({ text, code }) => parseDiagnostic(text, code, file))),

@@ -1,24 +1,15 @@
-import { explainPolicy, listPolicies, type ExplainedOption } from '../config/layers/explain.js'
-import type { RuleOptions } from '../config/schema/policy-schema.js'
+import { explainPolicy, listPolicies } from '../config/layers/explain.js'
 import { compilePolicy } from '../policies/compile.js'
 import { builtInDraft, mergePolicy } from '../policies/policy-draft.js'
 import type { Policy } from '../policies/policy.js'
 import { REGISTRATION, ROOT } from './compile-errors.js'
+import type { WarningPolicy } from '../warnings/warning-input.js'
 import type { Sources } from './read-sources.js'
 
 /** A policy, or the limits of one of its tiers, after merging. */
-export interface EffectivePolicy {
-  /** `null` for the default policy. */
-  readonly rule: RuleOptions | null
-  /** `null` for clients without a tier that has limits of its own. */
-  readonly tier: string | null
+export interface EffectivePolicy extends WarningPolicy {
   /** Whether other tiers have limits of their own. */
   readonly hasTiers: boolean
-  /** `null` for an unlimited tier, and for a rule that is defined in code and only partly known. */
-  readonly policy: Policy | null
-  readonly isMadeInCode: boolean
-  /** Each value with its source; for a rule that is defined in code, only the known values. */
-  readonly options: readonly ExplainedOption[]
 }
 
 /** Build every policy of valid sources, the default policy first. */

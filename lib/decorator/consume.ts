@@ -6,14 +6,16 @@ import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import type { Decision } from '../model/decision.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
 
-/** Functions that receive a request. */
-const REQUEST_FUNCTIONS = ['keyGenerator', 'errorResponseBuilder', 'onExceeding', 'onExceeded', 'onBlocked'] as const
-
 /** Options of `fastify.rateLimit.consume`: those of a route, without functions of the request. */
-export type ConsumeOptions = Omit<RouteRateLimit, typeof REQUEST_FUNCTIONS[number]> & {
+export type ConsumeOptions = Omit<RouteRateLimit, 'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked'> & {
   /** The tier of the user, whose limits apply. Default: `identify.defaultTier`. */
   readonly tier?: string
 }
+
+/** Functions that receive a request. */
+const REQUEST_FUNCTIONS: ReadonlyArray<Exclude<keyof RouteRateLimit, keyof ConsumeOptions>> = [
+  'keyGenerator', 'errorResponseBuilder', 'onExceeding', 'onExceeded', 'onBlocked'
+]
 
 interface ParsedOptions {
   readonly policy: RouteRateLimit

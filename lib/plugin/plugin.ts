@@ -26,6 +26,7 @@ import { buildBackend } from '../runtime/backend.js'
 import { GuardOptionsRegistry } from '../runtime/guard-options.js'
 import { Reloader } from '../runtime/reloader.js'
 import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
+import { warnAboutOptions } from '../runtime/start-warnings.js'
 import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
@@ -71,6 +72,7 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
       checkIdentity(identity, layered)
+      warnAboutOptions(snapshots.current)
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
       reloader.watch(layered.resolved.reloadOnSignal, filePollMs)

@@ -1,6 +1,5 @@
 import { ANONYMOUS } from '../model/client.js'
 import type { RuleOptions } from '../config/schema/policy-schema.js'
-import { ROUTING } from './compile-errors.js'
 import { RuleReachability } from './unreachable-rules.js'
 import type { WarningInput } from './warning-input.js'
 
@@ -14,12 +13,12 @@ export function ruleWithoutMatch ({ options, policies, locate }: WarningInput): 
 }
 
 /** A rule that never applies, because other rules match all its requests first. */
-export function ruleNeverApplies ({ options, policies, locate }: WarningInput): string[] {
+export function ruleNeverApplies ({ options, policies, routing, locate }: WarningInput): string[] {
   const known = listRules({ options, policies }).filter(({ isMadeInCode }) => !isMadeInCode)
   const rules = known.map(({ rule }) => rule)
-  const all = new RuleReachability(rules, ROUTING)
+  const all = new RuleReachability(rules, routing)
   // Only rules with `override` compete for a route that has limits of its own.
-  const overriding = new RuleReachability(rules.filter(({ override }) => override === true), ROUTING)
+  const overriding = new RuleReachability(rules.filter(({ override }) => override === true), routing)
   return known.flatMap(({ rule, index }) => {
     const winners = (rule.override === true ? overriding : all).findPrecedingRules(rule)
     if (winners === null) return []
@@ -30,7 +29,7 @@ export function ruleNeverApplies ({ options, policies, locate }: WarningInput): 
 
 /** A tier other than `anonymous` where users are not identified: only users have such a tier. */
 export function tierWithoutUsers ({ options: { identify, tiers = {}, rules = [] }, locate }: WarningInput): string[] {
-  if (identify !== undefined && identify.jwt !== false) return []
+  if (identify !== undefined && (identify.jwt !== false || identify.custom !== undefined)) return []
   const ownTiers = Object.keys(tiers).map((name) => ({ name, path: ['tiers', name] }))
   const ruleTiers = rules.flatMap((rule, index) => {
     return Object.keys(rule.tiers ?? {}).map((name) => ({ name, path: ['rules', index, 'tiers', name] }))

@@ -16,10 +16,8 @@ const MANY_WINDOWS = 100
 
 /** A long window that can be used up at once. */
 export function longWindowAlone (input: WarningInput): string[] {
-  return listCompiledPolicies(input).flatMap(({ policy, locate }) => {
+  return listCompiledPolicies(input, isLongWindowAlone).flatMap(({ policy, locate }) => {
     const enforced = [...policy.limits.entries()].filter(([, { mode }]) => mode === 'enforce')
-    // A limit that bounds the units used at once also bounds the other limits: a request is charged to all or to none.
-    if (enforced.some(([, limit]) => limit.windowUs < HOUR_US || limit.capacity <= FEW_AT_ONCE || limit.capacity < limit.max)) return []
     return enforced.map(([index, limit]) => {
       const wait = formatDuration(limit.windowUs / 1000)
       const fix = `add a limit with a short timeWindow${limit.algorithm === 'token-bucket' ? ', or a burst' : ''}`
@@ -28,9 +26,16 @@ export function longWindowAlone (input: WarningInput): string[] {
   })
 }
 
+/** A limit that bounds the units used at once also bounds the other limits: a request is charged to all or to none. */
+function isLongWindowAlone (policy: Policy): boolean {
+  return policy.limits.every(({ mode, windowUs, capacity, max }) => {
+    return mode === 'shadow' || (windowUs >= HOUR_US && capacity > FEW_AT_ONCE && capacity >= max)
+  })
+}
+
 /** Headers state whole seconds, so the shortest wait that they can state is one second. */
 export function shortWindow (input: WarningInput): string[] {
-  return listLimits(input).filter(({ limit }) => limit.windowUs < SECOND_US)
+  return listLimits(input, ({ windowUs }) => windowUs < SECOND_US)
     .map(({ limit: { windowUs }, locate }) => {
       const ms = windowUs / 1000
       const fix = `a number means milliseconds, so write "${ms}s" for seconds`
@@ -43,18 +48,20 @@ export function shortWindow (input: WarningInput): string[] {
  * at least `MANY_WINDOWS` windows is reported.
  */
 export function burstAboveMax (input: WarningInput): string[] {
-  return listLimits(input)
-    .filter(({ limit: { max, capacity, windowUs } }) => {
-      return max > 0 && (windowUs >= MINUTE_US ? capacity > max : capacity >= max * MANY_WINDOWS)
-    })
+  return listLimits(input, isBurstAboveMax)
     .map(({ limit: { max, capacity, windowUs }, locate }) => {
       return `${locate('burst')}: allows ${capacity} requests at once, but max allows ${max} per ${formatDuration(windowUs / 1000)}`
     })
 }
 
+function isBurstAboveMax ({ max, capacity, windowUs }: Limit): boolean {
+  return max > 0 && (windowUs >= MINUTE_US ? capacity > max : capacity >= max * MANY_WINDOWS)
+}
+
 /** A first block that ends before the limit itself would allow a request. */
 export function shortCooldown (input: WarningInput): string[] {
-  return listCompiledPolicies(input).flatMap(({ policy, penaltyPlace }) => policy.limits.flatMap((limit) => {
+  const isPenal = (policy: Policy) => policy.limits.some(({ penalty }) => penalty !== null)
+  return listCompiledPolicies(input, isPenal).flatMap(({ policy, penaltyPlace }) => policy.limits.flatMap((limit) => {
     const { penalty, by, mode, name } = limit
     const waitUs = getMaxWaitUs(limit)
     // Global limits and shadow limits cause no strikes.
@@ -76,11 +83,17 @@ interface CompiledPolicy {
   readonly penaltyPlace: string
 }
 
-function listCompiledPolicies ({ options: { rules = [] }, policies, locate }: WarningInput): CompiledPolicy[] {
-  return policies.flatMap(({ rule, tier, policy, options }) => {
-    const given = options.filter(({ from }) => from !== 'built-in')
+/** The policies with a case. Only for those the sources of their options are searched. */
+function listCompiledPolicies (
+  { options: { rules = [] }, policies, locate }: WarningInput, hasCase: (policy: Policy) => boolean
+): CompiledPolicy[] {
+  return policies.flatMap((one) => {
+    const { rule, tier, policy } = one
+    // The limits of a function are placeholders.
+    if (policy === null || policy.dynamicLimits !== null || !hasCase(policy)) return []
+    const given = one.options.filter(({ from }) => from !== 'built-in')
     // No warning for a policy with built-in limits only.
-    if (policy === null || !given.some(({ option }) => /^(?:limits\[\d+\]\.)?(?:max|timeWindow|burst)$/.test(option))) return []
+    if (!given.some(({ option }) => /^(?:limits\[\d+\]\.)?(?:max|timeWindow|burst)$/.test(option))) return []
     const rulePath: ConfigPath = rule === null ? [] : ['rules', rules.indexOf(rule)]
     const path = tier === null ? rulePath : [...rulePath, 'tiers', tier]
     return [{
@@ -104,8 +117,15 @@ function parseOptionPath (option: string): ConfigPath {
   return index === undefined ? [option] : ['limits', Number(index), field]
 }
 
-function listLimits (input: WarningInput): Array<{ readonly limit: Limit, readonly locate: (field: string) => string }> {
-  return listCompiledPolicies(input).flatMap(({ policy, locate }) => {
-    return policy.limits.map((limit, index) => ({ limit, locate: (field) => locate(index, field) }))
+interface LocatedLimit {
+  readonly limit: Limit
+  readonly locate: (field: string) => string
+}
+
+function listLimits (input: WarningInput, isCase: (limit: Limit) => boolean): LocatedLimit[] {
+  return listCompiledPolicies(input, ({ limits }) => limits.some(isCase)).flatMap(({ policy, locate }) => {
+    return policy.limits
+      .map((limit, index) => ({ limit, locate: (field: string) => locate(index, field) }))
+      .filter(({ limit }) => isCase(limit))
   })
 }

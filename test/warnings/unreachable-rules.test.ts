@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { RuleReachability } from '../../lib/cli/unreachable-rules.js'
+import { RuleReachability } from '../../lib/warnings/unreachable-rules.js'
 import { readRouterOptions } from '../../lib/routing/router-options.js'
 import { RuleSet, type Rule } from '../../lib/routing/rule-set.js'
 import { assertProperty } from '../fixtures/property.js'

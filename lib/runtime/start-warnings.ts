@@ -1,0 +1,77 @@
+import { explainPolicy, listPolicies, type ExplainedOption, type OwnConfig, type PolicyName } from '../config/layers/explain.js'
+import { isRecord } from '../common/type-guards.js'
+import { hasBucketFields } from '../config/schema/policy-fields.js'
+import { listPolicies as listRoutePolicies } from '../policies/route-table.js'
+import type { Policy } from '../policies/policy.js'
+import { readRouterOptions } from '../routing/router-options.js'
+import { formatRoute } from '../routing/route-names.js'
+import type { WarningPolicy } from '../warnings/warning-input.js'
+import { findWarnings } from '../warnings/warnings.js'
+import { GUARD_PLACE, type ConfigSnapshot } from './snapshot.js'
+
+/** Process warnings of one code: an application may have thousands of routes with one mistake. */
+const MAX_PER_CODE = 10
+
+/** Warn of options that are valid but probably wrong, in all layers, routes and guards. Call it when the routes are known. */
+export function warnAboutOptions (snapshot: ConfigSnapshot): void {
+  const { options, locate } = snapshot.merged
+  const routing = readRouterOptions(snapshot.services.fastify)
+  const policies = [...listSharedPolicies(snapshot), ...listRouteOwnPolicies(snapshot), ...listGuardPolicies(snapshot)]
+  const counts = new Map<string, number>()
+  for (const { text, code } of findWarnings({ options, routing, locate, policies })) {
+    const count = (counts.get(code) ?? 0) + 1
+    counts.set(code, count)
+    if (count <= MAX_PER_CODE) process.emitWarning(text, { code })
+  }
+}
+
+function listSharedPolicies ({ merged, policySet }: ConfigSnapshot): WarningPolicy[] {
+  return listPolicies(merged).map((name) => {
+    const policy = name.rule === null ? policySet.base : policySet.rules.get(name.rule) ?? null
+    const rule = merged.options.rules?.find((one) => one.name === name.rule) ?? null
+    return {
+      rule,
+      tier: name.tier,
+      policy: selectTier(policy, name.tier),
+      isMadeInCode: false,
+      get options () { return explain(merged, name) }
+    }
+  })
+}
+
+/** The policies of routes with limits of their own. */
+function listRouteOwnPolicies (snapshot: ConfigSnapshot): WarningPolicy[] {
+  const { routes, policySet } = snapshot
+  return [...routes.known()].flatMap(({ route, policy: routePolicy }) => {
+    const { rateLimit } = route
+    if (routePolicy instanceof Error || !isRecord(rateLimit) || !hasBucketFields(rateLimit)) return []
+    const own = { options: rateLimit, place: `${formatRoute(route)} config.rateLimit` }
+    return listRoutePolicies(routePolicy)
+      .filter((policy) => policySet.findRuleName(policy) === null)
+      .flatMap((policy) => createOwnPolicies(snapshot, policy, own))
+  })
+}
+
+function listGuardPolicies (snapshot: ConfigSnapshot): WarningPolicy[] {
+  return [...snapshot.services.guards.all()].filter(hasBucketFields).flatMap((options) => {
+    return createOwnPolicies(snapshot, snapshot.policyFor(options, GUARD_PLACE), { options, place: GUARD_PLACE })
+  })
+}
+
+function createOwnPolicies ({ merged }: ConfigSnapshot, policy: Policy, own: OwnConfig): WarningPolicy[] {
+  return [null, ...policy.tiers?.keys() ?? []].map((tier) => ({
+    rule: null,
+    tier,
+    policy: selectTier(policy, tier),
+    isMadeInCode: false,
+    get options () { return explain(merged, { rule: null, tier }, own) }
+  }))
+}
+
+function selectTier (policy: Policy | null, tier: string | null): Policy | null {
+  return tier === null ? policy : policy?.tiers?.get(tier) ?? null
+}
+
+function explain (merged: ConfigSnapshot['merged'], name: PolicyName, own: OwnConfig | null = null): readonly ExplainedOption[] {
+  return explainPolicy(merged, name, own) ?? []
+}
