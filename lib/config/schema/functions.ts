@@ -13,18 +13,16 @@ export type PerRequest<T> = (request: FastifyRequest, client: Client) => T | Pro
 /** The function `cost`. */
 export type CostFunction = (request: FastifyRequest) => number | PromiseLike<number>
 
-type Key = string | number | bigint
-
 /** The function `keyGenerator`. */
-export type KeyGenerator = (request: FastifyRequest) => Key | PromiseLike<Key>
+export type KeyGenerator = (request: FastifyRequest) => string | number | bigint | PromiseLike<string | number | bigint>
 
-/** A body: text, a Buffer, or an object that is sent as JSON. An Error is thrown. Nothing, if the function sent the reply itself. */
-type RefusalBody = object | string | void
-
-/** The function `errorResponseBuilder`. */
+/**
+ * The function `errorResponseBuilder`. It returns a body: text, a Buffer, or an object that is sent as JSON. An Error is
+ * thrown. It returns nothing if it has sent the reply itself.
+ */
 export type ErrorResponseBuilder = (
   request: FastifyRequest, decision: Decision, reply: FastifyReply
-) => RefusalBody | PromiseLike<RefusalBody>
+) => object | string | void | PromiseLike<object | string | void>
 
 /** The functions `onExceeding`, `onExceeded` and `onBlocked`. The result is ignored; a rejection is logged. */
 export type DecisionCallback = (request: FastifyRequest, decision: Decision) => unknown
