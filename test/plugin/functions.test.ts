@@ -36,7 +36,7 @@ const rows: Readonly<Record<string, Row>> = {
   keyGenerator: { source: 'keyGenerator', options: (keyGenerator) => ({ keyGenerator }), right: 'k', done: 'key:k', wrong: {}, fallback: 'ip:127.0.0.1', observe: clientOf },
   custom: {
     source: 'identify',
-    options: (custom) => ({ identify: { custom, deadline: 20 } }),
+    options: (custom) => ({ identify: { custom } }),
     right: { id: '42' },
     done: 'user:42',
     wrong: '42',
@@ -83,8 +83,10 @@ t.test('the table has every function of the options', async (t) => {
   t.strictSame([...new Set(functionNames(RateLimitOptionsSchema))].sort(), Object.keys(rows).sort())
 })
 
-async function appOf (t: Parameters<typeof limitedApp>[0], row: Row, answer: Answer) {
-  const parts = await limitedApp(t, { identify: { deadline: 20 }, ...row.options(answer) })
+/** An application with this function. `deadline`: short for functions that never answer. */
+async function appOf (t: Parameters<typeof limitedApp>[0], row: Row, answer: Answer, deadline = '10s') {
+  const options = row.options(answer) as RateLimitOptions
+  const parts = await limitedApp(t, { ...options, identify: { ...options.identify, deadline } })
   parts.app.get('/client', async (request) => request.rateLimit?.client.partition)
   return { ...parts, faults: () => parts.log.flatMap(({ source = [] }) => source) }
 }
@@ -116,7 +118,7 @@ for (const [name, row] of Object.entries(rows)) {
   ]
   for (const [what, answer, isIgnored = false] of wrong) {
     t.test(`${name} that answers with ${what} falls back, and is logged`, async (t) => {
-      const { app, faults } = await appOf(t, row, answer)
+      const { app, faults } = await appOf(t, row, answer, '20ms')
       t.equal(await row.observe(app), row.fallback)
       await new Promise((resolve) => setTimeout(resolve, what === 'a late rejection' ? 70 : 0))
       t.strictSame(faults(), isIgnored ? [] : [row.source])
@@ -127,7 +129,7 @@ for (const [name, row] of Object.entries(rows)) {
     const { app, plugin } = await appOf(t, row, () => row.right)
     let isSync = false
     await app.register(async (scope) => {
-      await scope.register(plugin, { name: 'inner', global: false, identify: { deadline: 20 }, max: 1, ...row.options(() => row.right) } as RateLimitOptions)
+      await scope.register(plugin, { name: 'inner', global: false, max: 1, ...row.options(() => row.right) } as RateLimitOptions)
       const guard = scope.rateLimit.guard()
       scope.get('/sync', {
         preHandler: (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
