@@ -1,5 +1,7 @@
 import { explainPolicy, listPolicies, type ExplainedOption, type OwnConfig, type PolicyName } from '../config/layers/explain.js'
 import { isRecord } from '../common/type-guards.js'
+import { writeLine } from '../common/log.js'
+import { warnings } from '../errors.js'
 import { hasBucketFields } from '../config/schema/policy-fields.js'
 import { listPolicies as listRoutePolicies } from '../policies/route-table.js'
 import type { Policy } from '../policies/policy.js'
@@ -12,16 +14,22 @@ import { GUARD_PLACE, type ConfigSnapshot } from './snapshot.js'
 /** Process warnings of one code: an application may have thousands of routes with one mistake. */
 const MAX_PER_CODE = 10
 
-/** Warn of options that are valid but probably wrong, in all layers, routes and guards. Call it when the routes are known. */
+/**
+ * Warn of options that are valid but probably wrong, in all layers, routes and guards. Call it when the routes are known.
+ * A long window without a short one is common and often right, so it is a line of the log at level info.
+ */
 export function warnAboutOptions (snapshot: ConfigSnapshot): void {
   const { options, locate } = snapshot.merged
-  const routing = readRouterOptions(snapshot.services.fastify)
+  const { fastify } = snapshot.services
+  const routing = readRouterOptions(fastify)
   const policies = [...listSharedPolicies(snapshot), ...listRouteOwnPolicies(snapshot), ...listGuardPolicies(snapshot)]
   const counts = new Map<string, number>()
   for (const { text, code } of findWarnings({ options, routing, locate, policies })) {
     const count = (counts.get(code) ?? 0) + 1
     counts.set(code, count)
-    if (count <= MAX_PER_CODE) process.emitWarning(text, { code })
+    if (count > MAX_PER_CODE) continue
+    if (code === warnings.longWindowAlone) writeLine(fastify.log, 'info', { code }, text)
+    else process.emitWarning(text, { code })
   }
 }
 
