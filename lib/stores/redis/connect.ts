@@ -38,6 +38,9 @@ const MAX_REDIRECTIONS = 8
 /** Interval of slot refreshes on a Cluster. */
 const SLOTS_REFRESH_MS = 1000
 
+/** Shortest time of a query for the slots after connecting. */
+const MIN_QUERY_MS = 100
+
 /** Longest delay before a TRYAGAIN retry. A slot is half moved only for a few milliseconds, whatever the deadline is. */
 const MAX_TRY_AGAIN_MS = 20
 
@@ -118,8 +121,9 @@ function openCluster (target: Extract<ConnectTarget, ClusterTarget>, defaults: R
     clusterRetryStrategy: createRetryStrategy(clock),
     // By default ioredis connects to the address of a host. The names of a certificate are those of hosts.
     ...nodeOptions.tls === undefined ? {} : { dnsLookup: keepHostName },
-    // Nodes are queried one after the other: a node that hangs must not delay the query of the next one for long.
-    slotsRefreshTimeout: 2 * findIdleTimeoutMs(options),
+    // Nodes are queried one after the other: a node that hangs must not delay the query of the next one for long. It includes
+    // a connection: one that fails by its own timeout must report its own cause.
+    slotsRefreshTimeout: Math.max(2 * findIdleTimeoutMs(options), (nodeOptions.connectTimeout ?? 0) + MIN_QUERY_MS),
     // By default a call whose connection broke is retried up to 16 times, long after its deadline, and charged twice.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
