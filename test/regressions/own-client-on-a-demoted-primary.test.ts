@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import t from 'tap'
 import { Redis } from 'ioredis'
 import Fastify from 'fastify'
-import { rateLimitPlugin } from '../../lib/index.js'
+import { limiterClientOptions, rateLimitPlugin } from '../../lib/index.js'
 import { startRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
 
@@ -17,6 +17,7 @@ const isReadonly = (error: Error) => error.message.startsWith('READONLY')
 
 const rows: ReadonlyArray<readonly [why: string, reconnectOnError: ((error: Error) => boolean) | null, isReconnected: boolean]> = [
   ['a client that asks for it reconnects', isReadonly, true],
+  ['a client with the options for it reconnects', limiterClientOptions().reconnectOnError, true],
   ['a client that does not ask for it stays', null, false],
   ['a client whose function refuses stays', () => false, false],
   ['a client whose function throws stays', () => { throw new Error('no') }, false]
@@ -43,8 +44,9 @@ for (const [why, reconnectOnError, isReconnected] of rows) {
     await admin.replicaof('127.0.0.1', other.port)
     await until('READONLY', 20_000, async () => {
       await app.inject('/')
-      return (await app.rateLimit.health()).lastError === 'READONLY'
+      return (await app.rateLimit.health()).lastError?.startsWith('READONLY') === true
     })
+    if (!isReconnected) t.equal((await app.rateLimit.health()).lastError, 'READONLY: use limiterClientOptions() for the client')
     if (isReconnected) await until('a reconnection', 20_000, async () => closed > 0)
     await admin.replicaof('NO', 'ONE')
     await until('counting in Redis', 20_000, async () => {

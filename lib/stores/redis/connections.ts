@@ -110,9 +110,12 @@ export class ConnectionPool {
     return this.isReady ? null : this.#causes.code
   }
 
-  /** The code with what to do, if an error of a single server shows a Cluster. */
+  /** The code with what to do, where the address or the client of the application is not suitable. */
   formatCode (code: string): string {
-    return code === 'MOVED' && !this.#clients[0].isCluster ? 'MOVED: this is a Cluster, use { cluster }' : code
+    const [client] = this.#clients
+    if (client.isCluster) return code
+    if (code === 'MOVED') return 'MOVED: this is a Cluster, use { cluster }'
+    return code === 'READONLY' && !this.#isOwned && !mayReconnect(client) ? 'READONLY: use limiterClientOptions() for the client' : code
   }
 
   get isReady (): boolean {
