@@ -2,9 +2,10 @@ import type { Cluster, Redis } from 'ioredis'
 import { createCommand, createEvalsha } from './evalsha-command.js'
 import type { Script } from './scripts.js'
 import { FailureCauses } from './failure-causes.js'
-import { isFailedSelect, parseReplyCode, toFailureCode } from './failure-code.js'
+import { parseReplyCode, toFailureCode } from './failure-code.js'
 import { IdleWatchdog } from './idle-watchdog.js'
 import { retryDelayMs } from './retry-delay.js'
+import { watchDatabase } from './watch-database.js'
 
 type Client = Redis | Cluster
 
@@ -27,7 +28,9 @@ export class ConnectionPool {
   readonly #causes: FailureCauses
   readonly #idleWatchdog: IdleWatchdog | null
   readonly #restarts = new Map<Client, NodeJS.Timeout>()
-  readonly #disconnecting = new Set<Client>()
+  /** Ready, but about to be closed, or in a wrong database. */
+  readonly #unusable = new WeakSet<Client>()
+  readonly #removes: Array<() => void> = []
   #hasSlots: boolean
   #isClosed = false
   #next = 0
@@ -49,21 +52,21 @@ export class ConnectionPool {
       onReady()
     }
     this.#hasSlots = clients[0].isCluster
-    this.#causes = new FailureCauses((code) => {
+    const onFailure = (code: string) => {
       if (this.#isStarting) onUnreachable?.(code)
       this.#isStarting = false
-    })
+    }
+    this.#causes = new FailureCauses(onFailure)
     const onIdle = (connection: Redis) => { this.#causes.note(connection, 'DEADLINE') }
     this.#idleWatchdog = isOwned ? new IdleWatchdog(clients, idleTimeoutMs, onIdle) : null
     for (const client of clients) {
       this.#causes.watch(client)
+      const onClose = () => { this.#unusable.delete(client) }
       client.on('ready', this.#onReady)
+      client.on('close', onClose)
+      this.#removes.push(() => client.off('ready', this.#onReady).off('close', onClose))
+      if (!('nodes' in client)) this.#removes.push(watchDatabase(client, (error) => { this.#leaveDatabase(client, error, onFailure) }))
       if (!isOwned) continue
-      client.on('close', () => { this.#disconnecting.delete(client) })
-      client.on('error', (error) => {
-        // ioredis would go on in database 0, and two applications would share their budgets there.
-        if (isFailedSelect(error)) this.#disconnect(client)
-      })
       ignoreLateErrors(client)
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
       client.on('end', () => { this.#restart(client) })
@@ -162,19 +165,14 @@ export class ConnectionPool {
   reconnect (code: string): void {
     for (const client of this.#clients) {
       // Every call in flight reports READONLY, and ioredis reports `ready` until the socket is closed.
-      if (client.isCluster || !this.#isUsable(client)) continue
+      if ('nodes' in client || !this.#isUsable(client)) continue
       if (!this.#isOwned && !mayReconnect(client)) continue
-      this.#causes.note(client, code)
-      if (this.#isOwned) this.#disconnect(client)
-      else {
-        client.once('close', () => { this.#disconnecting.delete(client) })
-        this.#disconnect(client)
-      }
+      this.#replace(client, code)
     }
   }
 
   async close (): Promise<void> {
-    for (const client of this.#clients) client.off('ready', this.#onReady)
+    for (const remove of this.#removes) remove()
     this.#causes.close()
     if (!this.#isOwned) return
     this.#isClosed = true
@@ -195,14 +193,23 @@ export class ConnectionPool {
   }
 
   #isUsable (client: Client): boolean {
-    return client.status === 'ready' && !this.#disconnecting.has(client)
+    return client.status === 'ready' && !this.#unusable.has(client)
   }
 
-  /** Close a connection that must not be used, and connect again. */
-  #disconnect (client: Client): void {
-    if (this.#isClosed || client.isCluster) return
-    this.#disconnecting.add(client)
-    client.disconnect(true)
+  /** Do not use a connection in a wrong database. A client of the application stays as it is. */
+  #leaveDatabase (client: Redis, error: Error, onFailure: (code: string) => void): void {
+    if (this.#isOwned) return this.#replace(client, toFailureCode(error))
+    this.#unusable.add(client)
+    this.#causes.note(client, toFailureCode(error))
+    onFailure(toFailureCode(error))
+  }
+
+  /** Close a connection that must not be used, and connect again. `code`: the cause. */
+  #replace (connection: Redis, code: string): void {
+    if (this.#isClosed) return
+    this.#causes.note(connection, code)
+    this.#unusable.add(connection)
+    connection.disconnect(true)
   }
 
   #pickReadyClient (): Client | null {
