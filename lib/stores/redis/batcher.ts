@@ -1,5 +1,6 @@
 import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
-import { BAD_REPLY, toFailureReason } from './script-runner.js'
+import { BAD_REPLY } from './connections.js'
+import { toFailureReason } from './script-runner.js'
 import type { Answer, Charge, FailureReason, Unavailable } from '../store.js'
 import { Batch } from './batch.js'
 import { toFailureCode } from './failure-code.js'

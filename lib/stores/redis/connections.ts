@@ -4,10 +4,14 @@ import type { Script } from './scripts.js'
 import { FailureCauses } from './failure-causes.js'
 import { parseReplyCode, toFailureCode } from './failure-code.js'
 import { IdleWatchdog } from './idle-watchdog.js'
+import { guardProcess, ignoreErrors } from './process-guards.js'
 import { retryDelayMs } from './retry-delay.js'
 import { watchDatabase } from './watch-database.js'
 
 type Client = Redis | Cluster
+
+/** The failure code of a reply that is not in the format of its script, or that no call asked for: of a faulty server or proxy. */
+export const BAD_REPLY = 'BAD_REPLY'
 
 /** Receivers of the events of a pool. */
 export interface PoolEvents {
@@ -67,7 +71,7 @@ export class ConnectionPool {
       this.#removes.push(() => client.off('ready', this.#onReady).off('close', onClose))
       if (!('nodes' in client)) this.#removes.push(watchDatabase(client, (error) => { this.#leaveDatabase(client, error, onFailure) }))
       if (!isOwned) continue
-      ignoreLateErrors(client)
+      guardProcess(client, (connection) => { this.#replace(connection, BAD_REPLY) })
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
       client.on('end', () => { this.#restart(client) })
     }
@@ -241,17 +245,4 @@ function isNodeMissing (client: Client): boolean {
 
 function getConnections (client: Client, role: 'all' | 'master' = 'all'): Redis[] {
   return 'nodes' in client ? client.nodes(role) : [client]
-}
-
-/**
- * ioredis listens for only one error of a socket. A second error would end the process, for example a TLS alert on an
- * abandoned socket.
- */
-function ignoreLateErrors (client: Client): void {
-  if ('nodes' in client) client.on('+node', (node: Redis) => { node.on('error', () => { ignoreErrors(node) }) })
-  else client.on('error', () => { ignoreErrors(client) })
-}
-
-function ignoreErrors ({ stream }: Redis): void {
-  stream?.on('error', () => {})
 }

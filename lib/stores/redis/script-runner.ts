@@ -2,7 +2,7 @@ import { FST_SLUICE_STORE } from '../../errors.js'
 import type { Clock } from '../../common/clock.js'
 import type { FailureReason, Store } from '../store.js'
 import type { CallGuardPort, GuardedCall } from '../call-watch.js'
-import type { ConnectionPool } from './connections.js'
+import { BAD_REPLY, type ConnectionPool } from './connections.js'
 import { parseReplyCode, toFailureCode } from './failure-code.js'
 import type { Script } from './scripts.js'
 
@@ -22,9 +22,6 @@ export interface ScriptRunnerOptions {
   /** For tests: the time that the scripts use instead of the clock of Redis, microseconds. */
   readonly timeUs?: () => number
 }
-
-/** The failure code of a reply that is not in the format of its script: of a faulty server, or of a proxy. */
-export const BAD_REPLY = 'BAD_REPLY'
 
 /** Errors of a single key: it has a wrong type, or had a damaged value. They are not failures of Redis. */
 const KEY_ERRORS: ReadonlySet<string> = new Set(['WRONGTYPE', 'DAMAGED'])
