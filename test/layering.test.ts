@@ -64,10 +64,11 @@ const ROOMS: Readonly<Record<string, Row>> = {
   },
   index: {
     values: ['config/schema', 'errors', 'observability', 'plugin', 'stores/redis'],
-    types: ['algorithms', 'config/layers', 'decorator', 'model', 'resilience', 'stores']
+    types: ['algorithms', 'common', 'config/layers', 'decorator', 'model', 'resilience', 'stores']
   },
   // Programs of their own on top of the plugin. No room imports them.
   compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'routing'], types: [] },
+  testing: { values: ['common', 'config/schema'], types: [] },
   cli: {
     values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing', 'warnings'],
     types: ['stores']

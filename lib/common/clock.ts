@@ -2,6 +2,11 @@
 export interface Clock {
   /** Whole microseconds since an arbitrary start. */
   nowUs (): number
+  /**
+   * Only in a clock that a test moves: call the listener after each move. No timer of the process then waits for the clock.
+   * Returns a function that removes the listener.
+   */
+  onMove? (listener: () => void): () => void
 }
 
 /** The monotonic clock of the process. */

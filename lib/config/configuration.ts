@@ -16,7 +16,7 @@ import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from '../errors.j
 
 /** Options of what is built once: connections, key names, mounted routes, the source of user identities. */
 const FIXED_OPTIONS = [
-  'name', 'redis', 'store', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending',
+  'name', 'redis', 'store', 'clock', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending',
   'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'environment', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
@@ -109,8 +109,8 @@ export function rejectFixedChanges (before: MergedOptions, after: MergedOptions)
   const changed = FIXED_OPTIONS.find((option) => {
     if (option === 'redis') return !isDeepStrictEqual(withoutCredentials(before.options.redis), withoutCredentials(after.options.redis))
     const [old, current] = [before.options[option], after.options[option]]
-    // Stores are compared by identity: two different stores may have equal fields.
-    return option === 'store' ? old !== current : !isDeepStrictEqual(old, current)
+    // Compared by identity: two different stores may have equal fields, and so may two clocks.
+    return option === 'store' || option === 'clock' ? old !== current : !isDeepStrictEqual(old, current)
   })
   if (changed !== undefined) throw new FST_SLUICE_FIXED_OPTION(after.locate([changed]))
 }

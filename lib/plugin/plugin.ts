@@ -31,8 +31,8 @@ import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
 
-/** Build the plugin for a clock, an environment and the poll interval of the config file. Tests pass their own. */
-export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, filePollMs?: number) {
+/** Build the plugin for a clock of the process, an environment and the poll interval of the config file. Tests pass their own. */
+export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, filePollMs?: number) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
     // Fastify passes its own `register` options together with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
@@ -45,11 +45,12 @@ export function buildRateLimitPlugin (clock: Clock, env: Environment = {}, fileP
     const { redis, store } = layered.options
     const isShared = (redis !== undefined && redis !== false) || store !== undefined
     if (isShared) reserveName(fastify, name)
+    const clock = layered.options.clock ?? processClock
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
     const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
-    const backend = await buildBackend(name, layered.resolved, clock, { log: fastify.log, faults, metrics })
+    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics })
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
     const delayQueue = new DelayQueue(clock)
     const logSettings = toLogSettings(layered.resolved.log)

@@ -3,14 +3,19 @@ import type { CallGuardPort, GuardedCall } from '../stores/call-watch.js'
 import { Breaker, type BreakerOptions, type BreakerState } from './breaker.js'
 import { Deadline } from './deadline.js'
 
-/** Guards calls to a store: each call has a deadline, and its outcome is recorded in the breaker. */
+/**
+ * Guards calls to a store: each call has a deadline, and its outcome is recorded in the breaker. A call takes real time, so
+ * its deadline is never on a clock that a test moves.
+ */
 export class CallGuard implements CallGuardPort {
   readonly #deadline: Deadline
   readonly #breaker: Breaker
 
-  constructor (deadlineMs: number, breaker: BreakerOptions, clock: Clock, onChange: (state: BreakerState) => void) {
+  constructor (
+    deadlineMs: number, breaker: BreakerOptions, clock: Clock, onChange: (state: BreakerState) => void, breakerClock: Clock = clock
+  ) {
     this.#deadline = new Deadline(deadlineMs, clock)
-    this.#breaker = new Breaker(breaker, clock, onChange)
+    this.#breaker = new Breaker(breaker, breakerClock, onChange)
   }
 
   get breaker (): Breaker {

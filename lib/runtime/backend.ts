@@ -45,8 +45,13 @@ export interface BackendHooks {
 /**
  * Build the stores that the options require. No connection is awaited: a store that is unavailable at start is handled
  * like one that fails later.
+ *
+ * `processClock`: measures calls to a store. Limits are counted by the clock of the options, if there is one.
  */
-export async function buildBackend (registration: string, options: ResolvedOptions, clock: Clock, hooks: BackendHooks): Promise<Backend> {
+export async function buildBackend (
+  registration: string, options: ResolvedOptions, processClock: Clock, hooks: BackendHooks
+): Promise<Backend> {
+  const clock = options.clock ?? processClock
   const local = new MemoryStore({
     clock,
     maxKeys: options.memory.maxKeys,
@@ -56,12 +61,9 @@ export async function buildBackend (registration: string, options: ResolvedOptio
     }
   })
   const { redis, store } = options
-  if (redis !== undefined && redis !== false) {
-    return await createRedisBackend(options, redis, local, clock, createStoreGuard('redis', registration, options, clock, hooks))
-  }
-  if (store !== undefined) {
-    return createCustomBackend(options, store, local, clock, createStoreGuard(store.kind, registration, options, clock, hooks))
-  }
+  const createGuard = (kind: string) => createStoreGuard(kind, registration, options, processClock, hooks)
+  if (redis !== undefined && redis !== false) return await createRedisBackend(options, redis, local, processClock, createGuard('redis'))
+  if (store !== undefined) return createCustomBackend(options, store, local, processClock, createGuard(store.kind))
   return createMemoryBackend(options, local, clock)
 }
 
@@ -99,7 +101,8 @@ async function createRedisBackend (
     onFailure: guard.onFailure,
     onSlotsEnforced: guard.onSlotsEnforced
   })
-  const backend = withDenyCache(redis, local, clock, guard)
+  // What Redis has refused stays refused by the time of Redis, which no other clock moves.
+  const backend = withDenyCache(new DenyCache(redis, clock), local, clock, guard)
   return {
     ...backend,
     health: {
@@ -115,9 +118,10 @@ async function createRedisBackend (
 }
 
 function createCustomBackend (
-  { maxPending }: ResolvedOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
+  { maxPending, clock: givenClock }: ResolvedOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Backend {
-  return withDenyCache(new GuardedStore({ ...guard, store, maxPending, clock }), local, clock, guard)
+  const guarded = new GuardedStore({ ...guard, store, maxPending, clock })
+  return withDenyCache(new DenyCache(guarded, givenClock ?? clock), local, clock, guard)
 }
 
 /** Supervision of a store that can fail, and its last failure. */
@@ -141,7 +145,7 @@ function createStoreGuard (
   return {
     callGuard: new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
       logBreakerChange(log, { registration, store: kind, state, lastError })
-    }),
+    }, options.clock),
     deadlineMs,
     onAnswer: (operation, tookUs) => { storeMetrics?.observe(operation, tookUs / 1_000_000) },
     onFailure (reason, code, cause) {
@@ -159,9 +163,8 @@ function createStoreGuard (
   }
 }
 
-/** A remote store with a deny cache in front and an in-memory fallback. */
-function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callGuard, deadlineMs, lastError }: StoreGuard): Backend {
-  const store = new DenyCache(remote, clock)
+/** A remote store behind its deny cache, and an in-memory fallback. */
+function withDenyCache (store: DenyCache, local: MemoryStore, clock: Clock, { callGuard, deadlineMs, lastError }: StoreGuard): Backend {
   return {
     store,
     local,
@@ -173,7 +176,7 @@ function withDenyCache (remote: Store, local: MemoryStore, clock: Clock, { callG
     },
     forgetRefusals: () => { store.clearDenials() },
     setCredentials () {},
-    health: { kind: remote.kind, location: null, clock, ping: () => remote.ping(), deadlineMs, breaker: callGuard.breaker, lastError },
+    health: { kind: store.kind, location: null, clock, ping: () => store.ping(), deadlineMs, breaker: callGuard.breaker, lastError },
     async close () {
       local.close()
       await store.close()

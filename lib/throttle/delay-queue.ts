@@ -45,7 +45,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
  * Holds requests until they are due, ordered by due time and then by arrival. By the clock, no request leaves early.
  *
  * One timer serves all requests. Unlike other timers of this package, it keeps the process alive: a held request is
- * unfinished work, and an injected request has no socket that keeps the process alive.
+ * unfinished work, and an injected request has no socket that keeps the process alive. A clock that a test moves replaces it.
  */
 export class DelayQueue {
   readonly #clock: Clock
@@ -57,9 +57,11 @@ export class DelayQueue {
   #timer: NodeJS.Timeout | null = null
   #immediate: NodeJS.Immediate | null = null
   #isClosed = false
+  readonly #unsubscribe: (() => void) | undefined
 
   constructor (clock: Clock) {
     this.#clock = clock
+    this.#unsubscribe = clock.onMove?.(() => { this.#releaseDue() })
   }
 
   /** Number of held requests, without reserved places. */
@@ -92,6 +94,7 @@ export class DelayQueue {
   /** Call `onClose` of all held requests, now and in order. No request is held afterwards. */
   close (): void {
     this.#isClosed = true
+    this.#unsubscribe?.()
     for (let held = this.#held.first; held !== null; held = this.#held.first) {
       this.#remove(held)
       held.onClose()
@@ -154,7 +157,9 @@ export class DelayQueue {
     if (next === null) return
     const waitUs = next.dueUs - this.#clock.nowUs()
     if (waitUs <= 0) this.#immediate = setImmediate(() => { this.#releaseDue() })
-    else this.#timer = setTimeout(() => { this.#releaseDue() }, Math.min(Math.ceil(waitUs / 1000), MAX_TIMER_MS))
+    else if (this.#unsubscribe === undefined) {
+      this.#timer = setTimeout(() => { this.#releaseDue() }, Math.min(Math.ceil(waitUs / 1000), MAX_TIMER_MS))
+    }
   }
 
   #disarm (): void {

@@ -51,8 +51,9 @@ const TYPED_APPLICATION = `
   import fastify from 'fastify'
   import { rateLimitPlugin, RateLimitOptionsSchema, RouteRateLimitSchema, type Store } from 'fastify-sluice'
   import { storeContract } from 'fastify-sluice/store-contract'
+  import { ManualClock } from 'fastify-sluice/testing'
   const app = fastify()
-  void app.register(rateLimitPlugin, { max: 2, timeWindow: '1 minute' })
+  void app.register(rateLimitPlugin, { max: 2, timeWindow: '1 minute', clock: new ManualClock() })
   app.get('/', { config: { rateLimit: { max: 5, timeWindow: '1s' } } }, async (request) => request.rateLimit?.remaining ?? null)
   console.log(RateLimitOptionsSchema.properties.max, RouteRateLimitSchema.properties.cost)
   declare const store: Store
@@ -84,7 +85,7 @@ t.test('the packed package', async (t) => {
     t.strictSame(others.sort(), ['.env.example', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'rate-limit.example.toml', 'rate-limit.schema.json'])
     t.ok(paths.includes('dist/index.js'))
     t.strictSame(paths.filter((path) => path.endsWith('.d.ts')).sort(), [
-      'dist/compat/types.d.ts', 'dist/index.d.ts', 'dist/shared.d.ts', 'dist/store-contract/index.d.ts'
+      'dist/compat/types.d.ts', 'dist/index.d.ts', 'dist/shared.d.ts', 'dist/shared2.d.ts', 'dist/store-contract/index.d.ts', 'dist/testing/index.d.ts'
     ])
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
     t.ok(bytes < MOST_BYTES, `${bytes} bytes unpacked`)

@@ -3,13 +3,13 @@ import { badOption } from '../schema/check.js'
 import { DURATION_EXPECTED, durationMs } from '../schema/durations.js'
 import { reportAt, throwFirst, type Report } from '../schema/error-collector.js'
 import { reportRedisErrors } from './redis-target.js'
-import { STORE_EXPECTED, type RateLimitOptions } from '../schema/options-schema.js'
+import { CLOCK_EXPECTED, STORE_EXPECTED, type RateLimitOptions } from '../schema/options-schema.js'
 import { valueAt } from '../schema/schema-values.js'
 import type { Store } from '../../stores/store.js'
 import { NAME_PATTERN, NAME_EXPECTED } from '../schema/option-types.js'
 
 /**
- * Check what the schema cannot express about `redis`, `store` and `breaker`. Throws FST_SLUICE_BAD_OPTION,
+ * Check what the schema cannot express about `redis`, `store`, `clock` and `breaker`. Throws FST_SLUICE_BAD_OPTION,
  * FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION.
  */
 export function checkBackendOptions (options: RateLimitOptions): void {
@@ -30,12 +30,18 @@ export function reportBackendErrors (options: unknown, report: Report, redisExpe
   if (store !== undefined && redis !== undefined) {
     report(['store'], (place) => new FST_SLUICE_CONTRADICTION(place, 'contradicts redis; set only one of them'))
   }
+  const clock = valueAt(options, ['clock'])
+  if (clock !== undefined && !isClock(clock)) report(['clock'], (place) => badOption(place, CLOCK_EXPECTED, clock))
   for (const field of ['within', 'openFor']) {
     const value = valueAt(options, ['breaker', field])
     if ((typeof value === 'string' || typeof value === 'number') && durationMs(value) === null) {
       report(['breaker', field], (place) => badOption(place, DURATION_EXPECTED, value))
     }
   }
+}
+
+function isClock (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'nowUs' in value && typeof value.nowUs === 'function'
 }
 
 /** The methods that the plugin calls. */

@@ -1,4 +1,5 @@
 import type { Static } from '@sinclair/typebox'
+import type { Clock } from '../../common/clock.js'
 import type { RedisTarget } from '../../stores/redis/connect.js'
 import type { Store } from '../../stores/store.js'
 import { AdminSchema } from './admin-schema.js'
@@ -11,6 +12,8 @@ import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
 import { Type } from './type-builder.js'
 
 export const STORE_EXPECTED = 'a store: an object with a `kind` and the methods take, peek, adjust, reset and ping'
+
+export const CLOCK_EXPECTED = 'a clock: an object with the method nowUs'
 
 /** Schema of the options that `register` takes. */
 export const RateLimitOptionsSchema = Type.Object({
@@ -54,6 +57,11 @@ export const RateLimitOptionsSchema = Type.Object({
   store: Type.Optional(Type.Unsafe<Store>(Type.Any({
     expected: STORE_EXPECTED,
     description: 'A custom store in place of Redis. It gets the same deadline and circuit breaker as Redis, and is never closed.'
+  }))),
+  clock: Type.Optional(Type.Unsafe<Clock>(Type.Any({
+    expected: CLOCK_EXPECTED,
+    description: 'The clock that limits are counted by, for tests: a `ManualClock` of `fastify-sluice/testing`. ' +
+      'The default is the monotonic clock of the process. Redis always counts by its own clock.'
   }))),
   deadline: Type.Optional(IntegerRange(1, 5000, {
     default: 50,

@@ -71,6 +71,7 @@ export class RefusalLog {
   readonly #unavailable: RefusalKind
   readonly #shadow: RefusalKind
   readonly #timer: NodeJS.Timeout
+  readonly #unsubscribe: (() => void) | undefined
   /** When the interval started, with its first refusal; `null` before that. */
   #sinceUs: number | null = null
   /** Lines of the previous interval that are not written yet. */
@@ -89,6 +90,7 @@ export class RefusalLog {
     this.#shadow = createKind('rejected', 'shadow', level, 'would be rejected')
     // Created here, not in a request: a timer keeps the AsyncLocalStorage context of its creation.
     this.#timer = setInterval(() => { this.flushIfDue() }, CHECK_INTERVAL_MS).unref()
+    this.#unsubscribe = clock.onMove?.(() => { this.flushIfDue() })
   }
 
   /**
@@ -118,6 +120,7 @@ export class RefusalLog {
   /** Writes all aggregates now, and stops the timer. */
   close (): void {
     clearInterval(this.#timer)
+    this.#unsubscribe?.()
     for (const line of [...this.#pendingLines.splice(0), ...this.#drain(this.#elapsedUs() ?? 0)]) this.#write(line)
   }
 

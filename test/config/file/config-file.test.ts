@@ -179,7 +179,7 @@ t.test('whatever a file holds, it is a layer or mistakes of one line each, in th
 })
 
 t.test('a file may hold every option of register that needs no code, and the schema of a file is a JSON schema', async (t) => {
-  const codeOnly = ['keyGenerator', 'errorResponseBuilder', 'onExceeding', 'onExceeded', 'onBlocked', 'configFile', 'environment', 'store']
+  const codeOnly = ['keyGenerator', 'errorResponseBuilder', 'onExceeding', 'onExceeded', 'onBlocked', 'configFile', 'environment', 'store', 'clock']
   const inFile: unknown = JSON.parse(JSON.stringify(ConfigFileSchema))
   t.match(inFile, { type: 'object', additionalProperties: false, properties: { rules: { items: { required: ['name'] } } } })
   t.notMatch(JSON.stringify(inFile), /Function|\bfunction\b/)
