@@ -9,8 +9,8 @@ import { dts } from 'rollup-plugin-dts'
 import ts from 'typescript'
 
 /** What an application can import, and the command. */
-const ENTRIES = ['index', 'compat/index', 'store-contract/index', 'cli/index']
-const TYPES = ['index', 'compat/types', 'store-contract/index']
+const ENTRIES = ['index', 'compat/index', 'store-contract/index', 'testing/index', 'cli/index']
+const TYPES = ['index', 'compat/types', 'store-contract/index', 'testing/index']
 
 /** Files that several entries share, by a module that is in them. The others are named after a module by rollup. */
 const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schema.js': 'config' }

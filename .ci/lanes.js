@@ -6,6 +6,7 @@ import { join } from 'node:path'
 /** Slow by nature: servers that are killed or hang, several processes, memory over time, and programs that run as a user runs them. */
 const SLOW = [
   'test/docs/api.test.ts',
+  'test/docs/with-other-plugins.test.ts',
   'test/examples',
   'test/integration/cluster',
   'test/integration/failures',

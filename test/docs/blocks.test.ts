@@ -23,6 +23,7 @@ const blocks = pages.flatMap((page) => Array.from(readPage(page).matchAll(/^```(
 
 /** Blocks that a test of their page reads. */
 const ELSEWHERE: ReadonlyArray<readonly [words: string, page: string]> = [
+  ['ts nestjs', 'docs/with-other-plugins.md'],
   ['yaml', 'docs/monitoring.md'], ['promql', 'docs/monitoring.md'], ['json', 'docs/monitoring.md'],
   ['http', 'README.md'], ['http', 'docs/quick-start.md'], ['http', 'docs/responses.md'], ['text', 'docs/configuration.md'], ['toml mistakes', 'docs/configuration.md']
 ]
