@@ -1,29 +1,28 @@
 import type { FastifyRequest } from 'fastify'
-import { FST_SLUICE_CONTRADICTION, FST_SLUICE_UNAVAILABLE, isLocated } from '../errors.js'
+import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
-import { Cooldown } from './cooldown.js'
+import { compileEarly } from './compile-early.js'
+import { Cooldown, addBackoff } from './cooldown.js'
 import type { CountRequest, Count, Counter, SharedPolicyOptions } from './counter.js'
-import type { LimiterSettings } from './settings.js'
+import type { StaticSettings } from './settings.js'
 
 /**
- * Counts in the plugin's buckets: a fixed window, and a penalty for `ban`. Functions of the original may be asynchronous,
- * those of a policy may not. So they are awaited first, and the policy's functions read their results.
+ * Counts in the plugin's buckets: a fixed window, and a penalty for `ban`. For fixed numbers.
  */
 export class BucketCounter implements Counter {
   readonly #limiter: RateLimitDecorator
-  readonly #countRequests = new WeakMap<FastifyRequest, CountRequest>()
+  /** Keys of the requests that are being counted: a policy's key generator cannot await that of the application. */
+  readonly #keys = new WeakMap<FastifyRequest, string>()
   readonly #consume: RouteRateLimit
   readonly #peek: RouteRateLimit
   readonly #cooldown: Cooldown | null
   readonly #mayPassUncounted: boolean
 
   /** `name`: the name of the buckets; counters of the same name share them. Throws what `guard` throws. */
-  constructor (limiter: RateLimitDecorator, name: string, settings: LimiterSettings) {
+  constructor (limiter: RateLimitDecorator, name: string, settings: StaticSettings) {
     const { max, windowMs, ban, skipOnError, continueExceeding, exponentialBackoff, place } = settings
-    const isWindowDynamic = typeof windowMs === 'function'
-    const getWindowMs = (request: FastifyRequest) => this.#getCountRequest(request).windowMs
     const sharedOptions: SharedPolicyOptions = {
-      keyGenerator: (request) => this.#getCountRequest(request).key,
+      keyGenerator: (request) => this.#keys.get(request) ?? '',
       failureMode: skipOnError === null ? 'local' : skipOnError ? 'open' : 'closed'
     }
     this.#limiter = limiter
@@ -32,50 +31,28 @@ export class BucketCounter implements Counter {
       ...sharedOptions,
       groupId: name,
       algorithm: 'fixed-window',
-      max: typeof max === 'number' ? max : (request) => this.#getCountRequest(request).max,
-      timeWindow: isWindowDynamic ? getWindowMs : windowMs,
+      max,
+      timeWindow: windowMs,
       // The first refusal past `ban` starts the ban.
-      penalty: ban === null || isWindowDynamic
+      penalty: ban === null
         ? false
         : { strikes: ban + 1, within: windowMs, cooldown: windowMs, factor: 1, maxCooldown: windowMs }
     }
     this.#peek = { ...this.#consume, cost: 0 }
     this.#cooldown = continueExceeding || exponentialBackoff
-      ? new Cooldown(limiter, name, isWindowDynamic ? getWindowMs : windowMs, !continueExceeding, sharedOptions)
+      ? new Cooldown(limiter, name, windowMs, !continueExceeding, sharedOptions)
       : null
-    this.#compile(place)
+    compileEarly(limiter, [this.#consume, this.#peek, ...this.#cooldown?.policies ?? []], place)
   }
 
-  async count (request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null> {
-    this.#countRequests.set(request, countRequest)
+  async count (request: FastifyRequest, { key }: CountRequest, isPeek: boolean): Promise<Count | null> {
+    this.#keys.set(request, key)
     const [decision, backoff] = await Promise.all([
       this.#limiter.check(request, isPeek ? this.#peek : this.#consume),
       this.#cooldown === null ? null : this.#cooldown.peek(request)
     ])
     const count = decision === null ? null : toCount(decision, isPeek, this.#mayPassUncounted)
-    if (count === null || backoff === null) return count
-    if (!isPeek && (count.isExceeded || backoff.ttlMs > 0)) await backoff.extend()
-    if (backoff.ttlMs === 0) return count
-    // The end of the window does not end the wait: the client sent a request while it was limited.
-    return { ...count, isExceeded: true, remaining: 0, ttlMs: Math.max(backoff.ttlMs, count.isBanned ? count.ttlMs : 0) }
-  }
-
-  #getCountRequest (request: FastifyRequest): CountRequest {
-    // `count` sets it before the policy reads it.
-    return this.#countRequests.get(request) ?? { key: '', max: 0, windowMs: 0 }
-  }
-
-  /** Compiles the policies early, so that errors are thrown at the declaration and name the place of the options. */
-  #compile (place: string): void {
-    try {
-      for (const options of [this.#consume, this.#peek, ...this.#cooldown?.policies ?? []]) this.#limiter.guard(options)
-    } catch (error) {
-      if (!isLocated(error)) throw error
-      const { message } = error
-      throw error.code === 'FST_SLUICE_UNEQUAL_LIMITS'
-        ? new FST_SLUICE_CONTRADICTION(`${place}.groupId`, `routes of one group share their counters and need equal limits (${message})`)
-        : error.relocated(error.place.replace('rateLimit.guard', place))
-    }
+    return count === null || backoff === null ? count : await addBackoff(count, backoff, isPeek)
   }
 }
 

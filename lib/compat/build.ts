@@ -5,7 +5,8 @@ import { checkRedisTarget } from '../config/backend/redis-target.js'
 import { FST_SLUICE_ALREADY_REGISTERED } from '../errors.js'
 import type { RateLimitDecorator, RateLimitOptions as NativeOptions, rateLimitPlugin } from '../index.js'
 import { FaultLog } from '../common/log.js'
-import { OncePerRequest, createHook, type CompatFaults, type LimitHook } from './hook.js'
+import type { CompatFaults } from './faults.js'
+import { OncePerRequest, createHook, type LimitHook } from './hook.js'
 import { Limiters } from './limiters.js'
 import type { CreateRateLimitOptions, LimiterAnswer, RateLimitHook, RateLimitOptions, RateLimitPluginOptions } from './options.js'
 import { parsePluginOptions } from './settings.js'
@@ -50,7 +51,7 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
       keyPrefix: nameSpace ?? 'fastify-rate-limit-',
       memory: { maxKeys: Math.max(inherited.cache ?? 0, MIN_KEYS) },
       deadline
-    }), inherited, deadline, faults)
+    }), inherited, deadline, faults, clock)
 
     const limitByDefault = createHook(limiters.shared, oncePerRequest, faults)
     fastify.addHook('onRoute', function limitRoute (route: RouteOptions) {

@@ -16,13 +16,36 @@ export function normalizeIP (ip: string, ipv6Subnet: number = IPV6_SUBNET): stri
   return canonical === null ? ip.toLowerCase() : canonical.replace(/\/\d+$/, '')
 }
 
-/** The key of a request's client. Rejects with the errors of the application's generator. */
+/** The key of a request's client: the address, or what the application's generator returned. Rejects with its errors. */
 export async function resolveKey (
   request: FastifyRequest, generate: RateLimitOptions['keyGenerator'] | null, ipv6Subnet: number
-): Promise<string> {
-  const key: unknown = generate === null || generate === undefined ? normalizeIP(findAddress(request), ipv6Subnet) : await generate(request)
-  // Any other value is no key: for an empty one the plugin logs a fault and counts the address.
-  return typeof key === 'string' || Number.isFinite(key) ? String(key) : ''
+): Promise<unknown> {
+  return generate === null || generate === undefined ? normalizeIP(findAddress(request), ipv6Subnet) : await generate(request)
+}
+
+/**
+ * The text that a key counts as. Empty for a value that names no client, such as `undefined`: the plugin then logs a fault
+ * and counts the address. A database's id (ObjectId, BigInt) counts by its text.
+ */
+export function toKeyText (key: unknown): string {
+  switch (typeof key) {
+    case 'string': return key
+    case 'number': return Number.isNaN(key) ? '' : String(key)
+    case 'bigint': return String(key)
+    case 'boolean': return key ? 'true' : ''
+    case 'object': return key === null ? '' : toObjectText(key)
+    default: return ''
+  }
+}
+
+/** Empty for an object without text of its own: all of them would have the same. */
+function toObjectText (key: object): string {
+  try {
+    const text = String(key)
+    return text === Object.prototype.toString.call(key) ? '' : text
+  } catch {
+    return ''
+  }
 }
 
 /** Empty after a reset of the connection, which then has no address. */
@@ -32,7 +55,7 @@ function findAddress (request: FastifyRequest): string {
 }
 
 /** Returns whether a request passes uncounted. */
-export type AllowList = ((request: FastifyRequest, key: string) => unknown) | null
+export type AllowList = ((request: FastifyRequest, key: unknown) => unknown) | null
 
 /**
  * A list has keys, addresses and networks. Addresses and networks are compared with the client's full address, so that a
@@ -43,10 +66,14 @@ export type AllowList = ((request: FastifyRequest, key: string) => unknown) | nu
  */
 export function createAllowList (options: Pick<RateLimitOptions, 'allowList' | 'keyGenerator'>, place: string): AllowList {
   const { allowList, keyGenerator } = options
-  if (allowList === undefined || typeof allowList === 'function') return allowList ?? null
+  if (allowList === undefined) return null
+  // The original's types promise text, and pass what the generator returned.
+  if (typeof allowList === 'function') return (request, key) => allowList(request, key as string)
   if (allowList.length === 0) return null
-  const keys = new Set(allowList)
+  const keys = new Set<unknown>(allowList)
   // Any other text is a key, including names of networks such as "private".
-  const networks = createNetworks(allowList.filter((entry) => isIP(entry.split('/')[0]) !== 0), place)
-  return (request, key) => keys.has(key) || networks.has(keyGenerator === undefined ? findAddress(request) : key)
+  const networks = createNetworks(allowList.filter((entry) => typeof entry === 'string' && isIP(entry.split('/')[0]) !== 0), place)
+  // A missing key is on no list: `''.split(',')` has an empty entry.
+  return (request, key) => toKeyText(key) !== '' &&
+    (keys.has(key) || (keyGenerator === undefined ? networks.has(findAddress(request)) : typeof key === 'string' && networks.has(key)))
 }

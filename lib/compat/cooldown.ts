@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Decision, RateLimitDecorator, RouteRateLimit } from '../index.js'
-import type { SharedPolicyOptions } from './counter.js'
+import type { Count, SharedPolicyOptions } from './counter.js'
 
 /** Number of waits, each twice as long as the previous one. */
 const MAX_WAITS = 10
@@ -44,6 +44,14 @@ export class Cooldown {
     const decisions = await Promise.all(this.policies.map((policy) => this.#limiter.check(request, policy)))
     return new BackoffState(decisions.filter((decision) => decision !== null))
   }
+}
+
+/** Adds the wait to a count. A refused request, or one during the wait, extends it. */
+export async function addBackoff (count: Count, backoff: Backoff, isPeek: boolean): Promise<Count> {
+  if (!isPeek && (count.isExceeded || backoff.ttlMs > 0)) await backoff.extend()
+  if (backoff.ttlMs === 0) return count
+  // The end of the window does not end the wait: the client sent a request while it was limited.
+  return { ...count, isExceeded: true, remaining: 0, ttlMs: Math.max(backoff.ttlMs, count.isBanned ? count.ttlMs : 0) }
 }
 
 class BackoffState implements Backoff {

@@ -1,15 +1,10 @@
 import { format } from '@lukeed/ms'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isThenable } from '../common/type-guards.js'
-import type { FaultLog } from '../common/log.js'
+import type { CompatFaults, ObserverName } from './faults.js'
 import { writeHeaders } from './headers.js'
 import type { Limiter } from './limiter.js'
 import type { errorResponseBuilderContext, RateLimitOptions } from './options.js'
-
-type ObserverName = 'onExceeding' | 'onExceeded' | 'onBanReach'
-
-/** The application's code that can fail without failing the request. */
-export type CompatFaults = FaultLog<ObserverName | 'store'>
 
 /** A hook that limits requests. */
 export type LimitHook = (request: FastifyRequest, reply: FastifyReply) => Promise<void>

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import { resolveKey } from './client-key.js'
+import { resolveKey, toKeyText } from './client-key.js'
 import type { CountRequest, Counter } from './counter.js'
+import { toMax, toWindowMs } from './function-results.js'
+import type { CompatFaults } from './faults.js'
 import type { LimiterAnswer } from './options.js'
 import type { LimiterSettings } from './settings.js'
 
@@ -19,11 +21,13 @@ export class Limiter {
   /** The name of its counts. */
   readonly name: string
   readonly #counter: Counter
+  readonly #faults: CompatFaults
 
-  constructor (settings: LimiterSettings, name: string, counter: Counter) {
+  constructor (settings: LimiterSettings, name: string, counter: Counter, faults: CompatFaults) {
     this.settings = settings
     this.name = name
     this.#counter = counter
+    this.#faults = faults
   }
 
   /**
@@ -32,15 +36,16 @@ export class Limiter {
    */
   async assess (request: FastifyRequest, isPeek = false): Promise<LimiterResult> {
     const { keyGenerator, ipv6Subnet, allowList, max, windowMs } = this.settings
-    const key = await resolveKey(request, keyGenerator, ipv6Subnet)
-    if (allowList !== null && await allowList(request, key)) {
+    const given = await resolveKey(request, keyGenerator, ipv6Subnet)
+    // The original's types promise text, and callbacks receive what the generator returned: a number stays one.
+    const key = given as string
+    if (allowList !== null && await allowList(request, given)) {
       return { answer: { isAllowed: true, key }, isCounted: false, hasStartedBan: false }
     }
     const countRequest: CountRequest = {
-      key,
-      max: typeof max === 'number' ? max : Math.trunc(await max(request, key)),
-      // Round up: rounding must not loosen a limit.
-      windowMs: typeof windowMs === 'number' ? windowMs : Math.ceil(await windowMs(request, key))
+      key: toKeyText(given),
+      max: typeof max === 'number' ? max : toMax(await max(request, key), this.#faults),
+      windowMs: typeof windowMs === 'number' ? windowMs : toWindowMs(await windowMs(request, key), this.#faults)
     }
     const count = await this.#counter.count(request, countRequest, isPeek)
     const ttl = count?.ttlMs ?? 0

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto'
 import type { RouteOptions } from 'fastify'
 import type { RateLimitDecorator } from '../index.js'
 import { RouteNames } from '../routing/route-names.js'
+import type { Clock } from '../common/clock.js'
 import { BucketCounter } from './bucket-counter.js'
 import type { Counter } from './counter.js'
 import { CustomCounter, type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from './custom-store.js'
-import type { CompatFaults } from './hook.js'
+import type { CompatFaults } from './faults.js'
 import { Limiter } from './limiter.js'
-import { mergeOptions, createSettings, type Inherited, type LimiterSettings } from './settings.js'
+import { mergeOptions, createSettings, isStatic, type Inherited, type LimiterSettings } from './settings.js'
+import { TallyCounter } from './tally-counter.js'
 
 /** Longer names are hashed, not cut. The plugin accepts 128 characters, and the names of waits are a little longer. */
 const MAX_NAME_LENGTH = 100
@@ -29,17 +31,19 @@ export class Limiters {
   readonly #inherited: Inherited
   readonly #deadlineMs: number | undefined
   readonly #faults: CompatFaults
+  readonly #clock: Clock
   readonly #routeNames = new RouteNames()
   /** Custom stores by the names of their counts. A group has one store. */
   readonly #stores = new Map<string, FastifyRateLimitStore>()
   #manualCount = 0
 
   /** `nativeLimiter`: the plugin's decorator. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
-  constructor (nativeLimiter: RateLimitDecorator, inherited: Inherited, deadlineMs: number | undefined, faults: CompatFaults) {
+  constructor (nativeLimiter: RateLimitDecorator, inherited: Inherited, deadlineMs: number | undefined, faults: CompatFaults, clock: Clock) {
     this.#nativeLimiter = nativeLimiter
     this.#inherited = inherited
     this.#deadlineMs = deadlineMs
     this.#faults = faults
+    this.#clock = clock
     this.shared = this.#createLimiter(SHARED, createSettings(inherited, 'rateLimit'), {})
   }
 
@@ -63,11 +67,15 @@ export class Limiters {
 
   #createLimiter (fullName: string, settings: LimiterSettings, info: RouteInfo): Limiter {
     const name = fullName.length <= MAX_NAME_LENGTH ? fullName : `#${createHash('sha256').update(fullName).digest('base64url')}`
-    return new Limiter(settings, name, this.#createCounter(name, settings, info))
+    return new Limiter(settings, name, this.#createCounter(name, settings, info), this.#faults)
   }
 
   #createCounter (name: string, settings: LimiterSettings, info: RouteInfo): Counter {
-    if (settings.store === null) return new BucketCounter(this.#nativeLimiter, name, settings)
+    if (settings.store === null) {
+      return isStatic(settings)
+        ? new BucketCounter(this.#nativeLimiter, name, settings)
+        : new TallyCounter(this.#nativeLimiter, name, settings, this.#clock)
+    }
     const store = this.#getOrCreateStore(name, settings.store, settings, info)
     return new CustomCounter(store, settings, this.#deadlineMs, (error) => { this.#faults.report('store', error) })
   }

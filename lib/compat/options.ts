@@ -1,4 +1,4 @@
-import type { SchemaOptions, Static } from '@sinclair/typebox'
+import type { SchemaOptions, Static, TArray, TString } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { DURATION_EXPECTED } from '../config/schema/durations.js'
 import { Callback, IntegerRange, BooleanOption, StringEnum } from '../config/schema/option-types.js'
@@ -57,12 +57,12 @@ const manual = {
     { expected: DURATION_EXPECTED }
   )),
   allowList: Type.Optional(Type.Union(
-    [Type.Array(Type.String({ expected: 'an address, a CIDR or a key' })), Callback<PerRequest<unknown>>({ expected: FUNCTION_EXPECTED })],
+    [Type.Array(Type.Any()) as unknown as TArray<TString>, Callback<PerRequest<unknown>>({ expected: FUNCTION_EXPECTED })],
     { expected: ALLOW_LIST_EXPECTED }
   )),
   keyGenerator: Type.Optional(Callback<KeyGenerator>({ expected: FUNCTION_EXPECTED })),
   ipv6Subnet: Type.Optional(IntegerRange(0, 128)),
-  ban: Type.Optional(Type.Integer({ minimum: -1, maximum: 999_999, expected: 'an integer from 0 to 999999, or -1 for none' })),
+  ban: Type.Optional(Type.Number({ minimum: -1, expected: 'a number of 0 or more, or -1 for none' })),
   skipOnError: Type.Optional(BooleanOption({})),
   store: Type.Optional(Callback<FastifyRateLimitStoreCtor>({ expected: 'a class with incr and child' }))
 }

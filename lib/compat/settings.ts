@@ -1,11 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import { badOption, checkOptions } from '../config/schema/check.js'
 import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
-import { FST_SLUICE_CONTRADICTION } from '../errors.js'
+import { MAX_UNITS } from '../config/schema/policy-schema.js'
 import { createAllowList, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
+import { DEFAULT_MAX, DEFAULT_WINDOW_MS, MAX_WINDOW_MS } from './function-results.js'
 import { selectHeaders, type CompatHeaders } from './headers.js'
 import { PluginSchema, RouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
+
+/** Of a penalty. */
+const MAX_STRIKES = 1_000_000
 
 type PerRequest<T> = (request: FastifyRequest, key: string) => T | Promise<T>
 
@@ -37,6 +41,17 @@ export interface LimiterSettings {
   readonly place: string
 }
 
+/** Settings with fixed numbers that the plugin's own limits can have. */
+export interface StaticSettings extends LimiterSettings {
+  readonly max: number
+  readonly windowMs: number
+}
+
+export function isStatic (settings: LimiterSettings): settings is StaticSettings {
+  const { max, windowMs, ban } = settings
+  return typeof max === 'number' && max <= MAX_UNITS && typeof windowMs === 'number' && (ban === null || ban < MAX_STRIKES)
+}
+
 /** The plugin's options that routes and limiters inherit. */
 export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameSpace' | 'deadline'>
 
@@ -63,21 +78,17 @@ export function mergeOptions (inherited: Inherited, given: unknown, place: strin
   }, place)
 }
 
-/** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION with the place. */
+/** Throws FST_SLUICE_BAD_OPTION with the place. */
 export function createSettings (options: Inherited & RateLimitOptions, place: string): LimiterSettings {
-  const { max = 1000, ban = -1 } = options
-  const windowMs = parseWindow(options.timeWindow ?? 60_000, place)
-  if (ban >= 0 && typeof windowMs === 'function' && options.store === undefined) {
-    throw new FST_SLUICE_CONTRADICTION(`${place}.ban`, 'lasts one timeWindow, so timeWindow must be a fixed duration here, not a function')
-  }
+  const { max = DEFAULT_MAX, ban = -1 } = options
   return {
     max: typeof max === 'number' ? Math.trunc(max) : max,
-    windowMs,
+    windowMs: parseWindow(options.timeWindow ?? DEFAULT_WINDOW_MS, place),
     hook: options.hook ?? 'onRequest',
     allowList: createAllowList(options, `${place}.allowList`),
     keyGenerator: options.keyGenerator ?? null,
     ipv6Subnet: options.ipv6Subnet ?? IPV6_SUBNET,
-    ban: ban < 0 ? null : ban,
+    ban: ban < 0 ? null : Math.trunc(ban),
     skipOnError: options.skipOnError ?? null,
     continueExceeding: options.continueExceeding ?? false,
     exponentialBackoff: options.exponentialBackoff ?? false,
@@ -97,7 +108,7 @@ function parseWindow (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, p
   if (typeof timeWindow === 'function') return timeWindow
   const ms = durationMs(typeof timeWindow === 'number' ? Math.trunc(timeWindow) : timeWindow)
   if (ms === null) throw badOption(`${place}.timeWindow`, DURATION_EXPECTED, timeWindow)
-  return ms
+  return Math.min(ms, MAX_WINDOW_MS)
 }
 
 /** `null` means not set, as in the original: `redis: null`, for development without Redis. */

@@ -130,8 +130,66 @@ t.test('a timeWindow that is no whole number is rounded up', async (t) => {
   t.strictSame((await run('/', 999, '/', 1, '/')).map(({ status }) => status), [200, 429, 200])
 })
 
+t.test('a max of another type is read as a number, also in headers', async (t) => {
+  for (const [max, status, limit] of [['1e2', 200, '100'], [null, 429, '0'], [false, 429, '0'], ['', 429, '0'], [true, 200, '1']] as const) {
+    const { here } = await assertDifferent(t, { options: { max: () => max } }, ['/'], { there: [status], here: [status] })
+    t.equal(here[0].headers['x-ratelimit-limit'], limit)
+  }
+  await assertDifferent(t, { options: { max: () => 2n } }, repeatStep(3, '/'), { there: [500, 500, 500], here: [200, 200, 429] })
+})
+
+t.test('a timeWindow that is no number is a minute', async (t) => {
+  for (const timeWindow of [() => NaN, () => undefined, () => 0, () => -5, async () => 'soon', () => ({})]) {
+    const { run } = await createCompatSide(t, { options: { max: 1, timeWindow } })
+    t.strictSame((await run('/', 59_999, '/', 1, '/')).map(({ status }) => status), [200, 429, 200])
+  }
+})
+
+t.test('a window by a function keeps the length that it began with', async (t) => {
+  const one: TestCase = {
+    options: () => {
+      const lengths = [10_000, 9000, 4000, 10_000]
+      return { max: 1, timeWindow: () => lengths.shift() }
+    }
+  }
+  await assertDifferent(t, one, ['/', 1000, '/', 5000, '/', 4000, '/'], { there: [200, 429, 200, 429], here: [200, 429, 429, 200] })
+})
+
+t.test('a window of more than 17 years is one of 17 years', async (t) => {
+  for (const timeWindow of ['100 years', () => Infinity, () => '100 years']) {
+    const { run } = await createCompatSide(t, { options: { max: 1, timeWindow } })
+    const [first, second] = await run('/', '/')
+    t.strictSame([first.status, second.status, second.headers['retry-after']], [200, 429, String(Math.ceil(2 ** 39 / 1000))])
+  }
+})
+
+t.test('objects with text of their own are keys by it', async (t) => {
+  class Id {
+    readonly #text: string
+    constructor (text: string) { this.#text = text }
+    toString () { return this.#text }
+  }
+  const one: TestCase = { options: { max: 1, keyGenerator: ({ headers }: FastifyRequest) => new Id(String(headers.key)) } }
+  await assertDifferent(t, one, [by('a'), by('b'), by('a')], { there: [200, 200, 200], here: [200, 200, 429] })
+})
+
+t.test('a number and its text are one client', async (t) => {
+  const one: TestCase = { options: { max: 1, keyGenerator: ({ headers }: FastifyRequest) => headers.key === 'text' ? '42' : 42 } }
+  await assertDifferent(t, one, [by('number'), by('text')], { there: [200, 200], here: [200, 429] })
+})
+
+t.test('a key that is none is on no list', async (t) => {
+  const one: TestCase = { options: { max: 1, allowList: [undefined, ''], keyGenerator: () => undefined } }
+  await assertDifferent(t, one, ['/', '/'], { there: [200, 200], here: [200, 429] })
+})
+
 t.test('a key that is none counts the address', async (t) => {
-  const one: TestCase = { options: { max: 1, keyGenerator: ({ headers }: FastifyRequest) => headers.key } }
+  const keys: Record<string, unknown> = { null: null, false: false, NaN, empty: '', object: {}, bare: Object.create(null), symbol: Symbol('s'), call () {} }
+  for (const key of ['missing', ...Object.keys(keys)]) {
+    const { run } = await createCompatSide(t, { options: { max: 1, keyGenerator: () => keys[key] } })
+    t.strictSame((await run(from('192.0.2.1'), from('192.0.2.2'), from('192.0.2.1'))).map(({ status }) => status), [200, 200, 429], key)
+  }
+  const one: TestCase = { options: { max: 1, keyGenerator: () => undefined } }
   await assertDifferent(t, one, [from('192.0.2.1'), from('192.0.2.2'), from('192.0.2.1')], { there: [200, 429, 429], here: [200, 200, 429] })
 })
 
@@ -167,11 +225,6 @@ t.test('a look says whether the next request would be refused', async (t) => {
 t.test('what a route leaves undefined is the plugin\'s', async (t) => {
   const one: TestCase = { options: { max: 1 }, routes (app) { app.get('/own', createRouteConfig({ max: undefined }), async () => 'own') } }
   await assertDifferent(t, one, repeatStep(2, '/own'), { there: [200, 200], here: [200, 429] })
-})
-
-t.test('each number that a function gives has counts of its own', async (t) => {
-  const one: TestCase = { options: { max: ({ headers }: FastifyRequest) => Number(headers.key) } }
-  await assertDifferent(t, one, [by('1'), by('2'), by('2'), by('1')], { there: [200, 200, 429, 429], here: [200, 200, 200, 429] })
 })
 
 t.test('routes with long patterns that begin alike count apart', async (t) => {

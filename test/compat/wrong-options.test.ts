@@ -9,11 +9,9 @@ const plugin: ReadonlyArray<readonly [options: Options, code: string, message: s
   [{ max: '2' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got "2"'],
   [{ max: -1 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got -1'],
   [{ max: Infinity }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected a number of 0 or more, or a function, got Infinity'],
-  [{ max: 2 ** 40 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.max: expected an integer from 0 to 4294967295, got 1099511627776'],
   [{ timeWindow: 'foo' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.timeWindow: expected a duration such as "10s" or a number of milliseconds, got "foo"'],
   [{ timeWindow: 0 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.timeWindow: expected a duration such as "10s" or a number of milliseconds, got 0'],
-  [{ ban: '1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ban: expected an integer from 0 to 999999, or -1 for none, got "1"'],
-  [{ ban: 1, timeWindow: () => 1000 }, 'FST_SLUICE_CONTRADICTION', 'rateLimit.ban: lasts one timeWindow, so timeWindow must be a fixed duration here, not a function'],
+  [{ ban: '1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ban: expected a number of 0 or more, or -1 for none, got "1"'],
   [{ ipv6Subnet: 129 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.ipv6Subnet: expected an integer from 0 to 128, got 129'],
   [{ hook: 'onSend' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.hook: expected "onRequest" or "preParsing" or "preValidation" or "preHandler", got "onSend"'],
   [{ allowList: '127.0.0.1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.allowList: expected an array of addresses, CIDRs and keys, or a function, got "127.0.0.1"'],
@@ -33,7 +31,6 @@ for (const [options, code, message] of plugin) {
 const routes: ReadonlyArray<readonly [options: unknown, code: string, message: string]> = [
   [true, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit: expected an object of options, or false, got true'],
   [{ max: '2' }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.max: expected a number of 0 or more, or a function, got "2"'],
-  [{ max: 2 ** 40 }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.max: expected an integer from 0 to 4294967295, got 1099511627776'],
   [{ groupId: 7 }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.groupId: expected a string of 1 to 1000 characters, got 7'],
   [{ nameSpace: 'x' }, 'FST_SLUICE_UNKNOWN_OPTION', 'GET /own config.rateLimit.nameSpace: unknown option']
 ]
