@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../common/clock.js'
@@ -13,6 +14,9 @@ import { parsePluginOptions } from './settings.js'
 
 /** The least `memory.maxKeys`. `cache` was per route in the original; here one memory serves all routes. */
 const MIN_KEYS = 100_000
+const MAX_KEYS = 16_777_216
+
+const DEFAULT_NAMESPACE = 'fastify-rate-limit-'
 
 /** Decorators of compat registrations, to distinguish them from those of other limiters. */
 const compatFunctions = new WeakSet<object>()
@@ -24,8 +28,11 @@ const registrations = new WeakMap<object, Map<string, number>>()
 export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clock: Clock) {
   return fp(async function fastifyRateLimit (fastify: FastifyInstance, given: RateLimitPluginOptions & RegisterOptions) {
     const { prefix, logLevel, logSerializers, ...rest } = given
-    const { global = true, redis, nameSpace, deadline, ...inherited } = parsePluginOptions(rest)
-    if (redis !== undefined) checkRedisTarget(redis, 'rateLimit.redis')
+    // `groupId` has no meaning here: as in the original, only a route has a group.
+    const { global = true, redis: target, nameSpace, deadline, groupId, ...inherited } = parsePluginOptions(rest)
+    // A development setup of the original leaves it out, or sets it to null, false or an empty text.
+    const redis = target || false
+    if (redis !== false) checkRedisTarget(redis, 'rateLimit.redis')
     const faults: CompatFaults = new FaultLog(fastify.log, clock)
     const oncePerRequest = new OncePerRequest()
 
@@ -40,18 +47,18 @@ export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clo
         return createHook(limiters.createManualLimiter(options, 'rateLimit'), oncePerRequest, faults)
       }
     })
-    const limiters = new Limiters(await createNativeLimiter(fastify, nativePlugin, {
+    const nativeLimiter = await createNativeLimiter(fastify, nativePlugin, {
       name: createRegistrationName(fastify),
       // No routes, metrics or limits that the original does not have.
       global: false,
       health: false,
       metrics: false,
-      // A development setup of the original leaves it out, or sets it to null.
-      redis: redis ?? false,
-      keyPrefix: nameSpace ?? 'fastify-rate-limit-',
-      memory: { maxKeys: Math.max(inherited.cache ?? 0, MIN_KEYS) },
+      redis,
+      keyPrefix: toKeyPrefix(nameSpace),
+      memory: { maxKeys: Math.min(Math.max(inherited.cache ?? 0, MIN_KEYS), MAX_KEYS) },
       deadline
-    }), inherited, deadline, faults, clock)
+    })
+    const limiters = new Limiters({ nativeLimiter, deadlineMs: deadline, faults, clock }, inherited)
 
     const limitByDefault = createHook(limiters.shared, oncePerRequest, faults)
     fastify.addHook('onRoute', function limitRoute (route: RouteOptions) {
@@ -106,6 +113,13 @@ function appendHook (route: RouteOptions, phase: RateLimitHook, hook: LimitHook)
     case 'preHandler': route.preHandler = [route.preHandler ?? [], hook].flat(); return
     default: phase satisfies never
   }
+}
+
+/** A prefix of keys. Braces would select the slot of a Cluster, and long prefixes make long keys: these are hashed. */
+function toKeyPrefix (nameSpace: string = DEFAULT_NAMESPACE): string {
+  if (/^[^{}\s]{0,64}$/.test(nameSpace)) return nameSpace
+  const hash = createHash('sha256').update(nameSpace, 'utf16le').digest('base64url')
+  return `${nameSpace.replace(/[{}\s]/g, '').slice(0, 20)}#${hash}`
 }
 
 /** A registration's name in keys: its prefix, and a number if there are several, so that they do not share counts. */

@@ -17,41 +17,42 @@ const MAX_NAME_LENGTH = 100
 /** The counts of all routes without options of their own. */
 const SHARED = 'shared'
 
-/** The route of a custom store, in the form of the original. */
-interface RouteInfo {
-  readonly method?: string | readonly string[]
-  readonly url?: string
+/** The route of a custom store, with its whole config; of a limiter in code, an empty object. */
+type RouteInfo = RouteOptions | Readonly<Record<string, never>>
+
+/** What all limiters of a registration use. */
+export interface LimiterServices {
+  /** The plugin's decorator. */
+  readonly nativeLimiter: RateLimitDecorator
+  /** Milliseconds; for custom stores. */
+  readonly deadlineMs: number | undefined
+  readonly faults: CompatFaults
+  readonly clock: Clock
 }
 
 /** Creates the limiters of one registration, and names their counts. */
 export class Limiters {
   /** The limiter of all routes without options of their own. */
   readonly shared: Limiter
-  readonly #nativeLimiter: RateLimitDecorator
+  readonly #services: LimiterServices
   readonly #inherited: Inherited
-  readonly #deadlineMs: number | undefined
-  readonly #faults: CompatFaults
-  readonly #clock: Clock
   readonly #routeNames = new RouteNames()
   /** Custom stores by the names of their counts. A group has one store. */
   readonly #stores = new Map<string, FastifyRateLimitStore>()
   #manualCount = 0
 
-  /** `nativeLimiter`: the plugin's decorator. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
-  constructor (nativeLimiter: RateLimitDecorator, inherited: Inherited, deadlineMs: number | undefined, faults: CompatFaults, clock: Clock) {
-    this.#nativeLimiter = nativeLimiter
+  /** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
+  constructor (services: LimiterServices, inherited: Inherited) {
+    this.#services = services
     this.#inherited = inherited
-    this.#deadlineMs = deadlineMs
-    this.#faults = faults
-    this.#clock = clock
-    this.shared = this.#createLimiter(SHARED, createSettings(inherited, 'rateLimit'), {})
+    this.shared = this.#createLimiter(SHARED, createSettings(inherited, 'rateLimit'))
   }
 
   /** Creates the limiter of a route with the config `own`. HEAD shares the limiter of GET. */
   createRouteLimiter (route: RouteOptions, own: unknown): Limiter {
     const { method, url, constraints } = route
     const name = this.#routeNames.getName({ method, url, constraints, rateLimit: own })
-    return this.#createFromOptions(own, `${name} config.rateLimit`, `route:${name}`, { method, url })
+    return this.#createFromOptions(own, `${name} config.rateLimit`, `route:${name}`, route)
   }
 
   /** The limiter of a call of a decorator: the shared one without options, else a separate one. */
@@ -65,31 +66,47 @@ export class Limiters {
     return this.#createLimiter(settings.groupId === null ? name : `group:${settings.groupId}`, settings, info)
   }
 
-  #createLimiter (fullName: string, settings: LimiterSettings, info: RouteInfo): Limiter {
+  #createLimiter (fullName: string, settings: LimiterSettings, info?: RouteInfo): Limiter {
     const name = fullName.length <= MAX_NAME_LENGTH ? fullName : `#${createHash('sha256').update(fullName).digest('base64url')}`
-    return new Limiter(settings, name, this.#createCounter(name, settings, info), this.#faults)
+    return new Limiter(settings, name, this.#createCounter(name, settings, info), this.#services.faults)
   }
 
-  #createCounter (name: string, settings: LimiterSettings, info: RouteInfo): Counter {
-    if (settings.store === null) {
-      return isStatic(settings)
-        ? new BucketCounter(this.#nativeLimiter, name, settings)
-        : new TallyCounter(this.#nativeLimiter, name, settings, this.#clock)
+  #createCounter (name: string, settings: LimiterSettings, info?: RouteInfo): Counter {
+    const { nativeLimiter, deadlineMs, faults, clock } = this.#services
+    if (settings.store !== null) {
+      const store = this.#getOrCreateStore(name, settings.store, settings, info)
+      return new CustomCounter(store, settings, deadlineMs, (error) => { faults.report('store', error) })
     }
-    const store = this.#getOrCreateStore(name, settings.store, settings, info)
-    return new CustomCounter(store, settings, this.#deadlineMs, (error) => { this.#faults.report('store', error) })
+    return isStatic(settings)
+      ? new BucketCounter(nativeLimiter, name, settings)
+      : new TallyCounter(nativeLimiter, name, settings, clock)
   }
 
   /** A child of the plugin's store, or a new store of the route's own class. A group has one. */
-  #getOrCreateStore (
-    name: string, Store: FastifyRateLimitStoreCtor, { rawOptions, max, windowMs }: LimiterSettings, routeInfo: RouteInfo
-  ): FastifyRateLimitStore {
+  #getOrCreateStore (name: string, Store: FastifyRateLimitStoreCtor, settings: LimiterSettings, routeInfo?: RouteInfo): FastifyRateLimitStore {
     const known = this.#stores.get(name)
     if (known !== undefined) return known
-    const params = { continueExceeding: false, exponentialBackoff: false, ...rawOptions, max, timeWindow: windowMs, routeInfo }
+    const params = { ...createStoreParams(settings), ...(routeInfo === undefined ? {} : { routeInfo }) }
     const root = Store === this.#inherited.store ? this.#stores.get(SHARED) : undefined
     const store = root === undefined ? new Store(params) : root.child(params)
     this.#stores.set(name, store)
     return store
+  }
+}
+
+/** All options with their defaults, as the original passes them, and further ones of the route. */
+function createStoreParams ({ rawOptions, max, windowMs, ban, hook, ipv6Subnet, skipOnError }: LimiterSettings): object {
+  return {
+    allowList: null,
+    continueExceeding: false,
+    exponentialBackoff: false,
+    enableDraftSpec: false,
+    ...rawOptions,
+    max,
+    timeWindow: windowMs,
+    ban: ban ?? -1,
+    hook,
+    ipv6Subnet,
+    skipOnError: skipOnError ?? false
   }
 }

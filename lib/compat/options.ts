@@ -70,7 +70,7 @@ const manual = {
 const route = {
   ...manual,
   hook: Type.Optional(StringEnum(['onRequest', 'preParsing', 'preValidation', 'preHandler'], {})),
-  cache: Type.Optional(IntegerRange(1, 16_777_216)),
+  cache: Type.Optional(Type.Number({ minimum: 0, expected: 'a number of 0 or more' })),
   continueExceeding: Type.Optional(BooleanOption({})),
   exponentialBackoff: Type.Optional(BooleanOption({})),
   onExceeding: Type.Optional(Callback<Observer>({ expected: FUNCTION_EXPECTED })),
@@ -82,26 +82,29 @@ const route = {
   addHeadersOnExceeding: Type.Optional(HeaderFlags(NAMES.filter((name) => name !== 'retry-after')))
 }
 
-/** The options of `config.rateLimit`, `fastify.rateLimit` and `fastify.createRateLimit`. */
-export const RouteSchema = Type.Object({
-  ...route,
-  groupId: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, expected: 'a string of 1 to 1000 characters' }))
-}, { additionalProperties: false, expected: 'an object of options, or false' })
-
-/** The options of `register`. */
-export const PluginSchema = Type.Object({
-  ...route,
+const registration = {
   global: Type.Optional(BooleanOption({})),
   // Any object, as in the original: the application may use another copy or a fork of ioredis. `checkRedisTarget` validates it.
-  redis: Type.Optional(Type.Unsafe<object | string | null>(Type.Any())),
-  nameSpace: Type.Optional(Type.String({ pattern: '^[^{}\\s]{0,64}$', expected: 'at most 64 characters without braces and spaces' })),
+  redis: Type.Optional(Type.Unsafe<object | string | false | null>(Type.Any())),
+  nameSpace: Type.Optional(Type.String({ expected: 'a string' })),
   deadline: Type.Optional(IntegerRange(1, 5000, {
     description: 'Milliseconds that a call to the store may take. The only option that the original does not have.'
   }))
-}, { additionalProperties: false, expected: 'an object of options' })
+}
+
+const group = { groupId: Type.Optional(Type.String({ maxLength: 1000, expected: 'a string of at most 1000 characters' })) }
+
+/** The options of `config.rateLimit`, `fastify.rateLimit` and `fastify.createRateLimit`. Those of `register` are ignored there. */
+export const RouteSchema = Type.Object({ ...route, ...group, ...registration }, { additionalProperties: false })
+
+/** The same with a custom store, which may read options of its own. */
+export const StoreRouteSchema = Type.Object({ ...route, ...group, ...registration })
+
+/** The options of `register`. */
+export const PluginSchema = Type.Object({ ...route, ...group, ...registration }, { additionalProperties: false, expected: 'an object of options' })
 
 export type CreateRateLimitOptions = Pick<RateLimitOptions, keyof typeof manual | 'groupId'>
-export type RateLimitOptions = Static<typeof RouteSchema>
+export type RateLimitOptions = Omit<Static<typeof RouteSchema>, keyof typeof registration>
 export type RateLimitPluginOptions = Static<typeof PluginSchema>
 export type RateLimitHook = NonNullable<RateLimitOptions['hook']>
 

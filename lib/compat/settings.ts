@@ -6,7 +6,7 @@ import { createAllowList, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
 import { DEFAULT_MAX, DEFAULT_WINDOW_MS, MAX_WINDOW_MS } from './function-results.js'
 import { selectHeaders, type CompatHeaders } from './headers.js'
-import { PluginSchema, RouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
+import { PluginSchema, RouteSchema, StoreRouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
 
 /** Of a penalty. */
 const MAX_STRIKES = 1_000_000
@@ -53,7 +53,7 @@ export function isStatic (settings: LimiterSettings): settings is StaticSettings
 }
 
 /** The plugin's options that routes and limiters inherit. */
-export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameSpace' | 'deadline'>
+export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameSpace' | 'deadline' | 'groupId'>
 
 /** Validates the plugin's options. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
 export function parsePluginOptions (given: object): RateLimitPluginOptions {
@@ -67,8 +67,10 @@ export function mergeOptions (inherited: Inherited, given: unknown, place: strin
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw badOption(place, 'an object of options, or false', given)
   }
-  const options = omitNull(given)
-  checkOptions(RouteSchema, options, place)
+  const all = omitNull(given)
+  checkOptions('store' in all || inherited.store !== undefined ? StoreRouteSchema : RouteSchema, all, place)
+  // An application may spread the options of `register` into those of a route.
+  const { global, redis, nameSpace, deadline, ...options } = all
   return createSettings({
     ...inherited,
     ...options,
@@ -92,7 +94,7 @@ export function createSettings (options: Inherited & RateLimitOptions, place: st
     skipOnError: options.skipOnError ?? null,
     continueExceeding: options.continueExceeding ?? false,
     exponentialBackoff: options.exponentialBackoff ?? false,
-    groupId: options.groupId ?? null,
+    groupId: options.groupId || null,
     store: options.store ?? null,
     headers: selectHeaders(options),
     onExceeding: options.onExceeding,

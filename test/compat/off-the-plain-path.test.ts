@@ -2,7 +2,7 @@
 // the same requests into both plugins.
 import t from 'tap'
 import type { FastifyRequest } from 'fastify'
-import { assertSame, repeatStep, type Options, type Step, type TestCase } from './side-by-side.js'
+import { assertSame, createRouteConfig, getDecorators, repeatStep, type Options, type Step, type TestCase } from './side-by-side.js'
 
 type Row = readonly [title: string, options: TestCase['options'], steps: readonly Step[], statuses: readonly number[]]
 
@@ -51,7 +51,13 @@ const rows: readonly Row[] = [
     [by('42'), by('7'), by('42')], [200, 200, 429]],
   ['text on the list is no number', { keyGenerator: () => 42, allowList: ['42'], max: 0 }, ['/'], [429]],
   ['a number on the list', { keyGenerator: (request: FastifyRequest) => Number(header(request)), allowList: [42], max: 0 }, [by('42'), by('7')], [200, 429]],
-  ['nothing on the list', { allowList: [undefined], max: 1 }, repeatStep(2, '/'), [200, 429]]
+  ['nothing on the list', { allowList: [undefined], max: 1 }, repeatStep(2, '/'), [200, 429]],
+  // Options that have no meaning where they are.
+  ['cache: 0', { max: 1, cache: 0 }, repeatStep(2, '/'), [200, 429]],
+  ['redis: false', { max: 1, redis: false }, repeatStep(2, '/'), [200, 429]],
+  ['redis by an empty variable', { max: 1, redis: '' }, repeatStep(2, '/'), [200, 429]],
+  ['groupId at register', { max: 1, groupId: 'g' }, repeatStep(2, '/'), [200, 429]],
+  ...['{rl}:public:', 'my app ', 'n'.repeat(65)].map((nameSpace): Row => [`nameSpace: ${nameSpace}`, { max: 1, nameSpace }, repeatStep(2, '/'), [200, 429]])
 ]
 
 for (const [title, options, steps, statuses] of rows) {
@@ -59,3 +65,15 @@ for (const [title, options, steps, statuses] of rows) {
     t.strictSame(await assertSame(t, { options }, ...steps), statuses)
   })
 }
+
+t.test('the options of register, spread into those of a route and of a hook', async (t) => {
+  const options = { global: true, max: 1, timeWindow: 1000, redis: null, nameSpace: 'app-', cache: 10, hook: 'onRequest', skipOnError: true }
+  t.strictSame(await assertSame(t, {
+    options,
+    server: { exposeHeadRoutes: false },
+    routes (app) {
+      app.get('/own', createRouteConfig({ ...options, max: 2, groupId: '' }), async () => 'own')
+      app.setNotFoundHandler({ preHandler: getDecorators(app).rateLimit({ ...options, max: 3 }) }, (_request, reply) => reply.code(404).send('none'))
+    }
+  }, ...repeatStep(3, '/own'), ...repeatStep(4, '/no/such'), ...repeatStep(2, '/')), [200, 200, 429, 404, 404, 404, 429, 200, 429])
+})

@@ -1,6 +1,6 @@
 // The Redis store of both plugins, on one server.
 import t, { type Test } from 'tap'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Redis } from 'ioredis'
 import { startRedis, type RedisServer } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
@@ -74,6 +74,25 @@ t.test('the name space is that of the original when none is given, and two insta
   const [first, second] = [await createCompatSide(t, here), await createCompatSide(t, here)]
   t.strictSame([...await first.run('/'), ...await second.run('/'), ...await first.run('/')].map(({ status }) => status), [200, 200, 429])
   t.ok((await redis.keys('*')).every((key) => key.startsWith('fastify-rate-limit-')))
+})
+
+t.test('any name space begins the keys, and separates them', async (t) => {
+  const { redis } = await redisFor(t)
+  for (const [nameSpace, start] of [['{rl}:public:', 'rl:public:#'], ['my app ', 'myapp#'], ['n'.repeat(65), `${'n'.repeat(20)}#`], [`${'n'.repeat(65)}2`, `${'n'.repeat(20)}#`]] as const) {
+    const { here } = over(redis, { options: { max: 2, timeWindow: HOURS, nameSpace } })
+    await redis.flushall()
+    const [first, second] = [await createCompatSide(t, here), await createCompatSide(t, here)]
+    t.strictSame([...await first.run('/'), ...await second.run('/'), ...await first.run('/')].map(({ status }) => status), [200, 200, 429])
+    t.ok((await redis.keys('*')).every((key) => key.startsWith(start)), start)
+  }
+})
+
+t.test('a countdown over Redis refuses, and a max by a function has one count', async (t) => {
+  const { redis } = await redisFor(t)
+  let leftMs = 3_600_000
+  const { here } = over(redis, { options: { max: ({ headers }: FastifyRequest) => Number(headers.key), timeWindow: () => --leftMs } })
+  const by = (key: string) => ({ url: '/', headers: { key } })
+  t.strictSame((await (await createCompatSide(t, here)).run(by('1'), by('2'), by('2'), by('9'))).map(({ status }) => status), [200, 200, 429, 200])
 })
 
 t.test('limiters in code do not share a count', async (t) => {

@@ -17,10 +17,9 @@ const plugin: ReadonlyArray<readonly [options: Options, code: string, message: s
   [{ allowList: '127.0.0.1' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.allowList: expected an array of addresses, CIDRs and keys, or a function, got "127.0.0.1"'],
   [{ allowList: ['10.0.0.0/33'] }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.allowList[0]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "10.0.0.0/33"'],
   [{ allowlist: [] }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.allowlist: unknown option, did you mean "allowList"?'],
-  [{ groupId: 'g' }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.groupId: unknown option'],
   [{ addHeaders: { 'x-ratelimit-limits': true } }, 'FST_SLUICE_UNKNOWN_OPTION', 'rateLimit.addHeaders.x-ratelimit-limits: unknown option, did you mean "x-ratelimit-limit"?'],
   [{ redis: 42 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.redis: expected a URL such as "redis://127.0.0.1:6379", ioredis options, { sentinels, name }, { cluster: [nodes] }, or a Redis or Cluster client, got 42'],
-  [{ nameSpace: 'my app' }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.nameSpace: expected at most 64 characters without braces and spaces, got "my app"']
+  [{ nameSpace: 42 }, 'FST_SLUICE_BAD_OPTION', 'rateLimit.nameSpace: expected a string, got 42']
 ]
 for (const [options, code, message] of plugin) {
   t.test(message, async (t) => {
@@ -31,8 +30,7 @@ for (const [options, code, message] of plugin) {
 const routes: ReadonlyArray<readonly [options: unknown, code: string, message: string]> = [
   [true, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit: expected an object of options, or false, got true'],
   [{ max: '2' }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.max: expected a number of 0 or more, or a function, got "2"'],
-  [{ groupId: 7 }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.groupId: expected a string of 1 to 1000 characters, got 7'],
-  [{ nameSpace: 'x' }, 'FST_SLUICE_UNKNOWN_OPTION', 'GET /own config.rateLimit.nameSpace: unknown option']
+  [{ groupId: 7 }, 'FST_SLUICE_BAD_OPTION', 'GET /own config.rateLimit.groupId: expected a string of at most 1000 characters, got 7']
 ]
 for (const [own, code, message] of routes) {
   t.test(message, async (t) => {
