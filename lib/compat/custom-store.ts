@@ -1,9 +1,15 @@
 import type { FastifyRequest } from 'fastify'
+import { isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
 import type { CountRequest, Count, Counter } from './counter.js'
 
 /** The options that a store of @fastify/rate-limit is constructed with: those of the plugin. */
 export interface FastifyRateLimitOptions {}
+
+interface StoreResult {
+  readonly current: number
+  readonly ttl: number
+}
 
 type StoreCallback = (error: Error | null, result?: { current: number, ttl: number }) => void
 
@@ -50,10 +56,11 @@ export class CustomCounter implements Counter {
   }
 
   async count (_request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null> {
+    // An error of the program, as in the original: not a failure of the store, which `skipOnError` would skip.
+    if (isPeek && typeof this.#store.read !== 'function') {
+      throw new Error('The store has no method "read", which { increment: false } requires')
+    }
     try {
-      if (!(countRequest.max >= 0 && countRequest.windowMs >= 1)) {
-        throw new TypeError(`expected max and timeWindow to be numbers, got ${countRequest.max} and ${countRequest.windowMs}`)
-      }
       const { current, ttl } = await this.#call(countRequest, isPeek)
       const refusals = current - countRequest.max
       return {
@@ -63,38 +70,54 @@ export class CustomCounter implements Counter {
         ttlMs: ttl,
         isExceeded: refusals > 0,
         isBanned: this.#ban !== null && refusals > this.#ban,
-        hasStartedBan: this.#ban !== null && refusals === this.#ban + 1
+        hasStartedBan: this.#ban !== null && refusals > this.#ban && refusals - 1 <= this.#ban
       }
     } catch (cause) {
       this.#onFailure(cause)
       if (this.#mayPassUncounted) return null
-      throw new FST_SLUICE_UNAVAILABLE({ cause })
+      throw hasStatus(cause) ? cause : new FST_SLUICE_UNAVAILABLE({ cause })
     }
   }
 
-  #call ({ key, windowMs, max }: CountRequest, isPeek: boolean): Promise<{ current: number, ttl: number }> {
+  #call ({ key, windowMs, max }: CountRequest, isPeek: boolean): Promise<StoreResult> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the store did not respond within ${this.#deadlineMs} ms`)), this.#deadlineMs)
-      const settle: StoreCallback = (error, result) => {
-        clearTimeout(timer)
-        if (error !== null && error !== undefined) reject(error)
-        else if (isCount(result)) resolve(result)
-        else reject(new TypeError('the store returned no { current, ttl }'))
-      }
-      try {
-        if (!isPeek) this.#store.incr(key, settle, windowMs, max)
-        else if (this.#store.read !== undefined) this.#store.read(key, settle, windowMs, max)
-        else settle(new Error('the store has no method read, which { increment: false } requires'))
-      } catch (error) {
+      const fail = (error: unknown) => {
         clearTimeout(timer)
         reject(error)
+      }
+      const settle = (error: unknown, result?: unknown) => {
+        if (error) return fail(error)
+        const parsed = parseResult(result, windowMs)
+        if (parsed === null) return fail(new TypeError('the store returned no { current, ttl }'))
+        clearTimeout(timer)
+        resolve(parsed)
+      }
+      try {
+        const pending: unknown = isPeek ? this.#store.read?.(key, settle, windowMs, max) : this.#store.incr(key, settle, windowMs, max)
+        // A rejection of an async method would end the process.
+        if (isThenable(pending)) pending.then(undefined, fail)
+      } catch (error) {
+        fail(error)
       }
     })
   }
 }
 
-/** Checks that both are numbers: NaN would let every request pass. */
-function isCount (result: unknown): result is { current: number, ttl: number } {
-  return typeof result === 'object' && result !== null && 'current' in result && 'ttl' in result &&
-    Number.isFinite(result.current) && Number.isFinite(result.ttl)
+/** Whether the store chose the response for its error. Any other error's text stays inside: it may contain secrets. */
+function hasStatus (error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400
+}
+
+/** `null` without a count: NaN would let every request pass. SQL drivers return a BIGINT as text. Without a `ttl`, one window. */
+function parseResult (result: unknown, windowMs: number): StoreResult | null {
+  if (typeof result !== 'object' || result === null || !('current' in result)) return null
+  const current = toNumber(result.current)
+  const ttl = 'ttl' in result && result.ttl !== undefined && result.ttl !== null ? toNumber(result.ttl) : windowMs
+  return Number.isFinite(current) && Number.isFinite(ttl) ? { current, ttl } : null
+}
+
+function toNumber (value: unknown): number {
+  const isText = typeof value === 'string' && value.trim() !== ''
+  return isText || typeof value === 'number' || typeof value === 'bigint' ? Number(value) : NaN
 }

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { assertDifferent, createRouteConfig, getDecorators, createCompatSide, assertSame, repeatStep } from './side-by-side.js'
 
-type Callback = (error: Error | null, result?: { current: number, ttl: number }) => void
+type Callback = (error: unknown, result?: { current: unknown, ttl?: unknown }) => void
 
 /** Counts in an object, without a window; tells how it was made and asked. */
 function storeThatTells (record: (call: string) => void) {
@@ -34,9 +34,9 @@ function storeThatTells (record: (call: string) => void) {
 }
 
 /** Does with each call what it is told to. */
-function storeThat (answer: (callback: Callback) => void) {
+function storeThat (answer: (callback: Callback) => unknown) {
   return class Store {
-    incr (_key: string, callback: Callback): void { answer(callback) }
+    incr (_key: string, callback: Callback): unknown { return answer(callback) }
     child (): Store { return this }
   }
 }
@@ -68,6 +68,16 @@ t.test('a route and a limiter may have a store of their own', async (t) => {
   await run('/', '/own', '/check')
   t.strictSame(made, ['made shared 1 60000 /own', 'made shared 5 60000 ', 'shared 127.0.0.1 60000 1', 'shared 127.0.0.1 60000 5'])
 })
+
+interface ChildOptions {
+  readonly table: string
+  readonly routeInfo: { readonly path: string, readonly url: string, readonly prefix: string, readonly config: object }
+  readonly ban: number
+  readonly hook: string
+  readonly skipOnError: boolean
+}
+
+const NO_HEADERS = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false }
 
 const SECRET = 'ERR the password hunter2 is wrong'
 
@@ -105,13 +115,70 @@ for (const [why, answer] of nonsense) {
   })
 }
 
-t.test('a look needs a store that can', async (t) => {
-  const { run } = await createCompatSide(t, {
-    options: { store: storeThat((callback) => { callback(null, { current: 1, ttl: 1 }) }) },
-    routes (app: FastifyInstance) {
-      const check = getDecorators(app).createRateLimit()
-      app.get('/look', createRouteConfig(false), async (request) => await check(request, { increment: false }))
+t.test('a look needs a store that can, also with skipOnError', async (t) => {
+  for (const skipOnError of [false, true]) {
+    const one = {
+      options: { skipOnError, store: storeThat((callback) => { callback(null, { current: 1, ttl: 1 }) }) },
+      routes (app: FastifyInstance) {
+        const check = getDecorators(app).createRateLimit()
+        app.get('/look', createRouteConfig(false), async (request) => await check(request, { increment: false }))
+      }
     }
+    await assertDifferent(t, one, ['/look'], { there: [500], here: [500] })
+  }
+})
+
+const answers: ReadonlyArray<readonly [why: string, error: unknown, result: { current: unknown, ttl?: unknown }]> = [
+  ['text, as SQL drivers do', null, { current: '3', ttl: '5000' }],
+  ['text with a large count', undefined, { current: '10', ttl: '5000' }],
+  ['false for no error', false, { current: 3, ttl: 5000 }],
+  ['an empty text for no error', '', { current: 1, ttl: 5000 }],
+  ['a fraction', null, { current: 2.5, ttl: 1.5 }],
+  ['a time that has passed', null, { current: 1, ttl: -1 }]
+]
+for (const [why, error, result] of answers) {
+  t.test(`a store may answer ${why}`, async (t) => {
+    await assertSame(t, { options: { max: 2, ban: 5, store: storeThat((callback) => { callback(error, result) }) } }, '/', '/')
   })
-  t.equal((await run('/look'))[0].status, 503)
+}
+
+t.test('a store may answer a BigInt, and no ttl', async (t) => {
+  for (const [result, there] of [[{ current: 3n, ttl: 5000n }, 500], [{ current: 3 }, 429], [{ current: 3, ttl: null }, 429]] as const) {
+    const one = { options: { max: 2, timeWindow: 5000, store: storeThat((callback) => { callback(null, result) }) } }
+    const { here } = await assertDifferent(t, one, ['/'], { there: [there], here: [429] })
+    t.equal(here[0].headers['retry-after'], '5')
+  }
+})
+
+t.test('an error of a store with a status is the answer', async (t) => {
+  const error = Object.assign(new Error('come back later'), { statusCode: 502, code: 'STORE_AWAY' })
+  t.strictSame(await assertSame(t, { options: { store: storeThat((callback) => { callback(error) }) } }, '/'), [502])
+  t.strictSame(await assertSame(t, { options: { skipOnError: true, addHeadersOnExceeding: NO_HEADERS, store: storeThat((callback) => { callback(error) }) } }, '/'), [200])
+})
+
+t.test('an async method that rejects is a failure of the store', async (t) => {
+  const { run } = await createCompatSide(t, { options: { store: storeThat(async () => { throw new Error(SECRET) }) } })
+  t.equal((await run('/'))[0].status, 503)
+})
+
+t.test('a child learns of the whole route and of options of its own', async (t) => {
+  const seen: unknown[] = []
+  class Store {
+    readonly table: string
+    constructor (table = 'shared') { this.table = table }
+    incr (_key: string, callback: Callback): void { callback(null, { current: 1, ttl: 1000 }) }
+    child ({ table, routeInfo: { path, url, prefix, config }, ban, hook, skipOnError }: ChildOptions): Store {
+      seen.push({ table, path, url, prefix, config, ban, hook, skipOnError })
+      return new Store(table)
+    }
+  }
+  t.strictSame(await assertSame(t, {
+    server: { exposeHeadRoutes: false },
+    options: { store: Store },
+    routes (app: FastifyInstance) {
+      app.register(async (scope) => { scope.get('/own', { config: { rateLimit: { max: 2, table: 'own' }, note: 'x' } as object }, async () => 'own') }, { prefix: '/api' })
+    }
+  }, '/api/own'), [200])
+  t.strictSame(seen[1], seen[0])
+  t.match(seen[0], { table: 'own', path: '/api/own', prefix: '/api', config: { note: 'x', rateLimit: { table: 'own' } }, ban: -1, hook: 'onRequest', skipOnError: false })
 })
