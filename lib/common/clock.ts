@@ -13,3 +13,17 @@ export interface Clock {
 export const systemClock: Clock = {
   nowUs: () => Math.floor(performance.now() * 1000)
 }
+
+/** A clock that `Date` moves, also a mocked one, but never back: where `Date` steps back, it stands still. */
+export function createDateClock (): Clock {
+  let lastMs = Date.now()
+  let elapsedUs = 0
+  return {
+    nowUs () {
+      const nowMs = Date.now()
+      elapsedUs += Math.max(0, nowMs - lastMs) * 1000
+      lastMs = nowMs
+      return elapsedUs
+    }
+  }
+}

@@ -24,9 +24,21 @@ const compatFunctions = new WeakSet<object>()
 /** The number of registrations of each server, by their base name in keys. */
 const registrations = new WeakMap<object, Map<string, number>>()
 
+/** The native plugin, and the clock that it uses. */
+interface Foundation {
+  readonly nativePlugin: typeof rateLimitPlugin
+  readonly clock: Clock
+}
+
 /** Builds the plugin on the native plugin and a clock. Tests pass their own. */
 export function buildFastifyRateLimit (nativePlugin: typeof rateLimitPlugin, clock: Clock) {
+  return buildOn(() => ({ nativePlugin, clock }))
+}
+
+/** Builds the plugin. `createFoundation` is called once for each registration. */
+export function buildOn (createFoundation: () => Foundation) {
   return fp(async function fastifyRateLimit (fastify: FastifyInstance, given: RateLimitPluginOptions & RegisterOptions) {
+    const { nativePlugin, clock } = createFoundation()
     const { prefix, logLevel, logSerializers, ...rest } = given
     // `groupId` has no meaning here: as in the original, only a route has a group.
     const { global = true, redis: target, nameSpace, deadline, groupId, ...inherited } = parsePluginOptions(rest)

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { isThenable } from '../common/type-guards.js'
+import { isObject, isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
 import type { CountRequest, Count, Counter } from './counter.js'
 
@@ -106,7 +106,7 @@ export class CustomCounter implements Counter {
 
 /** Whether the store chose the response for its error. Any other error's text stays inside: it may contain secrets. */
 function hasStatus (error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400
+  return isObject(error) && 'statusCode' in error && typeof error.statusCode === 'number' && error.statusCode >= 400
 }
 
 /** `null` without a count: NaN would let every request pass. SQL drivers return a BIGINT as text. Without a `ttl`, one window. */

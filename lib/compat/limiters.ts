@@ -83,7 +83,9 @@ export class Limiters {
   }
 
   /** A child of the plugin's store, or a new store of the route's own class. A group has one. */
-  #getOrCreateStore (name: string, Store: FastifyRateLimitStoreCtor, settings: LimiterSettings, routeInfo?: RouteInfo): FastifyRateLimitStore {
+  #getOrCreateStore (
+    name: string, Store: FastifyRateLimitStoreCtor, settings: LimiterSettings, routeInfo?: RouteInfo
+  ): FastifyRateLimitStore {
     const known = this.#stores.get(name)
     if (known !== undefined) return known
     const params = { ...createStoreParams(settings), ...(routeInfo === undefined ? {} : { routeInfo }) }

@@ -94,18 +94,15 @@ const registration = {
 
 const group = { groupId: Type.Optional(Type.String({ maxLength: 1000, expected: 'a string of at most 1000 characters' })) }
 
-/** The options of `config.rateLimit`, `fastify.rateLimit` and `fastify.createRateLimit`. Those of `register` are ignored there. */
-export const RouteSchema = Type.Object({ ...route, ...group, ...registration }, { additionalProperties: false })
+/** The options of `register`. A route, `fastify.rateLimit` and `fastify.createRateLimit` ignore those of the registration. */
+export const OptionsSchema = Type.Object({ ...route, ...group, ...registration }, { additionalProperties: false })
 
 /** The same with a custom store, which may read options of its own. */
-export const StoreRouteSchema = Type.Object({ ...route, ...group, ...registration })
-
-/** The options of `register`. */
-export const PluginSchema = Type.Object({ ...route, ...group, ...registration }, { additionalProperties: false, expected: 'an object of options' })
+export const StoreOptionsSchema = Type.Object({ ...route, ...group, ...registration })
 
 export type CreateRateLimitOptions = Pick<RateLimitOptions, keyof typeof manual | 'groupId'>
-export type RateLimitOptions = Omit<Static<typeof RouteSchema>, keyof typeof registration>
-export type RateLimitPluginOptions = Static<typeof PluginSchema>
+export type RateLimitOptions = Omit<Static<typeof OptionsSchema>, keyof typeof registration>
+export type RateLimitPluginOptions = Static<typeof OptionsSchema>
 export type RateLimitHook = NonNullable<RateLimitOptions['hook']>
 
 /** The result of a limiter of `createRateLimit`. `isAllowed` means that the request is on the allow list. */

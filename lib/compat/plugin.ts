@@ -1,7 +1,7 @@
 import type { FastifyPluginCallback } from 'fastify'
-import { systemClock } from '../common/clock.js'
-import { rateLimitPlugin } from '../index.js'
-import { buildFastifyRateLimit } from './build.js'
+import { createDateClock } from '../common/clock.js'
+import { buildRateLimitPlugin } from '../plugin/plugin.js'
+import { buildOn } from './build.js'
 import type { RateLimitPluginOptions } from './options.js'
 
 export type FastifyRateLimit = FastifyPluginCallback<RateLimitPluginOptions>
@@ -12,4 +12,9 @@ export type FastifyRateLimit = FastifyPluginCallback<RateLimitPluginOptions>
  * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for invalid options, also from the
  * declaration of a route.
  */
-export const fastifyRateLimit: FastifyRateLimit = buildFastifyRateLimit(rateLimitPlugin, systemClock)
+export const fastifyRateLimit: FastifyRateLimit = buildOn(() => {
+  // Applications test with a mocked `Date`, which moves the windows of the original. One clock for each, so that no test of
+  // an application starts at the time that another one left.
+  const clock = createDateClock()
+  return { nativePlugin: buildRateLimitPlugin(clock), clock }
+})

@@ -6,7 +6,7 @@ import { createAllowList, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
 import { DEFAULT_MAX, DEFAULT_WINDOW_MS, MAX_WINDOW_MS } from './function-results.js'
 import { selectHeaders, type CompatHeaders } from './headers.js'
-import { PluginSchema, RouteSchema, StoreRouteSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
+import { OptionsSchema, StoreOptionsSchema, type RateLimitHook, type RateLimitOptions, type RateLimitPluginOptions } from './options.js'
 
 /** Of a penalty. */
 const MAX_STRIKES = 1_000_000
@@ -58,7 +58,7 @@ export type Inherited = Omit<RateLimitPluginOptions, 'global' | 'redis' | 'nameS
 /** Validates the plugin's options. Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_UNKNOWN_OPTION. */
 export function parsePluginOptions (given: object): RateLimitPluginOptions {
   const options = omitNull(given)
-  checkOptions(PluginSchema, options, 'rateLimit')
+  checkOptions(OptionsSchema, options, 'rateLimit')
   return options
 }
 
@@ -68,7 +68,7 @@ export function mergeOptions (inherited: Inherited, given: unknown, place: strin
     throw badOption(place, 'an object of options, or false', given)
   }
   const all = omitNull(given)
-  checkOptions('store' in all || inherited.store !== undefined ? StoreRouteSchema : RouteSchema, all, place)
+  checkOptions('store' in all || inherited.store !== undefined ? StoreOptionsSchema : OptionsSchema, all, place)
   // An application may spread the options of `register` into those of a route.
   const { global, redis, nameSpace, deadline, ...options } = all
   return createSettings({

@@ -1,7 +1,7 @@
 // A wrong value is answered with what it should be. Every schema of a value must say so, or the message would be TypeBox's own.
 import type { TSchema } from '@sinclair/typebox'
 import t from 'tap'
-import { PluginSchema, RouteSchema } from '../../../lib/compat/options.js'
+import { OptionsSchema } from '../../../lib/compat/options.js'
 import { configFileForm } from '../../../lib/config/file/check-file.js'
 import { RouteRateLimitSchema } from '../../../lib/config/schema/policy-schema.js'
 import { ReloadOptionsSchema } from '../../../lib/config/schema/options-schema.js'
@@ -22,7 +22,7 @@ function silentIn (schema: TSchema, place: string): string[] {
   return [...isSilent ? [place] : [], ...innerOf(schema).flatMap(([step, inner]) => silentIn(inner, place + step))]
 }
 
-for (const [name, schema] of Object.entries({ register: RateLimitOptionsSchema, route: RouteRateLimitSchema, reload: ReloadOptionsSchema, file: configFileForm.schema, compat: PluginSchema, compatRoute: RouteSchema })) {
+for (const [name, schema] of Object.entries({ register: RateLimitOptionsSchema, route: RouteRateLimitSchema, reload: ReloadOptionsSchema, file: configFileForm.schema, compat: OptionsSchema })) {
   t.test(`every value of ${name} says what it must be`, async (t) => {
     t.strictSame(silentIn(schema, name), [])
   })
