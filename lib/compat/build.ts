@@ -8,7 +8,7 @@ import type { RateLimitDecorator, RateLimitOptions as NativeOptions, rateLimitPl
 import { FaultLog } from '../common/log.js'
 import type { CompatFaults } from './faults.js'
 import { OncePerRequest, createHook, type LimitHook } from './hook.js'
-import { Limiters } from './limiters.js'
+import { Limiters, type SharedCounts } from './limiters.js'
 import type { CreateRateLimitOptions, LimiterAnswer, RateLimitHook, RateLimitOptions, RateLimitPluginOptions } from './options.js'
 import { parsePluginOptions } from './settings.js'
 
@@ -59,19 +59,27 @@ export function buildOn (createFoundation: () => Foundation) {
         return createHook(limiters.createManualLimiter(options, 'rateLimit'), oncePerRequest, faults)
       }
     })
-    const nativeLimiter = await createNativeLimiter(fastify, nativePlugin, {
-      name: createRegistrationName(fastify),
-      // No routes, metrics or limits that the original does not have.
-      global: false,
-      health: false,
-      metrics: false,
-      redis,
-      keyPrefix: toKeyPrefix(nameSpace),
-      memory: { maxKeys: Math.min(Math.max(inherited.cache ?? 0, MIN_KEYS), MAX_KEYS) },
-      deadline
-    })
-    const limiters = new Limiters({ nativeLimiter, deadlineMs: deadline, faults, clock }, inherited)
+    const name = createRegistrationName(fastify)
+    const createCounts = async (): Promise<SharedCounts> => {
+      const nativeLimiter = await createNativeLimiter(fastify, nativePlugin, {
+        name,
+        // No routes, metrics or limits that the original does not have.
+        global: false,
+        health: false,
+        metrics: false,
+        redis,
+        keyPrefix: toKeyPrefix(nameSpace),
+        memory: { maxKeys: Math.min(Math.max(inherited.cache ?? 0, MIN_KEYS), MAX_KEYS) },
+        deadline
+      })
+      return { nativeLimiter, claims: new Map() }
+    }
+    const counts = redis === false
+      ? await createCounts()
+      : await shareCounts(fastify, { redis, nameSpace, deadline }, createCounts)
+    const limiters = new Limiters({ ...counts, registration: name, deadlineMs: deadline, faults, clock }, inherited)
 
+    fastify.addHook('onReady', async () => { limiters.markReady() })
     const limitByDefault = createHook(limiters.shared, oncePerRequest, faults)
     fastify.addHook('onRoute', function limitRoute (route: RouteOptions) {
       // Another limiter, registered in an inner scope, decides for its routes.
@@ -85,6 +93,22 @@ export function buildOn (createFoundation: () => Foundation) {
       }
     })
   }, { fastify: '5.x', name: '@fastify/rate-limit' })
+}
+
+type CountsKey = Pick<RateLimitPluginOptions, 'redis' | 'nameSpace' | 'deadline'>
+
+/** The counts of each server's registrations with Redis. */
+const sharedCounts = new WeakMap<object, Array<{ readonly key: CountsKey, readonly counts: Promise<SharedCounts> }>>()
+
+/** Registrations with one client of Redis and one name space share their counts, as in the original. */
+function shareCounts (fastify: FastifyInstance, key: CountsKey, create: () => Promise<SharedCounts>): Promise<SharedCounts> {
+  const entries = sharedCounts.get(fastify.server) ?? []
+  const known = entries.find((entry) =>
+    entry.key.redis === key.redis && entry.key.nameSpace === key.nameSpace && entry.key.deadline === key.deadline)
+  if (known !== undefined) return known.counts
+  const counts = create()
+  sharedCounts.set(fastify.server, [...entries, { key, counts }])
+  return counts
 }
 
 /** Registers the native plugin in a scope without routes: it limits nothing there, and does not decorate the application. */

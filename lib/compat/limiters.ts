@@ -20,10 +20,17 @@ const SHARED = 'shared'
 /** The route of a custom store, with its whole config; of a limiter in code, an empty object. */
 type RouteInfo = RouteOptions | Readonly<Record<string, never>>
 
-/** What all limiters of a registration use. */
-export interface LimiterServices {
+/** Counts that registrations may share. */
+export interface SharedCounts {
   /** The plugin's decorator. */
   readonly nativeLimiter: RateLimitDecorator
+  /** The registration that first used each name of counts, and the numbers. */
+  readonly claims: Map<string, { readonly registration: string, readonly numbers: string }>
+}
+
+/** What all limiters of a registration use. */
+export interface LimiterServices extends SharedCounts {
+  readonly registration: string
   /** Milliseconds; for custom stores. */
   readonly deadlineMs: number | undefined
   readonly faults: CompatFaults
@@ -39,13 +46,20 @@ export class Limiters {
   readonly #routeNames = new RouteNames()
   /** Custom stores by the names of their counts. A group has one store. */
   readonly #stores = new Map<string, FastifyRateLimitStore>()
+  readonly #counters = new Map<string, Counter>()
   #manualCount = 0
+  #isReady = false
 
   /** Throws FST_SLUICE_BAD_OPTION and FST_SLUICE_CONTRADICTION. */
   constructor (services: LimiterServices, inherited: Inherited) {
     this.#services = services
     this.#inherited = inherited
     this.shared = this.#createLimiter(SHARED, createSettings(inherited, 'rateLimit'))
+  }
+
+  /** Call it when the application is ready. */
+  markReady (): void {
+    this.#isReady = true
   }
 
   /** Creates the limiter of a route with the config `own`. HEAD shares the limiter of GET. */
@@ -58,7 +72,17 @@ export class Limiters {
   /** The limiter of a call of a decorator: the shared one without options, else a separate one. */
   createManualLimiter (own: unknown, call: string): Limiter {
     if (own === undefined) return this.shared
-    return this.#createFromOptions(own, `fastify.${call}`, `call:${++this.#manualCount}`, {})
+    return this.#createFromOptions(own, `fastify.${call}`, this.#createCallName(own), {})
+  }
+
+  /**
+   * Limiters that are created at the start have a name by their order. Later it depends on requests: then limiters with the
+   * same options share a name, on all instances, so that one that is created for each request limits too.
+   */
+  #createCallName (own: unknown): string {
+    const { registration } = this.#services
+    if (!this.#isReady) return `call:${registration}:${++this.#manualCount}`
+    return `call:${registration}:${JSON.stringify(own, (_key, value: unknown) => typeof value === 'function' ? String(value) : value)}`
   }
 
   #createFromOptions (own: unknown, place: string, name: string, info: RouteInfo): Limiter {
@@ -67,8 +91,24 @@ export class Limiters {
   }
 
   #createLimiter (fullName: string, settings: LimiterSettings, info?: RouteInfo): Limiter {
-    const name = fullName.length <= MAX_NAME_LENGTH ? fullName : `#${createHash('sha256').update(fullName).digest('base64url')}`
-    return new Limiter(settings, name, this.#createCounter(name, settings, info), this.#services.faults)
+    const name = this.#claim(hashLong(fullName), settings)
+    const known = this.#isReady ? this.#counters.get(name) : undefined
+    const counter = known ?? this.#createCounter(name, settings, info)
+    if (this.#isReady) this.#counters.set(name, counter)
+    return new Limiter(settings, name, counter, this.#services.faults)
+  }
+
+  /** Counts of one name need equal numbers. Another registration with other numbers counts apart. */
+  #claim (name: string, settings: LimiterSettings): string {
+    const { claims, registration } = this.#services
+    const { max, windowMs, ban } = settings
+    const window = typeof windowMs === 'number' ? windowMs : 'function'
+    const numbers = isStatic(settings) ? `${String(max)} ${window} ${ban}` : `any ${window}`
+    const known = claims.get(name)
+    if (known === undefined) claims.set(name, { registration, numbers })
+    return known === undefined || known.registration === registration || known.numbers === numbers
+      ? name
+      : hashLong(`${name} of ${registration}`)
   }
 
   #createCounter (name: string, settings: LimiterSettings, info?: RouteInfo): Counter {
@@ -94,6 +134,10 @@ export class Limiters {
     this.#stores.set(name, store)
     return store
   }
+}
+
+function hashLong (name: string): string {
+  return name.length <= MAX_NAME_LENGTH ? name : `#${createHash('sha256').update(name).digest('base64url')}`
 }
 
 /** All options with their defaults, as the original passes them, and further ones of the route. */

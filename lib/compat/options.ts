@@ -95,7 +95,10 @@ const registration = {
 const group = { groupId: Type.Optional(Type.String({ maxLength: 1000, expected: 'a string of at most 1000 characters' })) }
 
 /** The options of `register`. A route, `fastify.rateLimit` and `fastify.createRateLimit` ignore those of the registration. */
-export const OptionsSchema = Type.Object({ ...route, ...group, ...registration }, { additionalProperties: false })
+export const OptionsSchema = Type.Object(
+  { ...route, ...group, ...registration },
+  { additionalProperties: false, expected: 'an object of options' }
+)
 
 /** The same with a custom store, which may read options of its own. */
 export const StoreOptionsSchema = Type.Object({ ...route, ...group, ...registration })

@@ -80,3 +80,21 @@ t.test('two registrations in one scope both limit', async (t) => {
   t.strictSame((await run('/own', '/own')).map(({ status }) => status), [200, 429])
   t.ok(app.hasDecorator('createRateLimit'))
 })
+
+t.test('a hook that is created for each request limits, and equal limiters at the start count apart', async (t) => {
+  const { run } = await createCompatSide(t, {
+    options: { max: 9 },
+    routes (app: FastifyInstance) {
+      const { rateLimit, createRateLimit } = getDecorators(app)
+      app.get('/each', createRouteConfig(false), async (request, reply) => {
+        await rateLimit({ max: 2, keyGenerator: () => 'k' })(request, reply)
+        return 'each'
+      })
+      const [a, b] = [createRateLimit({ max: 5 }), createRateLimit({ max: 5 })]
+      app.get('/both', createRouteConfig(false), async (request) => [(await a(request)).remaining, (await b(request)).remaining])
+    }
+  })
+  const responses = await run(...repeatStep(3, '/each'), '/both')
+  t.strictSame(responses.map(({ status }) => status), [200, 200, 429, 200])
+  t.equal(responses[3].body, '[4,4]')
+})

@@ -1,7 +1,11 @@
 // The Redis store of both plugins, on one server.
 import t, { type Test } from 'tap'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastify from 'fastify'
 import { Redis } from 'ioredis'
+import { buildFastifyRateLimit } from '../../lib/compat/build.js'
+import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
+import { ManualClock } from '../fixtures/manual-clock.js'
 import { startRedis, type RedisServer } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
 import { createRouteConfig, getDecorators, createCompatSide, createOriginalSide, repeatStep, type TestCase, type ClientResponse, type Options, type Step } from './side-by-side.js'
@@ -93,6 +97,27 @@ t.test('a countdown over Redis refuses, and a max by a function has one count', 
   const { here } = over(redis, { options: { max: ({ headers }: FastifyRequest) => Number(headers.key), timeWindow: () => --leftMs } })
   const by = (key: string) => ({ url: '/', headers: { key } })
   t.strictSame((await (await createCompatSide(t, here)).run(by('1'), by('2'), by('2'), by('9'))).map(({ status }) => status), [200, 200, 429, 200])
+})
+
+t.test('scopes with one client and equal limits count together, with other limits apart', async (t) => {
+  const { redis } = await redisFor(t)
+  for (const [other, statuses] of [[2, [200, 200, 429, 429]], [3, [200, 200, 200, 200]]] as const) {
+    await redis.flushall()
+    const clock = new ManualClock()
+    const compat = buildFastifyRateLimit(buildRateLimitPlugin(clock), clock)
+    const app = fastify()
+    t.teardown(() => app.close())
+    for (const [prefix, max] of [['/a', 2], ['/b', other]] as const) {
+      app.register(async (scope) => {
+        await scope.register(compat as never, { redis, timeWindow: HOURS, max, ...patient } as never)
+        scope.get('/', async () => prefix)
+        scope.get('/own', createRouteConfig({ max: 1 }), async () => prefix)
+      }, { prefix })
+    }
+    const found = []
+    for (const url of ['/a', '/b', '/b', '/a', '/a/own', '/b/own']) found.push((await app.inject(url)).statusCode)
+    t.strictSame(found, [...statuses, 200, 200])
+  }
 })
 
 t.test('limiters in code do not share a count', async (t) => {
