@@ -49,7 +49,9 @@ export interface StaticSettings extends LimiterSettings {
 
 export function isStatic (settings: LimiterSettings): settings is StaticSettings {
   const { max, windowMs, ban } = settings
-  return typeof max === 'number' && max <= MAX_UNITS && typeof windowMs === 'number' && (ban === null || ban < MAX_STRIKES)
+  if (typeof max !== 'number' || max > MAX_UNITS || typeof windowMs !== 'number') return false
+  // A refusal by a `max` of 0 is no strike of a penalty.
+  return ban === null || (ban < MAX_STRIKES && max > 0)
 }
 
 /** The plugin's options that routes and limiters inherit. */

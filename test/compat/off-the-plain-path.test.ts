@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   // Large numbers.
   ...[Number.MAX_SAFE_INTEGER, 2 ** 40].map((max): Row => [`max: ${max}`, { max }, repeatStep(2, '/'), [200, 200]]),
   ['ban: 1e6', { max: 1, ban: 1e6 }, repeatStep(3, '/'), [200, 429, 429]],
+  ['ban with max: 0', { max: 0, ban: 1 }, repeatStep(3, '/'), [429, 403, 403]],
   ['ban: 1.5', { max: 1, ban: 1.5 }, repeatStep(4, '/'), [200, 429, 403, 403]],
   // Keys of other types.
   ['a number as a key', (record) => withKeys(record, {
