@@ -3,7 +3,7 @@ import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import fc from 'fast-check'
 import t from 'tap'
-import { PluginSchema } from '../../../lib/compat/options.js'
+import { OptionsSchema } from '../../../lib/compat/options.js'
 import { configFileForm } from '../../../lib/config/file/check-file.js'
 import { RateLimitOptionsSchema } from '../../../lib/config/schema/options-schema.js'
 import { RouteRateLimitSchema } from '../../../lib/config/schema/policy-schema.js'
@@ -81,7 +81,7 @@ const Kinds = Type.Object({
   open: Type.Optional(Type.Object({ a: Type.Literal(1) }))
 })
 
-for (const [name, schema] of Object.entries({ kinds: Kinds, register: RateLimitOptionsSchema, route: RouteRateLimitSchema, file: configFileForm.schema, compat: PluginSchema })) {
+for (const [name, schema] of Object.entries({ kinds: Kinds, register: RateLimitOptionsSchema, route: RouteRateLimitSchema, file: configFileForm.schema, compat: OptionsSchema })) {
   t.test(`the errors of TypeBox are found: ${name}`, async (t) => {
     let wrong = 0
     assertProperty(nearly(schema), 400, (value) => {
