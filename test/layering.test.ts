@@ -53,7 +53,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
   },
   decorator: { values: ['clients', 'common', 'config/layers', 'config/schema', 'errors', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: ['model'] },
-  openapi: { values: ['common', 'policies'], types: ['runtime'] },
+  openapi: { values: ['common', 'policies'], types: ['config/schema', 'runtime'] },
   routes: { values: ['clients/address', 'common', 'config', 'config/schema', 'errors', 'observability', 'response'], types: ['clients', 'decorator', 'runtime'] },
   plugin: {
     values: [

@@ -9,6 +9,11 @@ export interface Clock {
   onMove? (listener: () => void): () => void
 }
 
+/** Milliseconds since 1970, by the clock of the system. It may be set back. */
+export function readWallClockMs (): number {
+  return Date.now()
+}
+
 /** The monotonic clock of the process. */
 export const systemClock: Clock = {
   nowUs: () => Math.floor(performance.now() * 1000)

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { ResolvedOptions } from '../config/schema/resolve-options.js'
 import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
-export type Dialect = 'x-ratelimit' | 'ratelimit' | 'both' | 'off'
+/** The options that select the headers. */
+export type HeaderOptions = Pick<ResolvedOptions, 'headers' | 'resetFormat'>
 
 const units = { type: 'integer', minimum: 0 }
 const seconds = { type: 'integer', minimum: 0 }
@@ -10,6 +12,11 @@ const X_RATELIMIT = {
   'X-RateLimit-Limit': { description: 'Units allowed at once. A request costs one unit unless stated otherwise.', schema: units },
   'X-RateLimit-Remaining': { description: 'Units that are still available.', schema: units },
   'X-RateLimit-Reset': { description: 'Seconds until the full limit is available again.', schema: seconds }
+}
+
+const X_RATELIMIT_EPOCH = {
+  ...X_RATELIMIT,
+  'X-RateLimit-Reset': { description: 'When the full limit is available again, in seconds since 1970.', schema: seconds }
 }
 
 const RATELIMIT = {
@@ -54,9 +61,9 @@ export class Components {
   #all: JsonRecord
 
   /** `present`: the components that the document already has. */
-  constructor (present: unknown, dialect: Dialect) {
+  constructor (present: unknown, options: HeaderOptions) {
     this.#all = isRecord(present) ? present : {}
-    this.#headers = selectHeaders(dialect)
+    this.#headers = selectHeaders(options)
   }
 
   get all (): JsonRecord {
@@ -88,12 +95,13 @@ export class Components {
   }
 }
 
-function selectHeaders (dialect: Dialect): Record<string, object> {
-  switch (dialect) {
-    case 'x-ratelimit': return X_RATELIMIT
+function selectHeaders ({ headers, resetFormat }: HeaderOptions): Record<string, object> {
+  const xRateLimit = resetFormat === 'epoch' ? X_RATELIMIT_EPOCH : X_RATELIMIT
+  switch (headers) {
+    case 'x-ratelimit': return xRateLimit
     case 'ratelimit': return RATELIMIT
-    case 'both': return { ...X_RATELIMIT, ...RATELIMIT }
+    case 'both': return { ...xRateLimit, ...RATELIMIT }
     case 'off': return {}
-    default: return dialect satisfies never
+    default: return headers satisfies never
   }
 }

@@ -1,4 +1,4 @@
-import { Components, type Dialect } from './components.js'
+import { Components, type HeaderOptions } from './components.js'
 import type { LimitsExtension } from './limits-extension.js'
 import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
@@ -21,9 +21,9 @@ export function isOpenApi3 (document: unknown): document is JsonRecord {
  * counted responses. It also gets a 429 response if it has none.
  */
 export function withLimits (
-  document: JsonRecord, dialect: Dialect, findOperation: (method: string, path: string) => LimitedOperation | null
+  document: JsonRecord, options: HeaderOptions, findOperation: (method: string, path: string) => LimitedOperation | null
 ): JsonRecord {
-  const components = new Components(document.components, dialect)
+  const components = new Components(document.components, options)
   const paths = mapRecord(document.paths, (item, path) => {
     const annotate = (operation: unknown, method: string): unknown =>
       annotateOperation(operation, findOperation(method.toUpperCase(), path), components)

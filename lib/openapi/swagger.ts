@@ -74,5 +74,5 @@ function annotateDocument (document: JsonRecord, { merged, routes }: ConfigSnaps
     // The document contains the last of the routes that differ only by their constraints.
     if (path !== undefined) for (const name of [method].flat()) operations.set(`${name} ${path}`, limited)
   }
-  return withLimits(document, merged.resolved.headers, (method, path) => operations.get(`${method} ${path}`) ?? null)
+  return withLimits(document, merged.resolved, (method, path) => operations.get(`${method} ${path}`) ?? null)
 }

@@ -90,7 +90,7 @@ export class ConfigSnapshot {
         findKnownBlock: (charges) => backend.knownBlock(charges),
         delayQueue,
         retryUnavailableSeconds: this.retryUnavailableSeconds,
-        writeHeaders: createHeaderWriter(resolved.headers),
+        writeHeaders: createHeaderWriter(resolved),
         refusals,
         metrics,
         getRouteConfig: routes.getRouteConfig,

@@ -76,6 +76,14 @@ t.test('limited operations tell of their limits, of the headers and of the refus
   t.equal(app.swagger(), app.swagger(), 'and is made once')
 })
 
+t.test('the header of the reset is described in the format that it has', async (t) => {
+  const descriptions = { seconds: /^Seconds until/, epoch: /in seconds since 1970/ }
+  for (const resetFormat of ['seconds', 'epoch'] as const) {
+    const app = await documented(t, { ...limit, headers: 'both', resetFormat }, (app) => { app.get('/', async () => 'hello') })
+    t.match(documentOf(app).components.headers['X-RateLimit-Reset'], { description: descriptions[resetFormat] })
+  }
+})
+
 t.test('a refusal is what the schema says', async (t) => {
   const app = await documented(t, { max: 1, timeWindow: '1 minute' }, (app) => { app.get('/', async () => 'hello') })
   const schema = documentOf(app).components.schemas.RateLimitProblem

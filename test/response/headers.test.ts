@@ -38,6 +38,23 @@ t.test('X-RateLimit headers tell capacity, whole units left and seconds until no
   t.match(headers, { ratelimit: '"default";r=0;t=1', 'ratelimit-policy': '"default";q=10;w=10' })
 })
 
+t.test('resetFormat: epoch writes the time of the reset in seconds since 1970, rounded up', async (t) => {
+  const { app, clock } = await limitedApp(t, { max: 2, timeWindow: '10s', headers: 'both', resetFormat: 'epoch' })
+  let nowMs = 1_700_000_000_000
+  t.intercept(Date, 'now', { value: () => nowMs })
+  const reset = async (passedMs: number, epoch: number, wait: string | undefined, draft: string) => {
+    nowMs += passedMs
+    clock.advance(passedMs * 1000)
+    const { headers } = await app.inject('/')
+    t.strictSame([headers['x-ratelimit-reset'], headers['retry-after'], headers.ratelimit], [String(epoch), wait, draft])
+  }
+  await reset(0, 1_700_000_005, undefined, '"default";r=1;t=5')
+  await reset(1, 1_700_000_010, undefined, '"default";r=0;t=10')
+  await reset(1, 1_700_000_010, '5', '"default";r=0;t=5')
+  await reset(998, 1_700_000_010, '4', '"default";r=0;t=4')
+  await reset(9_001, 1_700_000_016, undefined, '"default";r=1;t=5')
+})
+
 t.test('the draft\'s fields list every enforced limit in the order of the options', async (t) => {
   const { app } = await limitedApp(t, {
     headers: 'ratelimit',

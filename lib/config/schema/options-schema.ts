@@ -121,7 +121,12 @@ export const RateLimitOptionsSchema = Type.Object({
   log: Type.Optional(LogSchema),
   headers: Type.Optional(StringEnum(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit',
-    description: 'The headers of a counted response: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft.'
+    description: 'The headers of a counted response: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft. ' +
+      '`\'off\'` writes none of these; a refusal still has `Retry-After`.'
+  })),
+  resetFormat: Type.Optional(StringEnum(['seconds', 'epoch'], {
+    default: 'seconds',
+    description: 'The number in `X-RateLimit-Reset`: seconds from now, or the time in seconds since 1970.'
   }))
 }, { additionalProperties: false, expected: 'an object of rate-limit options' })
 

@@ -12,7 +12,7 @@ import type { RouteRateLimit } from './policy-schema.js'
  */
 
 type PluginDefaults = 'global' | 'enabled' | 'ipv6Subnet' | 'keyPrefix' | 'deadline' | 'connections' | 'maxPending' | 'reloadOnSignal' |
-  'admin' | 'openapi' | 'headers'
+  'admin' | 'openapi' | 'headers' | 'resetFormat'
 
 /** Options of the plugin with their defaults. Those of its policy are as they were given: policies resolve them later. */
 export type ResolvedOptions = Omit<Resolved<RateLimitOptions, PluginDefaults>, 'memory' | 'breaker' | 'identify' | 'log'> & {
