@@ -51,6 +51,7 @@ const WORDS = {
   'metrics.allow[]': { pattern: `^(loopback|private|${NETWORK})$`, examples: ['10.0.0.0/8'] },
   'admin.prefix': { default: '/admin/rate-limit', description: 'What the routes are below, itself below the prefix of the registration.' },
   'admin.allow': { default: ['loopback', 'private'], description: 'The networks that may use them; others get 404.' },
+  'admin.openapi': { default: false },
   'admin.allow[]': { pattern: `^(loopback|private|${NETWORK})$`, examples: ['10.0.0.0/8'] },
   redis: {
     anyOf: [

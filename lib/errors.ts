@@ -120,6 +120,7 @@ export const warnings = {
   untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
   memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
   undefinedRedis: 'FST_SLUICE_WARN_REDIS_UNDEFINED',
+  defaultPathTaken: 'FST_SLUICE_WARN_DEFAULT_PATH_TAKEN',
   lateHook: 'FST_SLUICE_WARN_LATE_HOOK',
   unknownTier: 'FST_SLUICE_WARN_UNKNOWN_TIER',
   refusedReload: 'FST_SLUICE_WARN_REFUSED_RELOAD',

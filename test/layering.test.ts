@@ -54,11 +54,11 @@ const ROOMS: Readonly<Record<string, Row>> = {
   },
   decorator: { values: ['clients', 'common', 'config/layers', 'config/schema', 'errors', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: ['model'] },
   openapi: { values: ['common', 'policies'], types: ['config/schema', 'runtime'] },
-  routes: { values: ['clients/address', 'common', 'config', 'config/schema', 'errors', 'observability', 'response'], types: ['clients', 'decorator', 'runtime'] },
+  routes: { values: ['clients/address', 'common', 'config', 'config/schema', 'errors', 'observability', 'response', 'routing'], types: ['clients', 'decorator', 'runtime'] },
   plugin: {
     values: [
       'clients', 'clients/address', 'common', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
-      'observability/refusal-log', 'openapi', 'policies', 'request', 'routes', 'runtime', 'throttle'
+      'observability/refusal-log', 'openapi', 'policies', 'request', 'routes', 'routing', 'runtime', 'throttle'
     ],
     types: ['config/environment', 'model']
   },

@@ -4,7 +4,7 @@ import type { ResolvedIdentify } from '../config/schema/identity-schema.js'
 import type { KeyGenerator } from '../config/schema/functions.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { UNKNOWN, isAddress, type AddressReader } from './address/address-reader.js'
-import { findPeer } from './address/peer.js'
+import { findPeer, isInjected } from './address/peer.js'
 import type { Client } from '../model/client.js'
 import type { FaultReporter } from '../common/log.js'
 import type { TrustedProxies } from './address/trusted-proxies.js'
@@ -116,7 +116,8 @@ export class Identifier {
 
   #checkForwarding (request: FastifyRequest): void {
     this.#proxyChecksLeft--
-    if (request.headers['x-forwarded-for'] === undefined) return
+    // Without a connection there is no proxy: the adapter sets the address.
+    if (request.headers['x-forwarded-for'] === undefined || isInjected(request)) return
     this.#proxyChecksLeft = 0
     warnAboutForwarding()
   }

@@ -5,7 +5,7 @@ import { findRoute, parseRouteQuery } from './find-route.js'
 import type { Explain, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 import type { Policy } from '../policies/policy.js'
 import type { Phase } from '../config/schema/policy-schema.js'
-import { readRouterOptions } from '../routing/router-options.js'
+import { isRootScope, readRouterOptions } from '../routing/router-options.js'
 import { normalizeMethods, formatRoute, type Route } from '../routing/route-names.js'
 import { relate, parseRouteShape } from '../routing/route-shape.js'
 import { listPolicies, type KnownRoute } from '../policies/route-table.js'
@@ -13,6 +13,7 @@ import { compilePattern, type Rule } from '../routing/rule-set.js'
 
 const NOTES = {
   unknown: 'this route does not exist; requests to unknown URLs are counted like this',
+  answered: 'this is no route; the rate limiter answers it by default, uncounted, to clients that may read it',
   notOurs: 'this route does not exist; a registration at the root counts requests to unknown URLs',
   elsewhere: 'the application has this route, but this registration does not know it: the route belongs to another registration, ' +
     'has other constraints, or was declared before the rate limiter was loaded and has had no request yet'
@@ -52,9 +53,9 @@ function describeTarget ({ url, constraints = {} }: Pick<RouteQuery, 'url' | 'co
 type RouteStatus = Pick<RouteExplanation, 'state' | 'reason' | 'policies' | 'note'>
 
 function explainUnknownUrl (snapshot: ConfigSnapshot, { method, url }: RouteQuery): RouteStatus {
-  const { services: { fastify }, policySet, routes } = snapshot
-  // The prototype of a scope is its parent scope, so only the root scope passes.
-  if ('register' in Object.getPrototypeOf(fastify)) return createUnknownStatus(NOTES.notOurs)
+  const { services, policySet, routes } = snapshot
+  if (!isRootScope(services.fastify)) return createUnknownStatus(NOTES.notOurs)
+  if (services.routes.answered.has(method, url)) return { state: 'off', reason: null, policies: [], note: NOTES.answered }
   const note = NOTES.unknown
   if (!snapshot.isEnabled) return { ...createOffStatus(snapshot, 'enabled'), note }
   const policy = policySet.findPolicyForUnknown({ method, url, params: {} })

@@ -5,12 +5,14 @@ import { FST_SLUICE_INVALID_ROUTE } from '../errors.js'
 import type { LaterHook } from '../policies/route-table.js'
 import { findDeferred } from '../request/deferred.js'
 import type { Next } from '../request/limiter-context.js'
+import type { UnroutedPaths } from '../routes/unrouted-paths.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
 
 /** State shared by the hooks of one registration. */
 export interface Limiting {
   readonly snapshots: SnapshotHolder
   readonly faults: FaultLog
+  readonly unrouted: UnroutedPaths
   /** Whether this registration is the innermost one around a scope. Only that one limits the scope's requests. */
   readonly isOwnScope: (scope: FastifyInstance) => boolean
 }
@@ -34,12 +36,12 @@ export function limitRequests (fastify: FastifyInstance, limiting: Limiting): vo
 }
 
 /** Selects the policy of a request, and applies it unless a later hook does. */
-function createFirstHook ({ snapshots, faults, isOwnScope }: Limiting): PhaseHook {
+function createFirstHook ({ snapshots, faults, unrouted, isOwnScope }: Limiting): PhaseHook {
   return function rateLimit (request: FastifyRequest, reply: FastifyReply, next: Next) {
     const snapshot = snapshots.current
     const policy = snapshot.isEnabled && isOwnScope(request.server) ? snapshot.routes.findPolicy(request) : null
     if (policy === null) {
-      next()
+      unrouted.answer(request, reply, next)
     } else if (policy instanceof Error) {
       faults.report('config', policy)
       // Set the status here too: an error handler of the application may ignore the status of the error.

@@ -22,6 +22,8 @@ import { DeclaredRoutes } from '../policies/declared-routes.js'
 import { mountAdminRoutes } from '../routes/admin.js'
 import { mountHealthRoute } from '../routes/health.js'
 import { mountMetricsRoute } from '../routes/metrics.js'
+import { UnroutedPaths } from '../routes/unrouted-paths.js'
+import { readRouterOptions } from '../routing/router-options.js'
 import { buildBackend } from '../runtime/backend.js'
 import { GuardOptionsRegistry } from '../runtime/guard-options.js'
 import { Reloader } from '../runtime/reloader.js'
@@ -55,7 +57,8 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const delayQueue = new DelayQueue(clock)
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
-    const routes = new DeclaredRoutes()
+    const unrouted = new UnroutedPaths(readRouterOptions(fastify))
+    const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
       fastify, name, addresses, identityFactory: identity, backend, delayQueue, routes, refusals, metrics, faults, guards
@@ -74,6 +77,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     fastify.addHook('onReady', async () => {
       checkIdentity(identity, layered)
       warnAboutOptions(snapshots.current)
+      unrouted.warnAboutTaken(fastify)
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
       reloader.watch(layered.resolved.reloadOnSignal, filePollMs)
@@ -94,11 +98,11 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     })
 
     notePeers(fastify.server)
-    const limiting: Limiting = { snapshots, faults, isOwnScope: (scope) => scope.rateLimit === decorator }
+    const limiting: Limiting = { snapshots, faults, unrouted, isOwnScope: (scope) => scope.rateLimit === decorator }
     compileRoutes(fastify, limiting)
-    const getCurrentIdentity = () => snapshots.current.identity
-    mounted.health = mountHealthRoute(fastify, layered.options.health, reportHealth, getCurrentIdentity)
-    if (metrics !== null) mounted.metrics = mountMetricsRoute(fastify, layered.options.metrics, metrics.registry, getCurrentIdentity)
+    const mounting = { fastify, unrouted, identity: () => snapshots.current.identity }
+    mounted.health = mountHealthRoute(mounting, layered.options.health, reportHealth)
+    if (metrics !== null) mounted.metrics = mountMetricsRoute(mounting, layered.options.metrics, metrics.registry)
     mounted.admin = mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
     documentLimits(fastify, snapshots)
     limitRequests(fastify, limiting)
@@ -113,7 +117,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
  * - for wrong options, also when a route is declared: FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION,
  *   FST_SLUICE_CONTRADICTION, FST_SLUICE_UNEQUAL_LIMITS
  * - for a config file that cannot be read or parsed: FST_SLUICE_UNREADABLE_FILE, FST_SLUICE_BAD_SYNTAX
- * - for a route of this plugin that the application already has: FST_SLUICE_ROUTE_TAKEN
+ * - for a route of this plugin that the application already has, at a path that an option sets: FST_SLUICE_ROUTE_TAKEN
  * - for a second registration in one scope: FST_SLUICE_ALREADY_REGISTERED
  * - while the application gets ready, if @fastify/jwt is missing: FST_SLUICE_NO_JWT
  */

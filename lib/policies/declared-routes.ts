@@ -18,6 +18,13 @@ export interface DeclaredRoute extends Route {
   readonly phases: ReadonlySet<Phase>
 }
 
+/** Unknown URLs that the plugin answers itself, uncounted. */
+export interface AnsweredPaths {
+  has (method: string, url: string): boolean
+  /** Whether a request to an unknown URL gets such an answer. */
+  accepts (request: FastifyRequest): boolean
+}
+
 /**
  * The routes that one registration knows. Routes declared after it are stored by index, routes declared before it by
  * their config. They are kept when a reload replaces the policies.
@@ -25,9 +32,14 @@ export interface DeclaredRoute extends Route {
 export class DeclaredRoutes {
   readonly names = new RouteNames()
   readonly getRouteConfig = createRouteConfigReader()
+  readonly answered: AnsweredPaths
   readonly #routes: DeclaredRoute[] = []
   /** Routes declared before the plugin, added at their first request. */
   readonly #early = new Map<RouteConfig, Route>()
+
+  constructor (answered: AnsweredPaths) {
+    this.answered = answered
+  }
 
   get all (): readonly DeclaredRoute[] {
     return this.#routes

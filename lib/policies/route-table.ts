@@ -68,9 +68,13 @@ export class RouteTable {
     const config = this.#routes.getRouteConfig(request)
     const mark = config[kRoute]
     if (mark?.routes === this.#routes) return pickPolicy(this.#policies[mark.index], request)
-    if (config.url === undefined) return this.#policySet.findPolicyForUnknown(request)
+    if (config.url === undefined) return this.#findPolicyForUnknown(request)
     const early = this.#findEarlyPolicy(request, config)
     return early instanceof Error ? early : pickPolicy(early, request)
+  }
+
+  #findPolicyForUnknown (request: FastifyRequest): Policy | null {
+    return this.#routes.answered.accepts(request) ? null : this.#policySet.findPolicyForUnknown(request)
   }
 
   /** The hook of a later phase that applies the policy of a request; `null` if none does. */

@@ -6,7 +6,7 @@ import { isEnabledBySettings } from '../config/configuration.js'
 import type { RateLimitDecorator } from '../decorator/decorator.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
 import { FST_SLUICE_STORE, isLocated } from '../errors.js'
-import { reserveRoute } from './private-route.js'
+import { HIDDEN, reserveRoute } from './private-route.js'
 import { AccessList } from './allow-list.js'
 import type { Reloader } from '../runtime/reloader.js'
 import { asIs } from '../response/refuse.js'
@@ -35,7 +35,7 @@ interface AdminRoute {
  */
 export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, services: AdminServices): string | null {
   if (options === undefined || options === false) return null
-  const { prefix = PREFIX, onRequest, allow } = options
+  const { prefix = PREFIX, onRequest, allow, openapi } = options
   const { snapshots } = services
   const accessList = new AccessList(allow, 'rateLimit.admin.allow', () => snapshots.current.identity)
   const hooks = toHooks(onRequest)
@@ -45,7 +45,7 @@ export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOption
       fastify.route({
         method,
         url: prefix + path,
-        schema,
+        schema: openapi === true ? schema : { ...schema, ...HIDDEN },
         config: { rateLimit: false },
         onRequest: [createAccessHook(accessList), ...hooks],
         // The application's compilers may not support these schemas.

@@ -1,13 +1,11 @@
-import type { FastifyInstance } from 'fastify'
 import type { MetricsOptions, MetricsRegistry } from '../config/schema/metrics-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
-import type { IdentityServices } from '../clients/identity.js'
-import { PrivateRoute } from './private-route.js'
+import { PrivateRoute, type MountContext } from './private-route.js'
 import { AccessList } from './allow-list.js'
 
 const PATH = '/metrics'
 
-const route = new PrivateRoute<MetricsRegistry>('rateLimit.metrics.path', async ([registry], reply) => {
+const route = new PrivateRoute<MetricsRegistry>('metrics', PATH, async ([registry], reply) => {
   return reply.type(registry.contentType).send(await registry.metrics())
 })
 
@@ -15,10 +13,9 @@ const route = new PrivateRoute<MetricsRegistry>('rateLimit.metrics.path', async 
  * Mount the metrics route for Prometheus. A registration without a path uses the route that already publishes its
  * registry. Returns the URL. Throws FST_SLUICE_ROUTE_TAKEN, and FST_SLUICE_CONTRADICTION for two registries at one URL.
  */
-export function mountMetricsRoute (
-  fastify: FastifyInstance, options: MetricsOptions | undefined, registry: MetricsRegistry, identity: () => IdentityServices
-): string {
-  const { path, allow } = options || {}
+export function mountMetricsRoute (context: MountContext, options: MetricsOptions | undefined, registry: MetricsRegistry): string | null {
+  const { fastify, identity } = context
+  const { path, allow, registry: own } = options || {}
   const accessList = new AccessList(allow, 'rateLimit.metrics.allow', identity)
   const shared = path === undefined ? route.addSource(fastify, registry, accessList) : null
   if (shared !== null) return shared
@@ -27,6 +24,6 @@ export function mountMetricsRoute (
     throw new FST_SLUICE_CONTRADICTION('rateLimit.metrics.registry',
       `another registration publishes another registry at ${fastify.prefix}${path ?? PATH}; share one registry, or set metrics.path here`)
   }
-  route.mount(fastify, path ?? PATH, registry, accessList)
-  return fastify.prefix + (path ?? PATH)
+  // With a registry of its own, the application's route publishes these metrics too.
+  return route.mount(context, { path, source: registry, accessList, isSilent: own !== undefined })
 }

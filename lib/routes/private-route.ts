@@ -1,6 +1,27 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { FST_SLUICE_ROUTE_TAKEN } from '../errors.js'
+import { isRootScope } from '../routing/router-options.js'
+import type { IdentityServices } from '../clients/identity.js'
 import type { AccessList } from './allow-list.js'
+import { warnAboutTakenPaths, type Answers, type UnroutedPaths } from './unrouted-paths.js'
+
+/** Where a registration mounts its routes. */
+export interface MountContext {
+  readonly fastify: FastifyInstance
+  readonly unrouted: UnroutedPaths
+  /** Returns the current services that derive the client's address. */
+  readonly identity: () => IdentityServices
+}
+
+/** What a registration mounts. */
+interface Mount<T> {
+  /** Default: the default path. */
+  readonly path: string | undefined
+  readonly source: T
+  readonly accessList: AccessList
+  /** Whether nothing is to be warned of if the application answers the default path. */
+  readonly isSilent?: boolean
+}
 
 /** One registration at a route that several may share. */
 interface Member<T> {
@@ -8,43 +29,61 @@ interface Member<T> {
   readonly accessList: AccessList
 }
 
+/** Writes the response for all sources. */
+type Answer<T> = (sources: readonly T[], reply: FastifyReply) => Promise<unknown>
+
 /** Read by @fastify/swagger: private routes do not belong into the application's public document. */
-const HIDDEN: FastifySchema & { readonly hide: true } = { hide: true }
+export const HIDDEN: FastifySchema & { readonly hide: true } = { hide: true }
 
 /**
  * A route with an access list, mounted once per URL of a server. Registrations with the same URL share it. Then every
  * explicit access list must allow the request. Other clients get a 404.
  */
 export class PrivateRoute<T> {
-  readonly #place: string
-  readonly #answer: (sources: readonly T[], reply: FastifyReply) => Promise<unknown>
+  readonly #option: 'health' | 'metrics'
+  readonly #defaultPath: string
+  readonly #answer: Answer<T>
   /** For each server, by URL. */
   readonly #mounted = new WeakMap<object, Map<string, Array<Member<T>>>>()
 
-  /** `place`: the option with the path, for errors. `answer`: writes the response for all sources. */
-  constructor (place: string, answer: (sources: readonly T[], reply: FastifyReply) => Promise<unknown>) {
-    this.#place = place
+  /** `option`: the option of the plugin. */
+  constructor (option: 'health' | 'metrics', defaultPath: string, answer: Answer<T>) {
+    this.#option = option
+    this.#defaultPath = defaultPath
     this.#answer = answer
   }
 
-  /** Throws FST_SLUICE_ROUTE_TAKEN. */
-  mount (fastify: FastifyInstance, path: string, source: T, accessList: AccessList): void {
-    const url = fastify.prefix + path
+  /**
+   * Mount a route of ours, or share it. The default path yields to a route of the application: the root scope answers it as
+   * an unknown URL. A nested scope cannot see unknown URLs, so its default path yields only to a route declared before.
+   * Returns the URL; `null` if the application has it. Throws FST_SLUICE_ROUTE_TAKEN.
+   */
+  mount ({ fastify, unrouted }: MountContext, { path, source, accessList, isSilent = false }: Mount<T>): string | null {
+    const url = fastify.prefix + (path ?? this.#defaultPath)
     const routes = this.#getRoutes(fastify)
     const shared = routes.get(url)
     if (shared !== undefined) {
       shared.push({ source, accessList })
-      return
+      return url
     }
     const members: Array<Member<T>> = [{ source, accessList }]
-    reserveRoute(fastify, this.#place, 'GET', path, () => {
-      routes.set(url, members)
-      fastify.get(path, { schema: HIDDEN, config: { rateLimit: false } }, async (request, reply) => {
-        if (!isAllowedByAll(members, request)) return reply.callNotFound()
-        reply.header('cache-control', 'no-store')
+    const answers = {
+      allows: (request: FastifyRequest) => isAllowedByAll(members, request),
+      answer: (reply: FastifyReply) => {
+        reply.code(200).header('cache-control', 'no-store')
         return this.#answer(members.map((member) => member.source), reply)
-      })
-    })
+      }
+    }
+    if (path === undefined && isRootScope(fastify)) {
+      unrouted.add(url, { ...answers, option: isSilent ? null : this.#option })
+    } else if (path === undefined && fastify.hasRoute({ method: 'GET', url })) {
+      if (!isSilent) warnAboutTakenPaths([{ url, option: this.#option }])
+      return null
+    } else {
+      mountRoute(fastify, `rateLimit.${this.#option}.path`, path ?? this.#defaultPath, answers)
+    }
+    routes.set(url, members)
+    return url
   }
 
   /** The sources at a URL of a server; empty if the route is not mounted there. */
@@ -64,6 +103,14 @@ export class PrivateRoute<T> {
     this.#mounted.set(server, routes)
     return routes
   }
+}
+
+function mountRoute (fastify: FastifyInstance, place: string, path: string, { allows, answer }: Answers): void {
+  reserveRoute(fastify, place, 'GET', path, () => {
+    fastify.get(path, { schema: HIDDEN, config: { rateLimit: false } }, async (request, reply) => {
+      return allows(request) ? await answer(reply) : reply.callNotFound()
+    })
+  })
 }
 
 function isAllowedByAll (members: ReadonlyArray<Member<unknown>>, request: FastifyRequest): boolean {

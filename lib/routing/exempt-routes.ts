@@ -3,7 +3,7 @@ import { relate, parseRouteShape } from './route-shape.js'
 import { compilePattern } from './rule-set.js'
 
 /** Whole segments only: a route `/docstrings` is no documentation. */
-const DEFAULT_EXEMPT_ROUTES = ['/health/*', '/healthz', '/livez', '/readyz', '/metrics', '/docs/*', '/documentation/*']
+const DEFAULT_EXEMPT_ROUTES = ['/health/*', '/healthz', '/livez', '/readyz', '/status', '/metrics', '/docs/*', '/documentation/*']
 
 /**
  * Create a function that returns whether a route is exempt by its full URL: `/health` is, `/v1/health` is not.

@@ -36,6 +36,23 @@ export function interpretRawPath (url: string, options: RouterOptions): PathSegm
   return interpretAmbiguousPath([], path, readRawPaths(url, options), (text) => foldCase(text, options))
 }
 
+/** The path of a URL as the router compares it with routes without parameters. */
+export function readStaticPath (url: string, options: RouterOptions): string {
+  const raw = `/${extractPath(url, options)}`
+  const path = foldCase(raw.includes('%') ? decodeUnreserved(raw) : raw, options)
+  const joined = options.ignoresDuplicateSlashes ? path.replace(/\/{2,}/g, '/') : path
+  return options.ignoresTrailingSlash && joined.length > 1 && joined.endsWith('/') ? joined.slice(0, -1) : joined
+}
+
+/** `%2F` stays, as in the router. */
+function decodeUnreserved (path: string): string {
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
+  }
+}
+
 /** The whole path as the router finds it in the URL; and as a URL parser does, which takes what begins with `//` for a host. */
 function readRawPaths (url: string, options: RouterOptions): string[][] {
   const targets = [extractPath(url, options)]

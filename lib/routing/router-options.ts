@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 export interface RouterOptions {
   readonly isCaseSensitive: boolean
   readonly ignoresDuplicateSlashes: boolean
+  readonly ignoresTrailingSlash: boolean
   /** Whether a path ends at a `;`. */
   readonly endsAtSemicolon: boolean
 }
@@ -15,8 +16,15 @@ export function readRouterOptions ({ initialConfig }: Pick<FastifyInstance, 'ini
   return {
     isCaseSensitive: routerOptions?.caseSensitive ?? initialConfig.caseSensitive ?? true,
     ignoresDuplicateSlashes: (routerOptions?.ignoreDuplicateSlashes ?? false) || (initialConfig.ignoreDuplicateSlashes ?? false),
+    ignoresTrailingSlash: (routerOptions?.ignoreTrailingSlash ?? false) || (initialConfig.ignoreTrailingSlash ?? false),
     endsAtSemicolon: isSet(routerOptions, 'useSemicolonDelimiter') || isSet(initialConfig, 'useSemicolonDelimiter')
   }
+}
+
+/** Whether a scope is the root. Only there, hooks see requests to unknown URLs. */
+export function isRootScope (fastify: FastifyInstance): boolean {
+  // The prototype of a scope is its parent scope.
+  return !('register' in Object.getPrototypeOf(fastify))
 }
 
 /** Fastify's types do not have the option in `routerOptions`. */

@@ -272,9 +272,16 @@ t.test('YAML says the same', async (t) => {
   for (const scalar of ['a: b', 7, null, [], {}]) t.strictSame(yaml.parse(toYaml(scalar)), scalar)
 })
 
-t.test('the operator routes describe themselves', async (t) => {
+t.test('the operator routes are in no document unless asked for', async (t) => {
+  for (const openapi of [undefined, false]) {
+    const app = await documented(t, { ...limit, admin: { onRequest: async () => {}, openapi } }, (app) => { app.get('/', async () => 'hello') })
+    t.strictSame(Object.keys(documentOf(app).paths), ['/'])
+  }
+})
+
+t.test('the operator routes describe themselves if asked for', async (t) => {
   for (const openapi of ['3.0.3', '3.1.0']) {
-    const app = await documented(t, { ...limit, admin: { onRequest: async () => {} } }, () => {}, { openapi: { openapi } })
+    const app = await documented(t, { ...limit, admin: { onRequest: async () => {}, openapi: true } }, () => {}, { openapi: { openapi } })
     const { paths } = documentOf(app)
     const told = Object.entries(paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path.slice('/admin/rate-limit'.length)}`))
     t.strictSame(told.sort(), ['delete /standings', 'get /blocked', 'get /policies', 'get /standings', 'get /state', 'put /state'])

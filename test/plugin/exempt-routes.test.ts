@@ -3,8 +3,8 @@ import t from 'tap'
 import { bareApp, limitedApp, remainders } from '../fixtures/app.js'
 
 const routes = [
-  '/health', '/healthz', '/livez', '/readyz', '/metrics', '/health/x', '/docs', '/docs/', '/docs/:page', '/docs/static/*', '/documentation', '/documentation/json',
-  '/docstrings', '/healthy', '/v1/health', '/metrics/x', '/docs-old'
+  '/health', '/healthz', '/livez', '/readyz', '/status', '/metrics', '/health/x', '/docs', '/docs/', '/docs/:page', '/docs/static/*', '/documentation', '/documentation/json',
+  '/docstrings', '/healthy', '/v1/health', '/metrics/x', '/status/x', '/docs-old'
 ]
 
 function declare (app: FastifyInstance, urls: readonly string[] = routes): void {
@@ -17,7 +17,7 @@ const post = (url: string): InjectOptions => ({ method: 'POST', url })
 t.test('GET and HEAD of health, metrics and documentation are exempt without being asked', async (t) => {
   const { app } = await limitedApp(t, { metrics: false, max: 100 })
   declare(app)
-  for (const url of ['/health', '/healthz', '/livez', '/readyz', '/metrics', '/health/x', '/docs', '/docs/', '/docs/api', '/docs/static/a/b', '/documentation', '/documentation/json']) {
+  for (const url of ['/health', '/healthz', '/livez', '/readyz', '/status', '/metrics', '/health/x', '/docs', '/docs/', '/docs/api', '/docs/static/a/b', '/documentation', '/documentation/json']) {
     for (const request of [url, head(url)]) {
       const response = await app.inject(request)
       t.equal(response.statusCode, 200)
@@ -30,7 +30,7 @@ t.test('GET and HEAD of health, metrics and documentation are exempt without bei
 t.test('what only looks alike is counted', async (t) => {
   const { app } = await limitedApp(t, { metrics: false, max: 100 })
   declare(app)
-  t.strictSame(await remainders(app, '/docstrings', '/healthy', '/v1/health', '/metrics/x', '/docs-old'), [99, 98, 97, 96, 95])
+  t.strictSame(await remainders(app, '/docstrings', '/healthy', '/v1/health', '/metrics/x', '/status/x', '/docs-old'), [99, 98, 97, 96, 95, 94])
 })
 
 t.test('other methods are counted, also those of a route that reads too', async (t) => {

@@ -154,13 +154,14 @@ for (const [why, status, metrics, remoteAddress, headers] of whoMayRead) {
   })
 }
 
-t.test('a path that is taken is an error that names the option and the route, whoever came first', async (t) => {
+t.test('a path of its own that is taken is an error that names the option and the route, whichever came first', async (t) => {
   const expected = { code: 'FST_SLUICE_ROUTE_TAKEN', message: 'rateLimit.metrics.path: the application already has a route /metrics; set another path, or false' }
   const { app: first, plugin } = bareApp(t)
   first.get('/metrics', async () => 'mine')
-  await t.rejects(async () => { await first.register(plugin, limit) }, expected)
+  const own = { ...limit, metrics: { path: '/metrics' } }
+  await t.rejects(async () => { await first.register(plugin, own) }, expected)
 
-  const { app: later } = await limitedApp(t, limit)
+  const { app: later } = await limitedApp(t, own)
   t.throws(() => later.get('/metrics', async () => 'mine'), expected)
   t.throws(() => later.route({ method: ['GET', 'POST'], url: '/metrics', handler: async () => 'mine' }), expected)
   t.doesNotThrow(() => later.post('/metrics', async () => 'mine'))

@@ -4,7 +4,7 @@ import { PolicySet } from '../../lib/policies/policy-set.js'
 import type { Policy } from '../../lib/policies/policy.js'
 import type { Route } from '../../lib/routing/route-names.js'
 
-const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, ignoresTrailingSlash: false, endsAtSemicolon: false }
 
 function bookOf (options: RateLimitOptions, name = 'app'): PolicySet {
   return new PolicySet(name, options, routing, () => {})

@@ -7,7 +7,7 @@ const routing = readRouterOptions({ initialConfig: {} })
 t.test('reading health, metrics and documentation is exempt unasked', async (t) => {
   const isExempt = createExemptMatcher(undefined, routing)
   const exempt = [
-    '/health', '/health/', '/health/rate-limit', '/health/:check', '/health/*', '/healthz', '/livez', '/readyz', '/metrics',
+    '/health', '/health/', '/health/rate-limit', '/health/:check', '/health/*', '/healthz', '/livez', '/readyz', '/status', '/metrics',
     '/docs', '/docs/', '/docs/static/*', '/docs/:page?', '/documentation', '/documentation/json'
   ]
   for (const url of exempt) {

@@ -7,7 +7,7 @@ import { type RouterOptions } from '../../lib/routing/router-options.js'
 import { parseRouteShape } from '../../lib/routing/route-shape.js'
 import { mute } from '../fixtures/muted.js'
 
-const exact: RouterOptions = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+const exact: RouterOptions = { isCaseSensitive: true, ignoresDuplicateSlashes: false, ignoresTrailingSlash: false, endsAtSemicolon: false }
 
 const inWords = (readings: readonly PathSegments[]) => readings.map((segments) => `/${segments.map((segment) => segment ?? '?').join('/')}`)
 
@@ -23,7 +23,7 @@ function readBy (server: FastifyServerOptions, route: string, url: string): stri
 
 t.test('the settings of the router are found in both places', async (t) => {
   mute(t, 'FSTDEP022')
-  const none = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+  const none = { isCaseSensitive: true, ignoresDuplicateSlashes: false, ignoresTrailingSlash: false, endsAtSemicolon: false }
   const rows: ReadonlyArray<readonly [server: FastifyServerOptions, routing: Partial<RouterOptions>]> = [
     [{}, {}],
     [{ routerOptions: {} }, {}],
@@ -34,6 +34,8 @@ t.test('the settings of the router are found in both places', async (t) => {
     [{ ignoreDuplicateSlashes: true }, { ignoresDuplicateSlashes: true }],
     [{ routerOptions: { ignoreDuplicateSlashes: true } }, { ignoresDuplicateSlashes: true }],
     [{ ignoreDuplicateSlashes: true, routerOptions: { maxParamLength: 9 } }, { ignoresDuplicateSlashes: true }],
+    [{ ignoreTrailingSlash: true }, { ignoresTrailingSlash: true }],
+    [{ routerOptions: { ignoreTrailingSlash: true } }, { ignoresTrailingSlash: true }],
     [{ useSemicolonDelimiter: true }, { endsAtSemicolon: true }],
     [{ routerOptions: { useSemicolonDelimiter: true } } as FastifyServerOptions, { endsAtSemicolon: true }]
   ]

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RuleSet, type Resolution, type Rule } from '../../lib/routing/rule-set.js'
 
-const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }
+const routing = { isCaseSensitive: true, ignoresDuplicateSlashes: false, ignoresTrailingSlash: false, endsAtSemicolon: false }
 
 /** A rule by its match, with what else is said of it: `POST,PUT /api/* override`. Its text is its name. */
 function rule (text: string): Rule {

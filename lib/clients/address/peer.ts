@@ -24,6 +24,12 @@ export function notePeers (server: Pick<Server, 'on'>): void {
   server.on('secureConnection', notePeer)
 }
 
+/** Whether a request came without a connection, by `inject`: in tests, and from adapters for serverless platforms. */
+export function isInjected ({ raw: { socket } }: FastifyRequest): boolean {
+  const mock: Partial<Pick<Socket, 'destroyed'>> = socket
+  return mock.destroyed === undefined
+}
+
 /** The peer of a request's connection, also after it was closed. */
 export function findPeer ({ raw: { socket } }: FastifyRequest): Peer {
   return socket.remoteAddress ?? accepted.get(socket) ?? (isUnixSocket(socket) ? UNIX_PEER : null)

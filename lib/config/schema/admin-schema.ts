@@ -2,6 +2,7 @@ import type { Static } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { badOption } from './check.js'
 import { parseCidrs, NetworkList } from './network-list.js'
+import { BooleanOption } from './option-types.js'
 import { Type } from './type-builder.js'
 
 const HOOKS_EXPECTED = 'an onRequest hook, or an array of them'
@@ -15,11 +16,12 @@ export const AdminSchema = Type.Union([
   Type.Object({
     prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)+$', expected: 'a path such as "/admin/rate-limit"' })),
     onRequest: Type.Optional(Type.Unsafe<AdminHook | readonly AdminHook[]>(Type.Any({ expected: HOOKS_EXPECTED }))),
-    allow: Type.Optional(NetworkList())
+    allow: Type.Optional(NetworkList()),
+    openapi: Type.Optional(BooleanOption({ description: 'Whether documents of `@fastify/swagger` list the routes.' }))
   }, { additionalProperties: false })
 ], {
   default: false,
-  expected: 'false, or an object: { prefix?, onRequest?, allow? }',
+  expected: 'false, or an object: { prefix?, onRequest?, allow?, openapi? }',
   description: 'Routes for operators below `prefix` (`/admin/rate-limit`): standings, blocks, policies, and a switch for all limits. ' +
     'They answer loopback and private addresses only; others get 404 unless `allow` lists their networks. ' +
     'Requests are authorized by `onRequest` hooks of yours; without them, only the routes that read are mounted.'

@@ -125,7 +125,7 @@ for (const [path, layer, place] of origins) {
 }
 
 function compile ({ options }: MergedOptions): PolicySet {
-  return new PolicySet('app', options, { isCaseSensitive: true, ignoresDuplicateSlashes: false, endsAtSemicolon: false }, () => {})
+  return new PolicySet('app', options, { isCaseSensitive: true, ignoresDuplicateSlashes: false, ignoresTrailingSlash: false, endsAtSemicolon: false }, () => {})
 }
 
 function thrownBy (call: () => unknown): unknown {

@@ -1,0 +1,69 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { warnings } from '../errors.js'
+import { readStaticPath } from '../routing/request-path.js'
+import type { RouterOptions } from '../routing/router-options.js'
+
+/** What the plugin answers at a path, and to which requests. */
+export interface Answers {
+  readonly allows: (request: FastifyRequest) => boolean
+  readonly answer: (reply: FastifyReply) => Promise<unknown>
+}
+
+interface UnroutedPath extends Answers {
+  /** The option that sets another path, for the warning; `null` for no warning. */
+  readonly option: 'health' | 'metrics' | null
+}
+
+/**
+ * The default paths of one registration. They are no routes, so that a route of the application for the same URL is never
+ * in conflict: the plugin answers them only as long as the URL is unknown to the router.
+ */
+export class UnroutedPaths {
+  readonly #paths = new Map<string, UnroutedPath>()
+  readonly #routerOptions: RouterOptions
+
+  constructor (routerOptions: RouterOptions) {
+    this.#routerOptions = routerOptions
+  }
+
+  add (path: string, unrouted: UnroutedPath): void {
+    this.#paths.set(readStaticPath(path, this.#routerOptions), unrouted)
+  }
+
+  /** Whether an unknown URL is answered here, for clients that the access list allows. */
+  has (method: string, url: string): boolean {
+    return this.#find(method, url) !== undefined
+  }
+
+  /** Whether a request to an unknown URL is answered here. */
+  accepts (request: FastifyRequest): boolean {
+    return this.#find(request.method, request.url)?.allows(request) === true
+  }
+
+  /** Answer a request, if it is to an unknown URL that is answered here; else call `next`. */
+  answer (request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void): void {
+    const unrouted = this.#paths.size > 0 && request.is404 ? this.#find(request.method, request.url) : undefined
+    if (unrouted?.allows(request) === true) unrouted.answer(reply).catch(next)
+    else next()
+  }
+
+  /** Warn of the paths that the application answers. To be called when all routes are declared. */
+  warnAboutTaken (fastify: FastifyInstance): void {
+    const taken = [...this.#paths].filter(([url, { option }]) => option !== null && fastify.findRoute({ method: 'GET', url }) !== null)
+    if (taken.length > 0) warnAboutTakenPaths(taken.map(([url, { option }]) => ({ url, option: String(option) })))
+  }
+
+  #find (method: string, url: string): UnroutedPath | undefined {
+    return method === 'GET' || method === 'HEAD' ? this.#paths.get(readStaticPath(url, this.#routerOptions)) : undefined
+  }
+}
+
+/** One warning for all default paths where the application has a route. */
+export function warnAboutTakenPaths (taken: ReadonlyArray<{ readonly url: string, readonly option: string }>): void {
+  const list = (texts: readonly string[]) => texts.join(' and ')
+  process.emitWarning(
+    `the application has a route for ${list(taken.map(({ url }) => url))}, so the rate limiter does not answer there; ` +
+    `set ${list(taken.map(({ option }) => `${option}.path`))}, or set ${list(taken.map(({ option }) => option))} to false`,
+    { code: warnings.defaultPathTaken }
+  )
+}
