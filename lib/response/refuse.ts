@@ -6,6 +6,7 @@ import type { ErrorResponseBuilder } from '../config/schema/functions.js'
 import type { Decision } from '../model/decision.js'
 import type { Described } from './described.js'
 import { formatReducedCapacity, formatRefusal, toRetryAfterSeconds } from './problem.js'
+import { closeUnreadUpload } from './unread-upload.js'
 
 type Next = (error: Error) => void
 
@@ -62,6 +63,7 @@ export class RefusalWriter {
   }
 
   #send (response: RefusalResponse, reply: FastifyReply, { errorResponseBuilder, decision }: Refusal, next: Next): void {
+    closeUnreadUpload(reply)
     // Not `reply.code`: a redirect by the builder would keep such a status in place of 302.
     reply.raw.statusCode = response.status
     // RFC 6585, section 4: a 429 must not be stored by a cache.
