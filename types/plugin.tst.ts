@@ -1,5 +1,6 @@
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type ExplainedOption, type LimitStanding, type RateLimitOptions, type RegistrationExplanation, type RouteExplanation, type RouteRateLimit } from 'fastify-sluice'
+import { Redis as Redis5 } from 'ioredis5'
 import type { Static } from '@sinclair/typebox'
 import { describe, expect, test } from 'tstyche'
 
@@ -199,4 +200,27 @@ test('a guard fits every hook, and may be awaited', () => {
   app.addHook('preHandler', guard)
   app.addHook('preHandler', async (request, reply) => { await guard(request, reply) })
   expect(app.rateLimit).type.not.toBeCallableWith({ max: '5' })
+})
+
+describe('applications of every kind', () => {
+  interface OwnLogger extends FastifyBaseLogger { audit (text: string): void }
+  const loggerInstance = fastify().log as OwnLogger
+
+  test('guards and checks fit HTTP/2 and a logger of another type', () => {
+    const http2 = fastify({ http2: true })
+    const guard = app.rateLimit({ max: 5, groupId: 'guarded' })
+    http2.get('/', { onRequest: guard, preParsing: guard, preValidation: guard, preHandler: [http2.rateLimit()] }, async (request) => await http2.rateLimit.check(request))
+    http2.addHook('onRequest', async (request, reply) => { await guard(request, reply) })
+    http2.setNotFoundHandler({ preHandler: guard }, () => {})
+    const logged = fastify({ loggerInstance })
+    logged.get('/', { preHandler: logged.rateLimit.guard() }, async (request) => await logged.rateLimit.check(request))
+    logged.addHook('onRequest', guard)
+  })
+
+  test('a client of ioredis 5 fits, and a variable that may be undefined', () => {
+    expect<RateLimitOptions>().type.toBeAssignableFrom({ redis: new Redis5() })
+    expect<RateLimitOptions>().type.toBeAssignableFrom({ redis: process.env.REDIS_URL })
+    expect<RateLimitOptions['redis']>().type.toBeAssignableFrom<undefined>()
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ redis: 6379 })
+  })
 })

@@ -17,11 +17,17 @@ import { toLimitStanding } from '../request/standing.js'
 import type { Reloader } from '../runtime/reloader.js'
 import type { Limit } from '../stores/store.js'
 
+/** A request of any server (HTTP/2 too), logger and type provider. Only the common part of these types is required. */
+export type AnyRequest = Pick<FastifyRequest, 'id' | 'url' | 'method'>
+
+/** A reply of any server, logger and type provider. */
+export type AnyReply = Pick<FastifyReply, 'sent' | 'statusCode'>
+
 /** A hook that limits requests, for example as a route's `preHandler` or in `setNotFoundHandler`. */
 export interface Guard {
-  (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+  (request: AnyRequest, reply: AnyReply, done: HookHandlerDoneFunction): void
   /** For an async hook that awaits it. The promise never settles if the refusal was sent. */
-  (request: FastifyRequest, reply: FastifyReply): Promise<void>
+  (request: AnyRequest, reply: AnyReply): Promise<void>
 }
 
 /** The state of one limit for one partition. */
@@ -48,7 +54,7 @@ export interface RateLimitDecorator {
    *
    * Rejects with FST_SLUICE_BAD_OPTION and similar errors for wrong options, and for a value that is not a request.
    */
-  check (request: FastifyRequest, options?: RouteRateLimit): Promise<Decision | null>
+  check (request: AnyRequest, options?: RouteRateLimit): Promise<Decision | null>
   /**
    * Charge a partition and return the decision, where there is no request: in a job, for a message of a queue. Limits of
    * its own need a `groupId`. `null` while the registration is disabled.
@@ -134,9 +140,10 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
       if (snapshot.isEnabled) snapshot.limiter.limit(snapshot.policyFor(options, GUARD_PLACE), request, reply, next)
       else next()
     }
-    function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
-    function rateLimitGuard (request: FastifyRequest, reply: FastifyReply): Promise<void>
-    function rateLimitGuard (request: FastifyRequest, reply: FastifyReply, ...rest: unknown[]): Promise<void> | void {
+    function rateLimitGuard (request: AnyRequest, reply: AnyReply, done: HookHandlerDoneFunction): void
+    function rateLimitGuard (request: AnyRequest, reply: AnyReply): Promise<void>
+    function rateLimitGuard (anyRequest: AnyRequest, anyReply: AnyReply, ...rest: unknown[]): Promise<void> | void {
+      const [request, reply] = [anyRequest as FastifyRequest, anyReply as FastifyReply]
       // In a preParsing hook the payload is passed before the callback.
       const done = rest[rest.length - 1]
       if (isCallback(done)) return limit(request, reply, done)

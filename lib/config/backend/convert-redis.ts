@@ -1,5 +1,5 @@
 import { isRecord } from '../../common/type-guards.js'
-import type { RedisTarget, UrlTarget } from '../../stores/redis/connect.js'
+import type { ClusterTarget, RedisClient, RedisConnectionOptions, RedisTarget, UrlTarget } from '../../stores/redis/connect.js'
 import {
   CLUSTER, CLUSTER_OPTIONS, CLUSTER_TARGET, CONNECTION, CONNECTION_OPTIONS, convertToKind, NODE_OPTIONS, NODES, type RedisOptionKinds
 } from './redis-options.js'
@@ -9,10 +9,10 @@ import { isClient } from './redis-target.js'
  * Convert the values of a valid target to the types that ioredis requires. Numbers may be text, as in the environment and
  * in the query of a URL, where everything is text. A client is returned unchanged.
  */
-export function convertRedisTarget (target: RedisTarget): RedisTarget | UrlTarget {
+export function convertRedisTarget (target: RedisTarget): string | UrlTarget | RedisConnectionOptions | ClusterTarget | RedisClient {
   if (typeof target === 'string') return convertUrl(target)
   if (isClient(target)) return target
-  return convertOptions(target, 'cluster' in target ? CLUSTER_TARGET : CONNECTION_OPTIONS) as RedisTarget
+  return convertOptions(target, 'cluster' in target ? CLUSTER_TARGET : CONNECTION_OPTIONS) as RedisConnectionOptions | ClusterTarget
 }
 
 function convertUrl (text: string): string | UrlTarget {

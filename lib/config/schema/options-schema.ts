@@ -43,7 +43,7 @@ export const RateLimitOptionsSchema = Type.Object({
   ipv6Subnet: Type.Optional(IntegerRange(1, 128, {
     default: 56, description: 'Prefix length in bits. IPv6 addresses with the same prefix count as one client.'
   })),
-  redis: Type.Optional(Type.Unsafe<RedisTarget | false>(Type.Any({
+  redis: Type.Optional(Type.Unsafe<RedisTarget | false | undefined>(Type.Any({
     expected: 'a URL, ioredis options, { sentinels, name }, { cluster: [nodes] }, or a client',
     description: 'Redis (6.2 or newer) or Valkey, for limits shared by all instances. ' +
       'A client of yours is used as it is, and never closed. `false` means the memory store.'

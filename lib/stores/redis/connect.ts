@@ -11,7 +11,14 @@ import type { CredentialOptions } from './credentials.js'
 export type RedisClient = Redis | Cluster
 
 /** The `redis` option: the address of Redis, or a client. */
-export type RedisTarget = string | RedisConnectionOptions | ClusterTarget | Redis | Cluster
+export type RedisTarget = string | RedisConnectionOptions | ClusterTarget | AnyRedisClient
+
+/** A client of ioredis, for one server or a Cluster. A type of its own, so that other versions and copies of ioredis fit. */
+export interface AnyRedisClient {
+  readonly status: string
+  callBuffer (command: string): Promise<unknown>
+  disconnect (): void
+}
 
 /** Options of ioredis for one connection. User and password may be functions. */
 export type RedisConnectionOptions = Omit<RedisOptions, keyof CredentialOptions> & CredentialOptions
