@@ -12,8 +12,9 @@ export interface InvalidStatus {
   readonly value: unknown
 }
 
-const EXPECTED = 'a status from 100 to 599 or a class of them such as "2xx"'
-const MIN_STATUS = 100
+const EXPECTED = 'a status from 200 to 599 or a class of them such as "2xx"'
+/** Those below are of no final response. */
+const MIN_STATUS = 200
 const MAX_STATUS = 599
 
 /** Parse statuses: numbers (`304`), numbers as text (`'304'`) and classes (`'2xx'`). An empty list gives an empty set. */
@@ -29,7 +30,7 @@ export function parseStatuses (entries: readonly unknown[]): StatusSet | Invalid
 
 function parseRange (value: unknown): { first: number, last: number } | null {
   if (typeof value === 'string') {
-    if (/^[1-5]xx$/i.test(value)) return { first: Number(value[0]) * 100, last: Number(value[0]) * 100 + 99 }
+    if (/^[2-5]xx$/i.test(value)) return { first: Number(value[0]) * 100, last: Number(value[0]) * 100 + 99 }
     return /^\d{3}$/.test(value) ? parseRange(Number(value)) : null
   }
   const isStatus = typeof value === 'number' && Number.isInteger(value) && value >= MIN_STATUS && value <= MAX_STATUS

@@ -73,7 +73,7 @@ tiers.gold = { max = 4, timeWindow = "1 minute" }
   t.strictSame([status, stdout], [1, ''])
   t.strictSame(stderr.split('\n'), [
     'rate-limit.toml:1:1: cost: expected at most 1000, the capacity of the limit "default", got 5000',
-    'rate-limit.toml:2:20: refundOn[1]: expected a status from 100 to 599 or a class of them such as "2xx", got "9xx"',
+    'rate-limit.toml:2:20: refundOn[1]: expected a status from 200 to 599 or a class of them such as "2xx", got "9xx"',
     'rate-limit.toml:5:18: exempt.routes[1]: expected a pattern such as "/api/*/reports" (a pattern begins with "/"), got "nowhere"',
     'rate-limit.toml:5:29: exempt.routes[2]: expected a pattern such as "/api/*/reports" (a segment is empty), got "/a//b"',
     'rate-limit.toml:8:22: health.allow[1]: expected an address or a CIDR such as "10.0.0.0/8", "loopback" or "private", got "everyone"',

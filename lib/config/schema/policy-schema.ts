@@ -89,7 +89,7 @@ const ThrottleSchema = Type.Object({
 }, { additionalProperties: false })
 
 const StatusSchema = Type.Union([Type.String(), Type.Integer()], {
-  expected: 'a status from 100 to 599 or a class of them such as "2xx"'
+  expected: 'a status from 200 to 599 or a class of them such as "2xx"'
 })
 
 const PenaltySchema = Type.Object({

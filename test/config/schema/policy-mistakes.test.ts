@@ -45,7 +45,8 @@ const wrong: ReadonlyArray<readonly [options: object, code: string, message: str
   [{ limits: [{ ...limit, duration: 1 }] }, 'UNKNOWN_OPTION', '.limits[0].duration: unknown option, did you mean "timeWindow"?'],
   // Nothing of that name can stand there.
   [{ penalty: { ttl: '1m' } }, 'UNKNOWN_OPTION', '.penalty.ttl: unknown option'],
-  [{ refundOn: [{}] }, 'BAD_OPTION', '.refundOn[0]: expected a status from 100 to 599 or a class of them such as "2xx", got an object'],
+  [{ refundOn: ['1xx'] }, 'BAD_OPTION', '.refundOn[0]: expected a status from 200 to 599 or a class of them such as "2xx", got "1xx"'],
+  [{ refundOn: [{}] }, 'BAD_OPTION', '.refundOn[0]: expected a status from 200 to 599 or a class of them such as "2xx", got an object'],
   [{ onBlocked: true }, 'BAD_OPTION', '.onBlocked: expected a function, got true']
 ]
 
