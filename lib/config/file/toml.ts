@@ -13,7 +13,7 @@ export function parseToml (text: string, path: string): TomlTable {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     // Not kept as the cause: its message quotes the lines around the error, and they may contain a password.
-    throw new FST_SLUICE_BAD_SYNTAX(`${path}:${error.line}:${error.column}`, describeSyntaxError(error))
+    throw new FST_SLUICE_BAD_SYNTAX(`${path}:${error.line}:${error.column}`, describeSyntaxError(error, text))
   }
 }
 
@@ -21,13 +21,17 @@ export function parseToml (text: string, path: string): TomlTable {
 const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
   'invalid value': 'this is not a value; text needs quotes',
   'control characters are not allowed in strings': 'the text has no closing quote in this line, or contains a control character',
-  'trying to redefine an already defined table or value': 'this key or table is already defined',
   'each key-value declaration must be followed by an end-of-line': 'the line should end after its value',
   'document contains excessively nested structures. aborting.': 'this is nested too deeply'
 }
 
-function describeSyntaxError ({ message }: TomlError): string {
+function describeSyntaxError ({ message, line, column }: TomlError, text: string): string {
   const what = message.split('\n', 1)[0].replace(/^Invalid TOML document: /, '')
+  if (/^trying to redefine an already defined/.test(what)) {
+    // Only the name: a value may be a password.
+    const [name] = /^[\w.-]+/.exec(text.split('\n')[line - 1].slice(column - 1)) ?? ['this key or table']
+    return `${name} is already defined`
+  }
   return SYNTAX_MESSAGES[what] ?? what
 }
 
