@@ -131,6 +131,6 @@ describe('what the plugin adds', () => {
         default: expect(rateLimit.outcome).type.toBe<never>()
       }
     })
-    expect<Decision['client']['kind']>().type.toBe<'ip' | 'user' | 'key'>()
+    expect<Decision['client']['kind']>().type.toBe<'ip' | 'user' | 'key' | 'global'>()
   })
 })
