@@ -51,13 +51,13 @@ export interface HealthSource {
   readonly deadlineMs: number
   readonly breaker: { readonly state: BreakerState, readonly isAdmitting: boolean, readonly sinceMs: number } | null
   lastError (): string | null
-  /** Called after a ping that failed, with its error, or that took too long, with `null`. */
-  readonly onPingFailure?: (error: unknown) => void
+  /** The code of a ping that failed, from its error, or that took too long, from `null`. */
+  readonly explainPing?: (error: unknown) => string
 }
 
 /** Pings the store, for no longer than its deadline: a report must also be possible while the store hangs. */
 export async function checkHealth (source: HealthSource): Promise<StoreHealth> {
-  const pingMs = await measurePing(source)
+  const { pingMs, code } = await measurePing(source)
   const { breaker } = source
   const isOk = pingMs !== null && (breaker === null || breaker.isAdmitting)
   return {
@@ -67,11 +67,17 @@ export async function checkHealth (source: HealthSource): Promise<StoreHealth> {
     pingMs,
     breaker: breaker?.state ?? null,
     sinceMs: breaker?.sinceMs ?? null,
-    lastError: source.lastError()
+    lastError: code ?? source.lastError()
   }
 }
 
-async function measurePing (source: HealthSource): Promise<number | null> {
+/** The result of a ping: how long it took, or why it failed. */
+interface Ping {
+  readonly pingMs: number | null
+  readonly code: string | null
+}
+
+async function measurePing (source: HealthSource): Promise<Ping> {
   const { clock } = source
   const startedUs = clock.nowUs()
   let timer: NodeJS.Timeout | undefined
@@ -79,13 +85,14 @@ async function measurePing (source: HealthSource): Promise<number | null> {
   const timeout = new Promise<boolean>((resolve) => { timer = setTimeout(() => setImmediate(resolve, false), source.deadlineMs).unref() })
   try {
     const hasReplied = await Promise.race([Promise.resolve(source.ping()).then(() => true), timeout])
-    if (hasReplied) return (clock.nowUs() - startedUs) / 1000
-    source.onPingFailure?.(null)
-    return null
+    return hasReplied ? { pingMs: (clock.nowUs() - startedUs) / 1000, code: null } : failedPing(source, null)
   } catch (error) {
-    source.onPingFailure?.(error)
-    return null
+    return failedPing(source, error)
   } finally {
     clearTimeout(timer)
   }
+}
+
+function failedPing ({ explainPing }: HealthSource, error: unknown): Ping {
+  return { pingMs: null, code: explainPing?.(error) ?? null }
 }

@@ -111,7 +111,12 @@ async function createRedisBackend (
       isConnecting: () => pool.isConnecting,
       // The cause that no connection is ready is newer than the last failed call.
       lastError: () => pool.cause ?? guard.lastError(),
-      onPingFailure (error) { guard.setLastError(error === null || !pool.isReady ? pool.explainDeadline() : pool.explainError(error)) }
+      explainPing (error) {
+        const code = error === null || !pool.isReady ? pool.explainDeadline() : pool.explainError(error)
+        // A ping before the first connection is ready is no failure of the store.
+        if (!pool.isConnecting) guard.setLastError(code)
+        return code
+      }
     },
     setCredentials (changed) { if (changed) authenticator.replace(splitRedisTarget(changed).credentials) }
   }
