@@ -137,10 +137,7 @@ function compileLimit (context: CompileContext, scope: string, tier: string | nu
   const units = typeof max === 'number' ? max : toStaticNumber(builtIn.max)
   const ms = typeof windowMs === 'number' ? windowMs : toStaticNumber(builtIn.windowMs)
   const pair = compile(units, ms)
-  if (pair === null) {
-    const expected = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
-    throw new FST_SLUICE_BAD_OPTION(`${draft.place}.max`, expected, `${units} per ${ms} ms`)
-  }
+  if (pair === null) throw inexactRate(draft, units, ms)
   return { pair, dynamicLimit: isDynamic ? new DynamicLimit(draft, pair, compile) : null }
 }
 
@@ -183,6 +180,20 @@ function compilePenalty (registration: string, draft: PolicyDraft, { penalty }: 
   }
   if (!isExactPenalty(compiled)) throw badOption(`${place}.penalty`, 'times below 35 years', penalty)
   return compiled
+}
+
+/** 17 years. Two such windows fit into the range that is counted exactly. */
+const MAX_USUAL_WINDOW_MS = 17 * 365.25 * 86_400_000
+
+/** The error of a rate that cannot be counted exactly, at the option that is too large. */
+function inexactRate ({ algorithm, burst, place }: LimitDraft, units: number, ms: number): Error {
+  if (ms > MAX_USUAL_WINDOW_MS) {
+    return new FST_SLUICE_BAD_OPTION(`${place}.timeWindow`, 'a duration of 17 years or less', `${ms} ms`)
+  }
+  const isBurst = burst !== null && isExact(createQuota(algorithm, units, ms * 1000))
+  const expected = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
+  const rate = `${units} per ${ms} ms`
+  return new FST_SLUICE_BAD_OPTION(`${place}.${isBurst ? 'burst' : 'max'}`, expected, isBurst ? `${burst} at ${rate}` : rate)
 }
 
 function compileStatuses (entries: ReadonlyArray<string | number>, place: string): StatusSet | null {

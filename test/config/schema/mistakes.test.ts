@@ -17,9 +17,11 @@ const wrongValues: readonly RefusedOptions[] = [
   [{ max: null }, '.max: expected an integer from 0 to 4294967295, got null'],
   [{ max: 10n }, '.max: expected an integer from 0 to 4294967295, got a bigint'],
   [{ max: 1e308 }, '.max: expected an integer from 0 to 4294967295, got 1e+308'],
-  [{ max: 1, timeWindow: '50 years' }, `.max: expected ${exact}, got 1 per 1577880000000 ms`],
+  [{ max: 1, timeWindow: '50 years' }, '.timeWindow: expected a duration of 17 years or less, got 1577880000000 ms'],
+  [{ max: 5, timeWindow: '20 years', algorithm: 'fixed-window' }, '.timeWindow: expected a duration of 17 years or less, got 631152000000 ms'],
+  [{ max: 1, timeWindow: '100 years', algorithm: 'fixed-window' }, '.timeWindow: expected a duration of 17 years or less, got 3155760000000 ms'],
   [{ max: 4_294_967_291, timeWindow: 7 }, `.max: expected ${exact}, got 4294967291 per 7 ms`],
-  [{ max: 1, burst: 2 ** 31 }, `.max: expected ${exact}, got 1 per 60000 ms`],
+  [{ max: 1, burst: 2 ** 31 }, `.burst: expected ${exact}, got 2147483648 at 1 per 60000 ms`],
   [{ timeWindow: '10 parsecs' }, `.timeWindow: expected ${aDuration}, got "10 parsecs"`],
   // Nothing from outside may begin a line of its own in a log, or turn it around.
   [{ timeWindow: 'a\nb\u2028c\u202ed\u009be' }, `.timeWindow: expected ${aDuration}, got "a\\nb\\u{2028}c\\u{202e}d\\u{9b}e"`],
