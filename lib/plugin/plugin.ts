@@ -77,7 +77,9 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     fastify.addHook('onReady', async () => {
       checkIdentity(identity, layered)
       warnAboutOptions(snapshots.current)
-      unrouted.warnAboutTaken(fastify)
+      const taken = unrouted.warnAboutTaken(fastify)
+      if (taken.includes(String(mounted.health))) mounted.health = null
+      if (taken.includes(String(mounted.metrics))) mounted.metrics = null
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
       reloader.watch(layered.resolved.reloadOnSignal, filePollMs)

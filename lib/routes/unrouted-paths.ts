@@ -47,10 +47,12 @@ export class UnroutedPaths {
     else next()
   }
 
-  /** Warn of the paths that the application answers. To be called when all routes are declared. */
-  warnAboutTaken (fastify: FastifyInstance): void {
-    const taken = [...this.#paths].filter(([url, { option }]) => option !== null && fastify.findRoute({ method: 'GET', url }) !== null)
-    if (taken.length > 0) warnAboutTakenPaths(taken.map(([url, { option }]) => ({ url, option: String(option) })))
+  /** Find the paths that the application answers, and warn of them. To be called when all routes are declared. */
+  warnAboutTaken (fastify: FastifyInstance): string[] {
+    const taken = [...this.#paths].filter(([url]) => fastify.findRoute({ method: 'GET', url }) !== null)
+    const unexpected = taken.filter(([, { option }]) => option !== null)
+    if (unexpected.length > 0) warnAboutTakenPaths(unexpected.map(([url, { option }]) => ({ url, option: String(option) })))
+    return taken.map(([url]) => url)
   }
 
   #find (method: string, url: string): UnroutedPath | undefined {

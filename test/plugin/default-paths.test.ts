@@ -68,6 +68,8 @@ for (const { why, declare, options, url = METRICS, by, warned } of rows) {
         await app.ready()
       })
       t.strictSame(messages, warned)
+      const { mounted } = await app.rateLimit.health()
+      t.equal([mounted.metrics, mounted.health].includes(url), by === 'plugin', 'health says what is mounted')
       const { statusCode, body, headers } = await app.inject(url)
       t.equal(statusCode, 200)
       if (by === 'application') {
