@@ -5,6 +5,8 @@ import { join } from 'node:path'
 
 /** Slow by nature: servers that are killed or hang, several processes, memory over time, and programs that run as a user runs them. */
 const SLOW = [
+  'test/common/expressions.test.ts',
+  'test/compat/fuzz.test.ts',
   'test/docs/api.test.ts',
   'test/docs/with-other-plugins.test.ts',
   'test/examples',
@@ -14,7 +16,9 @@ const SLOW = [
   'test/integration/reload/leak.test.ts',
   'test/integration/sentinel',
   'test/package',
-  'test/regressions/closed-cluster-keeps-the-process.test.ts'
+  'test/regressions/closed-cluster-keeps-the-process.test.ts',
+  'test/regressions/damaged-value-in-redis-spoils-others.test.ts',
+  'test/regressions/refused-upload-is-read-to-its-end.test.ts'
 ]
 
 /** A test that imports one of these has more examples in the full lane: see test/fixtures/lane.ts. */
