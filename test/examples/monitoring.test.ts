@@ -71,7 +71,8 @@ t.test('every expression of the dashboard has data in a Prometheus that read the
   }))
   const targets = dashboard.panels.flatMap(({ title, targets }) => targets.map((target) => ({ title, ...target })))
   t.ok(targets.length > 20)
-  let missing = targets
+  // The store of the example does not fail, and this series begins with the first failure.
+  let missing = targets.filter(({ expr }) => !expr.includes('rate_limit_store_error_codes_total'))
   await until('every expression has data', PATIENCE_MS, async () => {
     const answers = await Promise.all(missing.map(({ expr, instant }) => prometheus[instant ? 'instant' : 'range'](interpolated(expr))))
     missing = missing.filter((_, index) => !hasData(answers[index]))
