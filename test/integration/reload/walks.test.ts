@@ -40,6 +40,8 @@ function walksOver (changes: fc.Arbitrary<Numbers>): fc.Arbitrary<readonly Step[
 interface Grant {
   readonly units: number
   readonly atUs: number
+  /** When the store said that the full limit is available again. */
+  readonly endUs: number
   readonly limit: Limit
 }
 
@@ -65,16 +67,25 @@ function checkIntervals (algorithm: Algorithm, grants: readonly Grant[]): void {
 
 /** While the length of the window stays the same, no window grants more than the largest `max` in force in it. */
 function checkWindows (algorithm: Algorithm, grants: readonly Grant[]): void {
+  if (algorithm === 'fixed-window') return checkFixedWindows(grants)
   for (let first = 0; first < grants.length; first++) {
     let [units, max] = [0, 0]
-    let end = first
-    for (; end < grants.length && grants[end].atUs - grants[first].atUs < grants[first].limit.windowUs; end++) {
+    for (let end = first; end < grants.length && grants[end].atUs - grants[first].atUs < grants[first].limit.windowUs; end++) {
       units += grants[end].units
       max = Math.max(max, grants[end].limit.max)
       assert.ok(units <= max, `${units} of ${max}, from grant ${first}`)
     }
-    // A sliding window may start anywhere, a fixed one only after the one before it.
-    if (algorithm === 'fixed-window') first = end - 1
+  }
+}
+
+/** A lowered window that is used up begins again, so the windows are those that the store names. */
+function checkFixedWindows (grants: readonly Grant[]): void {
+  let [units, max, endUs] = [0, 0, 0]
+  for (const grant of grants) {
+    if (grant.units > 0 && grant.endUs !== endUs) [units, max, endUs] = [0, 0, grant.endUs]
+    units += grant.units
+    max = Math.max(max, grant.limit.max)
+    assert.ok(units <= max, `${units} of ${max} until ${endUs}`)
   }
 }
 
@@ -125,8 +136,8 @@ class Walk {
   /** Take from memory, and remember the grant; one of no units remembers the limit, which was in force. */
   #take (cost: number): Standing {
     const { atUs, standings: [standing] } = this.#memory.take([{ limit: this.limit, partition: PARTITION, cost }])
-    const { charged, remaining, retryUs } = standing
-    this.grants.push({ units: charged, atUs, limit: this.limit })
+    const { charged, remaining, resetUs, retryUs } = standing
+    this.grants.push({ units: charged, atUs, endUs: atUs + resetUs, limit: this.limit })
     assert.ok(remaining >= 0 && remaining <= this.limit.capacity, `${remaining} remain`)
     if (cost === 1) assert.ok(retryUs !== 'never' && retryUs <= this.limit.windowUs, `wait for ${retryUs}`)
     this.#last = standing
