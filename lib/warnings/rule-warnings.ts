@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import { ANONYMOUS } from '../model/client.js'
 import type { RuleOptions } from '../config/schema/policy-schema.js'
 import { RuleReachability } from './unreachable-rules.js'
@@ -12,7 +13,7 @@ export function ruleWithoutMatch ({ options, policies, locate }: WarningInput): 
     })
 }
 
-/** A rule that never applies, because other rules match all its requests first. */
+/** A rule that never applies: its methods do not exist, or other rules match all its requests first. */
 export function ruleNeverApplies ({ options, policies, routing, locate }: WarningInput): string[] {
   const known = listRules({ options, policies }).filter(({ isMadeInCode }) => !isMadeInCode)
   const rules = known.map(({ rule }) => rule)
@@ -20,6 +21,10 @@ export function ruleNeverApplies ({ options, policies, routing, locate }: Warnin
   // Only rules with `override` compete for a route that has limits of its own.
   const overriding = new RuleReachability(rules.filter(({ override }) => override === true), routing)
   return known.flatMap(({ rule, index }) => {
+    // Node.js answers a request with another method itself.
+    if (rule.methods?.every((method) => !METHODS.includes(method.toUpperCase())) === true) {
+      return [`${locate(['rules', index, 'methods'])}: never applies, because ${rule.methods.join(' and ')} cannot be a request's method`]
+    }
     const winners = (rule.override === true ? overriding : all).findPrecedingRules(rule)
     if (winners === null) return []
     const names = winners.map((name) => `"${name}"`).join(' or ')

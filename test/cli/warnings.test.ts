@@ -24,6 +24,8 @@ const cases: Readonly<Record<Code, readonly Case[]>> = {
     { why: 'a second rule for the same', content: rule('a', '/x') + rule('b', '/x'), told: ['7:1: rules[1].match: never applies, because every request that it matches is matched by "a" first'] },
     { why: 'a rule that is cut up among others', content: rule('all', '/x/*') + rule('top', '/x') + rule('below', '/x/:y/*'), told: ['3:1: rules[0].match: never applies, because every request that it matches is matched by "below" or "top" first'] },
     { why: 'rules of different methods', content: rule('a', '/x', 'methods = ["GET"]') + rule('b', '/x', 'methods = ["POST"]'), told: [] },
+    { why: 'a method that does not exist', content: rule('a', '/x', 'methods = ["FETCH"]'), told: ['4:1: rules[0].methods: never applies, because FETCH cannot be a request\'s method'] },
+    { why: 'a method that exists beside one that does not', content: rule('a', '/x', 'methods = ["FETCH", "get"]'), told: [] },
     { why: 'an override, which routes with limits of their own get', content: rule('a', '/x') + rule('b', '/x', 'override = true'), told: [] },
     { why: 'an override under an override', content: rule('a', '/x', 'override = true') + rule('b', '/x', 'override = true'), told: ['7:1: rules[1].match: never applies'] },
     { why: 'a rule under an override', content: rule('a', '/x', 'override = true') + rule('b', '/x'), told: ['7:1: rules[1].match: never applies'] },

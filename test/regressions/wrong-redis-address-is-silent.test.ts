@@ -1,8 +1,9 @@
 // A wrong port in the options was silent until the first request.
 import { setTimeout as sleep } from 'node:timers/promises'
+import fastify from 'fastify'
 import t from 'tap'
 import { Redis } from 'ioredis'
-import type { RateLimitOptions } from '../../lib/index.js'
+import rateLimitPlugin, { type RateLimitOptions } from '../../lib/index.js'
 import { limitedApp } from '../fixtures/app.js'
 import { freePort, shareRedis } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
@@ -38,6 +39,20 @@ for (const [title, createTarget] of Object.entries(targets)) {
     t.equal((await app.inject('/')).statusCode, 200)
   })
 }
+
+t.test('without a logger, the warning at the start is one of the process', async (t) => {
+  const warned: string[] = []
+  const listen = ({ message }: Error) => { warned.push(message) }
+  process.on('warning', listen)
+  const app = fastify()
+  t.teardown(() => {
+    process.off('warning', listen)
+    return app.close()
+  })
+  await app.register(rateLimitPlugin, { redis: `redis://${host}:${await freePort()}` })
+  await app.ready()
+  await until('the warning', 20_000, () => warned.some((message) => UNREACHABLE.test(message)))
+})
 
 t.test('a Redis that can be reached causes no warning', async (t) => {
   const { url } = await shareRedis()
