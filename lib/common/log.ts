@@ -54,12 +54,10 @@ export class FaultLog<Source extends string = FaultSource> {
     const error = createError()
     const fields = { err: error, source, suppressed: suppression?.suppressed ?? 0 }
     writeLine(this.#logger, 'error', fields, `rate limit: ${source} failed`)
-    if (this.#warned.has(key) || !isSilent(this.#logger, 'error')) return
-    this.#warned.add(key)
-    const code = `FST_SLUICE_WARN_FAILED_${source.replace(/[A-Z]/g, '_$&').toUpperCase()}`
-    process.emitWarning(`rate limit: ${source} failed: ${describeError(error)}. Enable the logger to see later failures`, {
-      code, detail: error instanceof Error ? error.stack : undefined
-    })
+    if (this.#warned.has(key)) return
+    const message = `rate limit: ${source} failed: ${describeError(error)}. Enable the logger to see later failures`
+    const detail = error instanceof Error ? error.stack : undefined
+    if (warnIfSilent(this.#logger, 'error', message, { code: formatFaultCode(source), detail })) this.#warned.add(key)
   }
 }
 
@@ -71,8 +69,25 @@ export const NO_FAULTS: FaultReporter = { report () {}, reportLazy () {} }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
+/** The code of the process warning of a fault, such as `FST_SLUICE_WARN_FAILED_KEY_GENERATOR`. */
+export function formatFaultCode (source: string): string {
+  return `FST_SLUICE_WARN_FAILED_${source.replace(/[A-Z]/g, '_$&').toUpperCase()}`
+}
+
+interface WarningDetails {
+  readonly code: string
+  readonly detail?: string | undefined
+}
+
+/** Emit a process warning in place of a line that the logger ignores. Returns whether it does. */
+export function warnIfSilent (logger: FastifyBaseLogger, level: LogLevel, message: string, { code, detail }: WarningDetails): boolean {
+  if (!isSilent(logger, level)) return false
+  process.emitWarning(message, { code, detail })
+  return true
+}
+
 /** Whether a logger ignores a level: without the option `logger`, and above the level, its methods are one empty function. */
-export function isSilent (logger: FastifyBaseLogger, level: LogLevel): boolean {
+function isSilent (logger: FastifyBaseLogger, level: LogLevel): boolean {
   return logger[level] === logger.trace && logger[level].length === 0
 }
 

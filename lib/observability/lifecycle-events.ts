@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { publishBreaker, publishReload, type BreakerMessage, type ReloadMessage } from './channels.js'
-import { isSilent, writeLine } from '../common/log.js'
+import { formatFaultCode, warnIfSilent, writeLine } from '../common/log.js'
 import type { Health, HealthSource } from './health.js'
 
 /*
@@ -37,7 +37,7 @@ export function logBreakerChange (logger: FastifyBaseLogger, message: BreakerMes
 export function logUnreachable (logger: FastifyBaseLogger, registration: string, store: string, code: string): void {
   const message = `rate limit: the store cannot be reached (${code}), so the failure mode decides until it can`
   writeLine(logger, 'warn', { registration, store, lastError: code }, message)
-  if (isSilent(logger, 'warn')) process.emitWarning(message, { code: 'FST_SLUICE_WARN_FAILED_STORE' })
+  warnIfSilent(logger, 'warn', message, { code: formatFaultCode('store') })
 }
 
 /** An endpoint enforces slots like a Cluster, so each partition is now checked by a call of its own. Once per connection. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
-import { isSilent } from '../common/log.js'
+import { warnIfSilent } from '../common/log.js'
 import { escapeUnprintable } from '../common/printable.js'
 import { warnings } from '../errors.js'
 import { onSighup } from './sighup.js'
@@ -82,9 +82,9 @@ export class Reloader {
       this.reload(source)
     } catch (error) {
       // The error is already logged and counted, and no caller awaits this reload.
-      if (!isSilent(this.#log, 'error')) return
       const reason = escapeUnprintable(error instanceof Error ? error.message : String(error))
-      process.emitWarning(`rate limit: the new configuration is refused, the old one stays: ${reason}`, { code: warnings.refusedReload })
+      const message = `rate limit: the new configuration is refused, the old one stays: ${reason}`
+      warnIfSilent(this.#log, 'error', message, { code: warnings.refusedReload })
     }
   }
 }
