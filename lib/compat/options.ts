@@ -1,4 +1,4 @@
-import type { SchemaOptions, Static, TArray, TString } from '@sinclair/typebox'
+import type { SchemaOptions, Static } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { DURATION_EXPECTED } from '../config/schema/durations.js'
 import { Callback, IntegerRange, BooleanOption, StringEnum } from '../config/schema/option-types.js'
@@ -57,7 +57,7 @@ const manual = {
     { expected: DURATION_EXPECTED }
   )),
   allowList: Type.Optional(Type.Union(
-    [Type.Array(Type.Any()) as unknown as TArray<TString>, Callback<PerRequest<unknown>>({ expected: FUNCTION_EXPECTED })],
+    [Type.Unsafe<string[]>(Type.Array(Type.Any())), Callback<PerRequest<unknown>>({ expected: FUNCTION_EXPECTED })],
     { expected: ALLOW_LIST_EXPECTED }
   )),
   keyGenerator: Type.Optional(Callback<KeyGenerator>({ expected: FUNCTION_EXPECTED })),

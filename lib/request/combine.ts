@@ -1,7 +1,7 @@
 import type { LimitStanding } from '../model/decision.js'
 import type { Described, HeaderPolicy } from '../response/described.js'
 import type { RequestDecision } from './decision.js'
-import { bindsBefore, selectBinding } from './standing.js'
+import { bindsBefore, formatBucket, selectBinding } from './standing.js'
 
 /** What clients see of a request that several policies have decided. */
 export interface Combined {
@@ -47,7 +47,7 @@ function listCounted (last: RequestDecision): RequestDecision[] {
 function nameStandings ({ policy, standings, storeStandings }: RequestDecision, all: Map<string, LimitStanding>): LimitStanding[] {
   return standings.map((standing, i) => {
     if (standing.mode === 'shadow') return standing
-    const bucket = `${storeStandings[i].limit.bucket} ${storeStandings[i].partition}`
+    const bucket = formatBucket(storeStandings[i])
     const named = { ...standing, name: all.get(bucket)?.name ?? findFreeName(standing.name, policy.scope, all) }
     all.set(bucket, named)
     return named

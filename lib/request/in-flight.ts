@@ -1,5 +1,6 @@
 import type { Standing } from '../stores/store.js'
 import type { RequestDecision } from './decision.js'
+import { formatBucket } from './standing.js'
 
 /**
  * Units that requests before their hook will take from a bucket, whichever way they end. Without them, a client could send
@@ -9,22 +10,18 @@ export class InFlight {
   readonly #units = new Map<string, number>()
 
   get (standing: Standing): number {
-    return this.#units.size === 0 ? 0 : this.#units.get(toKey(standing)) ?? 0
+    return this.#units.size === 0 ? 0 : this.#units.get(formatBucket(standing)) ?? 0
   }
 
   /** `units`: less than 0 for requests that are over. */
   add (standings: readonly Standing[], units: number): void {
     for (const standing of standings) {
-      const key = toKey(standing)
+      const key = formatBucket(standing)
       const sum = (this.#units.get(key) ?? 0) + units
       if (sum === 0) this.#units.delete(key)
       else this.#units.set(key, sum)
     }
   }
-}
-
-function toKey ({ limit, partition }: Standing): string {
-  return `${limit.bucket} ${partition}`
 }
 
 /**

@@ -1,6 +1,11 @@
 import type { LimitStanding } from '../model/decision.js'
 import type { Standing } from '../stores/store.js'
 
+/** The bucket of a standing, as a key. */
+export function formatBucket ({ limit, partition }: Standing): string {
+  return `${limit.bucket} ${partition}`
+}
+
 /** The limit that the headers describe: see `Decision.limitName`. A shadow limit only if no limit is enforced. */
 export function selectBinding (standings: readonly Standing[]): Standing {
   let binding = standings[0]
