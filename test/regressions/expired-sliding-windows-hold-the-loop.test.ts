@@ -20,9 +20,9 @@ function countSteps (t: Test): () => number {
       steps++
       return versionAt.call(this, slot)
     },
-    resize (this: Table) {
+    resize (this: Table, isExpired?: (slot: number) => boolean) {
       steps += this.capacity
-      resize.call(this)
+      resize.call(this, isExpired)
     }
   })
   return () => {
@@ -56,6 +56,29 @@ for (const algorithm of ALGORITHMS) {
     t.ok(swept < MAX_STEPS, `a sweep takes ${swept} steps`)
     t.ok(sweeps < keys / 500, `${sweeps} sweeps drop all of them`)
     t.equal(store.size, keys / 10, 'and no other')
+    t.end()
+  })
+}
+
+// The buckets that were left before the sweep had their homes in one part of the smaller table, and ran over it.
+for (const sweptBefore of [1, 2, 3, 5]) {
+  t.test(`buckets that expire when a sweep has passed ${sweptBefore} slices of a shard are dropped in slices`, (t) => {
+    const keys = scaleToLane(1_000_000, 200_000)
+    const clock = new ManualClock()
+    const store = createMemoryStore({ clock, maxKeys: keys, seed: 7 })
+    t.teardown(() => store.close())
+    const limit = limitOf({ algorithm: 'sliding-window', max: 5, windowUs: SECOND_US })
+    const takeSteps = countSteps(t)
+    for (let i = 0; i < keys; i++) store.take([{ limit, partition: `user:${i}`, cost: 1 }])
+    for (let i = 0; i < sweptBefore; i++) store.sweep()
+    clock.advance(2 * SECOND_US)
+    takeSteps()
+    let swept = 0
+    while (store.size > 0) {
+      store.sweep()
+      swept = Math.max(swept, takeSteps())
+    }
+    t.ok(swept < MAX_STEPS, `a sweep takes ${swept} steps`)
     t.end()
   })
 }

@@ -86,8 +86,8 @@ export class Shards {
       this.#sweptSlot = this.#scan(table, this.#sweptSlot, SLOTS_PER_SWEEP, this.#clock.nowUs())
       this.moves++
       if (this.#sweptSlot < table.capacity) return
+      if (table.isSparse()) this.#shrink(table)
       if (table.count === 0) this.#tables[this.#sweptShard] = null
-      else if (table.isSparse()) table.resize()
     }
     this.#sweptShard = (this.#sweptShard + 1) & this.#mask
     this.#sweptSlot = 0
@@ -98,6 +98,17 @@ export class Shards {
     this.#tables.fill(null)
     this.count = 0
     this.moves++
+  }
+
+  /**
+   * Free unused room, without the buckets that expired after the sweep had passed them. They would all have their homes in
+   * one part of the smaller table: a run of slots so long that a sweep of it would take tens of milliseconds.
+   */
+  #shrink (table: Table): void {
+    const nowUs = this.#clock.nowUs()
+    const before = table.count
+    table.resize((slot) => this.#isExpired(table, slot, nowUs))
+    this.count -= before - table.count
   }
 
   #advanceHand (shard: number, table: Table, nowUs: number): void {

@@ -158,25 +158,40 @@ export class Table {
     }
   }
 
-  /** Make room for some more buckets than there are now, or free unused room. */
-  resize (): void {
+  /** Make room for some more buckets than there are now, or free unused room. `isExpired`: whether to drop the bucket of a slot. */
+  resize (isExpired: (slot: number) => boolean = () => false): void {
+    const kept = this.#dropExpired(isExpired)
     const words = this.#words
     const logs = this.#logs
     const overuses = this.#overuses
-    const slots = this.capacity
     this.capacity = Math.max(MIN_CAPACITY, Math.ceil(this.count * SLOTS_PER_KEY))
     const bytes = new ArrayBuffer(this.capacity * SLOT_BYTES)
     this.#words = new Int32Array(bytes)
     this.#numbers = new Float64Array(bytes)
     this.#logs = logs === null ? null : new Array<GrantLog | null>(this.capacity).fill(null)
     this.#overuses = overuses === null ? null : new Array<Overuse | null>(this.capacity).fill(null)
-    for (let slot = 0; slot < slots; slot++) {
-      if (words[slot * WORDS + VERSION] === 0) continue
+    for (const slot of kept) {
       const target = this.#firstEmpty(words[slot * WORDS])
       copySlot(words, slot, this.#words, target)
       if (this.#logs !== null && logs !== null) this.#logs[target] = logs[slot]
       if (this.#overuses !== null && overuses !== null) this.#overuses[target] = overuses[slot]
     }
+  }
+
+  /** Count expired buckets out, and list the slots of the others. Their slots are not emptied. */
+  #dropExpired (isExpired: (slot: number) => boolean): number[] {
+    const kept: number[] = []
+    for (let slot = 0; slot < this.capacity; slot++) {
+      const version = this.#words[slot * WORDS + VERSION]
+      if (version === 0) continue
+      if (isExpired(slot)) {
+        this.#registry.release(version)
+        this.count--
+      } else {
+        kept.push(slot)
+      }
+    }
+    return kept
   }
 
   #firstEmpty (hash: number): number {
