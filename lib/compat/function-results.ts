@@ -1,4 +1,4 @@
-import { durationMs } from '../config/schema/durations.js'
+import { unboundedDurationMs } from '../config/schema/durations.js'
 import type { CompatFaults } from './faults.js'
 
 export const DEFAULT_MAX = 1000
@@ -17,7 +17,7 @@ export function toMax (result: unknown, faults: CompatFaults): number {
 
 /** The milliseconds that a `timeWindow` function returned, rounded up: rounding must not loosen a limit. */
 export function toWindowMs (result: unknown, faults: CompatFaults): number {
-  const ms = durationMs(result) ?? toNumber(result)
+  const ms = unboundedDurationMs(result) ?? toNumber(result)
   if (ms > 0) return Math.min(Math.ceil(ms), MAX_WINDOW_MS)
   faults.reportLazy('timeWindow', () => new TypeError(`expected a number of milliseconds above 0, got ${describe(result)}`))
   return DEFAULT_WINDOW_MS

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { badOption, checkOptions } from '../config/schema/check.js'
-import { DURATION_EXPECTED, durationMs } from '../config/schema/durations.js'
+import { DURATION_EXPECTED, unboundedDurationMs } from '../config/schema/durations.js'
 import { MAX_UNITS } from '../config/schema/policy-schema.js'
 import { createAllowList, IPV6_SUBNET, type AllowList } from './client-key.js'
 import type { FastifyRateLimitStoreCtor } from './custom-store.js'
@@ -110,7 +110,7 @@ export function createSettings (options: Inherited & RateLimitOptions, place: st
 
 function parseWindow (timeWindow: NonNullable<RateLimitOptions['timeWindow']>, place: string): LimiterSettings['windowMs'] {
   if (typeof timeWindow === 'function') return timeWindow
-  const ms = durationMs(typeof timeWindow === 'number' ? Math.trunc(timeWindow) : timeWindow)
+  const ms = unboundedDurationMs(typeof timeWindow === 'number' ? Math.trunc(timeWindow) : timeWindow)
   if (ms === null) throw badOption(`${place}.timeWindow`, DURATION_EXPECTED, timeWindow)
   return Math.min(ms, MAX_WINDOW_MS)
 }

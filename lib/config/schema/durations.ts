@@ -14,9 +14,15 @@ const DURATION = /^(?:\d*\.)?\d+ *(ms|milliseconds?|s|secs?|seconds?|m|mins?|min
  * 100 characters at most.
  */
 export function durationMs (value: unknown): number | null {
-  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 1 ? value : null
+  const ms = unboundedDurationMs(value)
+  return ms !== null && ms <= Number.MAX_SAFE_INTEGER ? ms : null
+}
+
+/** The same, also for durations that are longer than the milliseconds that can be counted exactly. */
+export function unboundedDurationMs (value: unknown): number | null {
+  if (typeof value === 'number') return Number.isInteger(value) && value >= 1 ? value : null
   if (typeof value !== 'string' || value.length > MAX_LENGTH || !DURATION.test(value.trim())) return null
   const ms = parse(value.trim())
   // Round up values such as "1.5ms", so that a limit is never looser than it was written.
-  return ms !== undefined && ms > 0 && ms <= Number.MAX_SAFE_INTEGER ? Math.ceil(ms) : null
+  return ms !== undefined && ms > 0 ? Math.ceil(ms) : null
 }
