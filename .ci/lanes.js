@@ -7,6 +7,7 @@ import { join } from 'node:path'
 const SLOW = [
   'test/common/expressions.test.ts',
   'test/compat/fuzz.test.ts',
+  'test/compat/original/suite.test.ts',
   'test/docs/api.test.ts',
   'test/docs/with-other-plugins.test.ts',
   'test/examples',

@@ -1,0 +1,12 @@
+// The original's own tests against the built compat, from the checkout that SLUICE_ORIGINAL names.
+import { spawnSync } from 'node:child_process'
+import t from 'tap'
+
+const { SLUICE_ORIGINAL } = process.env
+const skip = SLUICE_ORIGINAL === undefined && 'SLUICE_ORIGINAL does not name a checkout of @fastify/rate-limit'
+
+t.test('the tests of the original pass, but for the documented corrections', { skip }, async (t) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['test/compat/original/run.js'], { encoding: 'utf8' })
+  t.equal(status, 0, { diagnostic: true, stdout, stderr })
+  t.match(stdout, /: \d{3} tests, /)
+})
