@@ -20,7 +20,11 @@ export function normalizeIP (ip: string, ipv6Subnet: number = IPV6_SUBNET): stri
 export async function resolveKey (
   request: FastifyRequest, generate: RateLimitOptions['keyGenerator'] | null, ipv6Subnet: number
 ): Promise<unknown> {
-  return generate === null || generate === undefined ? normalizeIP(findAddress(request), ipv6Subnet) : await generate(request)
+  return generate === null || generate === undefined ? createAddressKey(request, ipv6Subnet) : await generate(request)
+}
+
+export function createAddressKey (request: FastifyRequest, ipv6Subnet: number): string {
+  return normalizeIP(findAddress(request), ipv6Subnet)
 }
 
 /**

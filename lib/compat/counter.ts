@@ -5,6 +5,8 @@ import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 export interface CountRequest {
   /** Empty if the application's generator returned no valid key. */
   readonly key: string
+  /** For a custom store: the key as it was returned, or the address if there is no valid key. */
+  readonly storeKey: unknown
   readonly max: number
   readonly windowMs: number
 }

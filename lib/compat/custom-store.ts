@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { isObject, isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
 import type { CountRequest, Count, Counter } from './counter.js'
+import type { CompatFaults } from './faults.js'
 
 /** The options that a store of @fastify/rate-limit is constructed with: those of the plugin. */
 export interface FastifyRateLimitOptions {}
@@ -39,20 +40,19 @@ export class CustomCounter implements Counter {
   readonly #ban: number | null
   readonly #mayPassUncounted: boolean
   readonly #deadlineMs: number
-  readonly #onFailure: (error: unknown) => void
+  readonly #faults: CompatFaults
 
-  /** `onFailure` is called for each failed call of the store. */
   constructor (
     store: FastifyRateLimitStore,
     { ban, skipOnError }: { readonly ban: number | null, readonly skipOnError: boolean | null },
     deadlineMs: number = DEADLINE_MS,
-    onFailure: (error: unknown) => void
+    faults: CompatFaults
   ) {
     this.#store = store
     this.#ban = ban
     this.#mayPassUncounted = skipOnError === true
     this.#deadlineMs = deadlineMs
-    this.#onFailure = onFailure
+    this.#faults = faults
   }
 
   async count (_request: FastifyRequest, countRequest: CountRequest, isPeek: boolean): Promise<Count | null> {
@@ -60,6 +60,7 @@ export class CustomCounter implements Counter {
     if (isPeek && typeof this.#store.read !== 'function') {
       throw new Error('The store has no method "read", which { increment: false } requires')
     }
+    if (countRequest.key === '') this.#faults.reportLazy('keyGenerator', () => new TypeError('expected a key; the address counts'))
     try {
       const { current, ttl } = await this.#call(countRequest, isPeek)
       const refusals = current - countRequest.max
@@ -73,13 +74,15 @@ export class CustomCounter implements Counter {
         hasStartedBan: this.#ban !== null && refusals > this.#ban && refusals - 1 <= this.#ban
       }
     } catch (cause) {
-      this.#onFailure(cause)
+      this.#faults.report('store', cause)
       if (this.#mayPassUncounted) return null
       throw hasStatus(cause) ? cause : new FST_SLUICE_UNAVAILABLE({ cause })
     }
   }
 
-  #call ({ key, windowMs, max }: CountRequest, isPeek: boolean): Promise<StoreResult> {
+  #call ({ storeKey, windowMs, max }: CountRequest, isPeek: boolean): Promise<StoreResult> {
+    // The original's types promise text, and pass what the generator returned.
+    const key = storeKey as string
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`the store did not respond within ${this.#deadlineMs} ms`)), this.#deadlineMs)
       const fail = (error: unknown) => {

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { resolveKey, toKeyText } from './client-key.js'
+import { createAddressKey, resolveKey, toKeyText } from './client-key.js'
 import type { CountRequest, Counter } from './counter.js'
 import { toMax, toWindowMs } from './function-results.js'
 import type { CompatFaults } from './faults.js'
@@ -42,8 +42,10 @@ export class Limiter {
     if (allowList !== null && await allowList(request, given)) {
       return { answer: { isAllowed: true, key }, isCounted: false, hasStartedBan: false }
     }
+    const keyText = toKeyText(given)
     const countRequest: CountRequest = {
-      key: toKeyText(given),
+      key: keyText,
+      storeKey: keyText === '' ? createAddressKey(request, ipv6Subnet) : given,
       max: typeof max === 'number' ? max : toMax(await max(request, key), this.#faults),
       windowMs: typeof windowMs === 'number' ? windowMs : toWindowMs(await windowMs(request, key), this.#faults)
     }

@@ -115,7 +115,7 @@ export class Limiters {
     const { nativeLimiter, deadlineMs, faults, clock } = this.#services
     if (settings.store !== null) {
       const store = this.#getOrCreateStore(name, settings.store, settings, info)
-      return new CustomCounter(store, settings, deadlineMs, (error) => { faults.report('store', error) })
+      return new CustomCounter(store, settings, deadlineMs, faults)
     }
     return isStatic(settings)
       ? new BucketCounter(nativeLimiter, name, settings)

@@ -91,6 +91,6 @@ export class TallyCounter implements Counter {
 
   #getCountRequest (request: FastifyRequest): CountRequest {
     // `count` sets it before the policy reads it.
-    return this.#countRequests.get(request) ?? { key: '', max: 0, windowMs: 0 }
+    return this.#countRequests.get(request) ?? { key: '', storeKey: '', max: 0, windowMs: 0 }
   }
 }

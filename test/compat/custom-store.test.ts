@@ -1,6 +1,9 @@
 // Stores of the original's kind, under both plugins.
+import { mock } from 'node:test'
 import t from 'tap'
 import type { FastifyInstance } from 'fastify'
+import { buildFastifyRateLimit } from '../../lib/compat/build.js'
+import { bareApp } from '../fixtures/app.js'
 import { assertDifferent, createRouteConfig, getDecorators, createCompatSide, assertSame, repeatStep } from './side-by-side.js'
 
 type Callback = (error: unknown, result?: { current: unknown, ttl?: unknown }) => void
@@ -103,6 +106,22 @@ for (const [skipOnError, status] of [[true, 200], [false, 503]] as const) {
   })
 }
 
+t.test('a store may take a second, and no longer', async (t) => {
+  for (const [waitMs, status] of [[999, 200], [1000, 503]]) {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => { mock.timers.reset() })
+    let call: (callback: Callback) => void = () => {}
+    const called = new Promise<Callback>((resolve) => { call = resolve })
+    const { run } = await createCompatSide(t, { options: { store: storeThat((callback) => { call(callback) }) } })
+    const responses = run('/')
+    const callback = await called
+    mock.timers.tick(waitMs)
+    callback(null, { current: 1, ttl: 1000 })
+    t.equal((await responses)[0].status, status, `${waitMs} ms`)
+    mock.timers.reset()
+  }
+})
+
 const nonsense: ReadonlyArray<readonly [why: string, answer: (callback: Callback) => void]> = [
   ['throws', () => { throw new Error('at once') }],
   ['answers nothing', (callback) => { callback(null) }],
@@ -181,4 +200,38 @@ t.test('a child learns of the whole route and of options of its own', async (t) 
   }, '/api/own'), [200])
   t.strictSame(seen[1], seen[0])
   t.match(seen[0], { table: 'own', path: '/api/own', prefix: '/api', config: { note: 'x', rateLimit: { table: 'own' } }, ban: -1, hook: 'onRequest', skipOnError: false })
+})
+
+t.test('a store receives the key that the generator returned', async (t) => {
+  class Id {
+    readonly id: string
+    constructor (id: string) { this.id = id }
+    toString () { return this.id }
+  }
+  for (const key of ['a', 42, 42n, true, new Id('a')]) {
+    const seen: unknown[] = []
+    class Store {
+      incr (key: unknown, callback: Callback): void { seen.push(key); callback(null, { current: 1, ttl: 1000 }) }
+      child (): Store { return this }
+    }
+    t.strictSame(await assertSame(t, { options: { store: Store, keyGenerator: () => key } }, '/'), [200])
+    t.equal(seen[0], key)
+    t.equal(seen[1], key)
+  }
+})
+
+t.test('a key that names no client counts the address in a store too, and is logged', async (t) => {
+  const from = (remoteAddress: string) => ({ url: '/', remoteAddress })
+  for (const key of [undefined, null, '', NaN, {}]) {
+    const calls: string[] = []
+    const { plugin, clock, app, log } = bareApp(t)
+    await app.register(buildFastifyRateLimit(plugin, clock), { max: 1, ipv6Subnet: 48, store: storeThatTells((call) => { calls.push(call) }) as never, keyGenerator: () => key as never })
+    app.get('/', async () => 'hello')
+    for (const [address, status] of [['192.0.2.1', 200], ['192.0.2.2', 200], ['192.0.2.1', 429], ['2001:db8:1:2::3', 200], ['2001:db8:1:4::5', 429]] as const) {
+      t.equal((await app.inject(from(address))).statusCode, status)
+    }
+    t.equal(calls.at(-1), 'shared 2001:db8:1:: 60000 1')
+    t.match(log, [{ source: 'keyGenerator' }])
+    t.equal(log.length, 1, 'once a minute at most')
+  }
 })

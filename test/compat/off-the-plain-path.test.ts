@@ -78,3 +78,14 @@ t.test('the options of register, spread into those of a route and of a hook', as
     }
   }, ...repeatStep(3, '/own'), ...repeatStep(4, '/no/such'), ...repeatStep(2, '/')), [200, 200, 429, 404, 404, 404, 429, 200, 429])
 })
+
+t.test('a groupId at register makes no group of the routes', async (t) => {
+  t.strictSame(await assertSame(t, {
+    options: { max: 3, groupId: 'g' },
+    server: { exposeHeadRoutes: false },
+    routes (app) {
+      app.get('/a', createRouteConfig({ max: 1 }), async () => 'a')
+      app.get('/b', createRouteConfig({ max: 2 }), async () => 'b')
+    }
+  }, '/a', '/b', '/b', '/a', '/b', '/'), [200, 200, 200, 429, 429, 200])
+})
