@@ -72,7 +72,8 @@ export class Limiters {
   /** The limiter of a call of a decorator: the shared one without options, else a separate one. */
   createManualLimiter (own: unknown, call: string): Limiter {
     if (own === undefined) return this.shared
-    return this.#createFromOptions(own, `fastify.${call}`, this.#createCallName(own), {})
+    // As in the original, `null` is an object without options.
+    return this.#createFromOptions(own ?? {}, `fastify.${call}`, this.#createCallName(own), {})
   }
 
   /**

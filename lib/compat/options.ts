@@ -79,7 +79,7 @@ const route = {
   errorResponseBuilder: Type.Optional(Callback<ErrorResponseBuilder>({ expected: FUNCTION_EXPECTED })),
   enableDraftSpec: Type.Optional(BooleanOption({})),
   addHeaders: Type.Optional(HeaderFlags(NAMES)),
-  addHeadersOnExceeding: Type.Optional(HeaderFlags(NAMES.filter((name) => name !== 'retry-after')))
+  addHeadersOnExceeding: Type.Optional(HeaderFlags(NAMES))
 }
 
 const registration = {

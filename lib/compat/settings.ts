@@ -11,6 +11,9 @@ import { OptionsSchema, StoreOptionsSchema, type RateLimitHook, type RateLimitOp
 /** Of a penalty. */
 const MAX_STRIKES = 1_000_000
 
+/** 100 days. The times of a penalty with longer windows cannot be counted exactly. */
+const MAX_BAN_WINDOW_MS = 100 * 86_400_000
+
 type PerRequest<T> = (request: FastifyRequest, key: string) => T | Promise<T>
 
 /** The settings of one limiter: validated options, with all defaults, in the plugin's units. */
@@ -51,7 +54,7 @@ export function isStatic (settings: LimiterSettings): settings is StaticSettings
   const { max, windowMs, ban } = settings
   if (typeof max !== 'number' || max > MAX_UNITS || typeof windowMs !== 'number') return false
   // A refusal by a `max` of 0 is no strike of a penalty.
-  return ban === null || (ban < MAX_STRIKES && max > 0)
+  return ban === null || (ban < MAX_STRIKES && max > 0 && windowMs <= MAX_BAN_WINDOW_MS)
 }
 
 /** The plugin's options that routes and limiters inherit. */

@@ -98,3 +98,17 @@ t.test('a hook that is created for each request limits, and equal limiters at th
   t.strictSame(responses.map(({ status }) => status), [200, 200, 429, 200])
   t.equal(responses[3].body, '[4,4]')
 })
+
+t.test('a hook with a countdown that is created for each request refuses', async (t) => {
+  const { run } = await createCompatSide(t, {
+    options: { max: 9 },
+    routes (app: FastifyInstance) {
+      let leftMs = 60_000
+      app.get('/each', createRouteConfig(false), async (request, reply) => {
+        await getDecorators(app).rateLimit({ max: 2, timeWindow: () => --leftMs })(request, reply)
+        return 'each'
+      })
+    }
+  })
+  t.strictSame((await run(...repeatStep(4, '/each'))).map(({ status }) => status), [200, 200, 429, 429])
+})

@@ -1,8 +1,10 @@
 // Inputs that applications use off the plain path: functions that return anything, keys of any type, large numbers. Each with
 // the same requests into both plugins.
+import fc from 'fast-check'
 import t from 'tap'
 import type { FastifyRequest } from 'fastify'
-import { assertSame, createRouteConfig, getDecorators, repeatStep, type Options, type Step, type TestCase } from './side-by-side.js'
+import { assertPropertyAsync } from '../fixtures/property.js'
+import { assertSame, createCompatSide, createOriginalSide, createRouteConfig, getDecorators, repeatStep, type Options, type Step, type TestCase } from './side-by-side.js'
 
 type Row = readonly [title: string, options: TestCase['options'], steps: readonly Step[], statuses: readonly number[]]
 
@@ -42,6 +44,7 @@ const rows: readonly Row[] = [
   // Large numbers.
   ...[Number.MAX_SAFE_INTEGER, 2 ** 40].map((max): Row => [`max: ${max}`, { max }, repeatStep(2, '/'), [200, 200]]),
   ['ban: 1e6', { max: 1, ban: 1e6 }, repeatStep(3, '/'), [200, 429, 429]],
+  ...['100 days', '1 year', '17 years'].map((timeWindow): Row => [`ban with ${timeWindow}`, { max: 1, ban: 1, timeWindow }, repeatStep(4, '/'), [200, 429, 403, 403]]),
   ['ban with max: 0', { max: 0, ban: 1 }, repeatStep(3, '/'), [429, 403, 403]],
   ['ban: 1.5', { max: 1, ban: 1.5 }, repeatStep(4, '/'), [200, 429, 403, 403]],
   // Keys of other types.
@@ -57,6 +60,7 @@ const rows: readonly Row[] = [
   ['cache: 0', { max: 1, cache: 0 }, repeatStep(2, '/'), [200, 429]],
   ['redis: false', { max: 1, redis: false }, repeatStep(2, '/'), [200, 429]],
   ['redis by an empty variable', { max: 1, redis: '' }, repeatStep(2, '/'), [200, 429]],
+  ['flags of a header that allowed responses never have', { max: 1, addHeadersOnExceeding: { 'retry-after': false, 'x-ratelimit-reset': false } }, repeatStep(2, '/'), [200, 429]],
   ['groupId at register', { max: 1, groupId: 'g' }, repeatStep(2, '/'), [200, 429]],
   ...['{rl}:public:', 'my app ', 'n'.repeat(65)].map((nameSpace): Row => [`nameSpace: ${nameSpace}`, { max: 1, nameSpace }, repeatStep(2, '/'), [200, 429]])
 ]
@@ -74,9 +78,10 @@ t.test('the options of register, spread into those of a route and of a hook', as
     server: { exposeHeadRoutes: false },
     routes (app) {
       app.get('/own', createRouteConfig({ ...options, max: 2, groupId: '' }), async () => 'own')
+      app.get('/other', createRouteConfig({ ...options, max: 1, groupId: '' }), async () => 'other')
       app.setNotFoundHandler({ preHandler: getDecorators(app).rateLimit({ ...options, max: 3 }) }, (_request, reply) => reply.code(404).send('none'))
     }
-  }, ...repeatStep(3, '/own'), ...repeatStep(4, '/no/such'), ...repeatStep(2, '/')), [200, 200, 429, 404, 404, 404, 429, 200, 429])
+  }, ...repeatStep(3, '/own'), '/other', ...repeatStep(4, '/no/such'), ...repeatStep(2, '/')), [200, 200, 429, 200, 404, 404, 404, 429, 200, 429])
 })
 
 t.test('a groupId at register makes no group of the routes', async (t) => {
@@ -88,4 +93,30 @@ t.test('a groupId at register makes no group of the routes', async (t) => {
       app.get('/b', createRouteConfig({ max: 2 }), async () => 'b')
     }
   }, '/a', '/b', '/b', '/a', '/b', '/'), [200, 200, 200, 429, 429, 200])
+})
+
+t.test('any numbers start, and the first request has the same answer', async (t) => {
+  const integers = (max: number) => fc.oneof(fc.constantFrom(1, 2, 1000, max), fc.double({ min: 0, max: Math.log2(max), noNaN: true }).map((log) => Math.floor(2 ** log)))
+  const numbers = fc.record({
+    max: fc.oneof(fc.constant(0), integers(Number.MAX_SAFE_INTEGER)),
+    // 17 years.
+    timeWindow: integers(2 ** 39),
+    ban: fc.option(fc.oneof(fc.constant(0), integers(Number.MAX_SAFE_INTEGER)), { nil: -1 }),
+    continueExceeding: fc.boolean(),
+    exponentialBackoff: fc.boolean()
+  })
+  await assertPropertyAsync(numbers, 200, async (options) => {
+    const there = await (await createOriginalSide(t, { options })).run('/')
+    const here = await (await createCompatSide(t, { options })).run('/')
+    if (JSON.stringify(here) !== JSON.stringify(there)) throw new Error(`there: ${JSON.stringify(there)}, here: ${JSON.stringify(here)}`)
+  })
+})
+
+t.test('null as the options of a hook', async (t) => {
+  t.strictSame(await assertSame(t, {
+    options: { max: 1 },
+    routes (app) {
+      app.get('/hook', { ...createRouteConfig(false), preHandler: getDecorators(app).rateLimit(null as never) }, async () => 'hook')
+    }
+  }, '/', '/hook', '/hook', '/'), [200, 200, 429, 429])
 })

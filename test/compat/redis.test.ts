@@ -99,24 +99,32 @@ t.test('a countdown over Redis refuses, and a max by a function has one count', 
   t.strictSame((await (await createCompatSide(t, here)).run(by('1'), by('2'), by('2'), by('9'))).map(({ status }) => status), [200, 200, 429, 200])
 })
 
-t.test('scopes with one client and equal limits count together, with other limits apart', async (t) => {
+t.test('scopes with one client, one name space and equal limits count together, others apart', async (t) => {
   const { redis } = await redisFor(t)
-  for (const [other, statuses] of [[2, [200, 200, 429, 429]], [3, [200, 200, 200, 200]]] as const) {
+  const other = redis.duplicate({ db: 1 })
+  t.teardown(() => { other.disconnect() })
+  const rows = [
+    ['the same', {}, [200, 200, 429, 429]],
+    ['another max', { max: 3 }, [200, 200, 200, 200]],
+    ['another name space', { nameSpace: 'other-' }, [200, 200, 200, 200]],
+    ['another database', { redis: other }, [200, 200, 200, 200]]
+  ] as const
+  for (const [title, options, statuses] of rows) {
     await redis.flushall()
     const clock = new ManualClock()
     const compat = buildFastifyRateLimit(buildRateLimitPlugin(clock), clock)
     const app = fastify()
     t.teardown(() => app.close())
-    for (const [prefix, max] of [['/a', 2], ['/b', other]] as const) {
+    for (const [prefix, own] of [['/a', {}], ['/b', options]] as const) {
       app.register(async (scope) => {
-        await scope.register(compat as never, { redis, timeWindow: HOURS, max, ...patient } as never)
+        await scope.register(compat as never, { redis, timeWindow: HOURS, max: 2, ...patient, ...own } as never)
         scope.get('/', async () => prefix)
         scope.get('/own', createRouteConfig({ max: 1 }), async () => prefix)
       }, { prefix })
     }
     const found = []
     for (const url of ['/a', '/b', '/b', '/a', '/a/own', '/b/own']) found.push((await app.inject(url)).statusCode)
-    t.strictSame(found, [...statuses, 200, 200])
+    t.strictSame(found, [...statuses, 200, 200], title)
   }
 })
 
