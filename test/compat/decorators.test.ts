@@ -112,3 +112,18 @@ t.test('a hook with a countdown that is created for each request refuses', async
   })
   t.strictSame((await run(...repeatStep(4, '/each'))).map(({ status }) => status), [200, 200, 429, 429])
 })
+
+t.test('limiters that are created for each request, and differ only by a function, count apart', async (t) => {
+  const { run } = await createCompatSide(t, {
+    options: { max: 9 },
+    routes (app: FastifyInstance) {
+      const { createRateLimit } = getDecorators(app)
+      const maxes = { one: () => 1, two: () => 2 }
+      for (const name of ['one', 'two'] as const) {
+        app.get(`/${name}`, createRouteConfig(false), async (request) => (await createRateLimit({ max: maxes[name] })(request)).isExceeded)
+      }
+    }
+  })
+  const responses = await run('/one', '/two', '/one', '/two', '/two')
+  t.strictSame(responses.map(({ body }) => body), ['false', 'false', 'true', 'false', 'true'])
+})

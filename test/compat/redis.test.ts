@@ -142,6 +142,25 @@ t.test('limiters in code do not share a count', async (t) => {
   t.equal((await (await createCompatSide(t, here)).run('/both'))[0].body, '[4,2]')
 })
 
+t.test('limiters made on first use count together on all instances, whatever the order', async (t) => {
+  const { redis } = await redisFor(t)
+  const { here } = over(redis, {
+    options: { timeWindow: HOURS },
+    routes (app: FastifyInstance) {
+      const limiters = new Map<string, ReturnType<ReturnType<typeof getDecorators>['createRateLimit']>>()
+      for (const [name, max] of [['a', 5], ['b', 9]] as const) {
+        app.get(`/${name}`, createRouteConfig(false), async (request) => {
+          const limiter = limiters.get(name) ?? getDecorators(app).createRateLimit({ max })
+          limiters.set(name, limiter)
+          return (await limiter(request)).remaining
+        })
+      }
+    }
+  })
+  const [first, second] = [await createCompatSide(t, here), await createCompatSide(t, here)]
+  t.strictSame([...await first.run('/a', '/a', '/b'), ...await second.run('/b', '/a')].map(({ body }) => body), ['4', '3', '8', '7', '2'])
+})
+
 t.test('a window that is no whole number locks nobody out', async (t) => {
   const { redis } = await redisFor(t)
   const { there, here } = over(redis, { options: { max: 1, timeWindow: () => 3_600_000.5 } })
