@@ -93,8 +93,10 @@ t.test('what a store says goes to no client', async (t) => {
 })
 
 t.test('with skipOnError a request passes, and no header says what nobody knows', async (t) => {
-  const one = { options: { skipOnError: true, store: storeThat((callback) => { callback(new Error(SECRET)) }) } }
+  const passed: unknown[] = []
+  const one = { options: { skipOnError: true, onExceeding: (_request: unknown, key: unknown) => { passed.push(key) }, store: storeThat((callback) => { callback(new Error(SECRET)) }) } }
   const { there, here } = await assertDifferent(t, one, ['/'], { there: [200], here: [200] })
+  t.equal(passed.length, 1, 'onExceeding is called by the original only')
   t.equal(there[0].headers['x-ratelimit-remaining'], '1000')
   t.equal(here[0].headers['x-ratelimit-remaining'], undefined)
 })
@@ -234,4 +236,14 @@ t.test('a key that names no client counts the address in a store too, and is log
     t.match(log, [{ source: 'keyGenerator' }])
     t.equal(log.length, 1, 'once a minute at most')
   }
+})
+
+t.test('routes of one group share one store', async (t) => {
+  const { run } = await createCompatSide(t, {
+    options: (record) => ({ store: storeThatTells(record) }),
+    routes (app: FastifyInstance) {
+      for (const url of ['/a', '/b']) app.get(url, createRouteConfig({ max: 2, groupId: 'g' }), async () => 'own')
+    }
+  })
+  t.strictSame((await run('/a', '/b', '/a')).map(({ status }) => status), [200, 200, 429])
 })

@@ -56,6 +56,8 @@ const rows: readonly Row[] = [
   ['text on the list is no number', { keyGenerator: () => 42, allowList: ['42'], max: 0 }, ['/'], [429]],
   ['a number on the list', { keyGenerator: (request: FastifyRequest) => Number(header(request)), allowList: [42], max: 0 }, [by('42'), by('7')], [200, 429]],
   ['nothing on the list', { allowList: [undefined], max: 1 }, repeatStep(2, '/'), [200, 429]],
+  ['the key of an IPv6 subnet on the list exempts its clients', { allowList: ['2001:db8:1:2::'], max: 0 },
+    ['2001:db8:1:2::', '2001:db8:1:2::7', '2001:db8:1:3::'].map((remoteAddress) => ({ url: '/', remoteAddress })), [200, 200, 429]],
   // Options that have no meaning where they are.
   ['cache: 0', { max: 1, cache: 0 }, repeatStep(2, '/'), [200, 429]],
   ['redis: false', { max: 1, redis: false }, repeatStep(2, '/'), [200, 429]],
