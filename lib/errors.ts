@@ -1,8 +1,10 @@
-import createError from '@fastify/error'
+import createError, { type FastifyErrorConstructor } from '@fastify/error'
 import { toPrintable } from './common/printable.js'
 import type { Decision } from './model/decision.js'
 
-const FST_SLUICE_QUOTA_EXCEEDED = createError('FST_SLUICE_QUOTA_EXCEEDED', '%s', 429)
+// Without this type, the declarations would name it by a namespace that a bundler's module resolution does not find.
+const FST_SLUICE_QUOTA_EXCEEDED: FastifyErrorConstructor<{ code: 'FST_SLUICE_QUOTA_EXCEEDED', statusCode: 429 }> =
+  createError('FST_SLUICE_QUOTA_EXCEEDED', '%s', 429)
 
 /**
  * A refusal as an Error with status 429. Return it from `errorResponseBuilder` to let `setErrorHandler` write the
