@@ -8,6 +8,7 @@ const SLOW = [
   'test/common/expressions.test.ts',
   'test/compat/fuzz.test.ts',
   'test/compat/original/suite.test.ts',
+  'test/compat/original/types.test.ts',
   'test/docs/api.test.ts',
   'test/docs/with-other-plugins.test.ts',
   'test/examples',
