@@ -17,7 +17,8 @@ function modifiedMs (path) {
 
 function isFresh () {
   // Folders count as well: deleting a source file touches nothing but its folder.
-  const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', '.ci/build.js', '.ci/bundle.js', '.ci/describe-options.js', '.ci/lua.js', 'lib',
+  const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'lib',
+    ...['build', 'bundle', 'declarations', 'describe-options', 'lua'].map((name) => `.ci/${name}.js`),
     ...readdirSync('lib', { recursive: true }).map((path) => `lib/${path}`)]
   return modifiedMs('dist/index.js') > Math.max(...sources.map(modifiedMs))
 }

@@ -7,10 +7,11 @@ import { dirname, join } from 'node:path'
 import { rollup } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 import ts from 'typescript'
+import { declareCompat, declareForRequire } from './declarations.js'
 
 /** What an application can import, and the command. */
 const ENTRIES = ['index', 'compat/index', 'store-contract/index', 'testing/index', 'cli/index']
-const TYPES = ['index', 'compat/types', 'store-contract/index', 'testing/index']
+const TYPES = ['index', 'store-contract/index', 'testing/index']
 
 /** Files that several entries share, by a module that is in them. The others are named after a module by rollup. */
 const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schema.js': 'config' }
@@ -57,6 +58,18 @@ async function bundle (input, plugins, output) {
   return files
 }
 
+/** CommonJS has the objects of the ES module. By name, so that tools find the exports without running it. */
+function exportsForRequire (values) {
+  const lines = values.map((name) => `exports.${name} = esm.${name}`)
+  return ["const esm = require('./index.js')", "Object.defineProperty(exports, '__esModule', { value: true })", ...lines, ''].join('\n')
+}
+
+function write (fileName, text) {
+  const path = join('dist', fileName)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
 /** Bundle the modules in a folder into `dist`. */
 export async function bundleModules (modules) {
   const code = await bundle(toInput(modules, ENTRIES, '.js'), [], {
@@ -67,11 +80,21 @@ export async function bundleModules (modules) {
     hoistTransitiveImports: false,
     generatedCode: 'es2015'
   })
+  for (const { fileName, code: text } of code) write(fileName, indentedByTabs(withoutComments(text, fileName), fileName))
+
   // All that users can name, in a file for each entry; what two entries share is in a third.
   const types = await bundle(toInput(modules, TYPES, '.d.ts'), [dts()], { entryFileNames: '[name].d.ts', chunkFileNames: 'shared.d.ts' })
-  for (const { fileName, code: text } of [...code, ...types]) {
-    const path = join('dist', fileName)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, indentedByTabs(path.endsWith('.js') ? withoutComments(text, path) : text, path))
+  const valuesOf = (entry) => code.find(({ name }) => name === entry).exports
+  for (const { fileName, isEntry, name, code: text } of types) {
+    write(fileName, indentedByTabs(text, fileName))
+    if (!isEntry) continue
+    write(`${name}.cjs`, exportsForRequire(valuesOf(name)))
+    write(`${name}.d.cts`, declareForRequire(text, valuesOf(name)))
   }
+
+  const [{ name, code: compat }] = await bundle({ 'compat/index': join(modules, 'compat/types.d.ts') }, [dts()], {})
+  const { forImport, forRequire } = declareCompat(indentedByTabs(compat, 'compat.d.ts'), valuesOf(name))
+  write(`${name}.d.ts`, forImport)
+  write(`${name}.d.cts`, forRequire)
+  write(`${name}.cjs`, "module.exports = require('./index.js').default\n")
 }

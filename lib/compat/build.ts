@@ -43,7 +43,7 @@ export function buildOn (createFoundation: () => Foundation) {
     // `groupId` has no meaning here: as in the original, only a route has a group.
     const { global = true, redis: target, nameSpace, deadline, groupId, ...inherited } = parsePluginOptions(rest)
     // A development setup of the original leaves it out, or sets it to null, false or an empty text.
-    const redis = target || false
+    const redis: object | string | false = target || false
     if (redis !== false) checkRedisTarget(redis, 'rateLimit.redis')
     const faults: CompatFaults = new FaultLog(fastify.log, clock)
     const oncePerRequest = new OncePerRequest()

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, RouteOptions } from 'fastify'
 import { isObject, isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_UNAVAILABLE } from '../errors.js'
 import type { CountRequest, Count, Counter } from './counter.js'
@@ -21,7 +21,7 @@ export interface FastifyRateLimitStore {
   /** The same without counting; required for `{ increment: false }`. */
   read? (key: string, callback: StoreCallback, timeWindow: number, max: number): void
   /** Creates the store of one route or limiter. */
-  child (routeOptions: object): FastifyRateLimitStore
+  child (routeOptions: RouteOptions & { path: string, prefix: string }): FastifyRateLimitStore
 }
 
 export interface FastifyRateLimitStoreCtor {

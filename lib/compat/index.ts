@@ -1,10 +1,16 @@
 import { normalizeIP } from './client-key.js'
-import { fastifyRateLimit } from './plugin.js'
+import { fastifyRateLimit as plugin } from './plugin.js'
 
-// require() returns the plugin itself, with the other exports as its properties.
-const required = Object.assign(fastifyRateLimit, { default: fastifyRateLimit, fastifyRateLimit, normalizeIP })
+/**
+ * Limits the rate of requests by the options of @fastify/rate-limit, on the plugin and in `config.rateLimit` of routes.
+ * require() returns it, so that it has the other exports as properties.
+ *
+ * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for invalid options, also from the
+ * declaration of a route.
+ */
+export const fastifyRateLimit = Object.assign(plugin, { default: plugin, fastifyRateLimit: plugin, normalizeIP })
 
-export { fastifyRateLimit, fastifyRateLimit as default, normalizeIP, required as 'module.exports' }
+export { fastifyRateLimit as default, normalizeIP }
 export type { FastifyRateLimitOptions, FastifyRateLimitStore, FastifyRateLimitStoreCtor } from './custom-store.js'
 export type {
   CreateRateLimitOptions, errorResponseBuilderContext, LimiterAnswer, RateLimitHook, RateLimitOptions, RateLimitPluginOptions

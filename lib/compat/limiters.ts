@@ -20,6 +20,10 @@ const SHARED = 'shared'
 /** The route of a custom store, with its whole config; of a limiter in code, an empty object. */
 type RouteInfo = RouteOptions | Readonly<Record<string, never>>
 
+interface ParentStore {
+  child (params: object): FastifyRateLimitStore
+}
+
 /** Counts that registrations may share. */
 export interface SharedCounts {
   /** The plugin's decorator. */
@@ -130,7 +134,8 @@ export class Limiters {
     const known = this.#stores.get(name)
     if (known !== undefined) return known
     const params = { ...createStoreParams(settings), ...(routeInfo === undefined ? {} : { routeInfo }) }
-    const root = Store === this.#inherited.store ? this.#stores.get(SHARED) : undefined
+    // The original's types promise the route's options, and its stores get those of the limiter, with the route in them.
+    const root: ParentStore | undefined = Store === this.#inherited.store ? this.#stores.get(SHARED) : undefined
     const store = root === undefined ? new Store(params) : root.child(params)
     this.#stores.set(name, store)
     return store

@@ -84,8 +84,8 @@ const route = {
 
 const registration = {
   global: Type.Optional(BooleanOption({})),
-  // Any object, as in the original: the application may use another copy or a fork of ioredis. `checkRedisTarget` validates it.
-  redis: Type.Optional(Type.Unsafe<object | string | false | null>(Type.Any())),
+  // Of any type, as in the original: the application may use another copy or a fork of ioredis. `checkRedisTarget` validates it.
+  redis: Type.Optional(Type.Any()),
   nameSpace: Type.Optional(Type.String({ expected: 'a string' })),
   deadline: Type.Optional(IntegerRange(1, 5000, {
     description: 'Milliseconds that a call to the store may take. The only option that the original does not have.'
@@ -103,9 +103,16 @@ export const OptionsSchema = Type.Object(
 /** The same with a custom store, which may read options of its own. */
 export const StoreOptionsSchema = Type.Object({ ...route, ...group, ...registration })
 
-export type CreateRateLimitOptions = Pick<RateLimitOptions, keyof typeof manual | 'groupId'>
-export type RateLimitOptions = Omit<Static<typeof OptionsSchema>, keyof typeof registration>
-export type RateLimitPluginOptions = Static<typeof OptionsSchema>
+type AllOptions = Static<typeof OptionsSchema>
+
+// Interfaces, which an application can extend by `declare module`; each passes to the next what it was extended by.
+/** The options of `fastify.createRateLimit`. */
+export interface CreateRateLimitOptions extends Pick<AllOptions, keyof typeof manual | 'groupId'> {}
+/** The options of `config.rateLimit` and `fastify.rateLimit`. */
+export interface RateLimitOptions extends CreateRateLimitOptions, Omit<AllOptions, keyof typeof registration> {}
+/** The options of `register`. */
+export interface RateLimitPluginOptions extends RateLimitOptions, Pick<AllOptions, keyof typeof registration> {}
+
 export type RateLimitHook = NonNullable<RateLimitOptions['hook']>
 
 /** The result of a limiter of `createRateLimit`. `isAllowed` means that the request is on the allow list. */

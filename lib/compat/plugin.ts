@@ -6,12 +6,7 @@ import type { RateLimitPluginOptions } from './options.js'
 
 export type FastifyRateLimit = FastifyPluginCallback<RateLimitPluginOptions>
 
-/**
- * Limits the rate of requests by the options of @fastify/rate-limit, on the plugin and in `config.rateLimit` of routes.
- *
- * Throws FST_SLUICE_BAD_OPTION, FST_SLUICE_UNKNOWN_OPTION and FST_SLUICE_CONTRADICTION for invalid options, also from the
- * declaration of a route.
- */
+/** Limits by the options of @fastify/rate-limit. */
 export const fastifyRateLimit: FastifyRateLimit = buildOn(() => {
   // Applications test with a mocked `Date`, which moves the windows of the original. One clock for each, so that no test of
   // an application starts at the time that another one left.

@@ -80,11 +80,11 @@ const BUNDLERS: Readonly<Record<string, Bundle>> = {
 
   // It reads ES modules only: the packages in CommonJS stay outside, as its users have it on a server.
   rollup: async (target) => {
-    const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { exports: { '.': { default: string } } }
+    const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { exports: { '.': { import: { default: string } } } }
     const bundle = await rollup({
       input: entry,
       external: (id) => /^[^./]/.test(id) && id !== 'fastify-sluice',
-      plugins: [{ name: 'resolve', resolveId: (id) => id === 'fastify-sluice' ? join(installed, exports['.'].default) : null }]
+      plugins: [{ name: 'resolve', resolveId: (id) => id === 'fastify-sluice' ? join(installed, exports['.'].import.default) : null }]
     })
     await bundle.write({ dir: target, entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' })
     await bundle.close()
@@ -116,8 +116,8 @@ t.test('no module that an application imports asks where it is, or needs more th
       if (from.startsWith('.')) visit(join(dirname(path), from))
     }
   }
-  const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, { default?: string }> }
-  for (const { default: file } of Object.values(exports)) if (file !== undefined) visit(file)
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, { import?: { default: string } }> }
+  for (const entry of Object.values(exports)) if (entry.import !== undefined) visit(entry.import.default)
   t.strictSame(found, [])
   t.ok(visited.size > 3)
 })

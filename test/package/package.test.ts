@@ -81,12 +81,11 @@ t.test('the packed package', async (t) => {
   const paths = files.map(({ path }) => path)
 
   t.test('holds what users need, and nothing else', async (t) => {
-    const others = paths.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path))
+    const others = paths.filter((path) => !/^dist\/.+\.(c?js|d\.c?ts)$/.test(path))
     t.strictSame(others.sort(), ['.env.example', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'rate-limit.example.toml', 'rate-limit.schema.json'])
     t.ok(paths.includes('dist/index.js'))
-    t.strictSame(paths.filter((path) => path.endsWith('.d.ts')).sort(), [
-      'dist/compat/types.d.ts', 'dist/index.d.ts', 'dist/shared.d.ts', 'dist/shared2.d.ts', 'dist/store-contract/index.d.ts', 'dist/testing/index.d.ts'
-    ])
+    const entries = ['', 'compat/', 'store-contract/', 'testing/'].flatMap((folder) => [`dist/${folder}index.d.cts`, `dist/${folder}index.d.ts`])
+    t.strictSame(paths.filter((path) => /\.d\.c?ts$/.test(path)).sort(), [...entries, 'dist/shared.d.ts', 'dist/shared2.d.ts'].sort())
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
     t.ok(bytes < MOST_BYTES, `${bytes} bytes unpacked`)
   })
