@@ -40,7 +40,7 @@ async function runTests (folder, files) {
   return outcomes
 }
 
-const given = process.argv[2] ?? process.env.SLUICE_ORIGINAL
+const given = process.argv[2] ?? process.env.ORIGINAL_CHECKOUT
 if (given === undefined) throw new Error('Name the folder of a checkout of @fastify/rate-limit: npm run compat:original -- <folder>')
 const folder = resolve(given)
 const { name, version } = readJson(join(folder, 'package.json'))

@@ -1,4 +1,4 @@
-// The original's own type test against the types of compat, from the checkout that SLUICE_ORIGINAL names.
+// The original's own type test against the types of compat, from the checkout that ORIGINAL_CHECKOUT names.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,8 +8,8 @@ import t from 'tap'
 // npm may build, and a compiler is run.
 t.setTimeout(240_000)
 
-const { SLUICE_ORIGINAL = '' } = process.env
-const skip = SLUICE_ORIGINAL === '' && 'SLUICE_ORIGINAL does not name a checkout of @fastify/rate-limit'
+const { ORIGINAL_CHECKOUT = '' } = process.env
+const skip = ORIGINAL_CHECKOUT === '' && 'ORIGINAL_CHECKOUT does not name a checkout of @fastify/rate-limit'
 
 const ROWS = [
   { module: 'node16', declarations: 'index.d.cts', kind: 'CommonJS' },
@@ -18,7 +18,7 @@ const ROWS = [
 
 for (const { module, declarations, kind } of ROWS) {
   t.test(`the type test of the original passes with the types of compat for ${kind}`, { skip }, async (t) => {
-    const text = readFileSync(join(SLUICE_ORIGINAL, 'types/index.tst.ts'), 'utf8')
+    const text = readFileSync(join(ORIGINAL_CHECKOUT, 'types/index.tst.ts'), 'utf8')
     const replaced = text.replace("from '..'", "from 'fastify-sluice/compat'")
     t.not(replaced, text, 'it imports the original')
 
