@@ -1,9 +1,8 @@
 import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
-import { BAD_REPLY } from './connections.js'
 import { toFailureReason } from './script-runner.js'
 import type { Answer, Charge, FailureReason, Unavailable } from '../store.js'
 import { Batch } from './batch.js'
-import { toFailureCode } from './failure-code.js'
+import { BAD_REPLY, toFailureCode } from './failure-code.js'
 import type { KeyWriter } from './keys.js'
 import { loadScript } from './scripts.js'
 

@@ -2,16 +2,13 @@ import type { Cluster, Redis } from 'ioredis'
 import { createCommand, createEvalsha } from './evalsha-command.js'
 import type { Script } from './scripts.js'
 import { FailureCauses } from './failure-causes.js'
-import { parseReplyCode, toFailureCode } from './failure-code.js'
+import { isBadReply, parseReplyCode, toFailureCode } from './failure-code.js'
 import { IdleWatchdog } from './idle-watchdog.js'
 import { guardProcess, ignoreErrors } from './process-guards.js'
 import { retryDelayMs } from './retry-delay.js'
 import { watchDatabase } from './watch-database.js'
 
 type Client = Redis | Cluster
-
-/** The failure code of a reply that is not in the format of its script, or that no call asked for: of a faulty server or proxy. */
-export const BAD_REPLY = 'BAD_REPLY'
 
 /** Receivers of the events of a pool. */
 export interface PoolEvents {
@@ -42,7 +39,7 @@ export class ConnectionPool {
   #restarted = 0
 
   /**
-   * `isOwned`: whether the pool created the clients. A client of the application is neither closed nor changed.
+   * `isOwned`: whether the pool created the clients. A client of the application is not closed. See guardProcess for what changes in it.
    * `idleTimeoutMs`: how long an owned connection may leave a call without a reply before it is replaced.
    */
   constructor (clients: readonly Client[], isOwned: boolean, { onReady, onUnreachable }: PoolEvents, idleTimeoutMs: number) {
@@ -66,14 +63,17 @@ export class ConnectionPool {
     for (const client of clients) {
       this.#causes.watch(client)
       const onClose = () => { this.#unusable.delete(client) }
+      // ioredis reports `ready` until the socket is closed.
+      const onError = (error: Error) => { if (isBadReply(error)) this.#unusable.add(client) }
       client.on('ready', this.#onReady)
       client.on('close', onClose)
-      this.#removes.push(() => client.off('ready', this.#onReady).off('close', onClose))
+      client.on('error', onError)
+      this.#removes.push(() => client.off('ready', this.#onReady).off('close', onClose).off('error', onError))
       if (!('nodes' in client)) this.#removes.push(watchDatabase(client, (error) => { this.#leaveDatabase(client, error, onFailure) }))
-      if (!isOwned) continue
-      guardProcess(client, (connection) => { this.#replace(connection, BAD_REPLY) })
+      const removeGuard = guardProcess(client)
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
-      client.on('end', () => { this.#restart(client) })
+      if (isOwned) client.on('end', () => { this.#restart(client) })
+      else this.#removes.push(removeGuard)
     }
   }
 

@@ -1,3 +1,6 @@
+/** The failure code of a reply that is not in the format of its script, or that no call asked for: of a faulty server or proxy. */
+export const BAD_REPLY = 'BAD_REPLY'
+
 /** Error replies whose first word is `ERR` although their cause has a name. */
 const NAMED_REPLIES: ReadonlyArray<readonly [text: string, code: string]> = [
   ['max number of clients', 'MAXCLIENTS'],
@@ -36,4 +39,9 @@ export function isGenericCode (code: string): boolean {
 export function isFailedSelect (error: Error): boolean {
   const { command } = error as { readonly command?: { readonly name?: unknown } }
   return error.name === 'ReplyError' && command?.name === 'select'
+}
+
+/** Whether a connection is about to be closed after a reply that no call asked for. */
+export function isBadReply (error: Error): boolean {
+  return (error as { readonly code?: unknown }).code === BAD_REPLY
 }

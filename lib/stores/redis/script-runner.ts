@@ -2,8 +2,8 @@ import { FST_SLUICE_STORE } from '../../errors.js'
 import type { Clock } from '../../common/clock.js'
 import type { FailureReason, Store } from '../store.js'
 import type { CallGuardPort, GuardedCall } from '../call-watch.js'
-import { BAD_REPLY, type ConnectionPool } from './connections.js'
-import { parseReplyCode, toFailureCode } from './failure-code.js'
+import type { ConnectionPool } from './connections.js'
+import { BAD_REPLY, parseReplyCode, toFailureCode } from './failure-code.js'
 import type { Script } from './scripts.js'
 
 /** The method of a store call. */
