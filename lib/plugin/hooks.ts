@@ -3,7 +3,7 @@ import type { FaultLog } from '../common/log.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_INVALID_ROUTE } from '../errors.js'
 import type { LaterHook } from '../policies/route-table.js'
-import { findDeferred } from '../request/deferred.js'
+import { findDeferred } from '../request/deferred-request.js'
 import type { Next } from '../request/limiter-context.js'
 import type { UnroutedPaths } from '../routes/unrouted-paths.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
@@ -25,6 +25,7 @@ export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope
     for (const phase of phases) {
       if (phase !== 'onRequest') appendRouteHook(route, phase, createLaterHook(phase, 'route'))
     }
+    if (phases.size > 1) route.onSend = [...toArray(route.onSend), endEarly]
   })
 }
 
@@ -32,7 +33,9 @@ export function compileRoutes (fastify: FastifyInstance, { snapshots, isOwnScope
 export function limitRequests (fastify: FastifyInstance, limiting: Limiting): void {
   addScopeHook(fastify, 'onRequest', createFirstHook(limiting))
   const { hook } = limiting.snapshots.current.policySet.base
-  if (hook !== 'onRequest') addScopeHook(fastify, hook, createLaterHook(hook, 'scope'))
+  if (hook === 'onRequest') return
+  addScopeHook(fastify, hook, createLaterHook(hook, 'scope'))
+  fastify.addHook('onSend', endEarly)
 }
 
 /** Selects the policy of a request, and applies it unless a later hook does. */
@@ -65,6 +68,15 @@ function createLaterHook (phase: Phase, place: LaterHook): PhaseHook {
     if (deferred?.policy.hook === phase && deferred.place === place) deferred.limit(next)
     else next()
   }
+}
+
+/** Charges a request whose response is sent before the hook of its policy, or sends a refusal instead. */
+function endEarly (
+  request: FastifyRequest, _reply: FastifyReply, payload: unknown, next: (error: Error | null, payload?: unknown) => void
+): void {
+  const deferred = findDeferred(request)
+  if (deferred === null) next(null, payload)
+  else deferred.end({ payload, pass: (error) => { next(error ?? null, payload) } })
 }
 
 type PhaseHook = (request: FastifyRequest, reply: FastifyReply, next: Next) => void

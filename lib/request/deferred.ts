@@ -1,11 +1,11 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Readable } from 'node:stream'
 import { NO_FAULTS } from '../common/log.js'
 import type { Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
-import type { LaterHook } from '../policies/route-table.js'
 import type { Responder } from './answer.js'
 import type { Decider } from './decide.js'
 import { findDecision, type RequestDecision } from './decision.js'
+import type { DeferredRequest, EarlyResponse } from './deferred-request.js'
 import { findSureStandings, InFlight, isExhausted } from './in-flight.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 import { onFinished, type ResponseEnd } from './on-finished.js'
@@ -14,67 +14,6 @@ import { onFinished, type ResponseEnd } from './on-finished.js'
  * Requests that the hook of a later phase limits. Until then they belong to their address: it is asked at `onRequest`, and
  * charged for a request that ends before the hook. So a malformed body, a 401 or a reset is never free.
  */
-
-/** Limits a request in the hook of its policy. */
-interface Limiter {
-  limit (policy: Policy, request: FastifyRequest, reply: FastifyReply, next: Next): void
-}
-
-/** A request that a later hook limits. */
-export class DeferredRequest {
-  /** Selected once: validation may change what the selection reads, and `callNotFound` the route. */
-  readonly policy: Policy
-  readonly place: LaterHook
-  readonly reply: FastifyReply
-  /** The charge of a request that ended before its hook. */
-  charged: RequestDecision | null = null
-  readonly #limiter: Limiter
-  #isReached = false
-  #release: (() => void) | null = null
-
-  constructor (policy: Policy, place: LaterHook, reply: FastifyReply, limiter: Limiter) {
-    this.policy = policy
-    this.place = place
-    this.reply = reply
-    this.#limiter = limiter
-    reply.request[kDeferred] = this
-  }
-
-  /** Whether the hook has run. */
-  get isReached (): boolean {
-    return this.#isReached
-  }
-
-  /** Limit the request in its hook. A phase may have several copies of the hook; the first one limits. */
-  limit (next: Next): void {
-    if (this.#isReached) {
-      next()
-      return
-    }
-    this.#isReached = true
-    this.release()
-    // Fastify may continue after the client has left.
-    if (this.charged !== null) this.charged.refundAll()
-    this.#limiter.limit(this.policy, this.reply.request, this.reply, next)
-  }
-
-  /** `release` is called once, when the hook is reached or the request ends. */
-  onRelease (release: () => void): void {
-    this.#release = release
-  }
-
-  release (): void {
-    this.#release?.()
-    this.#release = null
-  }
-}
-
-const kDeferred = Symbol('fastify-sluice.deferred')
-
-/** `null` for a request that no later hook limits. */
-export function findDeferred (request: FastifyRequest): DeferredRequest | null {
-  return request[kDeferred] ?? null
-}
 
 /** Asks for the requests that a later hook limits, and charges those that end before it. */
 export class DeferredLimiter {
@@ -154,62 +93,76 @@ export class DeferredLimiter {
   }
 
   #watch (deferred: DeferredRequest, asked: RequestDecision): void {
+    const { client, policy } = asked
     const sure = findSureStandings(asked, this.#context.identifier.hasUsers)
-    const units = this.#decider.findStaticCost(asked.policy)
+    const units = this.#decider.findStaticCost(policy)
     this.#inFlight.add(sure, units)
-    deferred.onRelease(() => { this.#inFlight.add(sure, -units) })
+    deferred.watch({
+      release: () => { this.#inFlight.add(sure, -units) },
+      end: (response) => { this.#charge(deferred, client, (decision) => { this.#answerEnd(deferred, decision, response) }) }
+    })
     onFinished(deferred.reply, (end) => {
-      const charging = deferred.isReached ? null : this.#chargeEnded(deferred, asked.client, end)
-      // Until it is charged, the request counts as in flight.
-      if (charging instanceof Promise) charging.then(() => { deferred.release() }, () => { deferred.release() })
-      else deferred.release()
+      if (deferred.hasEnded) return
+      if (deferred.isReached || isRefunded(deferred.policy, end)) deferred.release()
+      else this.#charge(deferred, client, (decision, cost) => { this.#recordEnd(deferred, decision, cost) })
     })
   }
 
-  /** Synchronous if the store and the functions of the application are. */
-  #chargeEnded (deferred: DeferredRequest, client: Client, { isComplete, status }: ResponseEnd): void | Promise<void> {
+  /** Charge a request that ends before its hook. Synchronous if the store and the functions of the application are. */
+  #charge (deferred: DeferredRequest, client: Client, settle: Settle): void {
     const { policy, reply: { request } } = deferred
     const { exemptions } = this.#context
-    if (isComplete && policy.refundOn !== null && policy.refundOn.has(status)) return
     // A guard may have applied the policy in an earlier phase.
-    if (findDecision(request)?.hasUsedPolicy(policy) === true) return
-    const isExempt = exemptions !== null && exemptions.isExemptRequest(request, NO_FAULTS)
-    if (isExempt === true) return
+    const isExempt = findDecision(request)?.hasUsedPolicy(policy) === true ||
+      (exemptions !== null && exemptions.isExemptRequest(request, NO_FAULTS))
+    if (isExempt === true) return settle(null, 0)
     const cost = this.#decider.computeEarlyCost(policy, request)
-    return isExempt === false && typeof cost === 'number'
-      ? this.#chargeCost(deferred, client, cost)
-      : this.#chargeCostLater(deferred, client, isExempt, cost)
+    if (isExempt === false && typeof cost === 'number') return this.#chargeCost(deferred, { client, cost }, settle)
+    Promise.all([isExempt, cost]).then(([isExempt, cost]) => {
+      this.#chargeCost(deferred, { client, cost: isExempt ? 0 : cost }, settle)
+    }, () => { settle(null, 0) })
   }
 
-  async #chargeCostLater (
-    deferred: DeferredRequest, client: Client, isExempt: boolean | Promise<boolean>, cost: number | Promise<number>
-  ): Promise<void> {
-    if (!await isExempt) await this.#chargeCost(deferred, client, await cost)
+  #chargeCost ({ policy, reply }: DeferredRequest, { client, cost }: { client: Client, cost: number }, settle: Settle): void {
+    const decision = cost === 0 ? null : this.#decider.decideEarly(policy, reply.request, client, cost)
+    if (decision instanceof Promise) decision.then((settled) => { settle(settled, cost) }, () => { settle(null, 0) })
+    else settle(decision, cost)
   }
 
-  #chargeCost (deferred: DeferredRequest, client: Client, cost: number): void | Promise<void> {
-    if (cost === 0) return
-    const decision = this.#decider.decideEarly(deferred.policy, deferred.reply.request, client, cost)
-    if (decision instanceof Promise) return decision.then((settled) => { this.#record(deferred, settled, cost) })
-    this.#record(deferred, decision, cost)
+  /** Refuse a request in place of its response, or let the response pass. */
+  #answerEnd (deferred: DeferredRequest, decision: RequestDecision | null, { payload, pass }: EarlyResponse): void {
+    const isRefused = decision !== null && decision.isRefused && !deferred.isReached
+    if (!isRefused) this.#record(deferred, decision)
+    deferred.release()
+    if (!isRefused) return pass()
+    // The response is not sent. A stream that is not read would stay open.
+    if (payload instanceof Readable) payload.destroy()
+    for (const name of ['content-length', 'content-encoding', 'transfer-encoding']) deferred.reply.removeHeader(name)
+    this.#responder.answer(decision, deferred.reply, pass)
   }
 
-  #record (deferred: DeferredRequest, decision: RequestDecision | null, cost: number): void {
-    if (decision === null) return
+  /** After the response was sent, it is too late for a refusal. The units become a debt. */
+  #recordEnd (deferred: DeferredRequest, decision: RequestDecision | null, cost: number): void {
+    if (decision?.isRefused && decision.storeStandings.length > 0 && !deferred.isReached) decision.charge(cost)
+    else this.#record(deferred, decision)
+    // Until it is charged, the request counts as in flight.
+    deferred.release()
+  }
+
+  #record (deferred: DeferredRequest, decision: RequestDecision | null): void {
     deferred.charged = decision
     // The hook ran while the charge was made, and charges the request itself.
-    if (deferred.isReached) decision.refundAll()
-    // Too late for a refusal: the response was sent. The units become a debt.
-    else if (decision.isRefused && decision.storeStandings.length > 0) decision.charge(cost)
-    else this.#responder.record(decision, deferred.reply.request)
+    if (deferred.isReached) decision?.refundAll()
+    else if (decision !== null) this.#responder.record(decision, deferred.reply.request)
   }
+}
+
+/** `cost`: of the request. `null` if nothing was charged. */
+type Settle = (decision: RequestDecision | null, cost: number) => void
+
+function isRefunded ({ refundOn }: Policy, { isComplete, status }: ResponseEnd): boolean {
+  return isComplete && refundOn !== null && refundOn.has(status)
 }
 
 /** How long a client waits that was refused only for its requests in flight. Most of them are over by then. */
 const IN_FLIGHT_RETRY_US = 1_000_000
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    [kDeferred]?: DeferredRequest
-  }
-}

@@ -37,7 +37,7 @@ t.test('whatever mix of requests comes, at once or in turn, an address is answer
   })
 })
 
-t.test('a thousand malformed bodies at once pass a login as often as its address limit allows', async (t) => {
+t.test('a thousand malformed bodies at once are answered as often as all limits of a login allow', async (t) => {
   const { app } = await limitedApp(t, {})
   const rateLimit: RouteRateLimit = {
     limits: [{ name: 'account', max: 5, timeWindow: '15 minutes' }, { name: 'address', max: 20, timeWindow: '15 minutes', by: 'ip' }],
@@ -47,7 +47,7 @@ t.test('a thousand malformed bodies at once pass a login as often as its address
   }
   app.post('/', { config: { rateLimit } }, async () => 'welcome')
   const codes = await Promise.all(Array.from({ length: 1000 }, () => app.inject(malformed).then(({ statusCode }) => statusCode)))
-  t.equal(codes.filter((code) => code === 400).length, 20)
+  t.equal(codes.filter((code) => code === 400).length, 5)
   const refused = await app.inject(good)
   t.equal(refused.statusCode, 429)
   t.match(refused.headers, { 'retry-after': /^\d+$/, 'x-ratelimit-remaining': '0' })
@@ -116,13 +116,13 @@ t.test('a cost by function that misses the body costs one unit at least, and is 
   }
 })
 
-t.test('a cost above what is left, by a body that breaks the schema, becomes a debt', async (t) => {
+t.test('a cost above what is left, by a body that breaks the schema, is refused, and costs nothing', async (t) => {
   const { app } = await limitedApp(t, { ...TIGHT, max: 10, cost: (request) => (request.body as { units: number }).units })
   app.post('/', { schema: { body: { type: 'object', required: ['name'] } } }, async () => 'hello')
   const greedy = { ...malformed, payload: '{"units":1e12}' }
-  t.strictSame(await statuses(app, 2, greedy), [400, 429])
-  t.strictSame(await statuses(app, 2, from('203.0.113.9', { ...malformed, payload: '{"units":7}' })), [400, 400])
-  t.strictSame(await statuses(app, 1, from('203.0.113.9', malformed)), [429])
+  t.strictSame(await statuses(app, 2, greedy), [429, 429])
+  t.strictSame(await statuses(app, 2, { ...malformed, payload: '{"units":7}' }), [400, 429])
+  t.strictSame(await statuses(app, 1, malformed), [400])
 })
 
 t.test('max: 0 refuses before the body is read', async (t) => {
