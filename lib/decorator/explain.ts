@@ -54,8 +54,8 @@ type RouteStatus = Pick<RouteExplanation, 'state' | 'reason' | 'policies' | 'not
 
 function explainUnknownUrl (snapshot: ConfigSnapshot, { method, url }: RouteQuery): RouteStatus {
   const { services, policySet, routes } = snapshot
-  if (!isRootScope(services.fastify)) return createUnknownStatus(NOTES.notOurs)
   if (services.routes.answered.has(method, url)) return { state: 'off', reason: null, policies: [], note: NOTES.answered }
+  if (!isRootScope(services.fastify)) return createUnknownStatus(NOTES.notOurs)
   const note = NOTES.unknown
   if (!snapshot.isEnabled) return { ...createOffStatus(snapshot, 'enabled'), note }
   const policy = policySet.findPolicyForUnknown({ method, url, params: {} })

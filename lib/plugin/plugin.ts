@@ -23,7 +23,6 @@ import { mountAdminRoutes } from '../routes/admin.js'
 import { mountHealthRoute } from '../routes/health.js'
 import { mountMetricsRoute } from '../routes/metrics.js'
 import { UnroutedPaths } from '../routes/unrouted-paths.js'
-import { readRouterOptions } from '../routing/router-options.js'
 import { buildBackend } from '../runtime/backend.js'
 import { GuardOptionsRegistry } from '../runtime/guard-options.js'
 import { Reloader } from '../runtime/reloader.js'
@@ -57,7 +56,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const delayQueue = new DelayQueue(clock)
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
-    const unrouted = new UnroutedPaths(readRouterOptions(fastify))
+    const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({

@@ -1,9 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { FST_SLUICE_ROUTE_TAKEN } from '../errors.js'
-import { isRootScope } from '../routing/router-options.js'
 import type { IdentityServices } from '../clients/identity.js'
 import type { AccessList } from './allow-list.js'
-import { warnAboutTakenPaths, type Answers, type UnroutedPaths } from './unrouted-paths.js'
+import type { Answers, UnroutedPaths } from './unrouted-paths.js'
 
 /** Where a registration mounts its routes. */
 export interface MountContext {
@@ -54,11 +53,10 @@ export class PrivateRoute<T> {
   }
 
   /**
-   * Mount a route of ours, or share it. The default path yields to a route of the application: the root scope answers it as
-   * an unknown URL. A nested scope cannot see unknown URLs, so its default path yields only to a route declared before.
-   * Returns the URL; `null` if the application has it. Throws FST_SLUICE_ROUTE_TAKEN.
+   * Mount a route of ours, or share it. The default path is answered as an unknown URL, so that it yields to a route of the
+   * application. Returns the URL. Throws FST_SLUICE_ROUTE_TAKEN.
    */
-  mount ({ fastify, unrouted }: MountContext, { path, source, accessList, isSilent = false }: Mount<T>): string | null {
+  mount ({ fastify, unrouted }: MountContext, { path, source, accessList, isSilent = false }: Mount<T>): string {
     const url = fastify.prefix + (path ?? this.#defaultPath)
     const routes = this.#getRoutes(fastify)
     const shared = routes.get(url)
@@ -74,14 +72,8 @@ export class PrivateRoute<T> {
         return this.#answer(members.map((member) => member.source), reply)
       }
     }
-    if (path === undefined && isRootScope(fastify)) {
-      unrouted.add(url, { ...answers, option: isSilent ? null : this.#option })
-    } else if (path === undefined && fastify.hasRoute({ method: 'GET', url })) {
-      if (!isSilent) warnAboutTakenPaths([{ url, option: this.#option }])
-      return null
-    } else {
-      mountRoute(fastify, `rateLimit.${this.#option}.path`, path ?? this.#defaultPath, answers)
-    }
+    if (path === undefined) unrouted.add(fastify, url, { ...answers, option: isSilent ? null : this.#option })
+    else mountRoute(fastify, `rateLimit.${this.#option}.path`, path, answers)
     routes.set(url, members)
     return url
   }

@@ -27,6 +27,11 @@ export function isRootScope (fastify: FastifyInstance): boolean {
   return !('register' in Object.getPrototypeOf(fastify))
 }
 
+/** The root scope around a scope. */
+export function findRootScope (fastify: FastifyInstance): FastifyInstance {
+  return isRootScope(fastify) ? fastify : findRootScope(Object.getPrototypeOf(fastify))
+}
+
 /** Fastify's types do not have the option in `routerOptions`. */
 function isSet (options: object | undefined, name: string): boolean {
   return options !== undefined && Reflect.get(options, name) === true

@@ -27,7 +27,7 @@ async function captureWarnings (start: () => Promise<unknown>): Promise<string[]
 }
 
 const advice = (url: string, option: string) => `the application has a route for ${url}, so the rate limiter does not answer there; set ${option}.path, or set ${option} to false`
-const both = `the application has a route for ${HEALTH} and ${METRICS}, so the rate limiter does not answer there; ` +
+const adviceOnBoth = (prefix: string) => `the application has a route for ${prefix}${HEALTH} and ${prefix}${METRICS}, so the rate limiter does not answer there; ` +
   'set health.path and metrics.path, or set health and metrics to false'
 
 interface Row {
@@ -37,19 +37,20 @@ interface Row {
   readonly url?: string
   /** What is answered at `url`: by the application, or by the plugin. */
   readonly by: 'application' | 'plugin'
-  readonly warned: readonly string[]
+  /** For which default paths there is a warning, all in one. */
+  readonly warned: ReadonlyArray<typeof METRICS | typeof HEALTH>
 }
 
 const mine = async () => 'mine'
 const rows: readonly Row[] = [
   { why: 'no route', declare: () => {}, by: 'plugin', warned: [] },
-  { why: 'a route for the metrics', declare: (app) => app.get(METRICS, mine), by: 'application', warned: [advice(METRICS, 'metrics')] },
-  { why: 'a route for the health', declare: (app) => app.get(HEALTH, mine), url: HEALTH, by: 'application', warned: [advice(HEALTH, 'health')] },
-  { why: 'routes for both', declare: (app) => app.get(METRICS, mine).get(HEALTH, mine), by: 'application', warned: [both] },
-  { why: 'a route in a child scope', declare: (app) => app.register(async (child) => { child.get('/rate-limit', mine) }, { prefix: '/health' }), url: HEALTH, by: 'application', warned: [advice(HEALTH, 'health')] },
-  { why: 'a route of several methods', declare: (app) => app.route({ method: ['GET', 'POST'], url: METRICS, handler: mine }), by: 'application', warned: [advice(METRICS, 'metrics')] },
-  { why: 'a parametric route', declare: (app) => app.get('/:page', mine), by: 'application', warned: [advice(METRICS, 'metrics')] },
-  { why: 'a wildcard route', declare: (app) => app.get('/*', mine), by: 'application', warned: [both] },
+  { why: 'a route for the metrics', declare: (app) => app.get(METRICS, mine), by: 'application', warned: [METRICS] },
+  { why: 'a route for the health', declare: (app) => app.get(HEALTH, mine), url: HEALTH, by: 'application', warned: [HEALTH] },
+  { why: 'routes for both', declare: (app) => app.get(METRICS, mine).get(HEALTH, mine), by: 'application', warned: [HEALTH, METRICS] },
+  { why: 'a route in a child scope', declare: (app) => app.register(async (child) => { child.get('/rate-limit', mine) }, { prefix: '/health' }), url: HEALTH, by: 'application', warned: [HEALTH] },
+  { why: 'a route of several methods', declare: (app) => app.route({ method: ['GET', 'POST'], url: METRICS, handler: mine }), by: 'application', warned: [METRICS] },
+  { why: 'a parametric route', declare: (app) => app.get('/:page', mine), by: 'application', warned: [METRICS] },
+  { why: 'a wildcard route', declare: (app) => app.get('/*', mine), by: 'application', warned: [HEALTH, METRICS] },
   { why: 'a route of another method', declare: (app) => app.post(METRICS, mine), by: 'plugin', warned: [] },
   { why: 'a route with a constraint', declare: (app) => app.get(METRICS, { constraints: { host: 'shop.example' } }, mine), by: 'plugin', warned: [] },
   { why: 'a route that publishes a registry of its own', declare: (app) => app.get(METRICS, mine), options: { metrics: { registry: new Registry() } }, by: 'application', warned: [] },
@@ -57,29 +58,43 @@ const rows: readonly Row[] = [
   { why: 'a route, and no metrics', declare: (app) => app.get(METRICS, mine), options: { metrics: false }, by: 'application', warned: [] }
 ]
 
+function findAdvice (warned: Row['warned'], prefix: string): string[] {
+  if (warned.length > 1) return [adviceOnBoth(prefix)]
+  return warned.map((url) => advice(prefix + url, url === METRICS ? 'metrics' : 'health'))
+}
+
 for (const { why, declare, options, url = METRICS, by, warned } of rows) {
   for (const order of ['before', 'after'] as const) {
-    t.test(`${why}, declared ${order} the plugin: the ${by} answers`, async (t) => {
-      const { app, plugin } = bareApp(t)
-      const messages = await captureWarnings(async () => {
-        if (order === 'before') declare(app)
-        await app.register(plugin, { ...limit, ...options })
-        if (order === 'after') declare(app)
-        await app.ready()
+    for (const prefix of ['', '/api', '/api/v1']) {
+      t.test(`${why}, declared ${order} the plugin below "${prefix}": the ${by} answers`, async (t) => {
+        const { app, plugin } = bareApp(t)
+        let scope: FastifyInstance = app
+        const mount = async (instance: FastifyInstance) => {
+          scope = instance
+          if (order === 'before') declare(instance)
+          await instance.register(plugin, { ...limit, ...options })
+          if (order === 'after') declare(instance)
+        }
+        const messages = await captureWarnings(async () => {
+          if (prefix === '') await mount(app)
+          else if (prefix === '/api') await app.register(mount, { prefix })
+          else await app.register(async (api) => { await api.register(mount, { prefix: '/v1' }) }, { prefix: '/api' })
+          await app.ready()
+        })
+        t.strictSame(messages, findAdvice(warned, prefix))
+        const { mounted } = await scope.rateLimit.health()
+        t.equal([mounted.metrics, mounted.health].includes(prefix + url), by === 'plugin', 'health says what is mounted')
+        const { statusCode, body, headers } = await app.inject(prefix + url)
+        t.equal(statusCode, 200)
+        if (by === 'application') {
+          t.equal(body, 'mine')
+          t.equal((await app.inject({ url: prefix + url, remoteAddress: PUBLIC })).body, 'mine', 'for every client')
+        } else {
+          t.match(body, 'rate_limit_')
+          t.equal(headers['cache-control'], 'no-store')
+        }
       })
-      t.strictSame(messages, warned)
-      const { mounted } = await app.rateLimit.health()
-      t.equal([mounted.metrics, mounted.health].includes(url), by === 'plugin', 'health says what is mounted')
-      const { statusCode, body, headers } = await app.inject(url)
-      t.equal(statusCode, 200)
-      if (by === 'application') {
-        t.equal(body, 'mine')
-        t.equal((await app.inject({ url, remoteAddress: PUBLIC })).body, 'mine', 'for every client')
-      } else {
-        t.match(body, 'rate_limit_')
-        t.equal(headers['cache-control'], 'no-store')
-      }
-    })
+    }
   }
 }
 
@@ -149,25 +164,69 @@ t.test('explain says that the plugin answers', async (t) => {
   t.match(app.rateLimit.explain(`POST ${METRICS}`), { state: 'limited' })
 })
 
-async function nested (t: Test, declare: (child: FastifyInstance) => void, order: 'before' | 'after'): Promise<FastifyInstance> {
+/** The application limits `GET /api/` below a prefix, and what `declare` adds to the root scope. */
+async function nestedApp (t: Test, declare: (app: FastifyInstance, plugin: TestApp['plugin']) => Promise<void> | void): Promise<FastifyInstance> {
   const { app, plugin } = bareApp(t)
   await app.register(async (child) => {
-    if (order === 'before') declare(child)
     await child.register(plugin, limit)
-    if (order === 'after') declare(child)
+    child.get('/', mine)
   }, { prefix: '/api' })
+  await declare(app, plugin)
   await app.ready()
   return app
 }
 
-t.test('below a prefix, a route that was declared before wins, and a later one is an error that names the option', async (t) => {
-  const declare = (child: FastifyInstance) => { child.get(METRICS, mine) }
+t.test('below a prefix: a parametric route of the root scope wins, with one warning', async (t) => {
   let app: FastifyInstance | undefined
-  t.strictSame(await captureWarnings(async () => { app = await nested(t, declare, 'before') }), [advice('/api/metrics', 'metrics')])
+  const messages = await captureWarnings(async () => { app = await nestedApp(t, (root) => { root.get('/:area/:page', mine) }) })
+  t.strictSame(messages, [advice('/api/metrics', 'metrics')])
   t.equal((await app?.inject('/api/metrics'))?.body, 'mine')
   t.equal((await app?.inject('/api/health/rate-limit'))?.statusCode, 200)
-  await t.rejects(nested(t, declare, 'after'), {
-    code: 'FST_SLUICE_ROUTE_TAKEN', message: 'rateLimit.metrics.path: the application already has a route /api/metrics; set another path, or false'
-  })
-  t.strictSame(await captureWarnings(async () => { await nested(t, () => {}, 'after') }), [])
+})
+
+t.test('below a prefix: default paths are answered with unknown-URL handlers of the root, of the scope, and between', async (t) => {
+  const handler = (_request: unknown, reply: { code (status: number): { send (text: string): void } }) => { reply.code(404).send('nothing here') }
+  for (const where of ['none', 'root', 'between', 'scope']) {
+    const { app, plugin } = bareApp(t)
+    if (where === 'root') app.setNotFoundHandler(handler)
+    await app.register(async (api) => {
+      if (where === 'between') api.setNotFoundHandler(handler)
+      await api.register(async (v1) => {
+        if (where === 'scope') v1.setNotFoundHandler(handler)
+        await v1.register(plugin, limit)
+      }, { prefix: '/v1' })
+    }, { prefix: '/api' })
+    t.strictSame(await statuses(app, 1, `/api/v1${METRICS}`), [200], where)
+    t.strictSame(await statuses(app, 1, `/api/v1${HEALTH}`), [200], where)
+    t.strictSame(await statuses(app, 1, { url: `/api/v1${METRICS}`, remoteAddress: PUBLIC }), [404], where)
+    t.strictSame(await statuses(app, 1, METRICS), [404], where)
+  }
+})
+
+t.test('below a prefix: a registration of the root scope does not count them, and each has its own', async (t) => {
+  for (const order of ['before', 'after'] as const) {
+    const { app, plugin } = bareApp(t)
+    const nest = async () => { await app.register(async (child) => { await child.register(plugin, limit) }, { prefix: '/api' }) }
+    if (order === 'before') await nest()
+    await app.register(plugin, { ...limit, name: 'root' })
+    if (order === 'after') await nest()
+    app.get('/', mine)
+    // The metrics of all registrations are at the path of the first.
+    const metrics = order === 'before' ? '/api/metrics' : METRICS
+    t.strictSame(await remainders(app, metrics, HEALTH, '/api/health/rate-limit', '/'), [NaN, NaN, NaN, 99], order)
+  }
+})
+
+t.test('below a prefix: explain says that the plugin answers, and hooks of the root scope stay in force', async (t) => {
+  let child: FastifyInstance | undefined
+  const { app, plugin } = bareApp(t)
+  app.addHook('onRequest', async ({ headers }, reply) => { if (headers.password === undefined) await reply.code(401).send() })
+  await app.register(async (instance) => {
+    child = instance
+    await instance.register(plugin, limit)
+  }, { prefix: '/api' })
+  await app.ready()
+  t.match(child?.rateLimit.explain('GET /api/metrics'), { isKnown: false, state: 'off', note: /the rate limiter answers it by default/ })
+  t.strictSame(await statuses(app, 1, '/api/metrics'), [401])
+  t.equal((await app.inject({ url: '/api/metrics', headers: { password: 'x' } })).statusCode, 200)
 })
