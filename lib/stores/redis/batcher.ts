@@ -118,7 +118,8 @@ export class Batcher {
     // The batch expired, or the store was closed, before it was sent.
     if (batch.size === 0) return
     if (!pool.isReady) {
-      this.#held.add(batch)
+      if (pool.isEnded) this.#failWithError(batch, null)
+      else this.#held.add(batch)
       return
     }
     // It was filled before the endpoint refused keys of several slots.

@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import { mayReconnect } from './client-options.js'
 import { createCommand, createEvalsha } from './evalsha-command.js'
 import type { Script } from './scripts.js'
 import { FailureCauses } from './failure-causes.js'
@@ -12,7 +13,7 @@ type Client = Redis | Cluster
 
 /** Receivers of the events of a pool. */
 export interface PoolEvents {
-  /** Called when a connection becomes ready. */
+  /** Called when a connection becomes ready, and when the application has closed its client: calls that wait then fail. */
   readonly onReady: () => void
   /** Called once, with an error code, if the first attempt to connect fails. */
   readonly onUnreachable?: (code: string) => void
@@ -68,7 +69,8 @@ export class ConnectionPool {
       client.on('ready', this.#onReady)
       client.on('close', onClose)
       client.on('error', onError)
-      this.#removes.push(() => client.off('ready', this.#onReady).off('close', onClose).off('error', onError))
+      client.on('end', onReady)
+      this.#removes.push(() => client.off('ready', this.#onReady).off('close', onClose).off('error', onError).off('end', onReady))
       if (!('nodes' in client)) this.#removes.push(watchDatabase(client, (error) => { this.#leaveDatabase(client, error, onFailure) }))
       const removeGuard = guardProcess(client)
       // ioredis stops forever if a failover is announced while it queries the sentinels for the primary.
@@ -128,6 +130,11 @@ export class ConnectionPool {
   get isReady (): boolean {
     // Do not advance the round-robin here: with two connections, every call would go to the same one.
     return this.#clients.some((client) => this.#isUsable(client)) || this.#pickReadyClient() !== null
+  }
+
+  /** Whether the application has closed its client: no connection becomes ready by itself, and none keeps the process alive. */
+  get isEnded (): boolean {
+    return !this.#isOwned && this.#clients.every(({ status }) => status === 'end')
   }
 
   /** Run a script by its hash. Send its text if Redis does not know it: after a restart, a failover or a flush. */
@@ -225,16 +232,6 @@ export class ConnectionPool {
       if (client.status === 'wait' && !this.#isClosed) client.connect().catch(() => {})
     }
     return null
-  }
-}
-
-/** Ask a client of the application as ioredis would ask it after an error reply. */
-function mayReconnect (client: Client): boolean {
-  const error = Object.assign(new Error("READONLY You can't write against a read only replica."), { name: 'ReplyError' })
-  try {
-    return 'reconnectOnError' in client.options && Boolean(client.options.reconnectOnError?.(error))
-  } catch {
-    return false
   }
 }
 
