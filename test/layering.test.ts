@@ -67,7 +67,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
     types: ['algorithms', 'common', 'config/layers', 'decorator', 'model', 'resilience', 'stores']
   },
   // Programs of their own on top of the plugin. No room imports them.
-  compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'plugin', 'routing'], types: [] },
+  compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'plugin', 'response', 'routing'], types: [] },
   testing: { values: ['common', 'config/schema'], types: [] },
   cli: {
     values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing', 'warnings'],

@@ -1,6 +1,7 @@
 import { format } from '@lukeed/ms'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isThenable } from '../common/type-guards.js'
+import { closeUnreadUpload } from '../response/unread-upload.js'
 import type { CompatFaults, ObserverName } from './faults.js'
 import { writeHeaders } from './headers.js'
 import type { Limiter } from './limiter.js'
@@ -27,7 +28,10 @@ export function createHook (limiter: Limiter, oncePerRequest: OncePerRequest, fa
   const { settings } = limiter
   return async function rateLimit (request, reply) {
     if (!oncePerRequest.isFirst(request, limiter.name)) return
-    const { answer, isCounted, hasStartedBan } = await limiter.assess(request)
+    const { answer, isCounted, hasStartedBan } = await limiter.assess(request).catch((error) => {
+      closeUnreadUpload(reply)
+      throw error
+    })
     if (answer.isAllowed || !isCounted) return
     const { key, max, remaining, ttl, ttlInSeconds, isExceeded, isBanned } = answer
     if (!isExceeded) {
@@ -37,6 +41,7 @@ export function createHook (limiter: Limiter, oncePerRequest: OncePerRequest, fa
     }
     runObserver('onExceeded', settings.onExceeded, request, key, faults)
     writeHeaders(reply, settings.headers.refused, max, 0, ttlInSeconds)
+    closeUnreadUpload(reply)
     if (hasStartedBan) runObserver('onBanReach', settings.onBanReach, request, key, faults)
     throw await buildRefusal(request, reply, settings.errorResponseBuilder, {
       statusCode: isBanned ? 403 : 429, ban: isBanned, max, ttl, after: format(ttlInSeconds * 1000, true)

@@ -6,6 +6,8 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
 import t from 'tap'
+import { fastifyRateLimit as compat } from '../../lib/compat/plugin.js'
+import type { RateLimitPluginOptions } from '../../lib/compat/options.js'
 import { RateLimitError, type RateLimitOptions } from '../../lib/index.js'
 import { bareApp, limitedApp } from '../fixtures/app.js'
 
@@ -76,6 +78,32 @@ for (const [why, options, status, isChunked] of rows) {
     const [socket] = sockets
     if (!socket.closed) await once(socket, 'close')
     t.ok(socket.bytesRead < MAX_TAKEN_BYTES, `${socket.bytesRead} bytes were taken`)
+  })
+}
+
+const compatRows: ReadonlyArray<readonly [why: string, options: RateLimitPluginOptions, status: number]> = [
+  ['of the hook', { max: 0 }, 429],
+  ['of a ban', { max: 0, ban: 0 }, 403],
+  ['before parsing', { max: 0, hook: 'preParsing' }, 429],
+  ['of a builder', { max: 0, errorResponseBuilder: () => ({ statusCode: 429, error: 'enough' }) }, 429],
+  ['of a dead store', { redis: 'redis://127.0.0.1:1', skipOnError: false }, 503]
+]
+
+for (const [why, options, status] of compatRows) {
+  t.test(`compat: an upload is not read after a refusal ${why}`, async (t) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(compat as never, options as never)
+    const { port, sockets } = await listen(app)
+    for (const isChunked of [false, true]) {
+      t.match(await post(port, UPLOAD_BYTES, { isChunked }), { status, connection: 'close', body: /^\{.*\}$/ })
+      const socket = sockets[sockets.length - 1]
+      if (!socket.closed) await once(socket, 'close')
+      t.ok(socket.bytesRead < MAX_TAKEN_BYTES, `${socket.bytesRead} bytes were taken`)
+    }
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.teardown(() => { agent.destroy() })
+    t.match(await post(port, 1000, { agent }), { status, connection: 'keep-alive' }, 'the connection stays for a short body')
   })
 }
 
