@@ -32,8 +32,15 @@ import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
 
-/** Build the plugin for a clock of the process, an environment and the poll interval of the config file. Tests pass their own. */
-export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, filePollMs?: number) {
+interface Tuning {
+  /** The poll interval of the config file. */
+  readonly filePollMs?: number
+  /** How long a refusal of Redis or a custom store is cached; 0 caches none. */
+  readonly maxDenialUs?: number
+}
+
+/** Build the plugin for a clock of the process and an environment. Tests pass their own. */
+export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, { filePollMs, maxDenialUs }: Tuning = {}) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
     // Fastify passes its own `register` options together with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
@@ -51,7 +58,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
     const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
-    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics })
+    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, maxDenialUs })
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
     const delayQueue = new DelayQueue(clock)
     const logSettings = toLogSettings(layered.resolved.log)

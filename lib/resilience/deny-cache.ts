@@ -40,11 +40,14 @@ export class DenyCache implements Store {
   readonly #clock: Clock
   readonly #denials = new PartitionCache<Limit, CachedDenial>()
   readonly #blocks = new KnownBlocks()
+  readonly #maxTtlUs: number
 
-  constructor (store: Store, clock: Clock) {
+  /** `maxTtlUs`: how long a refusal is cached at most; 0 caches none. */
+  constructor (store: Store, clock: Clock, maxTtlUs = MAX_TTL_US) {
     this.kind = store.kind
     this.#store = store
     this.#clock = clock
+    this.#maxTtlUs = maxTtlUs
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
@@ -112,7 +115,7 @@ export class DenyCache implements Store {
     const sinceUs = this.#clock.nowUs()
     this.#blocks.update(answer, sinceUs)
     this.#dropChanged(answer)
-    const waitUs = mayCache && !answer.granted ? findFirstWaitUs(answer) : 0
+    const waitUs = mayCache && !answer.granted ? findFirstWaitUs(answer, this.#maxTtlUs) : 0
     if (waitUs <= 0 || hasStrike(answer, charges)) return answer
     const [{ limit, partition }] = charges
     this.#denials.set(partition, limit, { receipt: answer, charges, sinceUs, untilUs: calledAtUs + waitUs })
@@ -151,9 +154,9 @@ function isSameRequest (before: readonly Charge[], charges: readonly Charge[]): 
   return true
 }
 
-/** The time after which the first of the limits would grant again, or the first block is over; `MAX_TTL_US` at most. */
-function findFirstWaitUs ({ standings }: Receipt): number {
-  let firstUs = MAX_TTL_US
+/** The time after which the first of the limits would grant again, or the first block is over; `maxUs` at most. */
+function findFirstWaitUs ({ standings }: Receipt, maxUs: number): number {
+  let firstUs = maxUs
   for (const { granted, retryUs, blockedUs } of standings) {
     if (!granted && retryUs !== 'never') firstUs = Math.min(firstUs, retryUs)
     if (blockedUs > 0) firstUs = Math.min(firstUs, blockedUs)

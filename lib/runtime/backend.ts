@@ -35,11 +35,13 @@ export interface Backend {
   close (): Promise<void>
 }
 
-/** Receivers of the events of the stores. */
+/** Receivers of the events of the stores, and how long the refusals of a remote store are cached. */
 export interface BackendHooks {
   readonly log: FastifyBaseLogger
   readonly faults: FaultLog
   readonly metrics: Metrics | null
+  /** Microseconds; 0 caches none. The default is that of the cache. */
+  readonly maxDenialUs?: number
 }
 
 /**
@@ -102,7 +104,7 @@ async function createRedisBackend (
     onSlotsEnforced: guard.onSlotsEnforced
   })
   // What Redis has refused stays refused by the time of Redis, which no other clock moves.
-  const backend = withDenyCache(new DenyCache(redis, clock), local, clock, guard)
+  const backend = withDenyCache(new DenyCache(redis, clock, guard.maxDenialUs), local, clock, guard)
   return {
     ...backend,
     health: {
@@ -126,7 +128,7 @@ function createCustomBackend (
   { maxPending, clock: givenClock }: ResolvedOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Backend {
   const guarded = new GuardedStore({ ...guard, store, maxPending, clock })
-  return withDenyCache(new DenyCache(guarded, givenClock ?? clock), local, clock, guard)
+  return withDenyCache(new DenyCache(guarded, givenClock ?? clock, guard.maxDenialUs), local, clock, guard)
 }
 
 /** Supervision of a store that can fail, and its last failure. */
@@ -139,10 +141,11 @@ interface StoreGuard {
   readonly onUnreachable: (code: string) => void
   readonly lastError: () => string | null
   readonly setLastError: (code: string) => void
+  readonly maxDenialUs: number | undefined
 }
 
 function createStoreGuard (
-  kind: string, registration: string, options: ResolvedOptions, clock: Clock, { log, faults, metrics }: BackendHooks
+  kind: string, registration: string, options: ResolvedOptions, clock: Clock, { log, faults, metrics, maxDenialUs }: BackendHooks
 ): StoreGuard {
   const deadlineMs = options.deadline
   const storeMetrics = metrics?.getStore(kind)
@@ -164,7 +167,8 @@ function createStoreGuard (
     onSlotsEnforced: () => { logSlotsEnforced(log, registration, kind) },
     onUnreachable: (code) => { logUnreachable(log, registration, kind, code) },
     lastError: () => lastError,
-    setLastError: (code) => { lastError = code }
+    setLastError: (code) => { lastError = code },
+    maxDenialUs
   }
 }
 

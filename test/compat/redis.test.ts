@@ -3,12 +3,12 @@ import t, { type Test } from 'tap'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastify from 'fastify'
 import { Redis } from 'ioredis'
-import { buildFastifyRateLimit } from '../../lib/compat/build.js'
+import { buildFastifyRateLimit, nativeTuning } from '../../lib/compat/build.js'
 import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { startRedis, type RedisServer } from '../fixtures/redis-server.js'
 import { until } from '../fixtures/until.js'
-import { createRouteConfig, getDecorators, createCompatSide, createOriginalSide, repeatStep, type TestCase, type ClientResponse, type Options, type Step } from './side-by-side.js'
+import { createRouteConfig, getDecorators, createCompatSide, createOriginalSide, repeatStep, type TestCase, type ClientResponse, type Options, type Side, type Step } from './side-by-side.js'
 
 /** A server, and a client of it. */
 async function redisFor (t: Test): Promise<{ server: RedisServer, redis: Redis }> {
@@ -112,7 +112,7 @@ t.test('scopes with one client, one name space and equal limits count together, 
   for (const [title, options, statuses] of rows) {
     await redis.flushall()
     const clock = new ManualClock()
-    const compat = buildFastifyRateLimit(buildRateLimitPlugin(clock), clock)
+    const compat = buildFastifyRateLimit(buildRateLimitPlugin(clock, {}, nativeTuning), clock)
     const app = fastify()
     t.teardown(() => app.close())
     for (const [prefix, own] of [['/a', {}], ['/b', options]] as const) {
@@ -125,6 +125,23 @@ t.test('scopes with one client, one name space and equal limits count together, 
     const found = []
     for (const url of ['/a', '/b', '/b', '/a', '/a/own', '/b/own']) found.push((await app.inject(url)).statusCode)
     t.strictSame(found, [...statuses, 200, 200], title)
+  }
+})
+
+t.test('after a flush the next request is the first of a new window', async (t) => {
+  const { redis } = await redisFor(t)
+  const limits: readonly Options[] = [{ max: 1 }, { max: 1, ban: 0 }, { max: 1, continueExceeding: true }, { max: 1, exponentialBackoff: true }, { max: () => 1 }]
+  for (const options of limits) {
+    const { there, here } = over(redis, { options: { timeWindow: HOURS, ...options } })
+    const flush = async ({ run }: Side) => {
+      await redis.flushall()
+      const before = await run('/', '/', '/')
+      await redis.flushall()
+      return [...before, ...await run('/', '/')]
+    }
+    const expected = await flush(await createOriginalSide(t, there))
+    t.strictSame(roughly(await flush(await createCompatSide(t, here))), roughly(expected))
+    t.equal(expected[3].status, 200)
   }
 })
 

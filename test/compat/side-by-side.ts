@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import fastify, { type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest, type FastifyServerOptions, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
-import { buildFastifyRateLimit } from '../../lib/compat/build.js'
+import { buildFastifyRateLimit, nativeTuning } from '../../lib/compat/build.js'
 import { buildRateLimitPlugin } from '../../lib/plugin/plugin.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
@@ -51,7 +51,7 @@ export interface TestCase {
 
 /** An application under the compat plugin, whose clock is in hand. */
 export function createCompatSide (t: Test, testCase: TestCase, clock = new ManualClock()): Promise<Side> {
-  const plugin = buildFastifyRateLimit(buildRateLimitPlugin(clock), clock)
+  const plugin = buildFastifyRateLimit(buildRateLimitPlugin(clock, {}, nativeTuning), clock)
   return createSide(t, testCase, (app, options) => app.register(plugin, options), (ms) => { clock.advance(ms * 1000) })
 }
 
