@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RegisterOptions, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Clock } from '../common/clock.js'
-import { checkRedisTarget } from '../config/backend/redis-target.js'
+import { checkRedisTarget, isMock } from '../config/backend/redis-target.js'
 import { FST_SLUICE_ALREADY_REGISTERED } from '../errors.js'
 import type { RateLimitDecorator, RateLimitOptions as NativeOptions, rateLimitPlugin } from '../index.js'
 import { FaultLog } from '../common/log.js'
 import type { CompatFaults } from './faults.js'
 import { OncePerRequest, createHook, type LimitHook } from './hook.js'
+import { createMockStore } from './mock-store.js'
 import { Limiters, type SharedCounts } from './limiters.js'
 import type { CreateRateLimitOptions, LimiterAnswer, RateLimitHook, RateLimitOptions, RateLimitPluginOptions } from './options.js'
 import { parsePluginOptions } from './settings.js'
@@ -46,7 +47,9 @@ export function buildOn (createFoundation: () => Foundation) {
     // `groupId` has no meaning here: as in the original, only a route has a group.
     const { global = true, redis: target, nameSpace, deadline, groupId, ...inherited } = parsePluginOptions(rest)
     // A development setup of the original leaves it out, or sets it to null, false or an empty text.
-    const redis: object | string | false = target || false
+    const mock = typeof target === 'object' && target !== null && isMock(target) ? target : null
+    const sharedStore = inherited.store ?? (mock === null ? null : createMockStore(mock, nameSpace ?? DEFAULT_NAMESPACE))
+    const redis: object | string | false = mock === null && target ? target : false
     if (redis !== false) checkRedisTarget(redis, 'rateLimit.redis')
     const faults: CompatFaults = new FaultLog(fastify.log, clock)
     const oncePerRequest = new OncePerRequest()
@@ -80,7 +83,7 @@ export function buildOn (createFoundation: () => Foundation) {
     const counts = redis === false
       ? await createCounts()
       : await shareCounts(fastify, { redis, nameSpace, deadline }, createCounts)
-    const limiters = new Limiters({ ...counts, registration: name, deadlineMs: deadline, faults, clock }, inherited)
+    const limiters = new Limiters({ ...counts, registration: name, sharedStore, deadlineMs: deadline, faults, clock }, inherited)
 
     fastify.addHook('onReady', async () => { limiters.markReady() })
     const limitByDefault = createHook(limiters.shared, oncePerRequest, faults)

@@ -35,6 +35,8 @@ export interface SharedCounts {
 /** What all limiters of a registration use. */
 export interface LimiterServices extends SharedCounts {
   readonly registration: string
+  /** The store of the registration; `null` to count in the plugin's buckets. */
+  readonly sharedStore: FastifyRateLimitStoreCtor | null
   /** Milliseconds; for custom stores. */
   readonly deadlineMs: number | undefined
   readonly faults: CompatFaults
@@ -117,9 +119,10 @@ export class Limiters {
   }
 
   #createCounter (name: string, settings: LimiterSettings, info?: RouteInfo): Counter {
-    const { nativeLimiter, deadlineMs, faults, clock } = this.#services
-    if (settings.store !== null) {
-      const store = this.#getOrCreateStore(name, settings.store, settings, info)
+    const { nativeLimiter, sharedStore, deadlineMs, faults, clock } = this.#services
+    const Store = settings.store ?? sharedStore
+    if (Store !== null) {
+      const store = this.#getOrCreateStore(name, Store, settings, info)
       return new CustomCounter(store, settings, deadlineMs, faults)
     }
     return isStatic(settings)
@@ -135,7 +138,7 @@ export class Limiters {
     if (known !== undefined) return known
     const params = { ...createStoreParams(settings), ...(routeInfo === undefined ? {} : { routeInfo }) }
     // The original's types promise the route's options, and its stores get those of the limiter, with the route in them.
-    const root: ParentStore | undefined = Store === this.#inherited.store ? this.#stores.get(SHARED) : undefined
+    const root: ParentStore | undefined = Store === this.#services.sharedStore ? this.#stores.get(SHARED) : undefined
     const store = root === undefined ? new Store(params) : root.child(params)
     this.#stores.set(name, store)
     return store

@@ -28,6 +28,10 @@ export function reportRedisErrors (target: unknown, report: Report, expected = E
   if (typeof target === 'string') return reportUrlErrors(target, expected, report)
   if (!isRecord(target)) return report([], (place) => badOption(place, expected, target))
   if (isClient(target)) return
+  if (isMock(target)) {
+    const given = 'a client of ioredis-mock, which cannot run the scripts; leave it out in tests, to count in memory'
+    return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, given))
+  }
   if (isOtherClient(target)) {
     return report([], (place) => new FST_SLUICE_BAD_OPTION(place, expected, 'a client of another library than ioredis'))
   }
@@ -44,6 +48,11 @@ export function reportRedisErrors (target: unknown, report: Report, expected = E
 /** Whether a value is an ioredis client of the application, which may come from another version of ioredis. */
 export function isClient (target: object): target is RedisClient {
   return 'callBuffer' in target && typeof target.callBuffer === 'function' && 'isCluster' in target
+}
+
+/** Whether a value is a client of ioredis-mock. It has neither raw commands nor the Lua libraries of Redis. */
+export function isMock (target: object): boolean {
+  return 'defineCommand' in target && typeof target.defineCommand === 'function' && !('callBuffer' in target)
 }
 
 /** Whether a value is a client of another library, such as node-redis or GLIDE. */
