@@ -133,6 +133,7 @@ export const warnings = {
   shortWindow: 'FST_SLUICE_WARN_SHORT_WINDOW',
   burstAboveMax: 'FST_SLUICE_WARN_BURST_ABOVE_MAX',
   shortCooldown: 'FST_SLUICE_WARN_SHORT_COOLDOWN',
+  shortDelay: 'FST_SLUICE_WARN_SHORT_DELAY',
   openLogin: 'FST_SLUICE_WARN_OPEN_LOGIN',
   trustsEveryAddress: 'FST_SLUICE_WARN_TRUSTS_EVERYBODY',
   exemptsEveryAddress: 'FST_SLUICE_WARN_EXEMPTS_EVERYBODY'

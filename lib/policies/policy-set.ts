@@ -147,6 +147,12 @@ export class PolicySet {
     return policy
   }
 
+  /** The rule that a route would have without limits of its own; `null` for none, or if it depends on the request. */
+  findRuleBelow (route: Route): Rule | null {
+    const resolution = this.#rules.forRoute(normalizeMethods(route), route.url)
+    return resolution.kind === 'fixed' ? resolution.rule : null
+  }
+
   #resolve (methods: readonly string[], { url, rateLimit }: Route, own: OwnOptions | null): Resolution<PolicyRule> {
     return this.#rules.forRoute(methods, url, rateLimit === false || (own !== null && hasBucketFields(own.options)))
   }

@@ -47,6 +47,7 @@ function parseSegment (part: string, isLast: boolean): PatternSegment | PatternM
   if (part === '.' || part === '..') return { mistake: 'a pattern has no "." or ".." segments' }
   if (part.includes('*')) return { mistake: 'a "*" must be a whole segment' }
   if (/[?#]/.test(part)) return { mistake: 'a pattern is a path without "?" or "#"' }
+  if (/^(?:\{.*\}|<.*>)$/.test(part)) return { mistake: 'a parameter is ":name"' }
   if (/%[0-9a-f]{2}/i.test(part)) return { mistake: 'a pattern is written decoded, without "%"' }
   if (part.replaceAll('::', '').includes(':')) return { mistake: 'a ":name" must be a whole segment; write a colon in a text as "::"' }
   return { kind: 'text', text: part.replaceAll('::', ':') }

@@ -8,7 +8,7 @@ import type { Policy } from '../policies/policy.js'
 import { readRouterOptions } from '../routing/router-options.js'
 import { formatRoute } from '../routing/route-names.js'
 import type { WarningPolicy } from '../warnings/warning-input.js'
-import { findWarnings } from '../warnings/warnings.js'
+import { findWarnings, type Warning } from '../warnings/warnings.js'
 import { GUARD_PLACE, type ConfigSnapshot } from './snapshot.js'
 
 /** Process warnings of one code: an application may have thousands of routes with one mistake. */
@@ -24,13 +24,31 @@ export function warnAboutOptions (snapshot: ConfigSnapshot): void {
   const routing = readRouterOptions(fastify)
   const policies = [...listSharedPolicies(snapshot), ...listRouteOwnPolicies(snapshot), ...listGuardPolicies(snapshot)]
   const counts = new Map<string, number>()
-  for (const { text, code } of findWarnings({ options, routing, locate, policies })) {
+  for (const { text, code } of [...findWarnings({ options, routing, locate, policies }), ...findOverruledRules(snapshot)]) {
     const count = (counts.get(code) ?? 0) + 1
     counts.set(code, count)
     if (count > MAX_PER_CODE) continue
     if (code === warnings.longWindowAlone) writeLine(fastify.log, 'info', { code }, text)
     else process.emitWarning(text, { code })
   }
+}
+
+/** Rules for a single path whose routes all have limits of their own, which take precedence. */
+function findOverruledRules ({ merged: { options, locate }, routes, policySet }: ConfigSnapshot): Warning[] {
+  const winners = new Map<string, string>()
+  const applied = new Set<string | null>()
+  for (const { route, policy } of routes.known()) {
+    if (policy instanceof Error) continue
+    for (const one of listRoutePolicies(policy)) applied.add(policySet.findRuleName(one))
+    const rule = isRecord(route.rateLimit) && hasBucketFields(route.rateLimit) ? policySet.findRuleBelow(route) : null
+    if (rule !== null && rule.override !== true && !rule.match.endsWith('*')) winners.set(rule.name, formatRoute(route))
+  }
+  return (options.rules ?? []).flatMap(({ name }, index) => {
+    const winner = winners.get(name)
+    if (winner === undefined || applied.has(name)) return []
+    const text = `does not apply to ${winner}, which has limits of its own; set override = true to replace them`
+    return [{ text: `${locate(['rules', index, 'match'])}: ${text}`, code: warnings.ruleNeverApplies }]
+  })
 }
 
 function listSharedPolicies ({ merged, policySet }: ConfigSnapshot): WarningPolicy[] {

@@ -71,6 +71,22 @@ export function shortCooldown (input: WarningInput): string[] {
   }))
 }
 
+/** A throttle whose longest delay is a small part of the wait for one unit: it holds hardly any request. */
+export function shortDelay (input: WarningInput): string[] {
+  const listShort = ({ delayableLimits }: Policy) => (delayableLimits ?? []).filter(isShortDelay)
+  return listCompiledPolicies(input, (policy) => listShort(policy).length > 0).flatMap(({ policy, delayPlace }) => {
+    return listShort(policy).map((limit) => {
+      const [delay, wait] = [formatDuration(limit.maxDelayUs / 1000), formatDuration(Math.ceil(getMaxWaitUs(limit) / 1000))]
+      return `${delayPlace}: holds a request for up to ${delay}, but the limit "${limit.name}" has one unit in ${wait}`
+    })
+  })
+}
+
+function isShortDelay (limit: Limit): boolean {
+  const { algorithm, max, maxDelayUs } = limit
+  return algorithm === 'token-bucket' && max > 0 && maxDelayUs > 0 && maxDelayUs * 20 < getMaxWaitUs(limit)
+}
+
 /** The longest wait for one unit after all units are used. */
 function getMaxWaitUs ({ algorithm, max, windowUs }: Limit): number {
   return algorithm === 'token-bucket' ? windowUs / max : windowUs
@@ -81,6 +97,7 @@ interface CompiledPolicy {
   /** Where a field of a limit was written. */
   readonly locate: (index: number, field: string) => string
   readonly penaltyPlace: string
+  readonly delayPlace: string
 }
 
 /** The policies with a case. Only for those the sources of their options are searched. */
@@ -106,6 +123,7 @@ function listCompiledPolicies (
         const own = written.find(({ option, place }) => place === locate([...path, ...parseOptionPath(option)]))
         return (own ?? written[0])?.place ?? locate(path)
       },
+      delayPlace: given.find(({ option }) => option === 'throttle.maxDelay')?.place ?? locate([...rulePath, 'throttle']),
       penaltyPlace: given.find(({ option }) => option === 'penalty.cooldown')?.place ?? locate([...rulePath, 'penalty'])
     }]
   })

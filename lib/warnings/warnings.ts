@@ -1,5 +1,5 @@
 import { warnings } from '../errors.js'
-import { burstAboveMax, longWindowAlone, shortCooldown, shortWindow } from './limit-warnings.js'
+import { burstAboveMax, longWindowAlone, shortCooldown, shortDelay, shortWindow } from './limit-warnings.js'
 import { exemptsEveryAddress, trustsEveryAddress } from './network-warnings.js'
 import { openLogin, ruleNeverApplies, ruleWithoutMatch, tierWithoutUsers } from './rule-warnings.js'
 import type { WarningInput } from './warning-input.js'
@@ -20,6 +20,7 @@ const CHECKS: ReadonlyArray<readonly [code: string, findCases: (input: WarningIn
   [warnings.shortWindow, shortWindow],
   [warnings.burstAboveMax, burstAboveMax],
   [warnings.shortCooldown, shortCooldown],
+  [warnings.shortDelay, shortDelay],
   [warnings.trustsEveryAddress, trustsEveryAddress],
   [warnings.exemptsEveryAddress, exemptsEveryAddress]
 ]

@@ -80,6 +80,12 @@ const cases: Readonly<Record<Code, readonly Case[]>> = {
     { why: 'a block as long as the window', content: limit(5, '10 minutes', 'algorithm = "fixed-window"\npenalty = { cooldown = "10 minutes" }'), told: [] },
     { why: 'a bucket that has another token in time', content: limit(10, '10 minutes', '[penalty]'), told: [] }
   ],
+  shortDelay: [
+    { why: 'milliseconds that were meant for seconds', content: limit(10, '1 minute', 'throttle = { maxDelay = 5 }'), told: ['3:14: throttle.maxDelay: holds a request for up to 5 milliseconds, but the limit "default" has one unit in 6 seconds'] },
+    { why: 'a built-in delay beside a slow limit', content: limit(1, '1 hour', 'throttle = {}'), told: ['3:1: throttle: holds a request for up to'] },
+    { why: 'a delay of a unit', content: limit(10, '1 minute', 'throttle = { maxDelay = "6s" }'), told: [] },
+    { why: 'a short delay of a fast limit', content: limit(1000, '1s', 'throttle = { maxDelay = 5 }'), told: [] }
+  ],
   trustsEveryAddress: [
     { why: 'every IPv4 address', content: 'trustedProxies = ["loopback", "unix", "0.0.0.0/0"]', told: ['1:39: trustedProxies[2]: matches every address, so clients can forge their address in X-Forwarded-For'] },
     { why: 'every IPv6 address', content: 'trustedProxies = ["::/0"]', told: ['1:19: trustedProxies[0]'] },

@@ -1,7 +1,8 @@
 /** The known word closest to a mistyped word, or `null` when no word is close. */
 export function suggestNearest (word: string, known: readonly string[]): string | null {
   let best: string | null = null
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
+  // Of a short word, some letters must be right.
+  let bestDistance = Math.min(Math.max(2, Math.floor(word.length / 3)), word.length - 1) + 1
   for (const candidate of known) {
     const distance = editDistance(word.slice(0, 64).toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {
@@ -30,6 +31,8 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['limit', 'max'],
   ['points', 'max'],
   ['requests', 'max'],
+  ['rate', 'max'],
+  ['quota', 'max'],
   ['window', 'timeWindow'],
   ['windowMs', 'timeWindow'],
   ['duration', 'timeWindow'],
@@ -37,12 +40,27 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['period', 'timeWindow'],
   ['ttl', 'timeWindow'],
   ['allowList', 'exempt'],
+  ['whitelist', 'exempt'],
+  ['whiteList', 'exempt'],
   ['skip', 'exempt'],
   ['ban', 'penalty'],
   ['blockDuration', 'penalty'],
   ['continueExceeding', 'penalty'],
   ['exponentialBackoff', 'penalty'],
   ['onBanReach', 'onBlocked'],
+  ['skipSuccessfulRequests', 'refundOn'],
+  ['skipFailedRequests', 'refundOn'],
+  ['message', 'errorResponseBuilder'],
+  ['handler', 'errorResponseBuilder'],
+  ['delayMs', 'throttle'],
+  ['delayAfter', 'throttle'],
+  ['dryRun', 'mode'],
+  ['path', 'match'],
+  ['url', 'match'],
+  ['pattern', 'match'],
+  ['timeout', 'deadline'],
+  ['trustProxy', 'trustedProxies'],
+  ['config', 'configFile'],
   ['skipOnError', 'failureMode'],
   ['passOnStoreError', 'failureMode'],
   ['cache', 'memory'],
