@@ -20,7 +20,8 @@ const SLOW = [
   'test/package',
   'test/regressions/closed-cluster-keeps-the-process.test.ts',
   'test/regressions/damaged-value-in-redis-spoils-others.test.ts',
-  'test/regressions/refused-upload-is-read-to-its-end.test.ts'
+  'test/regressions/refused-upload-is-read-to-its-end.test.ts',
+  'test/regressions/request-after-quit-never-ends.test.ts'
 ]
 
 /** A test that imports one of these has more examples in the full lane: see test/fixtures/lane.ts. */
