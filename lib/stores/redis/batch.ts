@@ -1,15 +1,15 @@
 import {
-  NO_BLOCKS, findPenalty, type Answer, type Block, type Charge, type FailureReason, type Limit, type Standing
+  NO_BLOCKS, findPenalty, type Answer, type Block, type FailureReason, type Limit, type Standing
 } from '../store.js'
 import { type GuardedCall } from '../call-watch.js'
 import type { KeyWriter } from './keys.js'
 import {
-  answerBytes, CHARGE_BYTES, hasStartedBlock, hasTime, isStanding, packLimit, readNumber, readStanding, STRIKES_BYTES,
-  TIME_BYTES, writeCharge, writeStrikes
+  answerBytes, CHARGE_BYTES, hasStartedBlock, hasTime, isStanding, LEASE_REQUEST_BYTES, packLimit, readNumber, readStanding,
+  STRIKES_BYTES, TIME_BYTES, writeCharge, writeLeaseRequest, writeStrikes, type LeaseCharge
 } from './wire-format.js'
 
 export interface Check {
-  readonly charges: readonly Charge[]
+  readonly charges: readonly LeaseCharge[]
   readonly resolve: (answer: Answer | Promise<Answer>) => void
 }
 
@@ -39,10 +39,11 @@ export class Batch {
   #bytes = 0
   #weight = 0
 
-  add (charges: readonly Charge[]): Promise<Answer> {
+  add (charges: readonly LeaseCharge[]): Promise<Answer> {
     for (let i = 0; i < charges.length; i++) {
-      const { limit } = charges[i]
+      const { limit, lease } = charges[i]
       this.#weight += WEIGHT[limit.algorithm]
+      if (lease !== undefined) this.#bytes += LEASE_REQUEST_BYTES
       if (findPenalty(limit) === null) continue
       this.#weight += PENALTY_WEIGHT
       this.#bytes += STRIKES_BYTES
@@ -74,18 +75,20 @@ export class Batch {
     let at = 0
     for (const { charges } of this.#checks) {
       at = checks.writeUInt8(charges.length, at)
-      for (const { limit, partition, cost, strikes = 0 } of charges) {
+      for (const { limit, partition, cost, strikes = 0, lease } of charges) {
         let limitNumber = limitNumbers.get(limit)
         if (limitNumber === undefined) {
           limitNumber = limits.push(getPackedLimit(limit))
           limitNumbers.set(limit, limitNumber)
         }
         this.keys.push(keyWriter.formatBucketKey(limit, partition))
-        at = writeCharge(checks, limitNumber, cost, at)
+        at = writeCharge(checks, limitNumber, cost, lease !== undefined, at)
         const penalty = findPenalty(limit)
-        if (penalty === null) continue
-        this.keys.push(keyWriter.formatPenaltyKey(penalty, partition))
-        at = writeStrikes(checks, strikes, at)
+        if (penalty !== null) {
+          this.keys.push(keyWriter.formatPenaltyKey(penalty, partition))
+          at = writeStrikes(checks, strikes, at)
+        }
+        if (lease !== undefined) at = writeLeaseRequest(checks, lease, at)
       }
     }
     this.args.push(limits.length === 1 ? limits[0] : Buffer.concat(limits), checks)

@@ -1,3 +1,4 @@
+import type { LeaseGrant, LeaseRequest } from '../../algorithms/lease.js'
 import type { Algorithm } from '../../algorithms/quota.js'
 import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
 
@@ -20,7 +21,8 @@ const BROKEN = 4
 const DELAYED = 8
 const BLOCKED = 16
 const BLOCK_STARTED = 32
-const ALL_FLAGS = 63
+const LEASED = 64
+const ALL_FLAGS = 127
 
 const SHADOW = 1
 const DELAYABLE = 2
@@ -35,7 +37,23 @@ export const CHARGE_BYTES = 2 + NUMBER_BYTES
 /** Bytes of the strikes of a charge whose limit has a penalty. */
 export const STRIKES_BYTES = 4
 
+/** Bytes of a request for a lease. */
+export const LEASE_REQUEST_BYTES = 12 + 2 * (NUMBER_BYTES + 8)
+
+/** Added to the number of a limit where a request for a lease follows. */
+const LEASE_FLAG = 32_768
+
 const MAX_STRIKES = 2 ** 32 - 1
+
+/** A charge that may ask for units in advance. */
+export interface LeaseCharge extends Charge {
+  readonly lease?: LeaseRequest
+}
+
+/** A standing with the units that were leased along with its charge. */
+export interface LeaseStanding extends Standing {
+  readonly lease?: LeaseGrant
+}
 
 /** Pack the numbers of a limit for the scripts. `call.lua` documents the layout. */
 export function packLimit (limit: Limit): Buffer {
@@ -59,15 +77,26 @@ function packPenalty (penalty: Penalty): Buffer {
   return packed
 }
 
-/** Write one charge of a check. Returns the next position. */
-export function writeCharge (target: Buffer, limitNumber: number, cost: number, at: number): number {
-  target.writeUInt16BE(limitNumber, at)
+/** Write one charge of a check. `hasLease`: a request for a lease follows. Returns the next position. */
+export function writeCharge (target: Buffer, limitNumber: number, cost: number, hasLease: boolean, at: number): number {
+  target.writeUInt16BE(hasLease ? limitNumber + LEASE_FLAG : limitNumber, at)
   return writeNumber(target, cost, at + 2)
 }
 
 /** Write the strikes of a charge whose limit has a penalty. Returns the next position. */
 export function writeStrikes (target: Buffer, strikes: number, at: number): number {
   return target.writeUInt32BE(Math.min(strikes, MAX_STRIKES), at)
+}
+
+/** Write the request for a lease of a charge. Returns the next position. */
+export function writeLeaseRequest (target: Buffer, { gridUs, want, soon, reports }: LeaseRequest, at: number): number {
+  for (const number of [gridUs, want, soon]) at = target.writeUInt32BE(number, at)
+  for (const { slotEndUs, spent, returned } of reports) {
+    at = writeNumber(target, slotEndUs, at)
+    at = target.writeUInt32BE(spent, at)
+    at = target.writeUInt32BE(returned, at)
+  }
+  return at
 }
 
 /** Write a time or a count. Returns the next position. */
@@ -98,12 +127,12 @@ export function isStanding (source: Buffer, at: number, { capacity }: Limit): bo
 }
 
 /** Read the standing of a charge from a reply. Returns `null` if its bucket could not be read or written. */
-export function readStanding (source: Buffer, at: number, { limit, partition, cost }: Charge): Standing | null {
+export function readStanding (source: Buffer, at: number, { limit, partition, cost }: Charge): LeaseStanding | null {
   const state = source[at]
   if ((state & BROKEN) !== 0) return null
   const retryUs = readNumber(source, at + 1 + 2 * NUMBER_BYTES)
   const isDelayed = (state & DELAYED) !== 0
-  return {
+  const standing: Standing = {
     limit,
     partition,
     charged: (state & CHARGED) === 0 ? 0 : cost,
@@ -114,12 +143,22 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
     retryUs: retryUs === NEVER ? 'never' : retryUs,
     blockedUs: (state & BLOCKED) === 0 ? 0 : readNumber(source, at + ANSWER_BYTES + (isDelayed ? NUMBER_BYTES : 0))
   }
+  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, at + answerBytes(source, at) - 3 * NUMBER_BYTES) }
+}
+
+function readLease (source: Buffer, at: number): LeaseGrant {
+  return {
+    units: readNumber(source, at),
+    lifeUs: readNumber(source, at + NUMBER_BYTES),
+    slotEndUs: readNumber(source, at + 2 * NUMBER_BYTES)
+  }
 }
 
 /** Bytes of the charge that starts at this position of a reply. */
 export function answerBytes (source: Buffer, at: number): number {
   const state = source[at]
-  return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES)
+  return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES) +
+    ((state & LEASED) === 0 ? 0 : 3 * NUMBER_BYTES)
 }
 
 /** Whether the check started the block of the charge at this position of a reply. */

@@ -5,11 +5,16 @@
 --   S max:4 window:7 first:7 newest:7 units:5 total:5 base:7 last:7 and the packed older entries
 --   U time:7 units:8 max:4 window:7, the overuse, units a double, and then the bucket as above
 -- So while two versions of a limit are in use, units above the smaller capacity are not granted again by the larger one.
+--   U slotEnd:7 -0.0:8 grid:4 version:1 apart:3 apartNext:3, the leases, and then the bucket of type T as above, or U and T
+-- A version without leases reads these as an overuse of 0 units, and drops them when it writes. Its decisions are by the TAT,
+-- which counts leased units as used.
 -- A call reads each key once and decides on the copy in this table. It writes each changed key once, always with its TTL.
 
 local pack, unpack = struct.pack, struct.unpack
 
 local buckets = {}
+
+local LEASES_VERSION = 1
 
 -- Twin: MAX_BACKLOG_US in lib/algorithms/quota.ts.
 local MAX_WINDOW_US = 1125899906842624
@@ -43,7 +48,23 @@ local function decodeState (bucket, stored)
   return bucket
 end
 
+local function hasLeases (stored)
+  return sub(stored, 1, 1) == 'U' and sub(stored, 9, 9) == '\128'
+end
+
+-- Returns the rest of the value.
+local function decodeLeases (bucket, stored)
+  local version
+  bucket.slotEndUs, bucket.gridUs, version, bucket.apart, bucket.apartNext = unpack('>I7xxxxxxxxI4I1I3I3', stored, 2)
+  assert(version == LEASES_VERSION and bucket.gridUs > 0 and bucket.slotEndUs > 0 and bucket.slotEndUs < MAX_SAFE_INTEGER)
+  local rest = sub(stored, 28)
+  local tag = sub(rest, 1, 1)
+  assert(tag == 'T' or (tag == 'U' and not hasLeases(rest) and sub(rest, 28, 28) == 'T'))
+  return rest
+end
+
 local function decodeBucket (bucket, stored)
+  if hasLeases(stored) then stored = decodeLeases(bucket, stored) end
   if sub(stored, 1, 1) == 'U' then
     local overuse = {}
     overuse.atUs, overuse.units, overuse.max, overuse.windowUs = unpack('>I7dI4I7', stored, 2)
@@ -74,7 +95,11 @@ local NO_GRANTS = { firstUs = 0, newestUs = 0, newestUnits = 0, total = 0, baseU
 
 local function encodeBucket (bucket)
   local overuse, prefix = bucket.overuse, ''
-  if overuse then prefix = 'U' .. pack('>I7dI4I7', overuse.atUs, overuse.units, overuse.max, overuse.windowUs) end
+  if bucket.slotEndUs then
+    prefix = 'U' .. pack('>I7', bucket.slotEndUs) .. '\128\0\0\0\0\0\0\0' ..
+      pack('>I4I1I3I3', bucket.gridUs, LEASES_VERSION, bucket.apart, bucket.apartNext)
+  end
+  if overuse then prefix = prefix .. 'U' .. pack('>I7dI4I7', overuse.atUs, overuse.units, overuse.max, overuse.windowUs) end
   if bucket.algorithm == TOKEN_BUCKET then
     return prefix .. 'T' .. pack('>I4I4I7I7I4', bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count)
   end
@@ -92,10 +117,16 @@ local function ownTtlUs (bucket, nowUs)
   return bucket.log and bucket.log.newestUs + bucket.windowUs - nowUs or 0
 end
 
--- Time until nothing is used any more. 0 or less: the bucket is equal to an absent one.
-local function bucketTtlUs (bucket, nowUs)
+-- Time until nothing is used any more.
+local function usedTtlUs (bucket, nowUs)
   local ttlUs = ownTtlUs(bucket, nowUs)
   return bucket.overuse and max(ttlUs, overuseEndUs(bucket.overuse) - nowUs) or ttlUs
+end
+
+-- How long to keep a bucket. 0 or less: it is equal to an absent one.
+local function bucketTtlUs (bucket, nowUs)
+  local ttlUs = usedTtlUs(bucket, nowUs)
+  return bucket.slotEndUs and max(ttlUs, leasesEndUs(intervalOf(bucket), bucket) - nowUs) or ttlUs
 end
 
 local function isWrittenUnder (bucket, quota)
@@ -107,10 +138,24 @@ local function setState (bucket, state)
   bucket.timeUs, bucket.count, bucket.log = state.timeUs or 0, state.count or 0, state.log
 end
 
+-- Units stay leased under other numbers. They are used units of a limit that is no token bucket any more.
+local function carryLeases (bucket, quota, nowUs)
+  if not bucket.slotEndUs then return end
+  if quota.algorithm ~= TOKEN_BUCKET then
+    bucket.slotEndUs = nil
+  else
+    bucket.apart = min(bucket.apart, quota.capacity)
+    bucket.apartNext = min(bucket.apartNext, quota.capacity - bucket.apart)
+    holdBack(quota, bucket, nowUs)
+  end
+end
+
 -- Convert a bucket that another version of the limit wrote to this quota. Twin: convertBucket in lib/stores/memory/bucket.ts.
 local function carryBucket (bucket, quota, nowUs)
-  if quota.max == 0 or isWrittenUnder(bucket, quota) then return end
+  if quota.max == 0 then return end
+  if isWrittenUnder(bucket, quota) then return advanceLeases(quota, bucket, nowUs) end
   if bucket.max ~= nil then
+    if bucket.slotEndUs then advanceLeases(intervalOf(bucket), bucket, nowUs) end
     local used = countUsed(bucket, bucket, nowUs)
     if bucket.algorithm ~= quota.algorithm then
       setState(bucket, { timeUs = nowUs })
@@ -124,6 +169,7 @@ local function carryBucket (bucket, quota, nowUs)
       bucket.log = carryGrantLog(bucket, quota, bucket, nowUs)
     end
     bucket.overuse, bucket.isCarried = keepOveruse(bucket, quota, used, nowUs), true
+    carryLeases(bucket, quota, nowUs)
   end
   bucket.algorithm, bucket.max, bucket.windowUs, bucket.capacity = quota.algorithm, quota.max, quota.windowUs, quota.capacity
 end

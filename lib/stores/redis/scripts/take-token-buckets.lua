@@ -1,7 +1,7 @@
 -- The fast path of most calls: one enforced token bucket per check, all of one limit. The limit has no delay, no penalty
--- and an interval of whole microseconds, and its buckets were written under the same numbers. The function decides before
--- it writes. Every other case returns nil and is left to take.lua, which follows. Redis creates the functions of a script
--- in each call, so the functions below cost time.
+-- and an interval of whole microseconds. Its buckets have no leases, and were written under the same numbers. The function
+-- decides before it writes. Every other case returns nil and is left to take.lua, which follows. Redis creates the functions
+-- of a script in each call, so the functions below cost time.
 -- Arguments and reply: take.lua. Twin of the arithmetic: token-bucket.lua.
 
 local function takeTokenBuckets ()

@@ -2,18 +2,21 @@
 -- shadow limit by itself. A check that a penalty blocks is charged nothing. A check that is refused adds a strike.
 --   KEYS     the bucket of each charge, in order; each followed by the penalty state of its partition if its limit has a penalty
 --   ARGV[1]  the distinct limits of the batch, see call.lua
---   ARGV[2]  the checks, packed: number of charges:1, then for each charge the number of its limit:2 and its cost:7, and
---            with a penalty the strikes:4 that were not counted yet
+--   ARGV[2]  the checks, packed: number of charges:1, then for each charge the number of its limit:2 and its cost:7;
+--            with a penalty the strikes:4 that were not counted yet; and if 32768 was added to the number of the limit
+--            a request for a lease: grid:4 want:4 soon:4 and two reports, each slotEnd:7 spent:4 returned:4
 -- Returns { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7 and the fields of state.
 --   state    bit 0 granted, bit 1 charged, bit 2 the bucket could not be read or written, bit 3 delayUs:7 follows,
---            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 this check started the block
+--            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 this check started the block,
+--            bit 6 a lease follows: units:7 lifeUs:7 slotEnd:7
 --   retryUs  2^53 - 1: never
 -- Twin: MemoryStore.take.
 
 local NEVER = 9007199254740991
+local LEASE_FLAG = 32768
 
 local checks = ARGV[2]
-local answers, keyIndex, position = {}, 0, 1
+local answers, keyIndex, position, hasLease = {}, 0, 1, false
 
 -- An uncharged key is written only in three cases. A clock that stepped back left it in the future: each refusal would
 -- restart the wait. It has other numbers: it drains at another rate than the stated wait. It has lost its TTL.
@@ -48,7 +51,11 @@ local function assessCharge (quota, bucket, cost)
   -- Such a limit has no units, and must not use those of another version of the limit.
   if quota.max == 0 then return assessBucket(quota, { timeUs = 0, count = 0 }, cost, nowUs) end
   carryBucket(bucket, quota, nowUs)
-  return assessBucket(quota, bucket, cost, nowUs)
+  local result = assessBucket(quota, bucket, cost, nowUs)
+  if bucket.slotEndUs and not result.granted and result.retryUs then
+    result.retryUs = max(result.retryUs, computeLeaseWaitUs(quota, bucket, cost, nowUs))
+  end
+  return result
 end
 
 local function commitCheck (charges, isGranted, isBlocked)
@@ -147,6 +154,58 @@ local function applyPenalties (charges, isRefused)
   end
 end
 
+local function readLeaseRequest ()
+  local request, reports = {}, { {}, {} }
+  request.gridUs, request.want, request.soon, position = unpack('>I4I4I4', checks, position)
+  for i = 1, 2 do
+    local report = reports[i]
+    report.slotEndUs, report.spent, report.returned, position = unpack('>I7I4I4', checks, position)
+  end
+  request.reports = reports
+  return request
+end
+
+-- Take the reports of a holder, before the charge is decided.
+local function settleReports (quota, bucket, reports)
+  if quota.max == 0 or bucket.err then return end
+  carryBucket(bucket, quota, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then
+    if not bucket.slotEndUs then return end
+    changeBucket(bucket, assessBucket(quota, bucket, 0, nowUs), 0, nowUs)
+    settleLeases(quota, bucket, reports, nowUs)
+  else
+    for i = 1, #reports do
+      local report = reports[i]
+      if report.returned > 0 and bucket.timeUs + quota.windowUs == report.slotEndUs then
+        changeBucket(bucket, { timeUs = bucket.timeUs, count = max(0, bucket.count - report.returned) }, -report.returned, nowUs)
+      end
+    end
+  end
+end
+
+-- Lease units of a granted charge. They are used units from now on.
+local function grantLease (one)
+  local quota, bucket, request, units = one.quota, one.bucket, one.request, 0
+  if quota.max == 0 or request.want == 0 or not one.result.granted or one.blockedUs then return end
+  local result = assessBucket(quota, bucket, 0, nowUs)
+  if quota.algorithm == TOKEN_BUCKET then
+    openLeases(bucket, request.gridUs, nowUs)
+    bucket.isChanged = true
+    units = leaseUnits(quota, bucket, result.remaining, request, nowUs)
+    one.slotEndUs = bucket.slotEndUs + bucket.gridUs
+    one.lifeUs = one.slotEndUs - nowUs
+  else
+    units = shareUnits(result.remaining, request.want, request.soon)
+    one.slotEndUs = result.timeUs + quota.windowUs
+    one.lifeUs = min(one.slotEndUs - nowUs, 2 * request.gridUs)
+    if units > 0 then changeBucket(bucket, { timeUs = result.timeUs, count = result.count + units }, 0, nowUs) end
+  end
+  if units == 0 then return end
+  if bucket.overuse then bucket.overuse = addToOveruse(bucket.overuse, units, nowUs) end
+  result = assessBucket(quota, bucket, 0, nowUs)
+  one.leasedUnits, one.result.remaining, one.result.resetUs = units, result.remaining, result.resetUs
+end
+
 local function readCheck ()
   local charges, size, isGranted, isBroken, isShared, hasPenalty, isBlocked = {}, 0, true, false, false, false, false
   size, position = unpack('>I1', checks, position)
@@ -154,15 +213,21 @@ local function readCheck ()
     local limitIndex, cost
     limitIndex, cost, position = unpack('>I2I7', checks, position)
     keyIndex = keyIndex + 1
-    local quota, bucket = limits[limitIndex], readBucket(KEYS[keyIndex])
+    local hasRequest = limitIndex >= LEASE_FLAG
+    local quota, bucket = limits[hasRequest and limitIndex - LEASE_FLAG or limitIndex], readBucket(KEYS[keyIndex])
     local one = { quota = quota, bucket = bucket, cost = cost }
+    local strikes = 0
+    if quota.penalty then strikes, position = unpack('>I4', checks, position) end
+    if hasRequest then
+      one.request = readLeaseRequest()
+      settleReports(quota, bucket, one.request.reports)
+      hasLease = true
+    end
     if bucket.err then isBroken = true else one.result = assessCharge(quota, bucket, cost) end
     if quota.isShadow == 0 and one.result and not one.result.granted then isGranted = false end
     if bucket.charges == charges then isShared = true end
     bucket.charges = charges
     if quota.penalty then
-      local strikes
-      strikes, position = unpack('>I4', checks, position)
       keyIndex = keyIndex + 1
       local penaltyEntry = findPenaltyEntry(charges, quota.penalty, KEYS[keyIndex])
       if penaltyEntry.kept.err then isBroken = true end
@@ -187,6 +252,9 @@ while position <= #checks do
       commitCheck(charges, isGranted, isBlocked)
     end
     if hasPenalty then applyPenalties(charges, not isGranted and not isBlocked) end
+    for i = 1, hasLease and #charges or 0 do
+      if charges[i].request and (isGranted or charges[i].cost == 0) then grantLease(charges[i]) end
+    end
   end
 end
 
@@ -203,10 +271,11 @@ for i = 1, #answers do
   else
     local delayUs = one.isCharged and result.delayUs or 0
     local state = (result.granted and 1 or 0) + (one.isCharged and 2 or 0) + (delayUs > 0 and 8 or 0) +
-      (one.blockedUs and 16 or 0) + (one.began and 32 or 0)
+      (one.blockedUs and 16 or 0) + (one.began and 32 or 0) + (one.leasedUnits and 64 or 0)
     parts[#parts + 1] = pack('>I1I7I7I7', state, result.remaining, result.resetUs, result.retryUs or NEVER)
     if delayUs > 0 then parts[#parts + 1] = pack('>I7', delayUs) end
     if one.blockedUs then parts[#parts + 1] = pack('>I7', one.blockedUs) end
+    if one.leasedUnits then parts[#parts + 1] = pack('>I7I7I7', one.leasedUnits, one.lifeUs, one.slotEndUs) end
   end
 end
 return { table.concat(parts), err or describeDamage() or '' }

@@ -1,0 +1,79 @@
+// Seeded random requests for leases, reports and charges: the scripts must answer them as the functions in TypeScript do.
+import assert from 'node:assert/strict'
+import t from 'tap'
+import type { LeaseReport, LeaseRequest } from '../../../lib/algorithms/lease.js'
+import { isExact } from '../../../lib/algorithms/quota.js'
+import type { LeaseCharge, LeaseStanding } from '../../../lib/stores/redis/wire-format.js'
+import { isUnavailable, type Limit } from '../../../lib/stores/store.js'
+import { LeasingBucket } from '../../fixtures/leased-bucket.js'
+import { limitOf } from '../../fixtures/limits.js'
+import { ManualClock } from '../../fixtures/manual-clock.js'
+import { Seeded } from '../../fixtures/seeded.js'
+import { scaleToLane } from '../../fixtures/lane.js'
+import { openBench, type Bench } from './open-store.js'
+
+const STEPS_US = [0, 1, 137, 10_000, 99_999, 333_333, 1_000_000, 2_500_000, 60_000_000]
+const GRIDS_US = [20_000, 50_000, 333_333, 1_000_000]
+
+const bench = await openBench(t)
+
+function drawLeasedLimit (random: Seeded, bucket: string): Limit {
+  while (true) {
+    const max = random.pick([64, 100, 130, 1000, 3000, 999_983])
+    const limit = limitOf({
+      algorithm: random.pick(['token-bucket', 'token-bucket', 'fixed-window']),
+      max,
+      windowUs: random.pick([333_333, 1_000_000, 10_000_000, 60_000_000]),
+      bucket
+    })
+    if (isExact(limit)) return limit
+  }
+}
+
+async function runSequence ({ store }: Bench, seed: number): Promise<{ leases: number, refusals: number }> {
+  const random = new Seeded(seed)
+  const clock = new ManualClock()
+  const redis = store({ keyPrefix: `lease-twins-${seed}:`, timeUs: () => clock.nowUs() })
+  const limits = [drawLeasedLimit(random, 'app/0'), drawLeasedLimit(random, 'app/1')]
+  const twins = limits.map((limit) => new LeasingBucket(limit))
+  const slots: number[] = []
+  let leases = 0
+  let refusals = 0
+  const drawReport = (): LeaseReport => slots.length === 0 || random.nextInt(3) === 0
+    ? { slotEndUs: 0, spent: 0, returned: 0 }
+    : { slotEndUs: slots[slots.length - 1 - random.nextInt(Math.min(4, slots.length))], spent: random.nextInt(20), returned: random.nextInt(4) }
+  const drawRequest = (): LeaseRequest => {
+    const want = random.pick([0, 4, 8, 64, 1000])
+    return { gridUs: random.pick(GRIDS_US), want, soon: random.nextInt(want + 1), reports: [drawReport(), drawReport()] }
+  }
+  for (let step = 0; step < 150; step++) {
+    clock.advance(random.nextInt(20) === 0 ? -random.pick(STEPS_US) : random.pick(STEPS_US))
+    const i = random.nextInt(limits.length)
+    const limit = limits[i]
+    const cost = random.pick([0, 1, 1, 5, 40, limit.capacity + 1])
+    const lease = random.nextInt(3) === 0 ? undefined : drawRequest()
+    const charge: LeaseCharge = { limit, partition: 'ip:203.0.113.9', cost, ...lease === undefined ? {} : { lease } }
+    const answer = await redis.take([charge])
+    if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+    const [{ granted, remaining, resetUs, retryUs, lease: leased }] = answer.standings as LeaseStanding[]
+    const expected = twins[i].take(cost, lease, clock.nowUs())
+    assert.deepEqual({ granted, remaining, resetUs, retryUs, ...leased === undefined ? {} : { lease: leased } }, expected, `seed ${seed}, step ${step}`)
+    if (leased !== undefined) {
+      leases++
+      slots.push(leased.slotEndUs)
+    }
+    if (!granted) refusals++
+  }
+  return { leases, refusals }
+}
+
+t.test('Redis leases as the functions in TypeScript do', async (t) => {
+  let leases = 0
+  let refusals = 0
+  for (let seed = 1; seed <= scaleToLane(30); seed++) {
+    const met = await runSequence(bench, seed)
+    leases += met.leases
+    refusals += met.refusals
+  }
+  t.ok(leases > scaleToLane(300) && refusals > scaleToLane(100), JSON.stringify({ leases, refusals }))
+})
