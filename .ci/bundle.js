@@ -18,7 +18,7 @@ const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schem
 
 /** Loaded when it is used; and small modules, which would be a file each. */
 const CHUNKS = [
-  ['redis', /\/stores\/redis\/(?!client-options|retry-delay)/],
+  ['redis', /\/stores\/(?:lease\/|redis\/(?!client-options|retry-delay))/],
   ['shared', /\/(?:algorithms\/|common\/type-guards|stores\/[^/]+$|stores\/redis\/(?:client-options|retry-delay))/]
 ]
 

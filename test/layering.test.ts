@@ -24,6 +24,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   stores: { values: [], types: ['algorithms'] }, // the contract
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
+  'stores/lease': { values: ['common', 'stores', 'stores/memory'], types: ['algorithms', 'stores/redis'] }, // spends units of Redis in memory
   'store-contract': { values: ['algorithms', 'common', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
   resilience: { values: ['algorithms', 'common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
   'config/schema': { values: ['common', 'errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
@@ -48,7 +49,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   runtime: {
     values: [
       'clients', 'common', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
-      'policies', 'request', 'resilience', 'response', 'routing', 'stores/memory', 'stores/redis', 'warnings'
+      'policies', 'request', 'resilience', 'response', 'routing', 'stores/lease', 'stores/memory', 'stores/redis', 'warnings'
     ],
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
   },

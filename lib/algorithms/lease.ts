@@ -53,6 +53,8 @@ export interface LeaseGrant {
   readonly lifeUs: number
   /** End of the slot, or of the window, for reports. */
   readonly slotEndUs: number
+  /** All leased units of the bucket, those of other holders included. 0 for a window. */
+  readonly apart: number
 }
 
 /** Whether and how a limit is leased. */

@@ -1,3 +1,4 @@
+import { createLeaseTerms } from '../algorithms/lease.js'
 import { isExactPenalty } from '../algorithms/penalty.js'
 import { isExact, createQuota, withMaxDelay } from '../algorithms/quota.js'
 import { badOption, requireDurationMs } from '../config/schema/check.js'
@@ -21,6 +22,8 @@ interface CompileContext {
   readonly mayDelay: boolean
   /** How long a request queued for these buckets may be held, microseconds. 0 without a queue. */
   readonly maxDelayUs: number
+  /** How long units may be held in advance, microseconds; `null` for not at all. */
+  readonly leaseHoldUs: number | null
 }
 
 /**
@@ -39,7 +42,8 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
     generation,
     penalty: compilePenalty(registration, draft, options, place),
     mayDelay: throttle !== false,
-    maxDelayUs: sharedThrottle === false ? 0 : 1000 * requireDurationMs(sharedThrottle.maxDelay, `${place}.throttle.maxDelay`)
+    maxDelayUs: sharedThrottle === false ? 0 : 1000 * requireDurationMs(sharedThrottle.maxDelay, `${place}.throttle.maxDelay`),
+    leaseHoldUs: compileHoldUs(options.leases, place)
   }
   const shared = {
     place,
@@ -125,11 +129,15 @@ function compileLimit (context: CompileContext, scope: string, tier: string | nu
   const toBucket = (units: number, ms: number) => {
     return JSON.stringify(isDynamic ? [...bucketKey, 'numbers', ...toDynamicNumbers(units, ms)] : bucketKey)
   }
+  const { leases: ownLeases } = resolvePolicyOptions({ leases: draft.leases ?? undefined })
+  const holdUs = draft.leases === null ? context.leaseHoldUs : compileHoldUs(ownLeases, draft.place)
   const compile: CompileLimitPair = (units, ms) => {
     const quota = createQuota(algorithm, units, ms * 1000, draft.burst ?? units, context.maxDelayUs)
     if (!isExact(quota)) return null
     const { penalty, generation } = context
-    const limit = { ...quota, name: draft.name, bucket: toBucket(units, ms), by: draft.by, mode, penalty, generation }
+    const terms = holdUs === null || isDynamic ? null : createLeaseTerms(quota, holdUs)
+    const lease = typeof terms === 'string' ? null : terms
+    const limit = { ...quota, lease, name: draft.name, bucket: toBucket(units, ms), by: draft.by, mode, penalty, generation }
     const immediate = withMaxDelay<Limit>(limit, 0)
     return { immediate, delayable: context.mayDelay && mode === 'enforce' ? limit : immediate }
   }
@@ -139,6 +147,10 @@ function compileLimit (context: CompileContext, scope: string, tier: string | nu
   const pair = compile(units, ms)
   if (pair === null) throw inexactRate(draft, units, ms)
   return { pair, dynamicLimit: isDynamic ? new DynamicLimit(draft, pair, compile) : null }
+}
+
+function compileHoldUs (leases: ResolvedPolicyOptions['leases'], place: string): number | null {
+  return leases === false ? null : 1000 * requireDurationMs(leases.hold, `${place}.leases.hold`)
 }
 
 /** The number in place of one that is only known with a request. */

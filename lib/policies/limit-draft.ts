@@ -4,7 +4,7 @@ import { requireDurationMs } from '../config/schema/check.js'
 import { createDuplicateNameError, findDuplicateNames } from '../config/schema/duplicate-names.js'
 import type { PerRequest } from '../config/schema/functions.js'
 import { REPLACED_FIELDS } from '../config/schema/policy-fields.js'
-import type { LimitOptions, TierOptions } from '../config/schema/policy-schema.js'
+import type { LeaseOptions, LimitOptions, TierOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import type { PartitionBy } from '../stores/store.js'
 
@@ -18,6 +18,8 @@ export interface LimitDraft {
   readonly burst: number | null
   readonly by: PartitionBy
   readonly mode: 'enforce' | 'shadow'
+  /** `null`: as its policy. */
+  readonly leases: LeaseOptions | null
   /** Where it was written, for messages. */
   readonly place: string
 }
@@ -47,9 +49,10 @@ export function checkLimitList (options: TierOptions, place: string): void {
  */
 export function parseLimit (limit: Branch, mode: LimitDraft['mode']): LimitDraft {
   const place = locateSource(limit.source)
-  const { name = SINGLE_LIMIT, max, timeWindow, burst, algorithm, by, mode: ownMode = mode } = toOptions(limit) as InheritedLimit
+  const options = toOptions(limit) as InheritedLimit
+  const { name = SINGLE_LIMIT, max, timeWindow, burst, algorithm, by, mode: ownMode = mode, leases = null } = options
   const windowMs = typeof timeWindow === 'function' ? timeWindow : requireDurationMs(timeWindow, `${place}.timeWindow`)
-  return { name, max, windowMs, algorithm, burst: parseBurst(burst, algorithm, place), by, mode: ownMode, place }
+  return { name, max, windowMs, algorithm, burst: parseBurst(burst, algorithm, place), by, mode: ownMode, leases, place }
 }
 
 function parseBurst (burst: number | undefined, algorithm: Algorithm, place: string): number | null {

@@ -7,6 +7,9 @@ import {
 import { PartitionCache } from './partition-cache.js'
 import { KnownBlocks } from './known-blocks.js'
 
+/** The same for a limit with leases: another process may give units back at any time. */
+const MAX_LEASED_TTL_US = 5000
+
 /** How long a refusal is cached at most. After that time, a reset or refund by another instance takes effect. */
 const MAX_TTL_US = 1_000_000
 
@@ -157,8 +160,9 @@ function isSameRequest (before: readonly Charge[], charges: readonly Charge[]): 
 /** The time after which the first of the limits would grant again, or the first block is over; `maxUs` at most. */
 function findFirstWaitUs ({ standings }: Receipt, maxUs: number): number {
   let firstUs = maxUs
-  for (const { granted, retryUs, blockedUs } of standings) {
+  for (const { limit, granted, retryUs, blockedUs } of standings) {
     if (!granted && retryUs !== 'never') firstUs = Math.min(firstUs, retryUs)
+    if (!granted && limit.lease) firstUs = Math.min(firstUs, MAX_LEASED_TTL_US)
     if (blockedUs > 0) firstUs = Math.min(firstUs, blockedUs)
   }
   return firstUs

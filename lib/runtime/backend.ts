@@ -89,6 +89,7 @@ async function createRedisBackend (
   const { connect } = await import('../stores/redis/connect.js')
   const { Authenticator } = await import('../stores/redis/authenticator.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
+  const { Leases } = await import('../stores/lease/leases.js')
   const { target, credentials } = splitRedisTarget(option)
   const authenticator = new Authenticator(credentials, (code) => { guard.onFailure('connection', code) })
   const connectOptions = { connections: options.connections, deadlineMs: guard.deadlineMs, clock, authenticator }
@@ -104,9 +105,20 @@ async function createRedisBackend (
     onSlotsEnforced: guard.onSlotsEnforced
   })
   // What Redis has refused stays refused by the time of Redis, which no other clock moves.
-  const backend = withDenyCache(new DenyCache(redis, clock, guard.maxDenialUs), local, clock, guard)
+  const cached = new DenyCache(redis, clock, guard.maxDenialUs)
+  const backend = withDenyCache(cached, local, clock, guard)
+  const leases = new Leases({ store: cached, source: redis, clock, maxPending: options.maxPending })
   return {
     ...backend,
+    store: leases,
+    forgetRefusals () {
+      leases.endLeases()
+      backend.forgetRefusals()
+    },
+    async close () {
+      local.close()
+      await leases.close()
+    },
     health: {
       ...backend.health,
       location: formatRedisLocation(target),

@@ -1,3 +1,4 @@
+import type { LeaseTerms } from '../algorithms/lease.js'
 import type { PenaltyRule } from '../algorithms/penalty.js'
 import type { Quota } from '../algorithms/quota.js'
 
@@ -27,6 +28,8 @@ export interface Limit extends Quota {
    * of the earlier generation then does not change the numbers of the later one. Default 0.
    */
   readonly generation?: number
+  /** How units of this limit are leased; `null` if each charge is decided by the store. Default `null`. */
+  readonly lease?: LeaseTerms | null
 }
 
 /** The penalty under which refusals of a limit are strikes. `null` also for refusals that no single client causes. */

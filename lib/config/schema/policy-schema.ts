@@ -50,6 +50,18 @@ const Mode = StringEnum(['enforce', 'shadow'], {
   default: 'enforce', description: '`shadow` counts and decides, but never refuses and sets no header.'
 })
 
+const Leases = (meta: SchemaOptions = {}) => Type.Union([
+  Type.Boolean(),
+  Type.Object({
+    hold: Type.Optional(Duration({ default: '2s', description: 'The longest time that units are held in advance.' }))
+  }, { additionalProperties: false })
+], {
+  ...meta,
+  expected: 'true, false, or an object: { hold? }',
+  description: 'With Redis: take units of busy buckets in advance, for at most `hold` (2s), and decide by them without a call. ' +
+    'The limits stay exact. `true` stands for `{}`. Sliding windows, throttled policies and small limits are not leased.'
+})
+
 const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
@@ -57,8 +69,9 @@ const LimitSchema = Type.Object({
   burst: Type.Optional(Burst),
   algorithm: Type.Optional(AlgorithmName),
   by: Type.Optional(By),
-  mode: Type.Optional(Mode)
-}, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode? }' })
+  mode: Type.Optional(Mode),
+  leases: Type.Optional(Leases())
+}, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }' })
 
 /** Options that define limits, also those of a tier. */
 export const limitOptions = {
@@ -68,7 +81,8 @@ export const limitOptions = {
     minItems: 1,
     maxItems: 16,
     expected: 'an array of 1 to 16 limits',
-    description: 'Several limits in place of `max` and `timeWindow`: `{ name, max, timeWindow, burst?, algorithm?, by?, mode? }`. ' +
+    description: 'Several limits in place of `max` and `timeWindow`: ' +
+      '`{ name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }`. ' +
       'A request is charged to all of them or to none.'
   })),
   algorithm: Type.Optional(AlgorithmName),
@@ -144,6 +158,7 @@ export const policyOptions = {
     description: 'Routes with the same id share their buckets. They must have equal limits.'
   })),
   mode: Type.Optional(Mode),
+  leases: Type.Optional(Leases({ default: false })),
   enforce: Type.Optional(Type.Object({
     percent: Type.Optional(IntegerRange(0, 100, { default: 100, description: 'Percentage of clients for which limits are enforced.' }))
   }, {
@@ -218,6 +233,9 @@ export const RuleSchema = Type.Object({
 
 /** An entry of `limits`. */
 export type LimitOptions = Static<typeof LimitSchema>
+
+/** The option `leases`. */
+export type LeaseOptions = NonNullable<LimitOptions['leases']>
 
 /** Limits of one tier. */
 export type TierOptions = Static<typeof TierSchema>

@@ -25,9 +25,10 @@ export type ResolvedOptions = Omit<Resolved<RateLimitOptions, PluginDefaults>, '
 type PolicyDefaults = 'cost' | 'mode' | 'hook' | 'failureMode'
 
 /** Options of a policy that are no limits, with their defaults. */
-export type ResolvedPolicyOptions = Omit<Resolved<RouteRateLimit, PolicyDefaults>, 'enforce' | 'throttle' | 'penalty'> & {
+export type ResolvedPolicyOptions = Omit<Resolved<RouteRateLimit, PolicyDefaults>, 'enforce' | 'throttle' | 'penalty' | 'leases'> & {
   readonly enforce: Required<NonNullable<RouteRateLimit['enforce']>>
   readonly throttle: false | Required<Exclude<RouteRateLimit['throttle'], false | undefined>>
+  readonly leases: false | Required<Exclude<RouteRateLimit['leases'], boolean | undefined>>
   readonly penalty: false | Required<Exclude<RouteRateLimit['penalty'], false | undefined>>
 }
 

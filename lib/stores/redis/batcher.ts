@@ -1,20 +1,25 @@
 import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
 import { toFailureReason } from './script-runner.js'
-import type { Answer, Charge, FailureReason, Unavailable } from '../store.js'
-import { Batch } from './batch.js'
+import type { Answer, FailureReason, Unavailable } from '../store.js'
+import { Batch, type Check } from './batch.js'
 import { BAD_REPLY, toFailureCode } from './failure-code.js'
 import type { KeyWriter } from './keys.js'
 import { loadScript } from './scripts.js'
+import type { LeaseCharge } from './wire-format.js'
 
 const takeScript = loadScript('take')
 
 /** On a Cluster, batches that are sent in one write. With more, the nodes would idle while the next ones are filled. */
 const MAX_BATCHES = 16
 
+/** Checks that no request waits for. */
+const MAX_LATER = 64
+const MAX_LATER_MS = 5
+
 /** After a turn of the event loop that was longer than this, a batch is sent at once. */
 const LONG_TURN_US = 1000
 
-type Retake = (charges: readonly Charge[]) => Answer | Promise<Answer>
+type Retake = (charges: readonly LeaseCharge[]) => Answer | Promise<Answer>
 
 const BREAKER: Unavailable = { unavailable: 'breaker' }
 
@@ -31,6 +36,8 @@ export class Batcher {
   #filling = new Map<string, Batch>()
   /** Batches that wait for a connection. */
   readonly #held = new Set<Batch>()
+  readonly #later: Check[] = []
+  #laterTimer: NodeJS.Timeout | null = null
   #pending = 0
   #isFlushDue = false
   readonly #flushDue = () => {
@@ -52,7 +59,7 @@ export class Batcher {
   }
 
   /** Send a check with the next call. On a Cluster all charges must have the same partition. */
-  add (charges: readonly Charge[]): Promise<Answer> | Unavailable {
+  add (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
     const tag = this.#options.pool.hasSlots ? charges[0].partition : ''
     let batch = this.#filling.get(tag)
     if (batch === undefined) {
@@ -64,6 +71,13 @@ export class Batcher {
     const answer = batch.add(charges)
     if (batch.isFull || this.#filling.size >= MAX_BATCHES) this.#flush()
     return answer
+  }
+
+  /** Send a check that no request waits for with the next call. Without one it is sent after a few milliseconds. */
+  addLater (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
+    if (this.#later.length >= MAX_LATER) this.#addLater()
+    this.#laterTimer ??= setTimeout(this.#addLater, MAX_LATER_MS).unref()
+    return new Promise((resolve) => { this.#later.push({ charges, resolve }) })
   }
 
   /** Send the batches that wait for a connection. */
@@ -101,7 +115,14 @@ export class Batcher {
     })
   }
 
+  #addLater = (): void => {
+    if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
+    this.#laterTimer = null
+    for (const { charges, resolve } of this.#later.splice(0)) resolve(this.add(charges))
+  }
+
   #flush (): void {
+    if (this.#later.length > 0) this.#addLater()
     const batches = this.#filling
     // Create a new Map: a Map that is cleared and refilled links its former tables to the later ones and keeps them alive.
     this.#filling = new Map()

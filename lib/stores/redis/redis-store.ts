@@ -1,14 +1,14 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
 import {
   isUnavailable, findPenalty,
-  type Adjustment, type Answer, type Charge, type Limit, type Standing, type Store, type Unavailable
+  type Adjustment, type Answer, type Limit, type Standing, type Store, type Unavailable
 } from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
 import { Batcher } from './batcher.js'
 import { toFailureCode } from './failure-code.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
-import { packAdjustments, packLimit } from './wire-format.js'
+import { packAdjustments, packLimit, type LeaseCharge } from './wire-format.js'
 import { loadScript } from './scripts.js'
 
 const adjustScript = loadScript('adjust')
@@ -46,12 +46,17 @@ export class RedisStore implements Store {
     this.#batcher = new Batcher(options, this.#runner, this.#keys, (charges) => this.#takePerPartition(charges))
   }
 
-  take (charges: readonly Charge[]): Promise<Answer> | Unavailable {
+  take (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
     if (this.#batcher.pending >= this.#options.maxPending) return OVERLOAD
     return this.#options.pool.hasSlots ? this.#takePerPartition(charges) : this.#batcher.add(charges)
   }
 
-  #takePerPartition (charges: readonly Charge[]): Promise<Answer> | Unavailable {
+  /** Send charges of one partition that no request waits for, with the next call or after a few milliseconds. */
+  takeLater (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
+    return this.#batcher.pending >= this.#options.maxPending ? OVERLOAD : this.#batcher.addLater(charges)
+  }
+
+  #takePerPartition (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
     return hasSeveralPartitions(charges) ? takeAcrossSlots(this.#slotStore, charges) : this.#batcher.add(charges)
   }
 

@@ -37,6 +37,8 @@ export const CHARGE_BYTES = 2 + NUMBER_BYTES
 /** Bytes of the strikes of a charge whose limit has a penalty. */
 export const STRIKES_BYTES = 4
 
+/** Bytes of a lease in a reply. */
+const LEASE_BYTES = 4 * NUMBER_BYTES
 /** Bytes of a request for a lease. */
 export const LEASE_REQUEST_BYTES = 12 + 2 * (NUMBER_BYTES + 8)
 
@@ -143,14 +145,15 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
     retryUs: retryUs === NEVER ? 'never' : retryUs,
     blockedUs: (state & BLOCKED) === 0 ? 0 : readNumber(source, at + ANSWER_BYTES + (isDelayed ? NUMBER_BYTES : 0))
   }
-  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, at + answerBytes(source, at) - 3 * NUMBER_BYTES) }
+  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, at + answerBytes(source, at) - LEASE_BYTES) }
 }
 
 function readLease (source: Buffer, at: number): LeaseGrant {
   return {
     units: readNumber(source, at),
     lifeUs: readNumber(source, at + NUMBER_BYTES),
-    slotEndUs: readNumber(source, at + 2 * NUMBER_BYTES)
+    slotEndUs: readNumber(source, at + 2 * NUMBER_BYTES),
+    apart: readNumber(source, at + 3 * NUMBER_BYTES)
   }
 }
 
@@ -158,7 +161,7 @@ function readLease (source: Buffer, at: number): LeaseGrant {
 export function answerBytes (source: Buffer, at: number): number {
   const state = source[at]
   return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES) +
-    ((state & LEASED) === 0 ? 0 : 3 * NUMBER_BYTES)
+    ((state & LEASED) === 0 ? 0 : LEASE_BYTES)
 }
 
 /** Whether the check started the block of the charge at this position of a reply. */

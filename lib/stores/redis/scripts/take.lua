@@ -8,7 +8,7 @@
 -- Returns { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7 and the fields of state.
 --   state    bit 0 granted, bit 1 charged, bit 2 the bucket could not be read or written, bit 3 delayUs:7 follows,
 --            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 this check started the block,
---            bit 6 a lease follows: units:7 lifeUs:7 slotEnd:7
+--            bit 6 a lease follows: units:7 lifeUs:7 slotEnd:7 and all leased units:7 of the bucket
 --   retryUs  2^53 - 1: never
 -- Twin: MemoryStore.take.
 
@@ -193,11 +193,11 @@ local function grantLease (one)
     bucket.isChanged = true
     units = leaseUnits(quota, bucket, result.remaining, request, nowUs)
     one.slotEndUs = bucket.slotEndUs + bucket.gridUs
-    one.lifeUs = one.slotEndUs - nowUs
+    one.lifeUs, one.apart = one.slotEndUs - nowUs, bucket.apart + bucket.apartNext
   else
     units = shareUnits(result.remaining, request.want, request.soon)
     one.slotEndUs = result.timeUs + quota.windowUs
-    one.lifeUs = min(one.slotEndUs - nowUs, 2 * request.gridUs)
+    one.lifeUs, one.apart = min(one.slotEndUs - nowUs, 2 * request.gridUs), 0
     if units > 0 then changeBucket(bucket, { timeUs = result.timeUs, count = result.count + units }, 0, nowUs) end
   end
   if units == 0 then return end
@@ -275,7 +275,7 @@ for i = 1, #answers do
     parts[#parts + 1] = pack('>I1I7I7I7', state, result.remaining, result.resetUs, result.retryUs or NEVER)
     if delayUs > 0 then parts[#parts + 1] = pack('>I7', delayUs) end
     if one.blockedUs then parts[#parts + 1] = pack('>I7', one.blockedUs) end
-    if one.leasedUnits then parts[#parts + 1] = pack('>I7I7I7', one.leasedUnits, one.lifeUs, one.slotEndUs) end
+    if one.leasedUnits then parts[#parts + 1] = pack('>I7I7I7I7', one.leasedUnits, one.lifeUs, one.slotEndUs, one.apart) end
   end
 end
 return { table.concat(parts), err or describeDamage() or '' }

@@ -1,0 +1,66 @@
+import { GenerationCache } from '../../common/generation-cache.js'
+import type { TextHasher } from '../memory/hash.js'
+import { findPenalty, type Limit } from '../store.js'
+import type { BucketLeases } from './bucket-leases.js'
+import type { LeaseCounters } from './lease-counters.js'
+import { LimitLeases } from './limit-leases.js'
+
+/** Limits per generation. Each has a sketch of 32 kB. */
+const MAX_LIMITS = 250
+
+/** The busy buckets of all limits that can be leased. */
+export class LeaseBook {
+  readonly #hasher: TextHasher
+  readonly #counters: LeaseCounters
+  readonly #limits = new GenerationCache<Limit, LimitLeases>(MAX_LIMITS)
+  /** The limit of the last check, which is mostly the limit of the next one. */
+  #lastLimit: Limit | null = null
+  #last: LimitLeases | undefined = undefined
+
+  constructor (hasher: TextHasher, counters: LeaseCounters) {
+    this.#hasher = hasher
+    this.#counters = counters
+  }
+
+  /** A bucket that is known as busy. */
+  find (limit: Limit, partition: string): BucketLeases | undefined {
+    if (limit !== this.#lastLimit) {
+      this.#lastLimit = limit
+      this.#last = this.#limits.get(limit)
+    }
+    return this.#last?.find(partition)
+  }
+
+  /** As `find`, but counts the units of a bucket that is not known, and returns it if it is busy now. */
+  meet (limit: Limit, partition: string, units: number, nowUs: number): BucketLeases | undefined {
+    const known = this.find(limit, partition)
+    if (known !== undefined || limit.lease === null || limit.lease === undefined) return known
+    if (this.#last === undefined) {
+      this.#last = new LimitLeases(limit, limit.lease, this.#hasher, this.#counters)
+      this.#limits.set(limit, this.#last)
+    }
+    return this.#last.meet(partition, units, nowUs)
+  }
+
+  delete (limit: Limit, partition: string): void {
+    this.#limits.get(limit)?.delete(partition)
+  }
+
+  clear (): void {
+    this.#limits.clear()
+    this.#lastLimit = null
+    this.#last = undefined
+  }
+
+  /** End the leases of a partition under every limit with a penalty: it is blocked. */
+  endPenalized (partition: string): void {
+    for (const [limit, leases] of this.#limits.entries()) if (findPenalty(limit) !== null) leases.find(partition)?.end(false)
+  }
+
+  /** All busy buckets. `algorithm`: only of such limits. */
+  * buckets (algorithm?: Limit['algorithm']): Generator<BucketLeases> {
+    for (const [limit, leases] of this.#limits.entries()) {
+      if (algorithm === undefined || limit.algorithm === algorithm) yield * leases.buckets()
+    }
+  }
+}

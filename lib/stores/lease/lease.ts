@@ -1,0 +1,50 @@
+import type { LeaseGrant } from '../../algorithms/lease.js'
+
+/** A lease ends this much earlier here than in the store, microseconds: the clocks run at almost the same speed. */
+const MARGIN_US = 1000
+
+/** Units that this process has leased from one bucket. */
+export class Lease {
+  readonly size: number
+  /** End of the slot, or of the window, by the clock of the store. Reports name it. */
+  readonly slotEndUs: number
+  /** When the last unit may be spent, by the clock of the process. */
+  readonly endUs: number
+  readonly sinceUs: number
+  left: number
+  /** Units of requests whose other limits are being decided by the store. They are neither left nor spent. */
+  reserved = 0
+  /** Spent units that were reported to the store. Each unit is reported once, whether or not the report arrives. */
+  reported = 0
+
+  /** `sentAtUs`: before the call was sent. So the store's time of the lease is later, and so is its end there. */
+  constructor ({ units, lifeUs, slotEndUs }: LeaseGrant, sentAtUs: number, nowUs: number) {
+    this.size = units
+    this.left = units
+    this.slotEndUs = slotEndUs
+    this.endUs = sentAtUs + lifeUs - MARGIN_US
+    this.sinceUs = nowUs
+  }
+
+  /** Spent units that were not reported yet. */
+  get unreported (): number {
+    return this.size - this.left - this.reserved - this.reported
+  }
+
+  /** Units that the store counts as leased. */
+  get unspent (): number {
+    return this.left + this.reserved
+  }
+
+  /** Units that may still be spent. */
+  leftAt (nowUs: number): number {
+    return nowUs > this.endUs ? 0 : this.left
+  }
+
+  /** Give units back that were spent. Returns how many: none after the end of the lease, and none that were reported. */
+  refund (units: number, nowUs: number): number {
+    const returned = nowUs > this.endUs ? 0 : Math.min(units, this.unreported)
+    this.left += returned
+    return returned
+  }
+}

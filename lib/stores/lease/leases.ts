@@ -1,0 +1,226 @@
+import type { Clock } from '../../common/clock.js'
+import { TextHasher } from '../memory/hash.js'
+import { secretWords } from '../memory/random.js'
+import type { LeaseCharge } from '../redis/wire-format.js'
+import {
+  NO_BLOCKS,
+  type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store, type Unavailable
+} from '../store.js'
+import type { BucketLeases } from './bucket-leases.js'
+import { LeaseBook } from './lease-book.js'
+import type { LeaseCounters } from './lease-counters.js'
+import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
+import { canLease, createRenewal, createStoreCheck, type StoreCheck } from './store-check.js'
+
+/** How often the units of ended leases of windows are given back. */
+const RETURN_INTERVAL_MS = 1000
+
+const OVERLOAD: Unavailable = { unavailable: 'overload' }
+
+/** The store that grants leases. */
+export interface LeaseSource {
+  take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
+  /** Send charges that no request waits for, together with others. */
+  takeLater (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
+}
+
+export interface LeasesOptions {
+  /** Decides what no lease covers: the source, behind its cache of refusals. */
+  readonly store: Store
+  readonly source: LeaseSource
+  readonly clock: Clock
+  /** With this many checks that wait for the answer to another check, no further check waits. */
+  readonly maxPending: number
+}
+
+/**
+ * Spends units that were leased from Redis, in the same turn and without a call. Only limits with `lease` are leased, and of
+ * these only busy buckets. The store decides everything else, as without this layer.
+ *
+ * It is above the cache of refusals: a unit in hand is spent before a refusal is believed.
+ */
+export class Leases implements Store {
+  readonly kind: string
+  readonly counters: LeaseCounters = { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }
+  readonly #options: LeasesOptions
+  readonly #book: LeaseBook
+  readonly #returner: NodeJS.Timeout
+  readonly #endBlocked = (partition: string) => { this.#book.endPenalized(partition) }
+  readonly #takeLater: LeaseSource['take'] = (charges) => this.#options.source.takeLater(charges)
+  #waiting = 0
+
+  constructor (options: LeasesOptions) {
+    this.kind = options.store.kind
+    this.#options = options
+    const [key0, key1] = secretWords(2)
+    this.#book = new LeaseBook(new TextHasher(key0, key1), this.counters)
+    // Created here and not in a request: a timer keeps the AsyncLocalStorage of its creator alive.
+    this.#returner = setInterval(() => { this.#returnWindows() }, RETURN_INTERVAL_MS).unref()
+  }
+
+  take (charges: readonly Charge[]): Answer | Promise<Answer> {
+    const { clock, store } = this.#options
+    if (charges.length === 1) {
+      if (!canLease(charges[0].limit)) return store.take(charges)
+      const nowUs = clock.nowUs()
+      return this.#spendOne(charges[0], nowUs) ?? this.#ask(charges, nowUs, true)
+    }
+    if (!charges.some(({ limit }) => canLease(limit))) return store.take(charges)
+    const nowUs = clock.nowUs()
+    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, true)
+  }
+
+  async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
+    const standings = await this.#options.store.peek(limits, partition)
+    const nowUs = this.#options.clock.nowUs()
+    return standings.map((standing) => this.#book.find(standing.limit, partition)?.addLeft(standing, nowUs) ?? standing)
+  }
+
+  /** Refund to the lease that paid, while it lives and its units were not reported; the rest in the store. */
+  async adjust (adjustments: readonly Adjustment[]): Promise<void> {
+    const nowUs = this.#options.clock.nowUs()
+    const rest: Adjustment[] = []
+    for (const adjustment of adjustments) {
+      const { standing, units } = adjustment
+      if (!isLeasedStanding(standing)) {
+        rest.push(adjustment)
+        continue
+      }
+      const { holder, lease, drainedUs } = standing
+      const settled = units < 0 ? -holder.refund(lease, -units, nowUs) : holder.charge(units, nowUs)
+      if (settled !== units) rest.push({ ...adjustment, standing: { ...standing, resetUs: drainedUs }, units: units - settled })
+    }
+    if (rest.length > 0) await this.#options.store.adjust(rest)
+  }
+
+  async reset (limits: readonly Limit[], partition: string): Promise<number> {
+    this.#forget(limits, partition)
+    const resetCount = await this.#options.store.reset(limits, partition)
+    // A lease of the old bucket may have arrived in the meantime.
+    this.#forget(limits, partition)
+    return resetCount
+  }
+
+  async ping (): Promise<void> {
+    await this.#options.store.ping()
+  }
+
+  /** Give all leases back: their limits were replaced. */
+  endLeases (): void {
+    this.#returnAll(this.#takeLater).catch(() => {})
+  }
+
+  async close (): Promise<void> {
+    clearInterval(this.#returner)
+    await this.#returnAll((charges) => this.#options.source.take(charges))
+    await this.#options.store.close?.()
+  }
+
+  /** Pay for a charge with units in hand; `null` if they do not suffice. */
+  #spendOne (charge: Charge, nowUs: number): Receipt | null {
+    const bucket = this.#book.find(charge.limit, charge.partition)
+    if (bucket === undefined || (charge.strikes ?? 0) > 0) return null
+    const lease = bucket.spend(charge.cost, nowUs)
+    if (lease === null) return null
+    this.counters.leasedChecks++
+    this.#renewIfLow(bucket, nowUs)
+    const standing = bucket.createStanding(charge.cost, lease, nowUs)
+    return { granted: true, atUs: standing.atUs, standings: [standing], blocks: NO_BLOCKS }
+  }
+
+  /** Pay for several charges, all or none. */
+  #spendAll (charges: readonly Charge[], nowUs: number): Receipt | null {
+    const standings: LeasedStanding[] = []
+    for (const { limit, partition, cost, strikes = 0 } of charges) {
+      const bucket = this.#book.find(limit, partition)
+      const lease = bucket === undefined || strikes > 0 ? null : bucket.spend(cost, nowUs)
+      if (bucket === undefined || lease === null) {
+        for (const { holder, lease, charged } of standings) holder.refund(lease, charged, nowUs)
+        return null
+      }
+      standings.push(bucket.createStanding(cost, lease, nowUs))
+    }
+    this.counters.leasedChecks++
+    for (const { limit, partition } of charges) this.#renewIfLow(this.#book.find(limit, partition), nowUs)
+    return { granted: true, atUs: standings[0].atUs, standings, blocks: NO_BLOCKS }
+  }
+
+  /** Decide a check that units in hand do not cover. `mayWait`: whether it may wait for the answer to another check. */
+  #ask (charges: readonly Charge[], nowUs: number, mayWait: boolean): Answer | Promise<Answer> {
+    const { store, clock } = this.#options
+    const buckets = charges.map(({ limit, partition, cost }) => this.#book.meet(limit, partition, cost, nowUs))
+    const asked = mayWait ? buckets.find((bucket, i) => bucket?.isAsked && bucket.countLeft(nowUs) < charges[i].cost) : undefined
+    if (asked !== undefined) return this.#wait(asked, charges)
+    this.counters.storeChecks++
+    // Nothing is busy: as without leases.
+    if (buckets.every((bucket) => bucket === undefined)) return store.take(charges)
+    const check = createStoreCheck(charges, buckets, nowUs)
+    const answer = store.take(check.sent)
+    return answer instanceof Promise
+      ? answer.then((settled) => this.#finish(check, settled, clock.nowUs()))
+      : this.#finish(check, answer, nowUs)
+  }
+
+  #finish (check: StoreCheck, answer: Answer, nowUs: number): Answer {
+    const completed = check.complete(answer, nowUs, this.#endBlocked)
+    check.finish(answer, nowUs)
+    return completed
+  }
+
+  /** Wait for an answer that may bring a lease. It comes within the deadline of its call. */
+  #wait (bucket: BucketLeases, charges: readonly Charge[]): Answer | Promise<Answer> {
+    if (this.#waiting >= this.#options.maxPending) return OVERLOAD
+    this.#waiting++
+    return new Promise((resolve) => {
+      bucket.waiting.push((failure) => {
+        this.#waiting--
+        resolve(failure ?? this.#takeAgain(charges))
+      })
+    })
+  }
+
+  #takeAgain (charges: readonly Charge[]): Answer | Promise<Answer> {
+    const nowUs = this.#options.clock.nowUs()
+    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, false)
+  }
+
+  /** Ask for more units before those in hand are used up. */
+  #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
+    if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
+    this.counters.renewals++
+    this.#send(bucket, true, nowUs, this.#takeLater).catch(() => {})
+  }
+
+  /** Send what the store must learn about the leases of a bucket. */
+  async #send (bucket: BucketLeases, mayLease: boolean, nowUs: number, take: LeaseSource['take']): Promise<void> {
+    const check = createRenewal(bucket, mayLease, nowUs)
+    const answer = await take(check.sent)
+    this.#finish(check, answer, this.#options.clock.nowUs())
+  }
+
+  #returnWindows (): void {
+    const nowUs = this.#options.clock.nowUs()
+    for (const bucket of this.#book.buckets('fixed-window')) {
+      if (bucket.closeEnded(nowUs)) this.#send(bucket, false, nowUs, this.#takeLater).catch(() => {})
+    }
+  }
+
+  async #returnAll (take: LeaseSource['take']): Promise<void> {
+    const nowUs = this.#options.clock.nowUs()
+    const buckets = [...this.#book.buckets()]
+    this.#book.clear()
+    await Promise.all(buckets.map(async (bucket) => {
+      bucket.end(true)
+      if (bucket.hasReports) await this.#send(bucket, false, nowUs, take)
+    }))
+  }
+
+  #forget (limits: readonly Limit[], partition: string): void {
+    for (const limit of limits) {
+      const bucket = this.#book.find(limit, partition)
+      bucket?.end(false)
+      bucket?.forgetReports()
+      this.#book.delete(limit, partition)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import type { LeaseCharge, LeaseStanding } from '../redis/wire-format.js'
+import { type Answer, type Charge, type Limit, type Receipt, type Standing, isUnavailable } from '../store.js'
+import type { BucketLeases } from './bucket-leases.js'
+import type { Lease } from './lease.js'
+
+/** One charge of a check that the store takes part in. */
+interface Part {
+  readonly charge: Charge
+  /** `null` while the bucket is not busy. */
+  readonly bucket: BucketLeases | null
+  /** The lease that pays for the charge; `null` if the store decides it. */
+  readonly lease: Lease | null
+}
+
+/**
+ * A check that leases do not cover. Charges with units in hand are paid from these, and the store decides the others. The
+ * units in hand are reserved until then: the check is granted as a whole or not at all.
+ */
+export class StoreCheck {
+  readonly #parts: readonly Part[]
+  readonly #sentAtUs: number
+  /** The charges for the store. */
+  readonly sent: readonly LeaseCharge[]
+
+  constructor (parts: readonly Part[], sent: readonly LeaseCharge[], nowUs: number) {
+    this.#parts = parts
+    this.sent = sent
+    this.#sentAtUs = nowUs
+  }
+
+  /** Combine the answer of the store with the units in hand. `onBlock`: called with each blocked partition. */
+  complete (answer: Answer, nowUs: number, onBlock: (partition: string) => void): Answer {
+    if (isUnavailable(answer)) {
+      for (const { charge, bucket, lease } of this.#parts) {
+        if (lease !== null) bucket?.settle(lease, charge.cost, false, nowUs)
+      }
+      return answer
+    }
+    const { granted, atUs, blocks } = answer
+    for (const { partition } of blocks) onBlock(partition)
+    let sent = 0
+    const standings = this.#parts.map(({ charge, bucket, lease }): Standing => {
+      if (bucket === null || lease === null) {
+        const standing: LeaseStanding = answer.standings[sent++]
+        bucket?.receive(standing, atUs, this.#sentAtUs, nowUs)
+        return standing
+      }
+      // A shadow limit is charged by itself, unless a block refuses the request.
+      const isSpent = charge.limit.mode === 'shadow' ? blocks.length === 0 : granted
+      bucket.settle(lease, charge.cost, isSpent, nowUs)
+      return bucket.createStanding(isSpent ? charge.cost : 0, lease, nowUs)
+    })
+    return { granted, atUs, standings, blocks } satisfies Receipt
+  }
+
+  /** The requests for leases were answered. Call it after `complete`, as it lets other checks go on. */
+  finish (answer: Answer, nowUs: number): void {
+    for (const { bucket, lease } of this.#parts) if (lease === null) bucket?.finishAsk(isUnavailable(answer) ? answer : null, nowUs)
+  }
+}
+
+export function canLease ({ lease }: Limit): boolean {
+  return lease !== null && lease !== undefined
+}
+
+/** `buckets`: of the charges, by their index. */
+export function createStoreCheck (
+  charges: readonly Charge[], buckets: ReadonlyArray<BucketLeases | undefined>, nowUs: number
+): StoreCheck {
+  const mayLease = charges.every(({ limit }) => canLease(limit))
+  const sent: LeaseCharge[] = []
+  const parts = charges.map((charge, i): Part => {
+    const bucket = buckets[i] ?? null
+    // A bucket that is charged twice is decided by the store, which knows the sum.
+    const isShared = bucket !== null && buckets.indexOf(bucket) !== buckets.lastIndexOf(bucket)
+    const lease = bucket === null || isShared || (charge.strikes ?? 0) > 0 ? null : bucket.reserve(charge.cost, nowUs)
+    if (lease === null) sent.push(bucket === null ? charge : createLeaseCharge(charge, bucket, mayLease, nowUs))
+    return { charge, bucket, lease }
+  })
+  return new StoreCheck(parts, sent, nowUs)
+}
+
+/** A check for a bucket that no request waits for. `mayLease`: whether it asks for more units, or only reports. */
+export function createRenewal (bucket: BucketLeases, mayLease: boolean, nowUs: number): StoreCheck {
+  const charge = { limit: bucket.limit, partition: bucket.partition, cost: 0 }
+  return new StoreCheck([{ charge, bucket, lease: null }], [{ ...charge, lease: bucket.createRequest(mayLease, nowUs) }], nowUs)
+}
+
+function createLeaseCharge (charge: Charge, bucket: BucketLeases, mayLease: boolean, nowUs: number): LeaseCharge {
+  // The refusal of a moment ago is repeated without a call, and would lose the reports.
+  if (bucket.isEmpty(nowUs)) return charge
+  return { ...charge, lease: bucket.createRequest(bucket.countDemand(charge.cost, nowUs) && mayLease, nowUs) }
+}

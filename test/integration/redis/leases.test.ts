@@ -1,0 +1,67 @@
+// Leases over a real Redis, by its own clock.
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { isUnavailable, type Receipt, type Store } from '../../../lib/stores/store.js'
+import { leasedLimitOf, openLeases } from './open-leases.js'
+import { openBench } from './open-store.js'
+
+const bench = await openBench(t)
+
+async function takeOne (store: Store, limit: ReturnType<typeof leasedLimitOf>, partition: string, cost = 1): Promise<Receipt> {
+  const answer = await store.take([{ limit, partition, cost }])
+  if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+  return answer
+}
+
+t.test('a busy bucket is decided in the same turn', async (t) => {
+  const leases = openLeases(t, bench, { keyPrefix: 'busy:' })
+  const limit = leasedLimitOf({ max: 100_000, windowUs: 1_000_000, bucket: 'app/busy' }, 200_000)
+  const deadlineMs = performance.now() + 20_000
+  while (leases.counters.leasedChecks < 1000 && performance.now() < deadlineMs) {
+    for (let i = 0; i < 50; i++) await takeOne(leases, limit, 'ip:203.0.113.9')
+    await sleep(1)
+  }
+  t.ok(leases.counters.leasedChecks >= 1000)
+  const answer = leases.take([{ limit, partition: 'ip:203.0.113.9', cost: 0 }])
+  t.notOk(answer instanceof Promise)
+})
+
+interface Grant {
+  readonly atUs: number
+  readonly units: number
+}
+
+/** The burst that grants needed: the most units in any interval, less what drained in it. */
+function neededBurst (grants: readonly Grant[], unitsPerUs: number): number {
+  let backlog = 0
+  let mostBacklog = 0
+  let lastUs = 0
+  for (const { atUs, units } of [...grants].sort((a, b) => a.atUs - b.atUs)) {
+    backlog = Math.max(0, backlog - (atUs - lastUs) * unitsPerUs) + units
+    lastUs = atUs
+    mostBacklog = Math.max(mostBacklog, backlog)
+  }
+  return mostBacklog
+}
+
+t.test('four instances grant no more than burst plus rate', async (t) => {
+  const fleet = Array.from({ length: 4 }, () => openLeases(t, bench, { keyPrefix: 'fleet:' }))
+  const limit = leasedLimitOf({ max: 1000, windowUs: 1_000_000, bucket: 'app/fleet' }, 400_000)
+  const grants: Grant[] = []
+  const startMs = performance.now()
+  while (performance.now() - startMs < 4000) {
+    await Promise.all(fleet.map(async (leases) => {
+      for (let i = 0; i < 8; i++) {
+        const answer = leases.take([{ limit, partition: 'ip:203.0.113.9', cost: 1 }])
+        const isLeased = !(answer instanceof Promise)
+        const receipt = await answer
+        if (isUnavailable(receipt)) throw new Error('no answer')
+        if (receipt.granted) grants.push({ atUs: isLeased ? Math.floor((performance.timeOrigin + performance.now()) * 1000) : receipt.atUs, units: 1 })
+      }
+    }))
+    await sleep(2)
+  }
+  // The sum of doubles is not exact.
+  t.ok(neededBurst(grants, 1000 / 1_000_000) < 1000.001)
+  t.ok(fleet.some(({ counters }) => counters.leasedChecks > 0))
+})
