@@ -16,6 +16,8 @@ export class LeaseBook {
   /** The limit of the last check, which is mostly the limit of the next one. */
   #lastLimit: Limit | null = null
   #last: LimitLeases | undefined = undefined
+  /** Whether a limit with a penalty is leased. */
+  hasPenalties = false
 
   constructor (hasher: TextHasher, counters: LeaseCounters) {
     this.#hasher = hasher
@@ -38,6 +40,7 @@ export class LeaseBook {
     if (this.#last === undefined) {
       this.#last = new LimitLeases(limit, limit.lease, this.#hasher, this.#counters)
       this.#limits.set(limit, this.#last)
+      if (findPenalty(limit) !== null) this.hasPenalties = true
     }
     return this.#last.meet(partition, units, nowUs)
   }
@@ -50,6 +53,7 @@ export class LeaseBook {
     this.#limits.clear()
     this.#lastLimit = null
     this.#last = undefined
+    this.hasPenalties = false
   }
 
   /** End the leases of a partition under every limit with a penalty: it is blocked. */

@@ -3,7 +3,7 @@ import { TextHasher } from '../memory/hash.js'
 import { secretWords } from '../memory/random.js'
 import type { LeaseCharge } from '../redis/wire-format.js'
 import {
-  NO_BLOCKS,
+  isUnavailable, NO_BLOCKS,
   type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store, type Unavailable
 } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
@@ -46,6 +46,12 @@ export class Leases implements Store {
   readonly #book: LeaseBook
   readonly #returner: NodeJS.Timeout
   readonly #endBlocked = (partition: string) => { this.#book.endPenalized(partition) }
+  readonly #noteBlocks = (answer: Answer): Answer => {
+    const blocks = isUnavailable(answer) ? NO_BLOCKS : answer.blocks
+    for (const { partition } of blocks) this.#endBlocked(partition)
+    return answer
+  }
+
   readonly #takeLater: LeaseSource['take'] = (charges) => this.#options.source.takeLater(charges)
   #waiting = 0
 
@@ -59,13 +65,13 @@ export class Leases implements Store {
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
-    const { clock, store } = this.#options
+    const { clock } = this.#options
     if (charges.length === 1) {
-      if (!canLease(charges[0].limit)) return store.take(charges)
+      if (!canLease(charges[0].limit)) return this.#takeFromStore(charges)
       const nowUs = clock.nowUs()
       return this.#spendOne(charges[0], nowUs) ?? this.#ask(charges, nowUs, true)
     }
-    if (!charges.some(({ limit }) => canLease(limit))) return store.take(charges)
+    if (!charges.some(({ limit }) => canLease(limit))) return this.#takeFromStore(charges)
     const nowUs = clock.nowUs()
     return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, true)
   }
@@ -153,12 +159,19 @@ export class Leases implements Store {
     if (asked !== undefined) return this.#wait(asked, charges)
     this.counters.storeChecks++
     // Nothing is busy: as without leases.
-    if (buckets.every((bucket) => bucket === undefined)) return store.take(charges)
+    if (buckets.every((bucket) => bucket === undefined)) return this.#takeFromStore(charges)
     const check = createStoreCheck(charges, buckets, nowUs)
     const answer = store.take(check.sent)
     return answer instanceof Promise
       ? answer.then((settled) => this.#finish(check, settled, clock.nowUs()))
       : this.#finish(check, answer, nowUs)
+  }
+
+  /** Decide a check without leases. A block that it meets ends the leases of other limits under the same penalty. */
+  #takeFromStore (charges: readonly Charge[]): Answer | Promise<Answer> {
+    const answer = this.#options.store.take(charges)
+    if (!this.#book.hasPenalties || !charges.some((charge) => charge.limit.penalty !== null)) return answer
+    return answer instanceof Promise ? answer.then(this.#noteBlocks) : this.#noteBlocks(answer)
   }
 
   #finish (check: StoreCheck, answer: Answer, nowUs: number): Answer {
