@@ -12,7 +12,8 @@ import { Seeded } from '../../fixtures/seeded.js'
 import { leasedLimitOf, openLeases } from './open-leases.js'
 import { openBench } from './open-store.js'
 
-const bench = await openBench(t)
+// A server of its own: another test may empty a shared one.
+const bench = await openBench(t, 'own')
 
 interface Event {
   readonly atUs: number

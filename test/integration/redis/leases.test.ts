@@ -5,7 +5,8 @@ import { isUnavailable, type Receipt, type Store } from '../../../lib/stores/sto
 import { leasedLimitOf, openLeases } from './open-leases.js'
 import { openBench } from './open-store.js'
 
-const bench = await openBench(t)
+// A server of its own: another test may empty a shared one.
+const bench = await openBench(t, 'own')
 
 async function takeOne (store: Store, limit: ReturnType<typeof leasedLimitOf>, partition: string, cost = 1): Promise<Receipt> {
   const answer = await store.take([{ limit, partition, cost }])
