@@ -8,9 +8,9 @@ export interface Script {
   readonly sha: string
 }
 
-/** The start of every script: the algorithms and the state in Redis. */
+/** The start of every script, after the leases and the fast path: the algorithms and the state in Redis. */
 const SHARED_FILES = [
-  'token-bucket', 'fixed-window', 'sliding-window', 'carry-over', 'lease', 'algorithms', 'bucket', 'penalty', 'penalty-state', 'call'
+  'token-bucket', 'fixed-window', 'sliding-window', 'carry-over', 'algorithms', 'bucket', 'penalty', 'penalty-state', 'call'
 ]
 
 /** A fast path that needs no shared file. It is placed before them. */
@@ -23,6 +23,6 @@ export function loadScript (name: string): Script {
 
 /** Compose a script from its text and the shared files. */
 export function composeScript (text: string, fastPath = ''): Script {
-  const lua = [fastPath, ...SHARED_FILES.map((file) => luaFiles[file]), text].join('\n')
+  const lua = [luaFiles.lease, fastPath, ...SHARED_FILES.map((file) => luaFiles[file]), text].join('\n')
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }

@@ -11,6 +11,7 @@
 -- A call reads each key once and decides on the copy in this table. It writes each changed key once, always with its TTL.
 
 local pack, unpack = struct.pack, struct.unpack
+local leases = loadLeases()
 
 local buckets = {}
 
@@ -126,7 +127,7 @@ end
 -- How long to keep a bucket. 0 or less: it is equal to an absent one.
 local function bucketTtlUs (bucket, nowUs)
   local ttlUs = usedTtlUs(bucket, nowUs)
-  return bucket.slotEndUs and max(ttlUs, leasesEndUs(intervalOf(bucket), bucket) - nowUs) or ttlUs
+  return bucket.slotEndUs and max(ttlUs, leases.endUs(intervalOf(bucket), bucket) - nowUs) or ttlUs
 end
 
 local function isWrittenUnder (bucket, quota)
@@ -146,16 +147,16 @@ local function carryLeases (bucket, quota, nowUs)
   else
     bucket.apart = min(bucket.apart, quota.capacity)
     bucket.apartNext = min(bucket.apartNext, quota.capacity - bucket.apart)
-    holdBack(quota, bucket, nowUs)
+    leases.hold(quota, bucket, nowUs)
   end
 end
 
 -- Convert a bucket that another version of the limit wrote to this quota. Twin: convertBucket in lib/stores/memory/bucket.ts.
 local function carryBucket (bucket, quota, nowUs)
   if quota.max == 0 then return end
-  if isWrittenUnder(bucket, quota) then return advanceLeases(quota, bucket, nowUs) end
+  if isWrittenUnder(bucket, quota) then return leases.advance(quota, bucket, nowUs) end
   if bucket.max ~= nil then
-    if bucket.slotEndUs then advanceLeases(intervalOf(bucket), bucket, nowUs) end
+    if bucket.slotEndUs then leases.advance(intervalOf(bucket), bucket, nowUs) end
     local used = countUsed(bucket, bucket, nowUs)
     if bucket.algorithm ~= quota.algorithm then
       setState(bucket, { timeUs = nowUs })

@@ -14,6 +14,13 @@ local function greatestCommonDivisor (a, b)
   return a
 end
 
+-- The interval of a bucket, by the numbers that it was written under.
+local function intervalOf (written)
+  local divisor = greatestCommonDivisor(written.max, written.windowUs)
+  local intervalDen, reducedWindow = max(1, written.max / divisor), written.windowUs / divisor
+  return { intervalUs = floor(reducedWindow / intervalDen), intervalNum = reducedWindow % intervalDen, intervalDen = intervalDen }
+end
+
 local function countOveruse (overuse, nowUs)
   return overuse and max(0, overuse.units - max(0, nowUs - overuse.atUs) * overuse.max / overuse.windowUs) or 0
 end

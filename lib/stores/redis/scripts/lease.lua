@@ -1,112 +1,120 @@
 -- Units of token buckets that are leased. Twin: lib/algorithms/lease.ts, which explains it. Same names, same results.
 -- A bucket with leases has slotEndUs (else nil), gridUs, apart and apartNext, all integers.
+-- One function that creates the others: a call that meets no lease does not pay for them.
 
-local MAX_UNITS_APART = 16777215
-local MIN_SHARE = 4
+local function loadLeases ()
+  local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
+  local MAX_UNITS_APART = 16777215
+  local MIN_SHARE = 4
 
-local function endOfSlot (gridUs, nowUs)
-  return (floor(nowUs / gridUs) + 1) * gridUs
-end
-
-local function addUnits (quota, bucket, units)
-  local num = bucket.count + units * quota.intervalNum
-  local whole = floor(num / quota.intervalDen)
-  bucket.timeUs = bucket.timeUs + units * quota.intervalUs + whole
-  bucket.count = num - whole * quota.intervalDen
-end
-
-local function holdBack (quota, bucket, atUs)
-  local units = bucket.apart + bucket.apartNext
-  if units == 0 then return end
-  local num = units * quota.intervalNum
-  local whole = floor(num / quota.intervalDen)
-  local timeUs = atUs + units * quota.intervalUs + whole
-  local count = num - whole * quota.intervalDen
-  if bucket.timeUs > timeUs or (bucket.timeUs == timeUs and bucket.count >= count) then return end
-  bucket.timeUs, bucket.count = timeUs, count
-end
-
-local function advanceLeases (quota, bucket, nowUs)
-  if not bucket.slotEndUs then return end
-  local gridUs = bucket.gridUs
-  if bucket.slotEndUs - nowUs > 3 * gridUs then
-    bucket.apart, bucket.apartNext = 0, 0
-    bucket.slotEndUs = endOfSlot(gridUs, nowUs) + 2 * gridUs
-    return
+  local function endOfSlot (gridUs, nowUs)
+    return (floor(nowUs / gridUs) + 1) * gridUs
   end
-  if bucket.slotEndUs <= nowUs then
-    holdBack(quota, bucket, bucket.slotEndUs)
-    bucket.apart, bucket.apartNext = bucket.apartNext, 0
-    if bucket.slotEndUs + gridUs <= nowUs then
-      holdBack(quota, bucket, bucket.slotEndUs + gridUs)
-      bucket.apart = 0
+
+  local function addUnits (quota, bucket, units)
+    local num = bucket.count + units * quota.intervalNum
+    local whole = floor(num / quota.intervalDen)
+    bucket.timeUs = bucket.timeUs + units * quota.intervalUs + whole
+    bucket.count = num - whole * quota.intervalDen
+  end
+
+  local function holdBack (quota, bucket, atUs)
+    local units = bucket.apart + bucket.apartNext
+    if units == 0 then return end
+    local num = units * quota.intervalNum
+    local whole = floor(num / quota.intervalDen)
+    local timeUs = atUs + units * quota.intervalUs + whole
+    local count = num - whole * quota.intervalDen
+    if bucket.timeUs > timeUs or (bucket.timeUs == timeUs and bucket.count >= count) then return end
+    bucket.timeUs, bucket.count = timeUs, count
+  end
+
+  local function advanceLeases (quota, bucket, nowUs)
+    if not bucket.slotEndUs then return end
+    local gridUs = bucket.gridUs
+    if bucket.slotEndUs - nowUs > 3 * gridUs then
+      bucket.apart, bucket.apartNext = 0, 0
+      bucket.slotEndUs = endOfSlot(gridUs, nowUs) + 2 * gridUs
+      return
     end
-    bucket.slotEndUs = endOfSlot(gridUs, nowUs)
+    if bucket.slotEndUs <= nowUs then
+      holdBack(quota, bucket, bucket.slotEndUs)
+      bucket.apart, bucket.apartNext = bucket.apartNext, 0
+      if bucket.slotEndUs + gridUs <= nowUs then
+        holdBack(quota, bucket, bucket.slotEndUs + gridUs)
+        bucket.apart = 0
+      end
+      bucket.slotEndUs = endOfSlot(gridUs, nowUs)
+    end
+    holdBack(quota, bucket, nowUs)
   end
-  holdBack(quota, bucket, nowUs)
-end
 
-local function isOpen (bucket, nowUs)
-  return bucket.slotEndUs and bucket.slotEndUs - nowUs <= bucket.gridUs
-end
-
-local function openLeases (bucket, gridUs, nowUs)
-  if not bucket.slotEndUs then
-    bucket.gridUs, bucket.apart, bucket.apartNext = gridUs, 0, 0
-    bucket.slotEndUs = endOfSlot(gridUs, nowUs) + 2 * gridUs
-  elseif bucket.gridUs ~= gridUs and bucket.apart + bucket.apartNext == 0 and isOpen(bucket, nowUs) then
-    bucket.gridUs = gridUs
-    bucket.slotEndUs = endOfSlot(gridUs, nowUs)
+  local function isOpen (bucket, nowUs)
+    return bucket.slotEndUs and bucket.slotEndUs - nowUs <= bucket.gridUs
   end
-end
 
-local function settleLeases (quota, bucket, reports, nowUs)
-  for _, report in ipairs(reports) do
-    local isCurrent = report.slotEndUs == bucket.slotEndUs
-    if isCurrent or (bucket.slotEndUs and report.slotEndUs == bucket.slotEndUs + bucket.gridUs) then
-      local known = isCurrent and bucket.apart or bucket.apartNext
-      local freed = min(report.returned, known)
-      local left = known - freed - min(report.spent, known - freed)
-      if isCurrent then bucket.apart = left else bucket.apartNext = left end
-      addUnits(quota, bucket, -freed)
+  local function openLeases (bucket, gridUs, nowUs)
+    if not bucket.slotEndUs then
+      bucket.gridUs, bucket.apart, bucket.apartNext = gridUs, 0, 0
+      bucket.slotEndUs = endOfSlot(gridUs, nowUs) + 2 * gridUs
+    elseif bucket.gridUs ~= gridUs and bucket.apart + bucket.apartNext == 0 and isOpen(bucket, nowUs) then
+      bucket.gridUs = gridUs
+      bucket.slotEndUs = endOfSlot(gridUs, nowUs)
     end
   end
-  if bucket.slotEndUs then holdBack(quota, bucket, nowUs) end
-end
 
-local function shareUnits (remaining, want, soon)
-  local quarter = floor(remaining / 4)
-  return min(want, max(quarter < MIN_SHARE and 0 or quarter, min(soon, remaining)))
-end
+  local function settleLeases (quota, bucket, reports, nowUs)
+    for _, report in ipairs(reports) do
+      local isCurrent = report.slotEndUs == bucket.slotEndUs
+      if isCurrent or (bucket.slotEndUs and report.slotEndUs == bucket.slotEndUs + bucket.gridUs) then
+        local known = isCurrent and bucket.apart or bucket.apartNext
+        local freed = min(report.returned, known)
+        local left = known - freed - min(report.spent, known - freed)
+        if isCurrent then bucket.apart = left else bucket.apartNext = left end
+        addUnits(quota, bucket, -freed)
+      end
+    end
+    if bucket.slotEndUs then holdBack(quota, bucket, nowUs) end
+  end
 
-local function leaseUnits (quota, bucket, remaining, request, nowUs)
-  if not isOpen(bucket, nowUs) then return 0 end
-  local units = min(shareUnits(remaining, request.want, request.soon), MAX_UNITS_APART - bucket.apartNext)
-  bucket.apartNext = bucket.apartNext + units
-  addUnits(quota, bucket, units)
-  return units
-end
+  local function shareUnits (remaining, want, soon)
+    local quarter = floor(remaining / 4)
+    return min(want, max(quarter < MIN_SHARE and 0 or quarter, min(soon, remaining)))
+  end
 
-local function toUs (quota, units)
-  return units * quota.intervalUs + ceil(units * quota.intervalNum / quota.intervalDen)
-end
+  local function leaseUnits (quota, bucket, remaining, request, nowUs)
+    if not isOpen(bucket, nowUs) then return 0 end
+    local units = min(shareUnits(remaining, request.want, request.soon), MAX_UNITS_APART - bucket.apartNext)
+    bucket.apartNext = bucket.apartNext + units
+    addUnits(quota, bucket, units)
+    return units
+  end
 
-local function computeLeaseWaitUs (quota, bucket, cost, nowUs)
-  if not bucket.slotEndUs then return 0 end
-  local room = quota.capacity - cost
-  local over, overNext = bucket.apart + bucket.apartNext - room, bucket.apartNext - room
-  local slotUs = bucket.slotEndUs - nowUs
-  return max(over > 0 and slotUs + toUs(quota, over) or 0, overNext > 0 and slotUs + bucket.gridUs + toUs(quota, overNext) or 0)
-end
+  local function toUs (quota, units)
+    return units * quota.intervalUs + ceil(units * quota.intervalNum / quota.intervalDen)
+  end
 
-local function leasesEndUs (quota, bucket)
-  local lastEndUs = bucket.slotEndUs + bucket.gridUs
-  return max(lastEndUs + toUs(quota, bucket.apart + bucket.apartNext), lastEndUs + bucket.gridUs)
-end
+  local function computeLeaseWaitUs (quota, bucket, cost, nowUs)
+    if not bucket.slotEndUs then return 0 end
+    local room = quota.capacity - cost
+    local over, overNext = bucket.apart + bucket.apartNext - room, bucket.apartNext - room
+    local slotUs = bucket.slotEndUs - nowUs
+    return max(over > 0 and slotUs + toUs(quota, over) or 0, overNext > 0 and slotUs + bucket.gridUs + toUs(quota, overNext) or 0)
+  end
 
--- The interval of a bucket, by the numbers that it was written under.
-local function intervalOf (written)
-  local divisor = greatestCommonDivisor(written.max, written.windowUs)
-  local intervalDen, reducedWindow = max(1, written.max / divisor), written.windowUs / divisor
-  return { intervalUs = floor(reducedWindow / intervalDen), intervalNum = reducedWindow % intervalDen, intervalDen = intervalDen }
+  local function leasesEndUs (quota, bucket)
+    local lastEndUs = bucket.slotEndUs + bucket.gridUs
+    return max(lastEndUs + toUs(quota, bucket.apart + bucket.apartNext), lastEndUs + bucket.gridUs)
+  end
+
+  return {
+    advance = advanceLeases,
+    open = openLeases,
+    settle = settleLeases,
+    lease = leaseUnits,
+    share = shareUnits,
+    hold = holdBack,
+    waitUs = computeLeaseWaitUs,
+    endUs = leasesEndUs
+  }
 end

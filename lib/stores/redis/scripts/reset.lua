@@ -6,7 +6,7 @@
 
 -- A report of a lease from before must not be taken for one of a later lease. So the next leases wait until all have ended.
 local function closeLeases (bucket)
-  advanceLeases(intervalOf(bucket), bucket, nowUs)
+  leases.advance(intervalOf(bucket), bucket, nowUs)
   if bucket.apart + bucket.apartNext == 0 then return false end
   bucket.timeUs, bucket.count, bucket.overuse = nowUs, 0, nil
   bucket.apart, bucket.apartNext, bucket.slotEndUs = 0, 0, bucket.slotEndUs + 2 * bucket.gridUs

@@ -1,12 +1,12 @@
 -- The fast path of most calls: one enforced token bucket per check, all of one limit. The limit has no delay, no penalty
--- and an interval of whole microseconds. Its buckets have no leases, and were written under the same numbers. The function
--- decides before it writes. Every other case returns nil and is left to take.lua, which follows. Redis creates the functions
--- of a script in each call, so the functions below cost time.
+-- and an interval of whole microseconds, and its buckets were written under the same numbers. The function decides before
+-- it writes. Every other case returns nil and is left to take.lua, which follows. Redis creates the functions of a script
+-- in each call, so the functions below cost time.
 -- Arguments and reply: take.lua. Twin of the arithmetic: token-bucket.lua.
 
 local function takeTokenBuckets ()
-  if #ARGV[1] ~= 72 or #ARGV[2] ~= 10 * #KEYS then return end
-  local pack, unpack, ceil = struct.pack, struct.unpack, math.ceil
+  if #ARGV[1] ~= 72 then return end
+  local pack, unpack, ceil, max = struct.pack, struct.unpack, math.ceil, math.max
   local algorithm, flags, maxUnits, windowUs, capacity, intervalUs, _, intervalDen, capacityUs, _, ceilingUs =
     unpack('>I1I1I7I7I7I7I7I7I7I7I7', ARGV[1])
   if algorithm ~= 1 or flags ~= 0 or maxUnits == 0 or intervalDen ~= 1 then return end
@@ -20,24 +20,83 @@ local function takeTokenBuckets ()
 
   -- Redis formats a number argument as a double with 17 digits, which takes three times as long as a string.
   local pcall, sub, format = redis.pcall, string.sub, string.format
-  local checks, head = ARGV[2], 'T' .. pack('>I4I4I7', maxUnits, capacity, windowUs)
+  local checks, position, head = ARGV[2], 1, 'T' .. pack('>I4I4I7', maxUnits, capacity, windowUs)
   local tats, changed, answers = {}, {}, {}
+  -- The buckets with leases. Their TAT is in tats, like the others.
+  local held, leases, quota = {}, nil, nil
+
+  local function useLeases ()
+    leases = leases or loadLeases()
+    quota = quota or { capacity = capacity, intervalUs = intervalUs, intervalNum = 0, intervalDen = 1 }
+  end
+
+  -- Returns nothing if the value is for take.lua.
+  local function readLeases (stored)
+    if #stored ~= 54 or sub(stored, 1, 1) ~= 'U' or sub(stored, 9, 9) ~= '\128' or sub(stored, 28, 43) ~= head then return end
+    local bucket, version = { count = 0 }, nil
+    bucket.slotEndUs, bucket.gridUs, version, bucket.apart, bucket.apartNext = unpack('>I7xxxxxxxxI4I1I3I3', stored, 2)
+    bucket.timeUs = unpack('>I7', stored, 44)
+    if version ~= 1 or bucket.gridUs == 0 or bucket.slotEndUs == 0 then return end
+    useLeases()
+    leases.advance(quota, bucket, nowUs)
+    return bucket
+  end
+
+  local function readReports ()
+    local reports = { {}, {} }
+    for i = 1, 2 do
+      local report = reports[i]
+      report.slotEndUs, report.spent, report.returned, position = unpack('>I7I4I4', checks, position)
+    end
+    return reports
+  end
+
+  -- Lease units of a bucket that granted. Returns what follows its answer, or nothing.
+  local function grantLease (key, request)
+    local bucket = held[key] or { count = 0 }
+    bucket.timeUs = tats[key]
+    leases.open(bucket, request.gridUs, nowUs)
+    held[key], changed[key] = bucket, true
+    local units = leases.lease(quota, bucket, max(0, capacity - ceil((bucket.timeUs - nowUs) / intervalUs)), request, nowUs)
+    tats[key] = bucket.timeUs
+    local slotEndUs = bucket.slotEndUs + bucket.gridUs
+    return units > 0 and pack('>I7I7I7I7', units, slotEndUs - nowUs, slotEndUs, bucket.apart + bucket.apartNext)
+  end
+
   for i = 1, #KEYS do
     local key = KEYS[i]
-    local size, _, cost = unpack('>I1I2I7', checks, 10 * i - 9)
-    if size ~= 1 or cost == 0 then return end
+    local size, limitIndex, cost, request
+    size, limitIndex, cost, position = unpack('>I1I2I7', checks, position)
+    if size ~= 1 or (cost == 0 and limitIndex == 1) then return end
     local tatUs = tats[key]
     if not tatUs then
       local stored = pcall('GET', key)
       if not stored then
         tatUs = nowUs
-      elseif type(stored) == 'string' and #stored == 27 and sub(stored, 1, 16) == head then
-        tatUs = unpack('>I7', stored, 17)
+      elseif type(stored) ~= 'string' then
+        return
+      else
+        if #stored == 27 and sub(stored, 1, 16) == head then
+          tatUs = unpack('>I7', stored, 17)
+        else
+          local bucket = readLeases(stored)
+          if not bucket then return end
+          held[key], tatUs = bucket, bucket.timeUs
+        end
         -- The clock stepped back, which is rare: take.lua handles it.
         if tatUs - nowUs >= ceilingUs then return end
         if tatUs < nowUs then tatUs = nowUs end
-      else
-        return
+      end
+    end
+    if limitIndex ~= 1 then
+      request = {}
+      request.gridUs, request.want, request.soon, position = unpack('>I4I4I4', checks, position)
+      local reports, bucket = readReports(), held[key]
+      useLeases()
+      if bucket then
+        bucket.timeUs, changed[key] = tatUs, true
+        leases.settle(quota, bucket, reports, nowUs)
+        tatUs = bucket.timeUs
       end
     end
     local state, retryUs, nextUs = 0, 9007199254740991, tatUs + cost * intervalUs
@@ -45,22 +104,29 @@ local function takeTokenBuckets ()
       local overUs = nextUs - nowUs - capacityUs
       if overUs <= 0 then
         state, retryUs, tatUs = 3, 0, nextUs
-        changed[key] = true
+        if cost > 0 then changed[key] = true end
       else
-        retryUs = overUs
+        retryUs = held[key] and max(overUs, leases.waitUs(quota, held[key], cost, nowUs)) or overUs
       end
     end
     if state == 0 and not changed[key] and pcall('PTTL', key) == -1 then return end
     tats[key] = tatUs
-    local backlogUs = tatUs - nowUs
+    local lease = state == 3 and request and request.want > 0 and grantLease(key, request)
+    local backlogUs = tats[key] - nowUs
     local remaining = capacity - ceil(backlogUs / intervalUs)
-    answers[i] = pack('>I1I7I7I7', state, remaining > 0 and remaining or 0, backlogUs, retryUs)
+    answers[i] = pack('>I1I7I7I7', lease and 67 or state, remaining > 0 and remaining or 0, backlogUs, retryUs) .. (lease or '')
   end
 
   local err, broken
   for key in pairs(changed) do
-    local tatUs = tats[key]
-    local reply = pcall('SET', key, head .. pack('>I7I4', tatUs, 0), 'PX', format('%d', ceil((tatUs - nowUs) / 1000) + marginMs))
+    local tatUs, bucket = tats[key], held[key]
+    local value, endUs = head .. pack('>I7I4', tatUs, 0), tatUs
+    if bucket then
+      value = 'U' .. pack('>I7', bucket.slotEndUs) .. '\128\0\0\0\0\0\0\0' ..
+        pack('>I4I1I3I3', bucket.gridUs, 1, bucket.apart, bucket.apartNext) .. value
+      endUs = max(tatUs, leases.endUs(quota, bucket))
+    end
+    local reply = pcall('SET', key, value, 'PX', format('%d', ceil((endUs - nowUs) / 1000) + marginMs))
     if reply.err then
       err, broken = reply.err, broken or {}
       broken[key] = true

@@ -53,7 +53,7 @@ local function assessCharge (quota, bucket, cost)
   carryBucket(bucket, quota, nowUs)
   local result = assessBucket(quota, bucket, cost, nowUs)
   if bucket.slotEndUs and not result.granted and result.retryUs then
-    result.retryUs = max(result.retryUs, computeLeaseWaitUs(quota, bucket, cost, nowUs))
+    result.retryUs = max(result.retryUs, leases.waitUs(quota, bucket, cost, nowUs))
   end
   return result
 end
@@ -172,7 +172,7 @@ local function settleReports (quota, bucket, reports)
   if quota.algorithm == TOKEN_BUCKET then
     if not bucket.slotEndUs then return end
     changeBucket(bucket, assessBucket(quota, bucket, 0, nowUs), 0, nowUs)
-    settleLeases(quota, bucket, reports, nowUs)
+    leases.settle(quota, bucket, reports, nowUs)
   else
     for i = 1, #reports do
       local report = reports[i]
@@ -189,13 +189,13 @@ local function grantLease (one)
   if quota.max == 0 or request.want == 0 or not one.result.granted or one.blockedUs then return end
   local result = assessBucket(quota, bucket, 0, nowUs)
   if quota.algorithm == TOKEN_BUCKET then
-    openLeases(bucket, request.gridUs, nowUs)
+    leases.open(bucket, request.gridUs, nowUs)
     bucket.isChanged = true
-    units = leaseUnits(quota, bucket, result.remaining, request, nowUs)
+    units = leases.lease(quota, bucket, result.remaining, request, nowUs)
     one.slotEndUs = bucket.slotEndUs + bucket.gridUs
     one.lifeUs, one.apart = one.slotEndUs - nowUs, bucket.apart + bucket.apartNext
   else
-    units = shareUnits(result.remaining, request.want, request.soon)
+    units = leases.share(result.remaining, request.want, request.soon)
     one.slotEndUs = result.timeUs + quota.windowUs
     one.lifeUs, one.apart = min(one.slotEndUs - nowUs, 2 * request.gridUs), 0
     if units > 0 then changeBucket(bucket, { timeUs = result.timeUs, count = result.count + units }, 0, nowUs) end
