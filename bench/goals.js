@@ -1,3 +1,5 @@
+import { traffic } from './lease/traffic.js'
+
 /** What the design asks for; each reads its figure from the results of its part. */
 const goals = {
   http: [
@@ -29,6 +31,23 @@ const goals = {
     goal('Redis Cluster: times @fastify/rate-limit', 'at least', 1.1, ({ cluster }) => rowOf(cluster, 'sluice').ratio.median),
     goal('Redis: bytes per token bucket', 'at most', 200, ({ bytes }) => bytesOf(bytes, 'token-bucket')),
     goal('Redis: bytes per full sliding window', 'at most', 1000, ({ bytes }) => bytesOf(bytes, 'sliding-window'))
+  ],
+  lease: [
+    ...['uniform', 'hot'].flatMap((kind) => {
+      const leases = (text, relation, bound, read) =>
+        goal(`leases, ${traffic[kind].title}: ${text}`, relation, bound, ({ races }) => read(rowOf(races[kind], 'leased')))
+      return [
+        leases('throughput, times the memory store', 'at least', 0.95, ({ ratio }) => ratio.median),
+        leases('processor time, times the memory store', 'at most', 1.04, ({ cpuRatio }) => cpuRatio.median),
+        leases('script calls per request', 'at most', 0.02, ({ calls }) => calls.median),
+        leases('processor time of Redis per request, µs', 'at most', 0.5, ({ redisCpuUs }) => redisCpuUs.median),
+        // Within noise: the quartiles of the rounds reach it.
+        leases('p99 above the memory store, lower quartile, ms', 'at most', 0, ({ extraP99Ms }) => extraP99Ms.low)
+      ]
+    }),
+    ...['zipf', 'cold', 'halfBusy', 'flood'].map((kind) =>
+      goal(`leases, ${traffic[kind].title}: throughput, times without leases, upper quartile`, 'at least', 1, ({ races }) => rowOf(races[kind], 'leased').ratioOfBaseline.high)),
+    goal(`leases, ${traffic.halfBusy.title}: script calls, times without leases`, 'at most', 0.5, ({ races }) => rowOf(races.halfBusy, 'leased').callsOfBaseline.median)
   ],
   start: [
     goal('start: time of the import, times @fastify/rate-limit', 'at most', 3, ({ rows }) => rowOf(rows, 'fastify-sluice').importMs.ratio.median),

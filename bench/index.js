@@ -1,11 +1,12 @@
 // Compares the stores with their rivals, and measures the memory store alone. Results go to stdout as Markdown.
-//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis,start] [--json FILE]
+//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis,lease,start] [--json FILE]
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { endChildren } from './children.js'
 import { judge } from './goals.js'
 import { measureHttp } from './http/index.js'
 import { measureInProcess } from './in-process/index.js'
+import { measureLeases } from './lease/index.js'
 import { describeMachine } from './machine.js'
 import { measureChecks } from './micro/checks.js'
 import { measureGrowth } from './micro/growth.js'
@@ -14,7 +15,7 @@ import { report } from './report.js'
 import { full, quick } from './settings.js'
 import { measureStart } from './start/index.js'
 
-const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis, start: measureStart }
+const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis, lease: measureLeases, start: measureStart }
 
 const { values: { quick: isQuick, only, json } } = parseArgs({
   options: {

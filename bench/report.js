@@ -1,4 +1,5 @@
 import { CEILING } from './contestants/index.js'
+import { traffic } from './lease/traffic.js'
 import { count, countWithSpread, table, withSpread } from './markdown.js'
 
 /** The results as Markdown, to be pasted into docs/speed.md. */
@@ -9,7 +10,7 @@ export function report ({ machine, isQuick, parts }) {
   ].join('\n\n')
 }
 
-const sections = { http, inProcess, checks, growth, redis, start }
+const sections = { http, inProcess, checks, growth, redis, lease, start }
 
 function describe (machine, isQuick) {
   const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`).join(', ')
@@ -122,6 +123,32 @@ function redis ({ settings, version, passing, latency, refusing, connections, cl
       ['a key, partition of 40 characters', ...new Set(bytes.map((row) => `bytes, ${row.window}`))],
       [...new Set(bytes.map((row) => row.algorithm))].map((algorithm) =>
         [algorithm === 'sliding-window' ? 'sliding-window, saturated' : algorithm, ...bytes.filter((row) => row.algorithm === algorithm).map((row) => row.bytes)])
+    )
+  ].join('\n\n')
+}
+
+function lease ({ settings, version, races, takes }) {
+  const ms = (...figures) => figures.map(({ median }) => median.toFixed(1)).join(' / ')
+  return [
+    '#### Leases',
+    `Redis ${version} on the same machine, without persistence; ${settings.connections} keep-alive connections, ${settings.rounds} rounds of ${settings.seconds} s ` +
+    `(${settings.shortRounds} without rivals), each after ${settings.leadInSeconds} s of the same load, in new processes after every ${settings.roundsPerProcess}. ` +
+    'Ratios are medians of the rounds\' own ratios, times are per request.',
+    ...Object.entries(races).map(([kind, rows]) => table(
+      [
+        traffic[kind].title, 'requests per second', 'of the memory store', 'of exact checks', 'µs of the server', 'of the memory store',
+        'script calls per request', 'µs of Redis', 'p50 / p95 / p99, ms', 'p99 above the memory store',
+        ...traffic[kind].isRefusing ? ['granted, of what is due'] : []
+      ],
+      rows.map((row) => [
+        row.title, countWithSpread(row.perSecond), withSpread(row.ratio, 2), withSpread(row.ratioOfBaseline, 2), row.cpuUs.median.toFixed(1), withSpread(row.cpuRatio, 2),
+        row.calls.median.toFixed(4), row.redisCpuUs.median.toFixed(2), ms(row.p50Ms, row.p95Ms, row.p99Ms), withSpread(row.extraP99Ms, 1, { isSigned: true }),
+        ...traffic[kind].isRefusing ? [withSpread(row.passedOfDue, 3)] : []
+      ])
+    )),
+    table(
+      ['one charge, answered in the same turn', 'keys', 'ns'],
+      takes.map((row) => [row.title, count(row.keys), countWithSpread(row.ns)])
     )
   ].join('\n\n')
 }

@@ -10,6 +10,16 @@ export const full = {
   },
   growth: { keys: 1_000_000, runs: 5 },
   redis: { connections: 50, clients: 1000, warmUpSeconds: 1, leadInSeconds: 0.2, seconds: 1.5, roundsPerProcess: 4, rounds: 20, latencyRounds: 20, refusedRounds: 8, connectionRounds: 8, clusterRounds: 20 },
+  lease: {
+    connections: 50,
+    warmUpSeconds: { memory: 5, leased: 5, exact: 3, fastifyRateLimit: 2, rateLimiterFlexible: 2 },
+    leadInSeconds: 1,
+    seconds: 1.5,
+    roundsPerProcess: 2,
+    rounds: 6,
+    shortRounds: 4,
+    takes: { warmUpRounds: 5, rounds: 15, takes: 50_000 }
+  },
   start: { warmUpRounds: 2, rounds: 31 }
 }
 
@@ -24,5 +34,15 @@ export const quick = {
   },
   growth: { keys: 1_000_000, runs: 1 },
   redis: { connections: 50, clients: 1000, warmUpSeconds: 0.5, leadInSeconds: 0.1, seconds: 0.4, roundsPerProcess: 4, rounds: 4, latencyRounds: 2, refusedRounds: 1, connectionRounds: 0, clusterRounds: 1 },
+  lease: {
+    connections: 50,
+    warmUpSeconds: { memory: 2, leased: 3.5, exact: 0.5, fastifyRateLimit: 0.5, rateLimiterFlexible: 0.5 },
+    leadInSeconds: 0.5,
+    seconds: 0.5,
+    roundsPerProcess: 1,
+    rounds: 1,
+    shortRounds: 1,
+    takes: { warmUpRounds: 3, rounds: 5, takes: 20_000 }
+  },
   start: { warmUpRounds: 1, rounds: 7 }
 }

@@ -1,4 +1,5 @@
 import { quantile } from '../statistics.js'
+import { poolOf, unwatched } from './pool.js'
 import { RedisStore } from '../../.modules/stores/redis/redis-store.js'
 import { createQuota } from '../../.modules/algorithms/quota.js'
 
@@ -27,31 +28,15 @@ export async function measureBytes (redis) {
   return rows
 }
 
-/** Nothing fails here, and nothing is timed. */
-const unwatched = {
-  callGuard: { begin: () => ({ settle () {} }), close () {} },
-  clock: { nowUs: () => 0 },
-  onFailure () {},
-  onAnswer () {}
-}
-
 /** Steady use over one window and a half, on a time of its own. */
 async function fill ({ client }, limit, windowMs, steps) {
   const startUs = Date.now() * 1000
   for (let step = 0; step < steps; step++) {
     const nowUs = startUs + Math.round(step * windowMs * 1000 * WINDOWS / steps)
-    const store = new RedisStore({ ...unwatched, pool: poolOf(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS })
+    const store = new RedisStore({ ...unwatched, clock: { nowUs: () => 0 }, pool: poolOf(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS })
     const answers = await Promise.all(Array.from({ length: KEYS }, (_, key) =>
       store.take([{ limit, partition: `key:${String(key).padStart(36, 'k')}`, cost: COST }])))
     if (answers.some((answer) => answer.granted !== true)) throw new Error(`a bucket was not filled: ${JSON.stringify(answers[0])}`)
-  }
-}
-
-function poolOf (client) {
-  return {
-    isCluster: false,
-    isReady: true,
-    evalScript: (script, keys, args) => client.callBuffer('EVAL', [script.lua, keys.length, ...keys, ...args])
   }
 }
 
