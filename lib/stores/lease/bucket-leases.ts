@@ -117,15 +117,19 @@ export class BucketLeases implements LeaseHolder {
     this.#turn(nowUs)
     if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs, nowUs), nowUs)
     // Others may give units back before the wait is over.
-    else this.#pausedUntilUs = nowUs + PAUSE_US
     if (!granted && retryUs !== 'never') this.#emptyUntilUs = nowUs + Math.min(retryUs, PAUSE_US)
     this.#estimate.update(standing, (this.#current?.unspent ?? 0) + (this.#next?.unspent ?? 0), atUs, nowUs)
+  }
+
+  /** Ask for no lease for a while: the store had none. */
+  pause (nowUs: number): void {
+    this.#pausedUntilUs = nowUs + PAUSE_US
   }
 
   /** The request was answered, or failed. */
   finishAsk (failure: Unavailable | null, nowUs: number): void {
     this.isAsked = false
-    if (failure !== null) this.#pausedUntilUs = nowUs + PAUSE_US
+    if (failure !== null) this.pause(nowUs)
     if (this.waiting.length === 0) return
     for (const resume of this.waiting.splice(0)) resume(failure)
   }

@@ -10,6 +10,8 @@ interface Part {
   readonly bucket: BucketLeases | null
   /** The lease that pays for the charge; `null` if the store decides it. */
   readonly lease: Lease | null
+  /** Whether the charge asks the store for a lease. */
+  readonly isAsking: boolean
 }
 
 /**
@@ -39,10 +41,11 @@ export class StoreCheck {
     const { granted, atUs, blocks } = answer
     for (const { partition } of blocks) onBlock(partition)
     let sent = 0
-    const standings = this.#parts.map(({ charge, bucket, lease }): Standing => {
+    const standings = this.#parts.map(({ charge, bucket, lease, isAsking }): Standing => {
       if (bucket === null || lease === null) {
         const standing: LeaseStanding = answer.standings[sent++]
         bucket?.receive(standing, atUs, this.#sentAtUs, nowUs)
+        if (isAsking && standing.lease === undefined) bucket?.pause(nowUs)
         return standing
       }
       // A shadow limit is charged by itself, unless a block refuses the request.
@@ -55,7 +58,7 @@ export class StoreCheck {
 
   /** The requests for leases were answered. Call it after `complete`, as it lets other checks go on. */
   finish (answer: Answer, nowUs: number): void {
-    for (const { bucket, lease } of this.#parts) if (lease === null) bucket?.finishAsk(isUnavailable(answer) ? answer : null, nowUs)
+    for (const { bucket, isAsking } of this.#parts) if (isAsking) bucket?.finishAsk(isUnavailable(answer) ? answer : null, nowUs)
   }
 }
 
@@ -74,8 +77,10 @@ export function createStoreCheck (
     // A bucket that is charged twice is decided by the store, which knows the sum.
     const isShared = bucket !== null && buckets.indexOf(bucket) !== buckets.lastIndexOf(bucket)
     const lease = bucket === null || isShared || (charge.strikes ?? 0) > 0 ? null : bucket.reserve(charge.cost, nowUs)
-    if (lease === null) sent.push(bucket === null ? charge : createLeaseCharge(charge, bucket, mayLease, nowUs))
-    return { charge, bucket, lease }
+    if (lease !== null) return { charge, bucket, lease, isAsking: false }
+    const leaseCharge = bucket === null ? charge : createLeaseCharge(charge, bucket, mayLease, nowUs)
+    sent.push(leaseCharge)
+    return { charge, bucket, lease, isAsking: isAsking(leaseCharge) }
   })
   return new StoreCheck(parts, sent, nowUs)
 }
@@ -83,7 +88,12 @@ export function createStoreCheck (
 /** A check for a bucket that no request waits for. `mayLease`: whether it asks for more units, or only reports. */
 export function createRenewal (bucket: BucketLeases, mayLease: boolean, nowUs: number): StoreCheck {
   const charge = { limit: bucket.limit, partition: bucket.partition, cost: 0 }
-  return new StoreCheck([{ charge, bucket, lease: null }], [{ ...charge, lease: bucket.createRequest(mayLease, nowUs) }], nowUs)
+  const sent: LeaseCharge = { ...charge, lease: bucket.createRequest(mayLease, nowUs) }
+  return new StoreCheck([{ charge, bucket, lease: null, isAsking: isAsking(sent) }], [sent], nowUs)
+}
+
+function isAsking ({ lease }: LeaseCharge): boolean {
+  return lease !== undefined && lease.want > 0
 }
 
 function createLeaseCharge (charge: Charge, bucket: BucketLeases, mayLease: boolean, nowUs: number): LeaseCharge {
