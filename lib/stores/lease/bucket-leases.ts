@@ -26,8 +26,9 @@ export class BucketLeases implements LeaseHolder {
   readonly #reports = new LeaseReports()
   #current: Lease | null = null
   #next: Lease | null = null
-  /** More units are asked for when this many are left. */
+  /** More units are asked for when this many are left, and from this time on, so that no check finds the lease ended. */
   #lowMark = 0
+  #renewAtUs = 0
   #pausedUntilUs = 0
   #emptyUntilUs = 0
 
@@ -87,10 +88,11 @@ export class BucketLeases implements LeaseHolder {
     return spent > 0 && this.spend(spent, nowUs) !== null ? spent : 0
   }
 
-  /** Whether to ask for more before the units in hand are used up. */
+  /** Whether to ask for more before the units in hand are used up, or their lease ends. */
   shouldRenew (nowUs: number): boolean {
     const lease = this.#current
-    return lease !== null && lease.left <= this.#lowMark && this.#next === null && !this.isAsked && nowUs >= this.#pausedUntilUs
+    return lease !== null && (lease.left <= this.#lowMark || nowUs >= this.#renewAtUs) &&
+      this.#next === null && !this.isAsked && nowUs >= this.#pausedUntilUs
   }
 
   /** A request for more units, with the reports so far. `mayLease`: whether the request has only limits that can be leased. */
@@ -122,9 +124,7 @@ export class BucketLeases implements LeaseHolder {
   }
 
   /** Ask for no lease for a while: the store had none. */
-  pause (nowUs: number): void {
-    this.#pausedUntilUs = nowUs + PAUSE_US
-  }
+  pause (nowUs: number): void { this.#pausedUntilUs = nowUs + PAUSE_US }
 
   /** The request was answered, or failed. */
   finishAsk (failure: Unavailable | null, nowUs: number): void {
@@ -135,9 +135,7 @@ export class BucketLeases implements LeaseHolder {
   }
 
   /** Whether the store refused a charge a moment ago. */
-  isEmpty (nowUs: number): boolean {
-    return nowUs < this.#emptyUntilUs
-  }
+  isEmpty (nowUs: number): boolean { return nowUs < this.#emptyUntilUs }
 
   /** End the leases at once. `isReturned`: whether their units are to be given back to the bucket. */
   end (isReturned: boolean): void {
@@ -222,6 +220,7 @@ export class BucketLeases implements LeaseHolder {
   #start (lease: Lease): void {
     this.#current = lease
     this.#lowMark = this.#sizing.lowMark(lease.size)
+    this.#renewAtUs = lease.endUs - this.#sizing.renewUs
   }
 
   #close (lease: Lease, nowUs: number): void {

@@ -17,6 +17,9 @@ const AHEAD_US = 50_000
 /** Units are asked for again when those in hand last for so long. */
 const RENEW_US = 15_000
 
+/** The same before the end of a lease, or while so many units are used. */
+const RENEW_UNITS = 2
+
 /** Units that are used up within this time cannot lapse, so a lease of them may be more than a fair share. */
 const SOON_US = 10_000
 
@@ -69,6 +72,11 @@ export class LeaseSizing {
   /** How many units may be left in a lease of this size when more are asked for. */
   lowMark (size: number): number {
     return Math.min(size - 1, Math.max(1, Math.ceil(this.#pace * RENEW_US)))
+  }
+
+  /** How long before the end of a lease more units are asked for: by a check that finds units in hand, and does not wait. */
+  get renewUs (): number {
+    return Math.min(this.#gridUs / 4, Math.max(RENEW_US, RENEW_UNITS / this.#pace))
   }
 
   /** Learn from a lease that is being used: of `size` units, `used` were spent in this time. */
