@@ -15,10 +15,14 @@ const PAUSE_US = 5000
 export class BucketLeases implements LeaseHolder {
   readonly limit: Limit
   readonly partition: string
-  /** Called when the request for a lease is answered, with `null`, or fails. */
+  /** Called when the store has answered a check of this bucket, with `null`, or when that failed. */
   readonly waiting: Array<(failure: Unavailable | null) => void> = []
   /** Whether a request for a lease is on its way. */
-  isAsked = false
+  #isAsked = false
+  /** Checks of this bucket that the store is deciding. */
+  #pending = 0
+  /** Whether the last answer left nothing for others. */
+  #isScarce = false
   readonly #gridUs: number
   readonly #counters: LeaseCounters
   readonly #sizing: LeaseSizing
@@ -92,7 +96,7 @@ export class BucketLeases implements LeaseHolder {
   shouldRenew (nowUs: number): boolean {
     const lease = this.#current
     return lease !== null && (lease.left <= this.#lowMark || nowUs >= this.#renewAtUs) &&
-      this.#next === null && !this.isAsked && nowUs >= this.#pausedUntilUs
+      this.#next === null && !this.#isAsked && nowUs >= this.#pausedUntilUs
   }
 
   /** A request for more units, with the reports so far. `mayLease`: whether the request has only limits that can be leased. */
@@ -102,9 +106,9 @@ export class BucketLeases implements LeaseHolder {
       this.#sizing.observe(lease.size, lease.size - lease.left, nowUs - lease.sinceUs)
       this.#report(lease)
     }
-    const canAsk = mayLease && !this.isAsked && this.#next === null && nowUs >= this.#pausedUntilUs
+    const canAsk = mayLease && !this.#isAsked && this.#next === null && nowUs >= this.#pausedUntilUs
     const want = canAsk ? this.#sizing.wanted(nowUs) : 0
-    if (want > 0) this.isAsked = true
+    if (want > 0) this.#isAsked = true
     return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
   }
 
@@ -119,6 +123,7 @@ export class BucketLeases implements LeaseHolder {
     this.#turn(nowUs)
     if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs, nowUs), nowUs)
     // Others may give units back before the wait is over.
+    this.#isScarce = !granted || (standing.remaining === 0 && lease === undefined)
     if (!granted && retryUs !== 'never') this.#emptyUntilUs = nowUs + Math.min(retryUs, PAUSE_US)
     this.#estimate.update(standing, (this.#current?.unspent ?? 0) + (this.#next?.unspent ?? 0), atUs, nowUs)
   }
@@ -126,10 +131,17 @@ export class BucketLeases implements LeaseHolder {
   /** Ask for no lease for a while: the store had none. */
   pause (nowUs: number): void { this.#pausedUntilUs = nowUs + PAUSE_US }
 
-  /** The request was answered, or failed. */
-  finishAsk (failure: Unavailable | null, nowUs: number): void {
-    this.isAsked = false
-    if (failure !== null) this.pause(nowUs)
+  /** Whether a check should wait for the answer to another one: that may bring a lease, or the bucket is empty. */
+  get isDeciding (): boolean { return this.#isAsked || (this.#isScarce && this.#pending > 0) }
+
+  /** A check of this bucket is sent. */
+  begin (): void { this.#pending++ }
+
+  /** It was answered, or failed. `isAsking`: whether it had asked for a lease. */
+  finish (isAsking: boolean, failure: Unavailable | null, nowUs: number): void {
+    this.#pending--
+    if (isAsking) this.#isAsked = false
+    if (isAsking && failure !== null) this.pause(nowUs)
     if (this.waiting.length === 0) return
     for (const resume of this.waiting.splice(0)) resume(failure)
   }

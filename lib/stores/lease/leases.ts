@@ -15,6 +15,9 @@ import { canLease, createRenewal, createStoreCheck, type StoreCheck } from './st
 /** How often the units of ended leases of windows are given back. */
 const RETURN_INTERVAL_MS = 1000
 
+/** How long a check waits for the answers to others, before the store is asked: a small part of any deadline. */
+const MAX_WAIT_US = 10_000
+
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
 
 /** The store that grants leases. */
@@ -69,11 +72,11 @@ export class Leases implements Store {
     if (charges.length === 1) {
       if (!canLease(charges[0].limit)) return this.#takeFromStore(charges)
       const nowUs = clock.nowUs()
-      return this.#spendOne(charges[0], nowUs) ?? this.#ask(charges, nowUs, true)
+      return this.#spendOne(charges[0], nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
     }
     if (!charges.some(({ limit }) => canLease(limit))) return this.#takeFromStore(charges)
     const nowUs = clock.nowUs()
-    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, true)
+    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
@@ -151,12 +154,14 @@ export class Leases implements Store {
     return { granted: true, atUs: standings[0].atUs, standings, blocks: NO_BLOCKS }
   }
 
-  /** Decide a check that units in hand do not cover. `mayWait`: whether it may wait for the answer to another check. */
-  #ask (charges: readonly Charge[], nowUs: number, mayWait: boolean): Answer | Promise<Answer> {
+  /** Decide a check that units in hand do not cover. `waitsUntilUs`: until then it may wait for the answers to other checks. */
+  #ask (charges: readonly Charge[], nowUs: number, waitsUntilUs: number): Answer | Promise<Answer> {
     const { store, clock } = this.#options
     const buckets = charges.map(({ limit, partition, cost }) => this.#book.meet(limit, partition, cost, nowUs))
-    const asked = mayWait ? buckets.find((bucket, i) => bucket?.isAsked && bucket.countLeft(nowUs) < charges[i].cost) : undefined
-    if (asked !== undefined) return this.#wait(asked, charges)
+    const deciding = nowUs >= waitsUntilUs
+      ? undefined
+      : buckets.find((bucket, i) => bucket?.isDeciding && bucket.countLeft(nowUs) < charges[i].cost)
+    if (deciding !== undefined) return this.#wait(deciding, charges, waitsUntilUs)
     this.counters.storeChecks++
     // Nothing is busy: as without leases.
     if (buckets.every((bucket) => bucket === undefined)) return this.#takeFromStore(charges)
@@ -180,21 +185,21 @@ export class Leases implements Store {
     return completed
   }
 
-  /** Wait for an answer that may bring a lease. It comes within the deadline of its call. */
-  #wait (bucket: BucketLeases, charges: readonly Charge[]): Answer | Promise<Answer> {
+  /** Wait for an answer, which comes within the deadline of its call. */
+  #wait (bucket: BucketLeases, charges: readonly Charge[], waitsUntilUs: number): Answer | Promise<Answer> {
     if (this.#waiting >= this.#options.maxPending) return OVERLOAD
     this.#waiting++
     return new Promise((resolve) => {
       bucket.waiting.push((failure) => {
         this.#waiting--
-        resolve(failure ?? this.#takeAgain(charges))
+        resolve(failure ?? this.#takeAgain(charges, waitsUntilUs))
       })
     })
   }
 
-  #takeAgain (charges: readonly Charge[]): Answer | Promise<Answer> {
+  #takeAgain (charges: readonly Charge[], waitsUntilUs: number): Answer | Promise<Answer> {
     const nowUs = this.#options.clock.nowUs()
-    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, false)
+    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, waitsUntilUs)
   }
 
   /** Ask for more units before those in hand are used up. */

@@ -28,6 +28,7 @@ export class StoreCheck {
     this.#parts = parts
     this.sent = sent
     this.#sentAtUs = nowUs
+    for (const { bucket, lease } of parts) if (lease === null) bucket?.begin()
   }
 
   /** Combine the answer of the store with the units in hand. `onBlock`: called with each blocked partition. */
@@ -56,9 +57,10 @@ export class StoreCheck {
     return { granted, atUs, standings, blocks } satisfies Receipt
   }
 
-  /** The requests for leases were answered. Call it after `complete`, as it lets other checks go on. */
+  /** The store has answered. Call it after `complete`, as it lets other checks go on. */
   finish (answer: Answer, nowUs: number): void {
-    for (const { bucket, isAsking } of this.#parts) if (isAsking) bucket?.finishAsk(isUnavailable(answer) ? answer : null, nowUs)
+    const failure = isUnavailable(answer) ? answer : null
+    for (const { bucket, lease, isAsking } of this.#parts) if (lease === null) bucket?.finish(isAsking, failure, nowUs)
   }
 }
 
