@@ -5,12 +5,15 @@ import { CallGuard } from '../../../lib/resilience/call-guard.js'
 import { systemClock } from '../../../lib/common/clock.js'
 import { connect } from '../../../lib/stores/redis/connect.js'
 import { RedisStore } from '../../../lib/stores/redis/redis-store.js'
+import { runOldScripts } from '../../fixtures/old-version.js'
 import { shareRedis, startRedis } from '../../fixtures/redis-server.js'
 
 interface StoreSettings {
   readonly keyPrefix?: string
   readonly timeUs?: () => number
   readonly maxPending?: number
+  /** Of the version before leases. */
+  readonly isOld?: boolean
   /** Hears the code of each failure; without it, a failure fails the test. */
   readonly onFailure?: (code: string) => void
 }
@@ -36,9 +39,10 @@ export async function openBench (t: Test, server: 'shared' | 'own' = 'shared'): 
   })
   return {
     redis,
-    store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
+    store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, isOld = false, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
+      const pool = connect(redis, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} })
       const store = new RedisStore({
-        pool: connect(redis, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} }),
+        pool: isOld ? runOldScripts(pool) : pool,
         callGuard: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
         keyPrefix,
         maxPending,
