@@ -224,12 +224,14 @@ export class Leases implements Store {
   }
 
   async #returnAll (take: LeaseSource['take']): Promise<void> {
-    const nowUs = this.#options.clock.nowUs()
+    const { clock } = this.#options
     const buckets = [...this.#book.buckets()]
     this.#book.clear()
     await Promise.all(buckets.map(async (bucket) => {
+      // A lease that is on its way is given back too.
+      if (bucket.isAsked) await new Promise<void>((resolve) => { bucket.waiting.push(() => { resolve() }) })
       bucket.end(true)
-      if (bucket.hasReports) await this.#send(bucket, false, nowUs, take)
+      if (bucket.hasReports) await this.#send(bucket, false, clock.nowUs(), take)
     }))
   }
 

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { isUnavailable, type Receipt, type Store } from '../../../lib/stores/store.js'
+import { ManualClock } from '../../fixtures/manual-clock.js'
 import { leasedLimitOf, openLeases } from './open-leases.js'
 import { openBench } from './open-store.js'
 
@@ -65,4 +66,16 @@ t.test('four instances grant no more than burst plus rate', async (t) => {
   // The sum of doubles is not exact.
   t.ok(neededBurst(grants, 1000 / 1_000_000) < 1000.001)
   t.ok(fleet.some(({ counters }) => counters.leasedChecks > 0))
+})
+
+t.test('a bucket that is checked all the time is leased as soon as it may be', async (t) => {
+  const clock = new ManualClock()
+  const leases = openLeases(t, bench, { keyPrefix: 'always:', timeUs: () => clock.nowUs() }, clock)
+  const limit = leasedLimitOf({ max: 5000, windowUs: 1_000_000, bucket: 'app/always' }, 200_000)
+  for (let step = 0; step < 500; step++) {
+    clock.advance(1000)
+    await takeOne(leases, limit, 'ip:203.0.113.9')
+  }
+  // Leases begin after one to two grids, of 100 ms.
+  t.ok(leases.counters.leasedChecks > 250, JSON.stringify(leases.counters))
 })
