@@ -36,7 +36,7 @@ local function takeTokenBuckets ()
     local bucket, version = { count = 0 }, nil
     bucket.slotEndUs, bucket.gridUs, version, bucket.apart, bucket.apartNext = unpack('>I7xxxxxxxxI4I1I3I3', stored, 2)
     bucket.timeUs = unpack('>I7', stored, 44)
-    if version ~= 1 or bucket.gridUs == 0 or bucket.slotEndUs == 0 then return end
+    if version ~= 1 or bucket.gridUs == 0 or bucket.slotEndUs == 0 or bucket.slotEndUs >= 9007199254740991 then return end
     useLeases()
     leases.advance(quota, bucket, nowUs)
     return bucket
