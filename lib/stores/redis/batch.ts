@@ -5,7 +5,7 @@ import { type GuardedCall } from '../call-watch.js'
 import type { KeyWriter } from './keys.js'
 import {
   answerBytes, CHARGE_BYTES, hasStartedBlock, hasTime, isStanding, LEASE_REQUEST_BYTES, packLimit, readNumber, readStanding,
-  STRIKES_BYTES, TIME_BYTES, writeCharge, writeLeaseRequest, writeStrikes, type LeaseCharge
+  REPORTS_BYTES, STRIKES_BYTES, TIME_BYTES, writeCharge, writeLeaseRequest, writeStrikes, type LeaseCharge
 } from './wire-format.js'
 
 export interface Check {
@@ -36,6 +36,8 @@ export class Batch {
   readonly keys: string[] = []
   readonly args: Buffer[] = []
   readonly #checks: Check[] = []
+  /** Where the reports of leases are in the last argument. */
+  readonly #reportsAt: number[] = []
   #bytes = 0
   #weight = 0
 
@@ -88,10 +90,20 @@ export class Batch {
           this.keys.push(keyWriter.formatPenaltyKey(penalty, partition))
           at = writeStrikes(checks, strikes, at)
         }
-        if (lease !== undefined) at = writeLeaseRequest(checks, lease, at)
+        if (lease === undefined) continue
+        at = writeLeaseRequest(checks, lease, at)
+        this.#reportsAt.push(at - REPORTS_BYTES)
       }
     }
     this.args.push(limits.length === 1 ? limits[0] : Buffer.concat(limits), checks)
+  }
+
+  /**
+   * Drop the reports of leases from the arguments, which were written to a connection. A client of the application may send a
+   * call again whose reply was lost. Its reports would count twice, and leased units of others would drain before they are spent.
+   */
+  dropReports (): void {
+    for (const at of this.#reportsAt) this.args[1].fill(0, at, at + REPORTS_BYTES)
   }
 
   /** Whether a reply has a standing for each charge and nothing else. An expired batch has no charges left. */

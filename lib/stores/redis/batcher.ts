@@ -149,13 +149,14 @@ export class Batcher {
       return
     }
     batch.pack(this.#keys)
-    this.#runner.evalScript(takeScript, batch.keys, batch.args)
-      .then((reply) => { this.#completeBatch(batch, reply) }, (error) => {
-        const isDivisible = batch.hasSeveralPartitions && toFailureCode(error) === 'CROSSSLOT'
-        this.#runner.detectSlots(error)
-        if (isDivisible) this.#divide(batch)
-        else this.#failWithError(batch, error)
-      })
+    const sent = this.#runner.evalScript(takeScript, batch.keys, batch.args)
+    batch.dropReports()
+    sent.then((reply) => { this.#completeBatch(batch, reply) }, (error) => {
+      const isDivisible = batch.hasSeveralPartitions && toFailureCode(error) === 'CROSSSLOT'
+      this.#runner.detectSlots(error)
+      if (isDivisible) this.#divide(batch)
+      else this.#failWithError(batch, error)
+    })
   }
 
   /** Make the checks of a batch again, per partition. Redis refused the batch as a whole, or it was not sent. */

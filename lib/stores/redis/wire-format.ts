@@ -39,8 +39,10 @@ export const STRIKES_BYTES = 4
 
 /** Bytes of a lease in a reply. */
 const LEASE_BYTES = 4 * NUMBER_BYTES
+/** Bytes of the reports at the end of a request for a lease. */
+export const REPORTS_BYTES = 2 * (NUMBER_BYTES + 8)
 /** Bytes of a request for a lease. */
-export const LEASE_REQUEST_BYTES = 12 + 2 * (NUMBER_BYTES + 8)
+export const LEASE_REQUEST_BYTES = 12 + REPORTS_BYTES
 
 /** Added to the number of a limit where a request for a lease follows. */
 const LEASE_FLAG = 32_768
