@@ -40,9 +40,8 @@ function sumOf (reports: readonly NodeReport[], name: 'torn' | 'unavailable' | '
 t.test('ten times the rate, with a process that is stopped for three seconds and one that is killed', async (t) => {
   const fleet = await startLeaseFleet(t, url)
   const limits = [limitOf('app/overload', 300)]
-  const ms = 10_000
-  const load = fleet.load([{ name: 'overload', limits, phases: [[1000, 750]] }], ms)
-  await sleep(3000)
+  const load = fleet.load([{ name: 'overload', limits, phases: [[1000, 750]] }], 8000)
+  await sleep(2000)
   fleet.nodes[1].signal('SIGSTOP')
   await sleep(3000)
   fleet.nodes[1].signal('SIGCONT')
@@ -72,7 +71,7 @@ t.test('four processes', async (t) => {
       { name: 'shadow', limits: [limitOf('app/shadow', 300, { mode: 'shadow' })], phases: [[700, 50], [300, 400]] },
       { name: 'enforced and shadow', limits: [limitOf('app/four', 300), limitOf('app/five', 200, { mode: 'shadow' })], phases: [[700, 40], [300, 300]] }
     ]
-    const reports = await fleet.load(streams, 8000)
+    const reports = await fleet.load(streams, 6000)
     t.equal(sumOf(reports, 'unavailable'), 0)
     t.equal(sumOf(reports, 'torn'), 0, 'all or none')
     checkBounds(t, fleet, streams)
@@ -84,8 +83,8 @@ t.test('four processes', async (t) => {
     const streams = Array.from({ length: 7 }, () => ({ name: 'reset', limits, phases: [] as const })).map((stream, i) => {
       return { ...stream, phases: i === 6 ? [[300, 60], [300, 700]] as const : [[1000, 0]] as const }
     })
-    const load = fleet.load(streams, 4000)
-    await sleep(2000)
+    const load = fleet.load(streams, 3500)
+    await sleep(1800)
     // A process that has no leases resets; the others go on with theirs until their ends.
     const outsider = await startLeaseFleet(t, url, 1, { keyPrefix: fleet.keyPrefix })
     t.strictSame((await outsider.nodes[0].run({ do: 'reset', limits })).numbers, [1])
@@ -102,16 +101,20 @@ t.test('four processes', async (t) => {
 
 t.test('processes that are stopped with leases in hand, while another one takes all that there is', async (t) => {
   const fleet = await startLeaseFleet(t, url)
-  const limits = [limitOf('app/stopped', 2000, { windowUs: 2 * SECOND_US })]
+  const limits = [limitOf('app/stopped', 600)]
   const [sweeper, ...holders] = fleet.nodes
-  const stream: Stream = { name: 'stopped', limits, phases: [[1000, 150]] }
-  const held = holders.map((node) => node.run({ do: 'load', streams: [stream], ms: 5000 }))
-  for (let round = 0; round < 3; round++) {
-    await sleep(1500)
+  const stream: Stream = { name: 'stopped', limits, phases: [[1000, 120]] }
+  const sweep = async () => { await sweeper.run({ do: 'load', streams: [{ ...stream, phases: [[1000, 5000]] }], ms: 300 }) }
+  const held = holders.map((node) => node.run({ do: 'load', streams: [stream], ms: 7000 }))
+  // For less than a lease's life, and for more. Nothing else is taken in the meantime: units that drain too early, or are spent
+  // too late, are over once another process takes all that there is.
+  for (const stoppedMs of [300, 1300, 300, 1300]) {
+    await sleep(800)
     for (const node of holders) node.signal('SIGSTOP')
-    // For less than a lease's life, then for more.
-    await sweeper.run({ do: 'load', streams: [{ ...stream, phases: [[1000, 3000]] }], ms: round === 0 ? 200 : 1200 })
+    await sleep(stoppedMs)
+    const swept = sweep()
     for (const node of holders) node.signal('SIGCONT')
+    await swept
   }
   await Promise.all(held)
   checkBounds(t, fleet, [stream])
@@ -120,7 +123,7 @@ t.test('processes that are stopped with leases in hand, while another one takes 
 t.test('a window grants its units once, and those that a process did not spend are given back', async (t) => {
   const fleet = await startLeaseFleet(t, url)
   const limits = [limitOf('app/window', 400, { algorithm: 'fixed-window', windowUs: 1.5 * SECOND_US })]
-  await fleet.load([{ name: 'window', limits, phases: [[700, 30], [300, 150]] }], 6000)
+  await fleet.load([{ name: 'window', limits, phases: [[700, 30], [300, 150]] }], 4600)
   const grants = fleet.grants()
   t.ok(grants.some(({ isLeased }) => isLeased))
   const windows = groupByWindow(grants, 1.5 * SECOND_US)
@@ -176,7 +179,7 @@ t.test('a block ends the leases of the process that sees it at once, and all oth
   const fleet = await startLeaseFleet(t, url, 3)
   const penalty = { bucket: 'app/penalty', strikes: 3, withinUs: 60 * SECOND_US, cooldownUs: 60 * SECOND_US, factor: 1, maxCooldownUs: 60 * SECOND_US }
   const limits = [limitOf('app/penalty', 1000, { penalty })]
-  const load = fleet.load([{ name: 'penalty', limits, phases: [[1000, 200]] }], 5000)
+  const load = fleet.load([{ name: 'penalty', limits, phases: [[1000, 200]] }], 4500)
   await sleep(3000)
   const beforeUs = sharedUs()
   await fleet.nodes[0].run({ do: 'strike', limits })
@@ -191,11 +194,11 @@ t.test('a block ends the leases of the process that sees it at once, and all oth
 t.test('ten a minute for twenty processes is exactly that', async (t) => {
   const fleet = await startLeaseFleet(t, url, 20)
   const limits = [limitOf('app/ten', 10, { windowUs: 60 * SECOND_US })]
-  await fleet.load([{ name: 'ten', limits, phases: [[1000, 20]] }], 7000)
+  await fleet.load([{ name: 'ten', limits, phases: [[1000, 20]] }], 6500)
   const grants = fleet.grants()
   t.notOk(grants.some(({ isLeased }) => isLeased))
   const needed = neededBurst(grants, 10 / (60 * SECOND_US))
   t.ok(needed <= 10 + ROUNDING)
-  // A unit is due every six seconds.
-  t.equal(countUnits(grants), 11)
+  // A unit is due every six seconds. The bound says that it is not one more.
+  t.ok(countUnits(grants) >= 11)
 })
