@@ -121,6 +121,7 @@ export const warnings = {
   trustsProxyCount: 'FST_SLUICE_WARN_TRUST_PROXY_NUMBER',
   untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
   memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
+  clientResends: 'FST_SLUICE_WARN_CLIENT_RESENDS',
   undefinedRedis: 'FST_SLUICE_WARN_REDIS_UNDEFINED',
   defaultPathTaken: 'FST_SLUICE_WARN_DEFAULT_PATH_TAKEN',
   lateHook: 'FST_SLUICE_WARN_LATE_HOOK',

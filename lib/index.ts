@@ -16,11 +16,13 @@ export type { RateLimitOptions } from './config/schema/options-schema.js'
 export { RateLimitError } from './errors.js'
 export type { Clock } from './common/clock.js'
 export type { Client } from './model/client.js'
+export type { UnleasedReason } from './model/unleased-reason.js'
 export type { Decision, LimitStanding, Outcome } from './model/decision.js'
 export { BREAKER_CHANNEL, DECISION_CHANNEL, RELOAD_CHANNEL } from './observability/channels.js'
 export type { BreakerMessage, DecisionMessage, ReloadMessage, ReloadSource } from './observability/channels.js'
 export type {
-  Explain, ExplainedOption, ExplainedPolicy, ExplainedTier, RegistrationExplanation, RouteExplanation, RouteQuery, RouteState
+  Explain, ExplainedLease, ExplainedOption, ExplainedPolicy, ExplainedTier, RegistrationExplanation, RouteExplanation, RouteQuery,
+  RouteState
 } from './decorator/explanation.js'
 export type { AdminHook } from './config/schema/admin-schema.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './decorator/blocked.js'
@@ -32,6 +34,7 @@ export type { BreakerState } from './resilience/breaker.js'
 export { limiterClientOptions, type LimiterClientOptions } from './stores/redis/client-options.js'
 export type { AnyRedisClient, RedisConnectionOptions, RedisTarget } from './stores/redis/connect.js'
 export type { CredentialOptions, ExpiringPassword } from './stores/redis/credentials.js'
+export type { LeaseTerms } from './algorithms/lease.js'
 export type { Algorithm, Quota } from './algorithms/quota.js'
 export type { PenaltyRule } from './algorithms/penalty.js'
 export type {

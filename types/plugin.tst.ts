@@ -1,5 +1,5 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type ExplainedOption, type LimitStanding, type RateLimitOptions, type RegistrationExplanation, type RouteExplanation, type RouteRateLimit } from 'fastify-sluice'
+import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type ExplainedLease, type ExplainedOption, type LimitStanding, type RateLimitOptions, type RegistrationExplanation, type RouteExplanation, type RouteRateLimit, type UnleasedReason } from 'fastify-sluice'
 import { Redis as Redis5 } from 'ioredis5'
 import type { Static } from '@sinclair/typebox'
 import { describe, expect, test } from 'tstyche'
@@ -24,6 +24,10 @@ describe('register', () => {
     expect<RateLimitOptions>().type.not.toBeAssignableFrom({ headers: 'x-rate-limit' })
     expect<RateLimitOptions>().type.not.toBeAssignableFrom({ algorithm: 'leaky-bucket' })
     expect<RateLimitOptions>().type.not.toBeAssignableFrom({ memory: { maxKeys: '1' } })
+    expect<RateLimitOptions>().type.toBeAssignableFrom({ leases: true })
+    expect<RouteRateLimit>().type.toBeAssignableFrom({ leases: { hold: 500 }, limits: [{ name: 'a', max: 100, timeWindow: '1s', leases: false }] })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ leases: '2s' })
+    expect<RateLimitOptions>().type.not.toBeAssignableFrom({ tiers: { premium: { max: 5, leases: true } } })
   })
 })
 
@@ -148,6 +152,8 @@ describe('fastify.rateLimit', () => {
     expect(app.rateLimit.explain).type.not.toBeCallableWith({ url: '/' })
     expect(app.rateLimit.explain('GET /').state).type.toBe<'limited' | 'by request' | 'exempt' | 'off' | 'misconfigured' | 'not known'>()
     expect(app.rateLimit.explain('GET /').policies[0].options).type.toBe<readonly ExplainedOption[]>()
+    expect(app.rateLimit.explain().policies[0].tiers[0].leases).type.toBe<readonly ExplainedLease[]>()
+    expect<ExplainedLease['reason']>().type.toBe<UnleasedReason | null>()
     expect<ExplainedOption['from']>().type.toBe<'built-in' | 'register' | 'file' | 'environment' | 'operator' | 'route'>()
   })
 })

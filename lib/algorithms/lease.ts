@@ -71,6 +71,10 @@ export const MIN_LEASED_CAPACITY = 64
 /** Leases that end sooner are not worth a call. */
 const MIN_GRID_US = 20_000
 
+/** The range of the longest life of a lease, microseconds: no grid is shorter, and a stopped process holds units for no longer. */
+export const MIN_HOLD_US = 2 * MIN_GRID_US
+export const MAX_HOLD_US = 10_000_000
+
 /** Bits of each counter in Redis. */
 export const MAX_UNITS_APART = 2 ** 24 - 1
 

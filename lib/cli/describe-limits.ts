@@ -1,5 +1,6 @@
 import type { ExplainedOption } from '../config/layers/explain.js'
 import { formatDuration } from '../common/format-duration.js'
+import type { UnleasedReason } from '../model/unleased-reason.js'
 import type { Limit } from '../stores/store.js'
 import type { EffectivePolicy } from './effective-policies.js'
 
@@ -11,8 +12,17 @@ const SCOPE_TEXTS: Readonly<Record<Limit['by'], string>> = {
 export function describeLimits ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
   if (isMadeInCode) return [...describeKnownOptions(options), 'the rest is in code']
   if (policy === null) return ['unlimited']
-  const { limits } = policy
-  return limits.map((limit) => `${limits.length === 1 && limit.name === 'default' ? '' : `${limit.name}: `}${describeLimit(limit)}`)
+  const { limits, unleased } = policy
+  return limits.map((limit, index) => {
+    const name = limits.length === 1 && limit.name === 'default' ? '' : `${limit.name}: `
+    return `${name}${[describeLimit(limit), ...describeLease(unleased[index])].join(', ')}`
+  })
+}
+
+/** Whether a limit is leased if the limits are in Redis; nothing with `leases: false`. */
+function describeLease (reason: UnleasedReason | null): string[] {
+  if (reason === null) return ['leased']
+  return reason === 'off' ? [] : [`not leased (${reason})`]
 }
 
 function describeLimit ({ max, windowUs, capacity, algorithm, by }: Limit): string {

@@ -18,7 +18,7 @@ function toJsonPolicy ({ rule, tier, policy, isMadeInCode, options }: EffectiveP
     tier,
     isMadeInCode,
     isUnlimited: policy === null && !isMadeInCode,
-    limits: policy?.limits.map(toJsonLimit) ?? [],
+    limits: policy?.limits.map((limit, index) => ({ ...toJsonLimit(limit), unleased: policy.unleased[index] })) ?? [],
     mode: findValue(options, 'mode'),
     failureMode: findValue(options, 'failureMode'),
     options

@@ -2,7 +2,7 @@ import { isRecord } from '../common/type-guards.js'
 import { explainPlugin, explainPolicy, type ExplainedOption, type OwnConfig } from '../config/layers/explain.js'
 import type { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { findRoute, parseRouteQuery } from './find-route.js'
-import type { Explain, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
+import type { Explain, ExplainedLease, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 import type { Policy } from '../policies/policy.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { isRootScope, readRouterOptions } from '../routing/router-options.js'
@@ -123,9 +123,17 @@ function explainRoutePolicy (
   const own = route === null ? null : readOwnConfig(route)
   const explainOptions = (tier: string | null) => explainPolicy(merged, { rule, tier }, own) ?? []
   const tiers = Array.from(policy.tiers ?? [], ([name, tier]) => {
-    return { name, isUnlimited: tier === null, scope: tier?.scope ?? null, options: explainOptions(name) }
+    return { name, isUnlimited: tier === null, scope: tier?.scope ?? null, options: explainOptions(name), leases: explainLeases(tier) }
   })
-  return { name: formatPolicyName(rule, own === null ? null : route), scope: policy.scope, hook, options: explainOptions(null), tiers }
+  const name = formatPolicyName(rule, own === null ? null : route)
+  return { name, scope: policy.scope, hook, options: explainOptions(null), leases: explainLeases(policy), tiers }
+}
+
+/** `policy`: `null` without limits. */
+function explainLeases (policy: Policy | null): ExplainedLease[] {
+  return policy?.limits.map(({ name, lease }, index) => {
+    return { limit: name, isLeased: lease !== null && lease !== undefined, reason: policy.unleased[index] }
+  }) ?? []
 }
 
 function formatPolicyName (rule: string | null, route: Route | null): string {

@@ -1,5 +1,6 @@
 import type { ExplainedOption } from '../config/layers/explain.js'
 import type { Phase } from '../config/schema/policy-schema.js'
+import type { UnleasedReason } from '../model/unleased-reason.js'
 
 export type { ExplainedOption }
 
@@ -7,6 +8,15 @@ export type { ExplainedOption }
  * The results of `fastify.rateLimit.explain`. They are plain objects without secrets, so they can be sent as JSON. A
  * function is shown as `a function`. The address of Redis is not shown.
  */
+
+/** Whether one limit is leased: whether busy buckets of it are decided without a call to Redis. */
+export interface ExplainedLease {
+  /** The name of the limit. */
+  readonly limit: string
+  readonly isLeased: boolean
+  /** `null` if it is leased. */
+  readonly reason: UnleasedReason | null
+}
 
 /** The part of a policy for one tier. */
 export interface ExplainedTier {
@@ -17,6 +27,8 @@ export interface ExplainedTier {
   readonly scope: string | null
   /** All options for the tier, including those that are the same for every client. */
   readonly options: readonly ExplainedOption[]
+  /** One entry for each limit. */
+  readonly leases: readonly ExplainedLease[]
 }
 
 /** One policy, each value with the layer that it comes from. */
@@ -29,6 +41,8 @@ export interface ExplainedPolicy {
   readonly hook: Phase
   /** The options for clients whose tier has no options of its own. */
   readonly options: readonly ExplainedOption[]
+  /** One entry for each limit of these clients. */
+  readonly leases: readonly ExplainedLease[]
   readonly tiers: readonly ExplainedTier[]
 }
 

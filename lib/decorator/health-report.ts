@@ -27,8 +27,9 @@ function describeLimits (buckets: BucketRegistry): string[] {
   return limits.length <= MAX_LIMITS ? texts : [...texts, `and ${limits.length - MAX_LIMITS} more`]
 }
 
-/** `default (premium) hourly: 100 per 1 hour, shadow` */
-function describeLimit ({ name, max, windowUs, mode }: Limit, scope: string, tier: string | null): string {
+/** `default (premium) hourly: 100 per 1 hour, shadow, leased` */
+function describeLimit ({ name, max, windowUs, mode, lease }: Limit, scope: string, tier: string | null): string {
   const title = [scope, ...tier === null ? [] : [`(${tier})`], ...name === 'default' ? [] : [name]].join(' ')
-  return `${title}: ${max} per ${formatDuration(windowUs / 1000)}${mode === 'shadow' ? ', shadow' : ''}`
+  const notes = [...mode === 'shadow' ? [', shadow'] : [], ...lease === null || lease === undefined ? [] : [', leased']]
+  return `${title}: ${max} per ${formatDuration(windowUs / 1000)}${notes.join('')}`
 }

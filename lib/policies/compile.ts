@@ -1,4 +1,3 @@
-import { createLeaseTerms } from '../algorithms/lease.js'
 import { isExactPenalty } from '../algorithms/penalty.js'
 import { isExact, createQuota, withMaxDelay } from '../algorithms/quota.js'
 import { badOption, requireDurationMs } from '../config/schema/check.js'
@@ -7,6 +6,7 @@ import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { formatPolicyField } from '../response/ratelimit-draft.js'
 import type { Limit, Penalty } from '../stores/store.js'
 import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
+import { planLeases, type LeasePlan, type StoreLeaseObstacle } from './lease-plan.js'
 import type { LimitDraft } from './limit-draft.js'
 import { DynamicLimit, type CompileLimitPair, type LimitPair } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
@@ -22,8 +22,16 @@ interface CompileContext {
   readonly mayDelay: boolean
   /** How long a request queued for these buckets may be held, microseconds. 0 without a queue. */
   readonly maxDelayUs: number
-  /** How long units may be held in advance, microseconds; `null` for not at all. */
-  readonly leaseHoldUs: number | null
+  readonly leases: ResolvedPolicyOptions['leases']
+  readonly leaseObstacle: StoreLeaseObstacle | null
+}
+
+/** What all policies of a registration have in common. */
+export interface CompileSettings {
+  /** Number of reloads before. Default 0. */
+  readonly generation?: number
+  /** Why no limit is leased, whatever its options are. Default `null`. */
+  readonly leaseObstacle?: StoreLeaseObstacle | null
 }
 
 /**
@@ -32,18 +40,19 @@ interface CompileContext {
  * Throws FST_SLUICE_BAD_OPTION where the arithmetic of a limit would leave 2^53, and where the static cost could never be
  * granted. Throws FST_SLUICE_CONTRADICTION where `throttle` would hold requests of a limit that is no token bucket.
  */
-export function compilePolicy (registration: string, draft: PolicyDraft, place: string, generation = 0): Policy {
+export function compilePolicy (registration: string, draft: PolicyDraft, place: string, settings: CompileSettings = {}): Policy {
   const options = resolvePolicyOptions(draft.options)
   const { throttle, cost, refundOn, hook, failureMode, enforce: { percent } } = options
   const { throttle: sharedThrottle } = resolvePolicyOptions({ throttle: draft.sharedThrottle })
   const context: CompileContext = {
     registration,
     place,
-    generation,
+    generation: settings.generation ?? 0,
     penalty: compilePenalty(registration, draft, options, place),
     mayDelay: throttle !== false,
     maxDelayUs: sharedThrottle === false ? 0 : 1000 * requireDurationMs(sharedThrottle.maxDelay, `${place}.throttle.maxDelay`),
-    leaseHoldUs: compileHoldUs(options.leases, place)
+    leases: options.leases,
+    leaseObstacle: settings.leaseObstacle ?? null
   }
   const shared = {
     place,
@@ -89,13 +98,16 @@ function asShadow (draft: TierDraft): TierDraft {
 }
 
 function compileLimits (context: CompileContext, { scope, limits: drafts }: TierDraft, tier: string | null, cost: Policy['cost']) {
-  const compiled = drafts.map((draft) => compileLimit(context, scope, tier, draft))
+  const { leases, place, leaseObstacle: obstacle, maxDelayUs } = context
+  const plans = planLeases({ leases, place, obstacle, maxDelayUs }, drafts)
+  const compiled = drafts.map((draft, index) => compileLimit(context, { scope, tier, plan: plans[index] }, draft))
   const limits = compiled.map(({ pair }) => pair.immediate)
   const isDynamic = compiled.some(({ dynamicLimit }) => dynamicLimit !== null)
   if (typeof cost === 'number' && !isDynamic) checkCost(cost, limits, context.place)
   return {
     scope,
     limits,
+    unleased: plans.map((plan) => typeof plan === 'string' ? plan : null),
     single: limits.length === 1 && limits[0].by === 'client' && !isDynamic ? limits[0] : null,
     delayableLimits: !context.mayDelay ? null : compiled.map(({ pair }) => pair.delayable),
     dynamicLimits: isDynamic ? compiled.map(({ dynamicLimit }) => dynamicLimit) : null,
@@ -111,7 +123,13 @@ interface CompiledLimit {
   readonly dynamicLimit: DynamicLimit | null
 }
 
-function compileLimit (context: CompileContext, scope: string, tier: string | null, draft: LimitDraft): CompiledLimit {
+interface LimitContext {
+  readonly scope: string
+  readonly tier: string | null
+  readonly plan: LeasePlan
+}
+
+function compileLimit (context: CompileContext, { scope, tier, plan }: LimitContext, draft: LimitDraft): CompiledLimit {
   const { algorithm, max, windowMs, mode } = draft
   if (context.mayDelay && algorithm !== 'token-bucket' && mode === 'enforce') {
     const message = `needs token buckets, and the limit "${draft.name}" is a ${algorithm}; or set throttle: false`
@@ -129,14 +147,11 @@ function compileLimit (context: CompileContext, scope: string, tier: string | nu
   const toBucket = (units: number, ms: number) => {
     return JSON.stringify(isDynamic ? [...bucketKey, 'numbers', ...toDynamicNumbers(units, ms)] : bucketKey)
   }
-  const { leases: ownLeases } = resolvePolicyOptions({ leases: draft.leases ?? undefined })
-  const holdUs = draft.leases === null ? context.leaseHoldUs : compileHoldUs(ownLeases, draft.place)
+  const lease = typeof plan === 'string' ? null : plan
   const compile: CompileLimitPair = (units, ms) => {
     const quota = createQuota(algorithm, units, ms * 1000, draft.burst ?? units, context.maxDelayUs)
     if (!isExact(quota)) return null
     const { penalty, generation } = context
-    const terms = holdUs === null || isDynamic ? null : createLeaseTerms(quota, holdUs)
-    const lease = typeof terms === 'string' ? null : terms
     const limit = { ...quota, lease, name: draft.name, bucket: toBucket(units, ms), by: draft.by, mode, penalty, generation }
     const immediate = withMaxDelay<Limit>(limit, 0)
     return { immediate, delayable: context.mayDelay && mode === 'enforce' ? limit : immediate }
@@ -147,10 +162,6 @@ function compileLimit (context: CompileContext, scope: string, tier: string | nu
   const pair = compile(units, ms)
   if (pair === null) throw inexactRate(draft, units, ms)
   return { pair, dynamicLimit: isDynamic ? new DynamicLimit(draft, pair, compile) : null }
-}
-
-function compileHoldUs (leases: ResolvedPolicyOptions['leases'], place: string): number | null {
-  return leases === false ? null : 1000 * requireDurationMs(leases.hold, `${place}.leases.hold`)
 }
 
 /** The number in place of one that is only known with a request. */

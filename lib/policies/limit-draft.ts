@@ -49,8 +49,8 @@ export function checkLimitList (options: TierOptions, place: string): void {
  */
 export function parseLimit (limit: Branch, mode: LimitDraft['mode']): LimitDraft {
   const place = locateSource(limit.source)
-  const options = toOptions(limit) as InheritedLimit
-  const { name = SINGLE_LIMIT, max, timeWindow, burst, algorithm, by, mode: ownMode = mode, leases = null } = options
+  const given = toOptions(limit) as InheritedLimit
+  const { name = SINGLE_LIMIT, max, timeWindow, burst, algorithm, by, mode: ownMode = mode, leases = null } = given
   const windowMs = typeof timeWindow === 'function' ? timeWindow : requireDurationMs(timeWindow, `${place}.timeWindow`)
   return { name, max, windowMs, algorithm, burst: parseBurst(burst, algorithm, place), by, mode: ownMode, leases, place }
 }

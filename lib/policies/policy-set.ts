@@ -2,7 +2,7 @@ import { badOption, checkOptions } from '../config/schema/check.js'
 import { hasBucketFields, withoutBucketFields } from '../config/schema/policy-fields.js'
 import { RouteRateLimitSchema, type RouteRateLimit, type RuleOptions } from '../config/schema/policy-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
-import { compilePolicy } from './compile.js'
+import { compilePolicy, type CompileSettings } from './compile.js'
 import { builtInDraft, mergePolicy, type PolicyDraft } from './policy-draft.js'
 import { createExemptMatcher } from '../routing/exempt-routes.js'
 import { BucketRegistry } from './bucket-registry.js'
@@ -32,9 +32,7 @@ interface OwnOptions {
 }
 
 /** What the policy sets of one registration share across reloads, and what the configuration adds. */
-export interface PolicySetContext {
-  /** The number of policy sets before this one. */
-  readonly generation?: number
+export interface PolicySetContext extends CompileSettings {
   readonly names?: RouteNames
   /** Adds to a route's options those that it inherits from the default policy in code; see `MergedOptions`. */
   readonly buildRouteOptions?: (options: RouteRateLimit, place: string) => RouteRateLimit
@@ -53,7 +51,7 @@ export class PolicySet {
   readonly rules: ReadonlyMap<string, Policy>
 
   readonly #registration: string
-  readonly #generation: number
+  readonly #settings: CompileSettings
   readonly #onTier: (name: string) => void
   readonly #draft: PolicyDraft
   readonly #rules: RuleSet<PolicyRule>
@@ -76,7 +74,7 @@ export class PolicySet {
     context: PolicySetContext = {}
   ) {
     this.#registration = registration
-    this.#generation = context.generation ?? 0
+    this.#settings = context
     this.#onTier = onTier
     this.#routeNames = context.names ?? new RouteNames()
     this.#onPolicy = context.onPolicy ?? (() => {})
@@ -210,7 +208,7 @@ export class PolicySet {
   }
 
   #compile (draft: PolicyDraft, place: string): Policy {
-    const policy = compilePolicy(this.#registration, draft, place, this.#generation)
+    const policy = compilePolicy(this.#registration, draft, place, this.#settings)
     this.#register(policy, null, place)
     for (const [name, tier] of policy.tiers ?? []) {
       this.#onTier(name)

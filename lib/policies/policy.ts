@@ -1,5 +1,6 @@
 import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator } from '../config/schema/functions.js'
 import type { Phase, RouteRateLimit } from '../config/schema/policy-schema.js'
+import type { UnleasedReason } from '../model/unleased-reason.js'
 import type { Limit } from '../stores/store.js'
 import type { DynamicLimit } from './dynamic-limit.js'
 import type { StatusSet } from './status-set.js'
@@ -26,6 +27,8 @@ export interface Policy {
   readonly place: string
   /** If a function computes a limit, this list has the limit for the case that the function fails. */
   readonly limits: readonly Limit[]
+  /** Why each limit is not leased, by its index in `limits`; `null` for a leased one. */
+  readonly unleased: ReadonlyArray<UnleasedReason | null>
   /** Set in the common case: one limit, `by: 'client'`, not computed by a function. Otherwise `null`. */
   readonly single: Limit | null
   /** The same limits for a request that may be held until it is due; `null` without `throttle`. */

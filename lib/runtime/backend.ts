@@ -10,9 +10,12 @@ import { logBreakerChange, logSlotsEnforced, logUnreachable } from '../observabi
 import type { HealthSource } from '../observability/health.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { StoreOperation } from '../observability/metrics/store-metrics.js'
+import type { StoreLeaseObstacle } from '../policies/lease-plan.js'
 import { CallGuard } from '../resilience/call-guard.js'
 import { DenyCache } from '../resilience/deny-cache.js'
 import { GuardedStore } from '../resilience/guarded-store.js'
+import type { LeaseCounters } from '../stores/lease/lease-counters.js'
+import type { LeasesOptions } from '../stores/lease/leases.js'
 import { MemoryStore } from '../stores/memory/store.js'
 import type { RedisTarget } from '../stores/redis/connect.js'
 import type { Charge, FailureReason, ActiveBlock, Receipt, Store } from '../stores/store.js'
@@ -27,7 +30,11 @@ export interface Backend {
   knownBlock (charges: readonly Charge[]): Receipt | null
   /** The blocks known to this process, unordered. A block may already be lifted, or may be listed twice. */
   blocks (): Iterable<ActiveBlock>
-  /** Drop the cached refusals, because their limits have changed. */
+  /** Why no limit is leased; `null` if limits can be. */
+  readonly leaseObstacle: StoreLeaseObstacle | null
+  /** `null` without leases. */
+  readonly leaseCounters: LeaseCounters | null
+  /** Drop the cached refusals and the leases, because their limits have changed. */
   forgetRefusals (): void
   readonly health: HealthSource
   /** Use the credentials of `redis` from now on. Everything else in it is unchanged. */
@@ -69,12 +76,15 @@ export async function buildBackend (
   return createMemoryBackend(options, local, clock)
 }
 
+const NO_LEASES = { leaseObstacle: 'no-redis', leaseCounters: null } as const
+
 function createMemoryBackend ({ deadline: deadlineMs }: ResolvedOptions, local: MemoryStore, clock: Clock): Backend {
   return {
     store: local,
     local,
     knownBlock: () => null,
     blocks: () => local.blocks(),
+    ...NO_LEASES,
     forgetRefusals () {},
     health: { kind: local.kind, location: null, clock, ping: () => local.ping(), deadlineMs, breaker: null, lastError: () => null },
     setCredentials () {},
@@ -89,7 +99,6 @@ async function createRedisBackend (
   const { connect } = await import('../stores/redis/connect.js')
   const { Authenticator } = await import('../stores/redis/authenticator.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
-  const { Leases } = await import('../stores/lease/leases.js')
   const { target, credentials } = splitRedisTarget(option)
   const authenticator = new Authenticator(credentials, (code) => { guard.onFailure('connection', code) })
   const connectOptions = { connections: options.connections, deadlineMs: guard.deadlineMs, clock, authenticator }
@@ -107,18 +116,11 @@ async function createRedisBackend (
   // What Redis has refused stays refused by the time of Redis, which no other clock moves.
   const cached = new DenyCache(redis, clock, guard.maxDenialUs)
   const backend = withDenyCache(cached, local, clock, guard)
-  const leases = new Leases({ store: cached, source: redis, clock, maxPending: options.maxPending })
   return {
     ...backend,
-    store: leases,
-    forgetRefusals () {
-      leases.endLeases()
-      backend.forgetRefusals()
-    },
-    async close () {
-      local.close()
-      await leases.close()
-    },
+    ...pool.maySendTwice
+      ? { leaseObstacle: 'client-resends' }
+      : await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend),
     health: {
       ...backend.health,
       location: formatRedisLocation(target),
@@ -133,6 +135,25 @@ async function createRedisBackend (
       }
     },
     setCredentials (changed) { if (changed) authenticator.replace(splitRedisTarget(changed).credentials) }
+  }
+}
+
+/** Leases over the cache of refusals. */
+async function withLeases (options: LeasesOptions, { local, forgetRefusals }: Backend) {
+  const { Leases } = await import('../stores/lease/leases.js')
+  const leases = new Leases(options)
+  return {
+    store: leases,
+    leaseObstacle: null,
+    leaseCounters: leases.counters,
+    forgetRefusals () {
+      leases.endLeases()
+      forgetRefusals()
+    },
+    async close () {
+      local.close()
+      await leases.close()
+    }
   }
 }
 
@@ -195,6 +216,7 @@ function withDenyCache (store: DenyCache, local: MemoryStore, clock: Clock, { ca
       // Blocks that started while the store was unavailable.
       yield * local.blocks()
     },
+    ...NO_LEASES,
     forgetRefusals: () => { store.clearDenials() },
     setCredentials () {},
     health: { kind: store.kind, location: null, clock, ping: () => store.ping(), deadlineMs, breaker: callGuard.breaker, lastError },

@@ -63,6 +63,7 @@ export class ConfigSnapshot {
       const tiers = new KnownTiers(resolved.identify.defaultTier)
       this.policySet = new PolicySet(name, options, readRouterOptions(fastify), (tier) => tiers.add(tier), {
         generation: this.generation,
+        leaseObstacle: backend.leaseObstacle,
         names: routes.names,
         buildRouteOptions: merged.buildRouteOptions,
         onPolicy: (policy) => {

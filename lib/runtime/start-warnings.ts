@@ -23,6 +23,7 @@ export function warnAboutOptions (snapshot: ConfigSnapshot): void {
   const { fastify } = snapshot.services
   const routing = readRouterOptions(fastify)
   const policies = [...listSharedPolicies(snapshot), ...listRouteOwnPolicies(snapshot), ...listGuardPolicies(snapshot)]
+  warnAboutClient(policies)
   const counts = new Map<string, number>()
   for (const { text, code } of [...findWarnings({ options, routing, locate, policies }), ...findOverruledRules(snapshot)]) {
     const count = (counts.get(code) ?? 0) + 1
@@ -49,6 +50,16 @@ function findOverruledRules ({ merged: { options, locate }, routes, policySet }:
     const text = `does not apply to ${winner}, which has limits of its own; set override = true to replace them`
     return [{ text: `${locate(['rules', index, 'match'])}: ${text}`, code: warnings.ruleNeverApplies }]
   })
+}
+
+/** A report of spent units that Redis executes twice would free units twice, so the limits of such a client are not leased. */
+function warnAboutClient (policies: readonly WarningPolicy[]): void {
+  if (!policies.some(({ policy }) => policy?.unleased.includes('client-resends'))) return
+  process.emitWarning(
+    'the client of rateLimit.redis may send a call twice, so no limit is leased; ' +
+    'create it with limiterClientOptions(), and a Cluster also with retryDelayOnFailover: 0',
+    { code: warnings.clientResends }
+  )
 }
 
 function listSharedPolicies ({ merged, policySet }: ConfigSnapshot): WarningPolicy[] {

@@ -72,8 +72,8 @@ t.test('--json tells the policies by fields that keep their names', async (t) =>
     isMadeInCode: false,
     isUnlimited: false,
     limits: [
-      { name: 'burst', max: 20, timeWindowMs: 1000, burst: 20, algorithm: 'token-bucket', by: 'client', mode: 'enforce' },
-      { name: 'hourly', max: 5000, timeWindowMs: 3_600_000, burst: 5000, algorithm: 'token-bucket', by: 'user', mode: 'shadow' }
+      { name: 'burst', max: 20, timeWindowMs: 1000, burst: 20, algorithm: 'token-bucket', by: 'client', mode: 'enforce', unleased: 'off' },
+      { name: 'hourly', max: 5000, timeWindowMs: 3_600_000, burst: 5000, algorithm: 'token-bucket', by: 'user', mode: 'shadow', unleased: 'off' }
     ],
     mode: 'enforce',
     failureMode: 'local'
@@ -82,6 +82,39 @@ t.test('--json tells the policies by fields that keep their names', async (t) =>
     value: '1h', from: 'file', place: /^rate-limit\.toml:28:34: rules\[1\]\.limits\[1\]\.timeWindow$/
   })
   t.match(unlimited, { rule: null, match: null, tier: 'internal', isUnlimited: true, limits: [] })
+})
+
+t.test('what is leased, and why other limits are not, stands beside them', async (t) => {
+  const content = `leases = true
+[[rules]]
+name = "exact"
+match = "/exact"
+leases = false
+[[rules]]
+name = "login"
+match = "/login"
+max = 5
+timeWindow = "1s"
+[[rules]]
+name = "api"
+match = "/api"
+limits = [
+  { name = "burst", max = 500, timeWindow = "1s" },
+  { name = "hourly", max = 5000, timeWindow = "1h", algorithm = "sliding-window" }
+]
+`
+  const { stdout } = await checkContent(t, content)
+  t.strictSame(stdout.split('\n').slice(1, -1).map((line) => line.trim().split(/ {2,}/).find((cell) => cell.includes(' per '))), [
+    '1000 per minute, per client, leased',
+    '1000 per minute, per client',
+    '5 per second, per client, not leased (small)',
+    'burst: 500 per second, per client, not leased (beside-exact)',
+    'hourly: 5000 per hour, sliding window, per client, not leased (sliding-window)'
+  ])
+  const { policies } = JSON.parse((await checkContent(t, content, '--json')).stdout)
+  t.strictSame(policies.map(({ limits }: { limits: Array<{ unleased: unknown }> }) => limits.map(({ unleased }) => unleased)), [
+    [null], ['off'], ['small'], ['beside-exact', 'sliding-window']
+  ])
 })
 
 t.test('--explain tells of each option where it is from', async (t) => {

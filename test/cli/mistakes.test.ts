@@ -87,6 +87,20 @@ tiers.gold = { max = 4, timeWindow = "1 minute" }
   ])
 })
 
+t.test('a lease that would be held for too long is a mistake where it stands', async (t) => {
+  const { stderr } = await checkContent(t, `leases.hold = "1 minute"
+[[rules]]
+name = "api"
+match = "/api/*"
+limits = [{ name = "hourly", max = 1000, timeWindow = "1 hour", leases = { hold = "39ms" } }]
+`)
+  t.strictSame(stderr.split('\n'), [
+    'rate-limit.toml:1:8: leases.hold: expected a duration from 40 milliseconds to 10 seconds, got "1 minute"',
+    'rate-limit.toml:5:76: rules[0].limits[0].leases.hold: expected a duration from 40 milliseconds to 10 seconds, got "39ms"',
+    ''
+  ])
+})
+
 t.test('a default policy that cannot be made does not hide what is wrong with rules, nor make them wrong', async (t) => {
   const { stderr } = await checkContent(t, `algorithm = "fixed-window"
 max = 5000

@@ -96,7 +96,8 @@ function explainLimits (chain: readonly Branch[], inherited: InheritedPolicy, ti
   }
   const { limits, list } = tierLimits ?? inherited.limits
   return limits.flatMap(({ fields }, index) => LIMIT_ITEM_FIELDS.flatMap((key) => {
-    return explainNode(list === null ? key : `limits[${index}].${key}`, fields.get(key), undefined)
+    const node = fields.get(key)
+    return explainNode(list === null ? key : `limits[${index}].${key}`, node, node === undefined ? undefined : policySchemas[key])
   }))
 }
 

@@ -82,8 +82,7 @@ export const limitOptions = {
     maxItems: 16,
     expected: 'an array of 1 to 16 limits',
     description: 'Several limits in place of `max` and `timeWindow`: ' +
-      '`{ name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }`. ' +
-      'A request is charged to all of them or to none.'
+      '`{ name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }`. A request is charged to all of them or to none.'
   })),
   algorithm: Type.Optional(AlgorithmName),
   burst: Type.Optional(Burst),

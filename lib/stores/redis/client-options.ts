@@ -1,4 +1,4 @@
-import type { Cluster, Redis, RedisOptions } from 'ioredis'
+import type { RedisOptions } from 'ioredis'
 import { retryDelayMs } from './retry-delay.js'
 
 /** A connection without a reply for this long is replaced, unless calls may take longer. */
@@ -54,15 +54,5 @@ export function limiterClientOptions (options: { readonly deadline?: number } = 
     connectTimeout: connectTimeoutMs(deadline ?? 0),
     socketTimeout: deadline === undefined ? SOCKET_TIMEOUT_MS : Math.max(SOCKET_TIMEOUT_MS, 2 * deadline),
     reconnectOnError: (error) => error.message.startsWith('READONLY')
-  }
-}
-
-/** Ask a client of the application as ioredis would ask it after an error reply. */
-export function mayReconnect (client: Redis | Cluster): boolean {
-  const error = Object.assign(new Error("READONLY You can't write against a read only replica."), { name: 'ReplyError' })
-  try {
-    return 'reconnectOnError' in client.options && Boolean(client.options.reconnectOnError?.(error))
-  } catch {
-    return false
   }
 }

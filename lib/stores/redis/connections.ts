@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import { mayReconnect } from './client-options.js'
+import { mayReconnect, maySendTwice } from './client-behavior.js'
 import { createCommand, createEvalsha } from './evalsha-command.js'
 import type { Script } from './scripts.js'
 import { FailureCauses } from './failure-causes.js'
@@ -87,6 +87,11 @@ export class ConnectionPool {
   /** Connect the clients that wait for it. */
   start (): void {
     for (const client of this.#clients) if (client.status === 'wait') client.connect().catch(() => {})
+  }
+
+  /** Whether a client sends a call again whose connection broke. Then the call may be executed twice. */
+  get maySendTwice (): boolean {
+    return this.#clients.some(maySendTwice)
   }
 
   /** Whether the keys of a call must be in one slot: on a Cluster, and at an endpoint that enforces slots like one. */

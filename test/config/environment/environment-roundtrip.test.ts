@@ -38,7 +38,7 @@ const limitFields: ReadonlyArray<readonly [path: string, values: Values]> = [
 ]
 const policyFields: typeof limitFields = [
   ...limitFields, ['cost', counts(0, 1e9)], ['refundOn', statuses], ['groupId', plainly(words)], ['mode', oneOf('enforce', 'shadow')],
-  ['throttle.maxDelay', durations], ['throttle.maxQueuedPerClient', counts(1, 1000)], ['penalty', off], ['hook', oneOf('onRequest', 'preHandler')]
+  ['throttle.maxDelay', durations], ['throttle.maxQueuedPerClient', counts(1, 1000)], ['penalty', off], ['leases.hold', durations], ['hook', oneOf('onRequest', 'preHandler')]
 ]
 const ruleFields: typeof limitFields = [...policyFields, ['match', plainly(words)], ['methods', lists.filter(([list]) => /^[a-z,-]+$/.test(String(list)))], ['override', flags]]
 const rootFields: typeof limitFields = [

@@ -26,6 +26,7 @@ t.test('what nobody says is built in, as the policies have it', async (t) => {
     'by "client" from built-in (built in)',
     'cost 1 from built-in (built in)',
     'mode "enforce" from built-in (built in)',
+    'leases false from built-in (built in)',
     'enforce.percent 100 from built-in (built in)',
     'throttle false from built-in (built in)',
     'penalty false from built-in (built in)',
@@ -51,6 +52,10 @@ const rows: ReadonlyArray<readonly [why: string, layers: Layers, policy: PolicyN
   ['objects with what is built in for them', [{ penalty: { strikes: 3 } }, {}, { penalty: { factor: 4 } }], byDefault, [
     'penalty.strikes 3 from register (rateLimit.penalty.strikes)', 'penalty.within "10 minutes" from built-in (built in)', 'penalty.cooldown "1 minute" from built-in (built in)',
     'penalty.factor 4 from environment (SLUICE__PENALTY__FACTOR)', 'penalty.maxCooldown "1 hour" from built-in (built in)'
+  ]],
+  ['leases of the policy, and of one limit', [{ leases: { hold: '5s' }, limits: [{ name: 'a', max: 100, timeWindow: '1s', leases: { hold: '1s' } }] }, {}, { leases: true }], byDefault, [
+    'limits[0].name "a" from register (rateLimit.limits[0].name)', 'limits[0].max 100 from register (rateLimit.limits[0].max)', 'limits[0].timeWindow "1s" from register (rateLimit.limits[0].timeWindow)',
+    'limits[0].leases.hold "1s" from register (rateLimit.limits[0].leases.hold)', 'leases true from environment (SLUICE__LEASES)'
   ]],
   ['a rule with what it takes from the default', [{ timeWindow: '1h', mode: 'shadow', refundOn: ['2xx'], groupId: 'g', rules: [{ ...login, max: 5, methods: ['POST'] }] }, { timeWindow: '1s' }, { hook: 'preHandler' }], ofLogin, [
     'match "/login" from register (rateLimit.rules[0].match)', 'methods ["POST"] from register (rateLimit.rules[0].methods)',

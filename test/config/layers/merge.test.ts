@@ -81,6 +81,7 @@ table('everything else', [
   ['true over an object replaces it', [{ identify: { jwt: { userClaim: 'id' } } }, { identify: { jwt: true } }], { identify: { jwt: true } }],
   ['false switches off', [{ penalty: { strikes: 3 } }, { penalty: false }], { penalty: false }],
   ['an object over false switches on', [{ penalty: false, throttle: false }, { penalty: { strikes: 3 }, throttle: {} }], { penalty: { strikes: 3 }, throttle: {} }],
+  ['leases of each limit beside those of the policy', [{ leases: { hold: '1s' }, limits: [{ name: 'a', max: 100, timeWindow: '1s', leases: false }] }, { leases: true }], { leases: true, limits: [{ name: 'a', max: 100, timeWindow: '1s', leases: false }] }],
   ['what was switched off between is forgotten', [{ penalty: { strikes: 3 } }, { penalty: false }, { penalty: { factor: 3 } }], { penalty: { factor: 3 } }],
   ['an empty object changes nothing', [{ penalty: { strikes: 3 } }, { penalty: {} }], { penalty: { strikes: 3 } }],
   ['arrays whole', [{ trustedProxies: ['loopback', '10.0.0.0/8'], refundOn: ['2xx', 304] }, { trustedProxies: ['unix'], refundOn: [] }], { trustedProxies: ['unix'], refundOn: [] }],

@@ -7,6 +7,7 @@ const aName = 'a name of letters, digits, ".", "_" and "-", at most 64'
 const aTier = 'limits: { max, timeWindow, ... } or { limits }, or false'
 const aPenalty = 'false, or an object: { strikes?, within?, cooldown?, factor?, maxCooldown? }'
 const aThrottle = 'false, or an object: { maxDelay?, maxQueued?, maxQueuedPerClient? }'
+const aLease = 'true, false, or an object: { hold? }'
 const limit = { name: 'a', max: 1, timeWindow: '1s' }
 
 /** What a policy may say wrongly wherever it stands, what is said of it after its place, and the end of the code. */
@@ -37,6 +38,15 @@ const wrong: ReadonlyArray<readonly [options: object, code: string, message: str
   [{ penalty: { strikes: 0 } }, 'BAD_OPTION', '.penalty.strikes: expected an integer from 1 to 1000000, got 0'],
   [{ penalty: { factor: 0.5 } }, 'BAD_OPTION', '.penalty.factor: expected a number from 1 to 1000, got 0.5'],
   [{ penalty: { strike: 3 } }, 'UNKNOWN_OPTION', '.penalty.strike: unknown option, did you mean "strikes"?'],
+  [{ leases: 'yes' }, 'BAD_OPTION', `.leases: expected ${aLease}, got "yes"`],
+  [{ leases: 2000 }, 'BAD_OPTION', `.leases: expected ${aLease}, got 2000`],
+  [{ leases: { hold: 'soon' } }, 'BAD_OPTION', `.leases.hold: expected ${aDuration}, got "soon"`],
+  [{ leases: { hold: '39ms' } }, 'BAD_OPTION', '.leases.hold: expected a duration from 40 milliseconds to 10 seconds, got "39ms"'],
+  [{ leases: { hold: 10_001 } }, 'BAD_OPTION', '.leases.hold: expected a duration from 40 milliseconds to 10 seconds, got 10001'],
+  [{ leases: { holds: '1s' } }, 'UNKNOWN_OPTION', '.leases.holds: unknown option, did you mean "hold"?'],
+  [{ limits: [limit, { ...limit, name: 'b', leases: 1 }] }, 'BAD_OPTION', `.limits[1].leases: expected ${aLease}, got 1`],
+  [{ limits: [limit, { ...limit, name: 'b', leases: { hold: '11s' } }] }, 'BAD_OPTION', '.limits[1].leases.hold: expected a duration from 40 milliseconds to 10 seconds, got "11s"'],
+  [{ tiers: { premium: { leases: true } } }, 'UNKNOWN_OPTION', '.tiers.premium.leases: unknown option'],
   [{ throttle: { maxQueued: 0 } }, 'BAD_OPTION', '.throttle.maxQueued: expected an integer from 1 to 1000000, got 0'],
   [{ tiers: { premium: { maxx: 5 } } }, 'UNKNOWN_OPTION', '.tiers.premium.maxx: unknown option, did you mean "max"?'],
   // By its letters it would be "limits".

@@ -1,0 +1,15 @@
+/**
+ * Why a limit is not leased.
+ *
+ * - `off`: the option `leases` is not set
+ * - `no-redis`: the limits are not in Redis
+ * - `client-resends`: the Redis client may send a call twice; see `limiterClientOptions`
+ * - `sliding-window`: leases need a token bucket or a fixed window
+ * - `throttled`: requests may be held
+ * - `small`: fewer than 64 units
+ * - `short`: a lease would end within 20 ms
+ * - `by-function`: a function computes the numbers of the limit
+ * - `beside-exact`: another limit of the policy is not leased, so each request needs a call anyway
+ */
+export type UnleasedReason =
+  'off' | 'no-redis' | 'client-resends' | 'sliding-window' | 'throttled' | 'small' | 'short' | 'by-function' | 'beside-exact'
