@@ -37,7 +37,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'clients/address': { values: ['common', 'config/schema', 'errors', 'model'], types: [] },
   clients: { values: ['algorithms', 'clients/address', 'common', 'config/schema', 'errors', 'model', 'stores/memory'], types: ['stores'] }, // failed tokens are limited too
   observability: { values: ['common'], types: ['model', 'resilience'] },
-  'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores'] },
+  'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores', 'stores/lease'] },
   'observability/refusal-log': { values: ['common', 'model'], types: ['config/schema'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
   policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
@@ -72,7 +72,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   testing: { values: ['common', 'config/schema'], types: [] },
   cli: {
     values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing', 'warnings'],
-    types: ['stores']
+    types: ['model', 'stores']
   }
 }
 

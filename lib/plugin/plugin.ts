@@ -59,7 +59,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
     const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, maxDenialUs })
-    metrics?.watch({ breaker: backend.health.breaker, memory: backend.local })
+    metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters })
     const delayQueue = new DelayQueue(clock)
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })

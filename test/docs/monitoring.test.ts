@@ -45,7 +45,7 @@ function namesIn (cell: string): string[] {
 
 t.test('the table has every metric, with its kind and labels', async (t) => {
   const metrics = await createTestMetrics()
-  metrics.watch(createSources('open', 1))
+  metrics.watch(createSources('open', 1, { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }))
   metrics.getStore('redis').observe('take', 1)
   metrics.getStore('redis').countCode('DEADLINE')
   metrics.getRoute('/').count('allowed', 'anonymous')
@@ -69,7 +69,7 @@ t.test('what is told of values is so', async (t) => {
   await statuses(app, 1, '/no/such')
   t.match(await readSeries({ registry: metrics }, 'rate_limit_requests_total'), { '{route="(unknown)",tier="anonymous",outcome="allowed"}': 1 })
   const series = [...(await readSamples({ registry: metrics })).keys()]
-  t.notOk(series.some((labelled) => /store_duration|breaker/.test(labelled)), 'memory has neither')
+  t.notOk(series.some((labelled) => /store_duration|breaker|lease/.test(labelled)), 'memory has none of them')
 })
 
 t.test('Prometheus understands every expression, and each metric in them is one', { skip: prometheusSkipReason }, async (t) => {

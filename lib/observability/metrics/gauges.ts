@@ -1,5 +1,6 @@
 import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import type { BreakerState } from '../../resilience/breaker.js'
+import type { LeaseCounters } from '../../stores/lease/lease-counters.js'
 
 /** The parts of a registration that the gauges read. */
 export interface MetricSources {
@@ -7,6 +8,8 @@ export interface MetricSources {
   readonly breaker: { readonly state: BreakerState } | null
   /** The buckets in memory. */
   readonly memory: { readonly size: number }
+  /** `null` if the store grants no leases. */
+  readonly leases: LeaseCounters | null
 }
 
 interface GaugeValue {

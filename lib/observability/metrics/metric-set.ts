@@ -2,6 +2,7 @@ import Registry from 'prom-client/lib/registry.js'
 import type { MetricsRegistry, RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import type { RouteRateLimit } from '../../config/schema/policy-schema.js'
+import { createLeaseCounters, LeaseTotals } from './lease-metrics.js'
 import { LabelCache, BoundedLabels } from './label-cache.js'
 import { CellCounter, type Cell } from './cell-counter.js'
 import { createBreakerGauge, createMemoryGauge, type MetricSources } from './gauges.js'
@@ -42,7 +43,10 @@ const names = {
   delay: 'rate_limit_delay_seconds',
   reloads: 'rate_limit_config_reloads_total',
   memoryKeys: 'rate_limit_memory_keys',
-  memoryOverflow: 'rate_limit_memory_overflow_total'
+  memoryOverflow: 'rate_limit_memory_overflow_total',
+  leaseChecks: 'rate_limit_lease_checks_total',
+  leaseLapsed: 'rate_limit_lease_lapsed_units_total',
+  leaseRenewals: 'rate_limit_lease_renewals_total'
 } as const
 
 /**
@@ -51,6 +55,7 @@ const names = {
  */
 export class MetricSet {
   readonly sources = new Set<MetricSources>()
+  readonly leases = new LeaseTotals()
   readonly routes: LabelCache<RouteMetrics>
   /** For URLs without a route. */
   readonly unknownRoute: RouteMetrics
@@ -110,7 +115,8 @@ export class MetricSet {
       [names.delay, delays],
       [names.reloads, reloads],
       [names.memoryKeys, createMemoryGauge(names.memoryKeys, this.sources)],
-      [names.memoryOverflow, memoryOverflow]
+      [names.memoryOverflow, memoryOverflow],
+      ...createLeaseCounters(names, this.leases)
     ])
   }
 

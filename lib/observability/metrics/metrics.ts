@@ -95,11 +95,14 @@ export class Metrics {
     this.close()
     this.#sources = sources
     this.#set.sources.add(sources)
+    if (sources.leases !== null) this.#set.leases.add(sources.leases)
   }
 
   /** Stops reading the sources. Counts stay in the registry. */
   close (): void {
-    if (this.#sources !== null) this.#set.sources.delete(this.#sources)
+    if (this.#sources === null) return
+    this.#set.sources.delete(this.#sources)
+    if (this.#sources.leases !== null) this.#set.leases.close(this.#sources.leases)
     this.#sources = null
   }
 

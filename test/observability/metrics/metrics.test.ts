@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { RegisteredMetric } from '../../../lib/index.js'
 import { createTestMetrics, readSamples, readSeries, createSources, createStanding } from './samples.js'
 
 t.test('a request is counted by its route, tier and outcome', async (t) => {
@@ -110,10 +111,35 @@ t.test('failures, fallbacks and reloads are counted by what they were', async (t
 t.test('the breaker is 1 in the state in which it is, and 0 in the others', async (t) => {
   const metrics = await createTestMetrics()
   const breaker = { state: 'closed' as 'closed' | 'open' }
-  metrics.watch({ breaker, memory: { size: 0 } })
+  metrics.watch({ breaker, memory: { size: 0 }, leases: null })
   t.strictSame(await readSeries(metrics, 'rate_limit_breaker_state'), { '{state="closed"}': 1, '{state="open"}': 0, '{state="half-open"}': 0 })
   breaker.state = 'open'
   t.strictSame(await readSeries(metrics, 'rate_limit_breaker_state'), { '{state="closed"}': 0, '{state="open"}': 1, '{state="half-open"}': 0 })
+})
+
+t.test('what leases did is read when the metrics are, and stays when a registration closes', async (t) => {
+  const checks = () => readSeries(metrics, 'rate_limit_lease_checks_total')
+  const metrics = await createTestMetrics()
+  t.strictSame(await checks(), {}, 'without leases there is no series')
+  metrics.watch(createSources('closed', 0))
+  t.strictSame(await checks(), {})
+  const counters = { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }
+  metrics.watch(createSources('closed', 0, counters))
+  t.strictSame(await checks(), { '{source="leased"}': 0, '{source="store"}': 0 }, 'the series begin at 0')
+  Object.assign(counters, { leasedChecks: 90, storeChecks: 10, lapsedUnits: 3, renewals: 7 })
+  t.strictSame(await checks(), { '{source="leased"}': 90, '{source="store"}': 10 })
+  t.strictSame(await readSeries(metrics, 'rate_limit_lease_lapsed_units_total'), { '': 3 })
+  t.strictSame(await readSeries(metrics, 'rate_limit_lease_renewals_total'), { '': 7 })
+  metrics.close()
+  metrics.close()
+  const next = { leasedChecks: 5, storeChecks: 0, lapsedUnits: 0, renewals: 0 }
+  metrics.watch(createSources('closed', 0, next))
+  t.strictSame(await checks(), { '{source="leased"}': 95, '{source="store"}': 10 }, 'counters never go down')
+  const metric = metrics.registry.getSingleMetric('rate_limit_lease_checks_total') as RegisteredMetric
+  metric.reset()
+  t.strictSame(await checks(), { '{source="leased"}': 0, '{source="store"}': 0 })
+  next.leasedChecks++
+  t.strictSame(await checks(), { '{source="leased"}': 1, '{source="store"}': 0 })
 })
 
 t.test('a store without a breaker shows none', async (t) => {

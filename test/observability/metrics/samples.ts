@@ -38,6 +38,8 @@ export function createStanding (limit: Partial<Limit>, overrides: Partial<Standi
 }
 
 /** Sources that say what they are set to. */
-export function createSources (state: 'closed' | 'open' | 'half-open' | null, size: number): MetricSources {
-  return { breaker: state === null ? null : { state }, memory: { size } }
+export function createSources (
+  state: 'closed' | 'open' | 'half-open' | null, size: number, leases: MetricSources['leases'] = null
+): MetricSources {
+  return { breaker: state === null ? null : { state }, memory: { size }, leases }
 }
