@@ -24,6 +24,7 @@ const values: Readonly<Record<string, unknown>> = {
   cost: 3,
   refundOn: ['2xx'],
   mode: 'shadow',
+  leases: { hold: '5s' },
   enforce: { percent: 10 },
   throttle: { maxDelay: '5s' },
   penalty: { cooldown: '3 minutes' },
