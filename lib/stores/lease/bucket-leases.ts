@@ -17,7 +17,6 @@ export class BucketLeases implements LeaseHolder {
   readonly partition: string
   /** Called when the store has answered a check of this bucket, with `null`, or when that failed. */
   readonly waiting: Array<(failure: Unavailable | null) => void> = []
-  /** Whether a request for a lease is on its way. */
   #isAsked = false
   /** Checks of this bucket that the store is deciding. */
   #pending = 0
@@ -113,9 +112,7 @@ export class BucketLeases implements LeaseHolder {
   }
 
   /** Count units that the store was asked for. Returns whether the bucket is still busy. */
-  countDemand (units: number, nowUs: number): boolean {
-    return this.#sizing.countDemand(units, nowUs)
-  }
+  countDemand (units: number, nowUs: number): boolean { return this.#sizing.countDemand(units, nowUs) }
 
   /** Take over what the store replied. `atUs`: its time. `sentAtUs`: before the call was sent. */
   receive (standing: LeaseStanding, atUs: number, sentAtUs: number, nowUs: number): void {
@@ -130,6 +127,9 @@ export class BucketLeases implements LeaseHolder {
 
   /** Ask for no lease for a while: the store had none. */
   pause (nowUs: number): void { this.#pausedUntilUs = nowUs + PAUSE_US }
+
+  /** Whether a request for a lease is on its way. */
+  get isAsking (): boolean { return this.#isAsked }
 
   /** Whether a check should wait for the answer to another one: that may bring a lease, or the bucket is empty. */
   get isDeciding (): boolean { return this.#isAsked || (this.#isScarce && this.#pending > 0) }
@@ -156,15 +156,14 @@ export class BucketLeases implements LeaseHolder {
     this.#next = null
   }
 
-  /** Forget the reports: the bucket was reset. */
-  forgetReports (): void {
+  /** End the leases, and report nothing: the bucket was reset. */
+  forget (): void {
+    this.end(false)
     this.#reports.remove()
   }
 
   /** A standing that the store returned, with the units that this process holds. */
-  addLeft (standing: Standing, nowUs: number): Standing {
-    return this.#estimate.addLeft(standing, this.countLeft(nowUs))
-  }
+  addLeft (standing: Standing, nowUs: number): Standing { return this.#estimate.addLeft(standing, this.countLeft(nowUs)) }
 
   /** Close leases that are over. Returns whether the store must learn about them. */
   closeEnded (nowUs: number): boolean {

@@ -45,8 +45,23 @@ export class LeaseBook {
     return this.#last.meet(partition, units, nowUs)
   }
 
-  delete (limit: Limit, partition: string): void {
-    this.#limits.get(limit)?.delete(partition)
+  /** What is known of one bucket. Several policies may use it, each with a limit of its own. */
+  findAll ({ bucket }: Limit, partition: string): BucketLeases[] {
+    const found: BucketLeases[] = []
+    for (const [limit, leases] of this.#limits.entries()) {
+      const known = limit.bucket === bucket ? leases.find(partition) : undefined
+      if (known !== undefined) found.push(known)
+    }
+    return found
+  }
+
+  /** Forget a bucket that was reset. */
+  forget ({ bucket }: Limit, partition: string): void {
+    for (const [limit, leases] of this.#limits.entries()) {
+      if (limit.bucket !== bucket) continue
+      leases.find(partition)?.forget()
+      leases.delete(partition)
+    }
   }
 
   clear (): void {

@@ -82,7 +82,9 @@ export class Leases implements Store {
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
     const standings = await this.#options.store.peek(limits, partition)
     const nowUs = this.#options.clock.nowUs()
-    return standings.map((standing) => this.#book.find(standing.limit, partition)?.addLeft(standing, nowUs) ?? standing)
+    return standings.map((standing) => {
+      return this.#book.findAll(standing.limit, partition).reduce((seen, bucket) => bucket.addLeft(seen, nowUs), standing)
+    })
   }
 
   /** Refund to the lease that paid, while it lives and its units were not reported; the rest in the store. */
@@ -103,10 +105,10 @@ export class Leases implements Store {
   }
 
   async reset (limits: readonly Limit[], partition: string): Promise<number> {
-    this.#forget(limits, partition)
+    for (const limit of limits) this.#book.forget(limit, partition)
     const resetCount = await this.#options.store.reset(limits, partition)
     // A lease of the old bucket may have arrived in the meantime.
-    this.#forget(limits, partition)
+    for (const limit of limits) this.#book.forget(limit, partition)
     return resetCount
   }
 
@@ -229,18 +231,9 @@ export class Leases implements Store {
     this.#book.clear()
     await Promise.all(buckets.map(async (bucket) => {
       // A lease that is on its way is given back too.
-      if (bucket.isAsked) await new Promise<void>((resolve) => { bucket.waiting.push(() => { resolve() }) })
+      while (bucket.isAsking) await new Promise<void>((resolve) => { bucket.waiting.push(() => { resolve() }) })
       bucket.end(true)
       if (bucket.hasReports) await this.#send(bucket, false, clock.nowUs(), take)
     }))
-  }
-
-  #forget (limits: readonly Limit[], partition: string): void {
-    for (const limit of limits) {
-      const bucket = this.#book.find(limit, partition)
-      bucket?.end(false)
-      bucket?.forgetReports()
-      this.#book.delete(limit, partition)
-    }
   }
 }
