@@ -1,4 +1,4 @@
-// Compiles lib and test to plain JavaScript in .compiled, and copies their other files. The tests run from there: to load a
+// Compiles lib, models and test to plain JavaScript in .compiled, and copies their other files. The tests run from there: to load a
 // compiler in each test process took longer than the tests. `npm run types` checks the types.
 import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -14,7 +14,7 @@ export function toCompiledPath (path) {
 
 // Declarations contain nothing to run.
 function findSources () {
-  return ['lib', 'test'].flatMap((folder) => readdirSync(folder, { recursive: true }).map((path) => join(folder, path)))
+  return ['lib', 'models', 'test'].flatMap((folder) => readdirSync(folder, { recursive: true }).map((path) => join(folder, path)))
     .filter((path) => /\.(?:ts|js|json|lua|toml)$/.test(path) && !path.endsWith('.d.ts'))
 }
 

@@ -91,6 +91,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 // The code of TypeBox would take longer to load than all of lib: see config/schema/type-builder.ts.
 const TYPES_ONLY = ['@sinclair/typebox']
 
+// Models are no part of the package. They run the rules of lib, and nothing else.
+const MODELS_MAY_IMPORT = /^\.\.\/lib\/algorithms\/[a-z-]+\.js$|^\.\/[a-z-]+\.js$/
+
 // fastify is a peer: its types are free for all but these, its code is nobody's.
 const WITHOUT_FASTIFY = ['algorithms', 'stores', 'stores/memory', 'stores/redis', 'throttle', 'model']
 
@@ -216,6 +219,16 @@ t.test('every room of lib has a row, and only index.ts and errors.ts stand at th
   const paths = sourcePaths()
   t.strictSame([...new Set(paths.map(roomOf))].filter((room) => ROOMS[room] === undefined), [])
   t.strictSame(paths.filter((path) => !path.includes('/')).sort(), ['errors.ts', 'index.ts'])
+})
+
+t.test('models import only the algorithms and each other', async (t) => {
+  const paths = readdirSync('models').filter((path) => path.endsWith('.ts'))
+  t.ok(paths.length > 2)
+  for (const path of paths) {
+    const imports = importsOf(path, readFileSync(`models/${path}`, 'utf8')).map(({ from }) => from)
+    t.strictSame(imports.filter((from) => !MODELS_MAY_IMPORT.test(from)), [], path)
+  }
+  t.notMatch('../lib/stores/store.js', MODELS_MAY_IMPORT)
 })
 
 t.test('no row of the table names a room below it', async (t) => {

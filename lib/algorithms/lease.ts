@@ -102,7 +102,7 @@ export function advanceLeases (quota: Quota, bucket: LeasedBucket, nowUs: number
   if (bucket.slotEndUs === 0) return
   const { gridUs } = bucket
   if (bucket.slotEndUs - nowUs > 3 * gridUs) {
-    // The clock stepped back (a failover). No lease is that long: all units drain, and new leases begin once no old one can live.
+    // The clock stepped back (a failover). No lease is that long: all units drain, and new leases wait as after a loss.
     bucket.apart = 0
     bucket.apartNext = 0
     bucket.slotEndUs = endOfSlot(gridUs, nowUs) + 2 * gridUs
@@ -135,6 +135,20 @@ export function openLeases (bucket: LeasedBucket, gridUs: number, nowUs: number)
     bucket.gridUs = gridUs
     bucket.slotEndUs = endOfSlot(gridUs, nowUs)
   }
+}
+
+/**
+ * Empty an advanced bucket that is reset, and keep only its slots. A report of a lease from before must not be taken for one
+ * of a later lease. So the next ones are granted after all leases have ended. Returns false if the bucket can be deleted.
+ */
+export function closeLeases (bucket: LeasedBucket, nowUs: number): boolean {
+  if (bucket.apart + bucket.apartNext === 0) return false
+  bucket.timeUs = nowUs
+  bucket.count = 0
+  bucket.apart = 0
+  bucket.apartNext = 0
+  bucket.slotEndUs += 2 * bucket.gridUs
+  return true
 }
 
 /** Take the reports of a holder. Spent units drain from now on; returned units are free. The bucket was advanced to now. */

@@ -63,6 +63,13 @@ local function loadLeases ()
     end
   end
 
+  local function closeLeases (bucket, nowUs)
+    if bucket.apart + bucket.apartNext == 0 then return false end
+    bucket.timeUs, bucket.count, bucket.apart, bucket.apartNext = nowUs, 0, 0, 0
+    bucket.slotEndUs = bucket.slotEndUs + 2 * bucket.gridUs
+    return true
+  end
+
   local function settleLeases (quota, bucket, reports, nowUs)
     for _, report in ipairs(reports) do
       local isCurrent = report.slotEndUs == bucket.slotEndUs
@@ -110,6 +117,7 @@ local function loadLeases ()
   return {
     advance = advanceLeases,
     open = openLeases,
+    close = closeLeases,
     settle = settleLeases,
     lease = leaseUnits,
     share = shareUnits,

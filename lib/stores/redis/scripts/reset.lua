@@ -4,12 +4,11 @@
 -- Returns how many of them were in use.
 -- Twin: MemoryStore.reset.
 
--- A report of a lease from before must not be taken for one of a later lease. So the next leases wait until all have ended.
-local function closeLeases (bucket)
+-- Whether the bucket is kept, empty: see closeLeases.
+local function keepSlots (bucket)
   leases.advance(intervalOf(bucket), bucket, nowUs)
-  if bucket.apart + bucket.apartNext == 0 then return false end
-  bucket.timeUs, bucket.count, bucket.overuse = nowUs, 0, nil
-  bucket.apart, bucket.apartNext, bucket.slotEndUs = 0, 0, bucket.slotEndUs + 2 * bucket.gridUs
+  if not leases.close(bucket, nowUs) then return false end
+  bucket.overuse = nil
   return not writeKey(bucket.key, bucket, encodeBucket(bucket), bucketTtlUs(bucket, nowUs), marginMs)
 end
 
@@ -19,7 +18,7 @@ for i = 1, #KEYS do
   if i <= bucketCount then
     local bucket = readBucket(key)
     if bucket.max then ttlUs = usedTtlUs(bucket, nowUs) end
-    isKept = bucket.slotEndUs and closeLeases(bucket)
+    isKept = bucket.slotEndUs and keepSlots(bucket)
   else
     local rule = limits[i - bucketCount].penalty
     ttlUs = penaltyTtlUs(rule, loadPenaltyEntry(rule, key, nowUs).state, nowUs)
