@@ -4,8 +4,9 @@ import { isExact, createQuota, type Algorithm } from '../../lib/algorithms/quota
 import { isLastCharge } from '../../lib/algorithms/token-bucket.js'
 import type { CheckResult } from '../../lib/algorithms/check-result.js'
 import { algorithms, createBucket, type Bucket } from '../fixtures/bucket.js'
+import { LeasingBucket } from '../fixtures/leased-bucket.js'
 import { PenalizedPartition } from '../fixtures/offender.js'
-import { loadPenaltyVectors, loadVectors, type Expectation, type Vector } from '../fixtures/vectors.js'
+import { loadLeaseVectors, loadPenaltyVectors, loadVectors, type Expectation, type Vector } from '../fixtures/vectors.js'
 
 function quotaFor (algorithm: Algorithm, { limit }: Vector) {
   return createQuota(algorithm, limit.max, limit.windowUs, limit.burst, limit.maxDelayUs)
@@ -61,5 +62,18 @@ t.test('penalty', async (t) => {
     const { blockedUs, lifeUs, isToBeStored } = offender.inspect(nowUs)
     t.strictSame({ began, blockedUs, lifeUs, isToBeStored, conduct: offender.state }, expect, title)
     t.ok(isExactPenalty(rule), title)
+  }
+})
+
+t.test('lease', async (t) => {
+  const empty = { timeUs: 0, count: 0, slotEndUs: 0, gridUs: 0, apart: 0, apartNext: 0 }
+  const rows = loadLeaseVectors()
+  t.ok(rows.length > 50)
+  for (const { title, limit, state, nowUs, cost, lease, expect } of rows) {
+    const quota = createQuota(limit.algorithm ?? 'token-bucket', limit.max, limit.windowUs)
+    const bucket = new LeasingBucket(quota, state ?? undefined)
+    const answer = cost === undefined ? bucket.reset(nowUs) : bucket.take(cost, lease, nowUs)
+    t.strictSame({ ...answer, state: bucket.state }, { ...expect, state: expect.state ?? empty }, title)
+    t.ok(isExact(quota), title)
   }
 })

@@ -1,15 +1,18 @@
 // Every row of the tables of cases, decided by the Lua twins on states that are kept in Redis before and after.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { composeScript } from '../../../lib/stores/redis/scripts.js'
-import { packLimit } from '../../../lib/stores/redis/wire-format.js'
+import { KeyWriter } from '../../../lib/stores/redis/keys.js'
+import { composeScript, loadScript } from '../../../lib/stores/redis/scripts.js'
+import { packLimit, type LeaseCharge, type LeaseStanding } from '../../../lib/stores/redis/wire-format.js'
+import { isUnavailable } from '../../../lib/stores/store.js'
 import { algorithms, type State } from '../../fixtures/bucket.js'
 import { limitOf } from '../../fixtures/limits.js'
-import { loadPenaltyVectors, loadVectors, type Expectation, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
+import { loadLeaseVectors, loadPenaltyVectors, loadVectors, type Expectation, type LeaseVector, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
 import { openBench } from './open-store.js'
 
-const [script, penaltyScript] = ['vector.lua', 'penalty-vector.lua'].map((file) => composeScript(readFileSync(new URL(file, import.meta.url), 'utf8')))
-const { redis } = await openBench(t)
+const [script, penaltyScript, leaseScript] = ['vector.lua', 'penalty-vector.lua', 'lease-vector.lua'].map((file) => composeScript(readFileSync(new URL(file, import.meta.url), 'utf8')))
+const bench = await openBench(t)
+const { redis } = bench
 
 async function answerTo (algorithm: (typeof algorithms)[number], row: Vector): Promise<Expectation> {
   const limit = limitOf({ algorithm, ...row.limit })
@@ -61,4 +64,34 @@ t.test('penalties in Lua answer the rows as they do in TypeScript', async (t) =>
   const rows = loadPenaltyVectors()
   t.ok(rows.length > 20)
   for (const row of rows) t.strictSame(await penaltyAnswerTo(row), row.expect, row.title)
+})
+
+const LEASED_PREFIX = 'vectors:leases:'
+const PARTITION = 'ip:203.0.113.9'
+
+/** The scripts themselves decide: they have more to do than their functions. */
+async function leaseAnswerTo ({ limit: numbers, state, nowUs, cost, lease }: LeaseVector): Promise<LeaseVector['expect']> {
+  const limit = limitOf(numbers)
+  const key = new KeyWriter(LEASED_PREFIX).formatBucketKey(limit, PARTITION)
+  const access = async (written: string) => {
+    const [timeUs, count, slotEndUs, gridUs, apart, apartNext] = (await redis.eval(leaseScript.lua, 1, key, packLimit(limit), written, String(nowUs)) as string[]).map(Number)
+    return timeUs === undefined ? null : { timeUs, count, slotEndUs, gridUs, apart, apartNext }
+  }
+  await redis.del(key)
+  if (state !== null) await access(JSON.stringify(state))
+  if (cost === undefined) {
+    await redis.eval(loadScript('reset').lua, 1, key, '', '', String(nowUs))
+    return { state: await access('') }
+  }
+  const charge: LeaseCharge = { limit, partition: PARTITION, cost, ...lease === undefined ? {} : { lease } }
+  const answer = await bench.store({ keyPrefix: LEASED_PREFIX, timeUs: () => nowUs }).take([charge])
+  if (isUnavailable(answer)) throw new Error(answer.unavailable)
+  const [{ granted, remaining, resetUs, retryUs, lease: grant }] = answer.standings as LeaseStanding[]
+  return { granted, remaining, resetUs, retryUs, ...grant === undefined ? {} : { lease: grant }, state: await access('') }
+}
+
+t.test('leases in Lua answer the rows as they do in TypeScript', async (t) => {
+  const rows = loadLeaseVectors()
+  t.ok(rows.length > 50)
+  for (const row of rows) t.strictSame(await leaseAnswerTo(row), row.expect, row.title)
 })
