@@ -186,3 +186,10 @@ t.test('which limits are leased, and until when', async (t) => {
   t.equal(createLeaseTerms(createQuota('token-bucket', 100, 39_999), hold), 'short')
   t.strictSame(createLeaseTerms(createQuota('token-bucket', 100, 40_000), hold), { gridUs: 20_000 })
 })
+
+t.test('a bucket is kept until its leased units have drained, and while leases may begin', async (t) => {
+  const quota = createQuota('token-bucket', 7, 1_000_000)
+  const bucket = { timeUs: START_US, count: 0, slotEndUs: START_US + 500_000, gridUs: 500_000, apart: 2, apartNext: 3 }
+  t.equal(leasesEndUs(quota, bucket), START_US + 1_000_000 + 714_286)
+  t.equal(leasesEndUs(quota, { ...bucket, apart: 1, apartNext: 0 }), START_US + 1_500_000)
+})
