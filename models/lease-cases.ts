@@ -33,7 +33,7 @@ export const CASES = {
 
 export type Case = keyof typeof CASES
 
-/** For the full lane: up to half a million states. */
+/** For the full lane: up to a quarter of a million states each. */
 export const LARGE_CASES = {
   'a larger bucket, two leases each': { ...LARGE, want: 3, leases: 2 },
   'a larger bucket, returns, reserved units': { ...LARGE, hasReturns: true, hasReserved: true },
@@ -44,7 +44,7 @@ export const LARGE_CASES = {
   'one node with everything': { ...LONG, nodes: 1, leases: 2, hasReturns: true, hasReserved: true, hasRefunds: true, hasLate: true },
   'an older state of the bucket': { ...SMALL, losses: ['older'] },
   'an older state, and one more burst': { ...SMALL, losses: ['older'], lossBound: 'burst' },
-  'a clock that steps': { ...SMALL, losses: ['clock'], clockSteps: [-5, 1] },
+  'a clock that steps': { ...SMALL, want: 1, losses: ['clock'], clockSteps: [-5, -1, 1] },
   'a fixed window that is lost': { ...WINDOW, losses: ['reset', 'lost', 'older'] }
 } satisfies Readonly<Record<string, LeaseModelOptions>>
 
