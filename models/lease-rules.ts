@@ -1,7 +1,7 @@
 import { advanceLeases, closeLeases, leaseUnits, openLeases, settleLeases, type LeasedBucket } from '../lib/algorithms/lease.js'
 import type { Quota } from '../lib/algorithms/quota.js'
 import { assessTokenBucket, refundTokenBucket } from '../lib/algorithms/token-bucket.js'
-import type { Lease } from './leases.js'
+import type { Lease } from './lease-state.js'
 
 /** What decides in the model: the functions that the scripts in Redis are twins of, and the rules of a holder of leases. */
 export interface Rules {

@@ -20,6 +20,11 @@ export interface Report {
 /** What the store keeps of the bucket: its times are relative to now. */
 export type StoredBucket = Readonly<LeasedBucket>
 
+export interface Renewal {
+  readonly bucket: StoredBucket | null
+  readonly grant: Grant | null
+}
+
 /** A moment of a multiple of each grid, so that no time is negative. */
 const START_US = 1_000_000 * 2 * 3 * 4 * 5
 
@@ -63,7 +68,7 @@ export class LeaseStore {
   }
 
   /** Take reports, then lease units. */
-  renew (stored: StoredBucket | null, reports: readonly Report[], want: number, phase: number): { bucket: StoredBucket | null, grant: Grant | null } {
+  renew (stored: StoredBucket | null, reports: readonly Report[], want: number, phase: number): Renewal {
     const nowUs = START_US + phase
     const bucket = this.#load(stored, nowUs)
     const list = reports.map((report) => ({ ...report, slotEndUs: report.slotIn + nowUs }))
