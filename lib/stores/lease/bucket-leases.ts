@@ -1,6 +1,7 @@
 import type { LeaseRequest, LeaseTerms } from '../../algorithms/lease.js'
 import type { LeaseStanding } from '../redis/wire-format.js'
-import type { Limit, Standing, Unavailable } from '../store.js'
+import type { Limit, Standing } from '../store.js'
+import { BucketAsks } from './bucket-asks.js'
 import { BucketEstimate } from './bucket-estimate.js'
 import { Lease } from './lease.js'
 import type { LeasedStanding, LeaseHolder } from './leased-standing.js'
@@ -8,20 +9,11 @@ import { LeaseReports } from './lease-reports.js'
 import type { LeaseCounters } from './lease-counters.js'
 import type { LeaseSizing } from './sizing.js'
 
-/** How long a bucket is not asked for a lease after it had none, or after a call failed, microseconds. */
-const PAUSE_US = 5000
-
 /** What this process knows of a busy bucket, and its leases. */
 export class BucketLeases implements LeaseHolder {
   readonly limit: Limit
   readonly partition: string
-  /** Called when the store has answered a check of this bucket, with `null`, or when that failed. */
-  readonly waiting: Array<(failure: Unavailable | null) => void> = []
-  #isAsked = false
-  /** Checks of this bucket that the store is deciding. */
-  #pending = 0
-  /** Whether the last answer left nothing for others. */
-  #isScarce = false
+  readonly asks = new BucketAsks()
   readonly #gridUs: number
   readonly #counters: LeaseCounters
   readonly #sizing: LeaseSizing
@@ -32,8 +24,6 @@ export class BucketLeases implements LeaseHolder {
   /** More units are asked for when this many are left, and from this time on, so that no check finds the lease ended. */
   #lowMark = 0
   #renewAtUs = 0
-  #pausedUntilUs = 0
-  #emptyUntilUs = 0
 
   constructor (limit: Limit, partition: string, { gridUs }: LeaseTerms, sizing: LeaseSizing, counters: LeaseCounters) {
     this.limit = limit
@@ -95,7 +85,7 @@ export class BucketLeases implements LeaseHolder {
   shouldRenew (nowUs: number): boolean {
     const lease = this.#current
     return lease !== null && (lease.left <= this.#lowMark || nowUs >= this.#renewAtUs) &&
-      this.#next === null && !this.#isAsked && nowUs >= this.#pausedUntilUs
+      this.#next === null && this.asks.canAsk(nowUs)
   }
 
   /** A request for more units, with the reports so far. `mayLease`: whether the request has only limits that can be leased. */
@@ -105,9 +95,7 @@ export class BucketLeases implements LeaseHolder {
       this.#sizing.observe(lease.size, lease.size - lease.left, nowUs - lease.sinceUs)
       this.#report(lease)
     }
-    const canAsk = mayLease && !this.#isAsked && this.#next === null && nowUs >= this.#pausedUntilUs
-    const want = canAsk ? this.#sizing.wanted(nowUs) : 0
-    if (want > 0) this.#isAsked = true
+    const want = mayLease && this.#next === null && this.asks.canAsk(nowUs) ? this.#sizing.wanted(nowUs) : 0
     return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
   }
 
@@ -116,38 +104,11 @@ export class BucketLeases implements LeaseHolder {
 
   /** Take over what the store replied. `atUs`: its time. `sentAtUs`: before the call was sent. */
   receive (standing: LeaseStanding, atUs: number, sentAtUs: number, nowUs: number): void {
-    const { granted, retryUs, lease } = standing
+    const { lease } = standing
     this.#turn(nowUs)
     if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs, nowUs), nowUs)
-    // Others may give units back before the wait is over.
-    this.#isScarce = !granted || (standing.remaining === 0 && lease === undefined)
-    if (!granted && retryUs !== 'never') this.#emptyUntilUs = nowUs + Math.min(retryUs, PAUSE_US)
     this.#estimate.update(standing, (this.#current?.unspent ?? 0) + (this.#next?.unspent ?? 0), atUs, nowUs)
   }
-
-  /** Ask for no lease for a while: the store had none. */
-  pause (nowUs: number): void { this.#pausedUntilUs = nowUs + PAUSE_US }
-
-  /** Whether a request for a lease is on its way. */
-  get isAsking (): boolean { return this.#isAsked }
-
-  /** Whether a check should wait for the answer to another one: that may bring a lease, or the bucket is empty. */
-  get isDeciding (): boolean { return this.#isAsked || (this.#isScarce && this.#pending > 0) }
-
-  /** A check of this bucket is sent. */
-  begin (): void { this.#pending++ }
-
-  /** It was answered, or failed. `isAsking`: whether it had asked for a lease. */
-  finish (isAsking: boolean, failure: Unavailable | null, nowUs: number): void {
-    this.#pending--
-    if (isAsking) this.#isAsked = false
-    if (isAsking && failure !== null) this.pause(nowUs)
-    if (this.waiting.length === 0) return
-    for (const resume of this.waiting.splice(0)) resume(failure)
-  }
-
-  /** Whether the store refused a charge a moment ago. */
-  isEmpty (nowUs: number): boolean { return nowUs < this.#emptyUntilUs }
 
   /** End the leases at once. `isReturned`: whether their units are to be given back to the bucket. */
   end (isReturned: boolean): void {

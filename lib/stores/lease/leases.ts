@@ -162,7 +162,7 @@ export class Leases implements Store {
     const buckets = charges.map(({ limit, partition, cost }) => this.#book.meet(limit, partition, cost, nowUs))
     const deciding = nowUs >= waitsUntilUs
       ? undefined
-      : buckets.find((bucket, i) => bucket?.isDeciding && bucket.countLeft(nowUs) < charges[i].cost)
+      : buckets.find((bucket, i) => bucket?.asks.isDeciding && bucket.countLeft(nowUs) < charges[i].cost)
     if (deciding !== undefined) return this.#wait(deciding, charges, waitsUntilUs)
     this.counters.storeChecks++
     // Nothing is busy: as without leases.
@@ -192,7 +192,7 @@ export class Leases implements Store {
     if (this.#waiting >= this.#options.maxPending) return OVERLOAD
     this.#waiting++
     return new Promise((resolve) => {
-      bucket.waiting.push((failure) => {
+      bucket.asks.wait((failure) => {
         this.#waiting--
         resolve(failure ?? this.#takeAgain(charges, waitsUntilUs))
       })
@@ -231,7 +231,7 @@ export class Leases implements Store {
     this.#book.clear()
     await Promise.all(buckets.map(async (bucket) => {
       // A lease that is on its way is given back too.
-      while (bucket.isAsking) await new Promise<void>((resolve) => { bucket.waiting.push(() => { resolve() }) })
+      while (bucket.asks.isAskingForLease) await new Promise<void>((resolve) => { bucket.asks.wait(() => { resolve() }) })
       bucket.end(true)
       if (bucket.hasReports) await this.#send(bucket, false, clock.nowUs(), take)
     }))

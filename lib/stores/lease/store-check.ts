@@ -28,7 +28,7 @@ export class StoreCheck {
     this.#parts = parts
     this.sent = sent
     this.#sentAtUs = nowUs
-    for (const { bucket, lease } of parts) if (lease === null) bucket?.begin()
+    for (const { bucket, lease, isAsking } of parts) if (lease === null) bucket?.asks.begin(isAsking)
   }
 
   /** Combine the answer of the store with the units in hand. `onBlock`: called with each blocked partition. */
@@ -46,7 +46,7 @@ export class StoreCheck {
       if (bucket === null || lease === null) {
         const standing: LeaseStanding = answer.standings[sent++]
         bucket?.receive(standing, atUs, this.#sentAtUs, nowUs)
-        if (isAsking && standing.lease === undefined) bucket?.pause(nowUs)
+        bucket?.asks.note(standing, standing.lease !== undefined, isAsking, nowUs)
         return standing
       }
       // A shadow limit is charged by itself, unless a block refuses the request.
@@ -60,7 +60,7 @@ export class StoreCheck {
   /** The store has answered. Call it after `complete`, as it lets other checks go on. */
   finish (answer: Answer, nowUs: number): void {
     const failure = isUnavailable(answer) ? answer : null
-    for (const { bucket, lease, isAsking } of this.#parts) if (lease === null) bucket?.finish(isAsking, failure, nowUs)
+    for (const { bucket, lease, isAsking } of this.#parts) if (lease === null) bucket?.asks.finish(isAsking, failure, nowUs)
   }
 }
 
@@ -100,6 +100,6 @@ function isAsking ({ lease }: LeaseCharge): boolean {
 
 function createLeaseCharge (charge: Charge, bucket: BucketLeases, mayLease: boolean, nowUs: number): LeaseCharge {
   // The refusal of a moment ago is repeated without a call, and would lose the reports.
-  if (bucket.isEmpty(nowUs)) return charge
+  if (bucket.asks.isEmpty(nowUs)) return charge
   return { ...charge, lease: bucket.createRequest(bucket.countDemand(charge.cost, nowUs) && mayLease, nowUs) }
 }

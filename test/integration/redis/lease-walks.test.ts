@@ -95,10 +95,9 @@ async function walk (seed: number): Promise<{ leased: number, granted: number, r
     if (random.nextInt(3) === 0) clock.advance(random.pick(STEPS_US))
     const i = random.nextInt(walkers.length)
     const does = random.nextInt(40)
-    if (does < 32) for (let times = random.nextInt(12); times >= 0; times--) {
-      await take(walkers[i], random.pick([1, 1, 1, 2, 7]), random.nextInt(5) === 0)
-    }
-    else if (does < 36) {
+    if (does < 32) {
+      for (let times = random.nextInt(12); times >= 0; times--) await take(walkers[i], random.pick([1, 1, 1, 2, 7]), random.nextInt(5) === 0)
+    } else if (does < 36) {
       // Many at once, which wait for each other.
       await Promise.all(Array.from({ length: 5 + random.nextInt(20) }, () => take(walkers[i], 1, false)))
     } else if (does < 38) {
