@@ -28,7 +28,7 @@ const batches = fc.array(fc.array(fc.constantFrom(...STATES), { minLength: 1, ma
 
 function createBatch (states: ReadonlyArray<ReadonlyArray<typeof STATES[number]>>): { batch: Batch, answers: Array<Promise<Answer>>, reply: Buffer } {
   const batch = new Batch()
-  const answers = states.map((check) => batch.add(check.map(() => ({ limit: plain, partition: 'user:1', cost: 1 }))))
+  const answers = states.map((check) => batch.add(check.map(() => ({ limit: plain, partition: 'user:1', cost: 1 })), true))
   const reply = Buffer.alloc(TIME_BYTES + states.flat().length * (ANSWER_BYTES + 7))
   let at = writeNumber(reply, 1_790_000_000_000_001, 0)
   for (const [state, numbers] of states.flat()) {

@@ -12,10 +12,10 @@ const MIN_UNITS = 4
 /** Leases of up to so many units may last for half of their life, ... */
 const SMALL_UNITS = 32
 /** ... and larger ones for so long at the current pace, microseconds. */
-const AHEAD_US = 50_000
+const AHEAD_US = 100_000
 
 /** Units are asked for again when those in hand last for so long. */
-const RENEW_US = 15_000
+const RENEW_US = 30_000
 
 /** The same before the end of a lease, or while so many units are used. */
 const RENEW_UNITS = 2
@@ -82,7 +82,7 @@ export class LeaseSizing {
   /** Learn from a lease that is being used: of `size` units, `used` were spent in this time. */
   observe (size: number, used: number, tookUs: number): void {
     this.#pace = used / Math.max(1, tookUs)
-    const isQuick = size < SMALL_UNITS ? tookUs < this.#gridUs / 2 : tookUs < AHEAD_US / 2
+    const isQuick = size < SMALL_UNITS ? tookUs < this.#gridUs : tookUs < AHEAD_US / 2
     if (isQuick) this.#units = Math.max(this.#units, Math.min(2 * size, MAX_UNITS))
     else if (size > SMALL_UNITS && tookUs > 2 * AHEAD_US) this.#units = Math.max(SMALL_UNITS, size >> 1)
   }

@@ -19,7 +19,7 @@ const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as 
 /** The weight of a penalty: one more key to read. */
 const PENALTY_WEIGHT = 1
 
-/** A batch is sent once it has this many checks. More would make all connections move in lockstep. */
+/** A batch is sent once this many checks are awaited. More would make all connections move in lockstep. */
 const MAX_CHECKS = 16
 
 /** A batch is sent before it would keep Redis busy for a millisecond. */
@@ -38,10 +38,13 @@ export class Batch {
   readonly #checks: Check[] = []
   /** Where the reports of leases are in the last argument. */
   readonly #reportsAt: number[] = []
+  #awaited = 0
   #bytes = 0
   #weight = 0
 
-  add (charges: readonly LeaseCharge[]): Promise<Answer> {
+  /** `isAwaited`: whether a request waits for the answer. */
+  add (charges: readonly LeaseCharge[], isAwaited: boolean): Promise<Answer> {
+    if (isAwaited) this.#awaited++
     for (let i = 0; i < charges.length; i++) {
       const { limit, lease } = charges[i]
       this.#weight += WEIGHT[limit.algorithm]
@@ -59,7 +62,7 @@ export class Batch {
   }
 
   get isFull (): boolean {
-    return this.#checks.length >= MAX_CHECKS || this.#weight >= MAX_WEIGHT
+    return this.#awaited >= MAX_CHECKS || this.#weight >= MAX_WEIGHT
   }
 
   /** Whether the keys may be in several slots. */

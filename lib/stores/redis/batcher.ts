@@ -14,7 +14,7 @@ const MAX_BATCHES = 16
 
 /** Checks that no request waits for. */
 const MAX_LATER = 64
-const MAX_LATER_MS = 5
+const MAX_LATER_MS = 15
 
 /** After a turn of the event loop that was longer than this, a batch is sent at once. */
 const LONG_TURN_US = 1000
@@ -60,6 +60,11 @@ export class Batcher {
 
   /** Send a check with the next call. On a Cluster all charges must have the same partition. */
   add (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
+    return this.#add(charges, true)
+  }
+
+  /** `isAwaited`: whether a request waits for the answer. */
+  #add (charges: readonly LeaseCharge[], isAwaited: boolean): Promise<Answer> | Unavailable {
     const tag = this.#options.pool.hasSlots ? charges[0].partition : ''
     let batch = this.#filling.get(tag)
     if (batch === undefined) {
@@ -68,7 +73,7 @@ export class Batcher {
       batch = started
     }
     this.#pending++
-    const answer = batch.add(charges)
+    const answer = batch.add(charges, isAwaited)
     if (batch.isFull || this.#filling.size >= MAX_BATCHES) this.#flush()
     return answer
   }
@@ -118,7 +123,7 @@ export class Batcher {
   #addLater = (): void => {
     if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
     this.#laterTimer = null
-    for (const { charges, resolve } of this.#later.splice(0)) resolve(this.add(charges))
+    for (const { charges, resolve } of this.#later.splice(0)) resolve(this.#add(charges, false))
   }
 
   #flush (): void {

@@ -103,15 +103,24 @@ export function writeLeaseRequest (target: Buffer, { gridUs, want, soon, reports
   return at
 }
 
-/** Write a time or a count. Returns the next position. */
+/** Write a time or a count. Returns the next position. By bytes: the methods of Buffer for seven bytes take longer. */
 export function writeNumber (target: Buffer, number: number, at: number): number {
-  target.writeUIntBE(Math.floor(number / 2 ** 32), at, NUMBER_BYTES - 4)
-  target.writeUInt32BE(number % 2 ** 32, at + NUMBER_BYTES - 4)
+  const high = Math.floor(number / 2 ** 32)
+  const low = number % 2 ** 32
+  target[at] = high >>> 16
+  target[at + 1] = high >>> 8
+  target[at + 2] = high
+  target[at + 3] = low >>> 24
+  target[at + 4] = low >>> 16
+  target[at + 5] = low >>> 8
+  target[at + 6] = low
   return at + NUMBER_BYTES
 }
 
 export function readNumber (source: Buffer, at: number): number {
-  return source.readUIntBE(at, NUMBER_BYTES - 4) * 2 ** 32 + source.readUInt32BE(at + NUMBER_BYTES - 4)
+  const high = source[at] << 16 | source[at + 1] << 8 | source[at + 2]
+  const low = (source[at + 3] << 24 | source[at + 4] << 16 | source[at + 5] << 8 | source[at + 6]) >>> 0
+  return high * 2 ** 32 + low
 }
 
 /** Whether a reply starts with a time. */

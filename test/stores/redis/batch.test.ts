@@ -22,7 +22,7 @@ t.test('a batch is full at 16 checks', async (t) => {
   const batch = new Batch()
   for (let i = 1; i <= 16; i++) {
     t.equal(batch.isFull, false)
-    batch.add([{ limit: a, partition: `user:${i}`, cost: 1 }])
+    batch.add([{ limit: a, partition: `user:${i}`, cost: 1 }], true)
   }
   t.equal(batch.isFull, true)
 })
@@ -30,18 +30,18 @@ t.test('a batch is full at 16 checks', async (t) => {
 t.test('a batch is full before it holds Redis, however few its checks: a sliding window weighs two token buckets', async (t) => {
   const charges = Array.from({ length: 16 }, () => ({ limit: b, partition: 'user:1', cost: 1 }))
   const batch = new Batch()
-  batch.add(charges)
-  batch.add(charges)
+  batch.add(charges, true)
+  batch.add(charges, true)
   t.equal(batch.isFull, false)
-  batch.add(charges)
+  batch.add(charges, true)
   t.equal(batch.isFull, true)
 })
 
 t.test('a batch sends each distinct limit once, a key for each charge, and the checks in order', async (t) => {
   const batch = new Batch()
-  batch.add([{ limit: a, partition: 'user:1', cost: 3 }, { limit: b, partition: 'user:1', cost: 4 }])
-  batch.add([{ limit: a, partition: 'user:2', cost: 2 ** 53 - 1 }])
-  batch.add([])
+  batch.add([{ limit: a, partition: 'user:1', cost: 3 }, { limit: b, partition: 'user:1', cost: 4 }], true)
+  batch.add([{ limit: a, partition: 'user:2', cost: 2 ** 53 - 1 }], true)
+  batch.add([], true)
   batch.pack(keys)
   const { keys: names, args: [limits, checks] } = batch
   t.strictSame(names, [keys.formatBucketKey(a, 'user:1'), keys.formatBucketKey(b, 'user:1'), keys.formatBucketKey(a, 'user:2')])
@@ -53,9 +53,9 @@ t.test('a batch sends each distinct limit once, a key for each charge, and the c
 t.test('each check finds its own part of the reply, and one with a broken bucket fails alone', async (t) => {
   const batch = new Batch()
   const answers = [
-    batch.add([{ limit: a, partition: 'user:1', cost: 1 }]),
-    batch.add([{ limit: a, partition: 'user:2', cost: 1 }, { limit: b, partition: 'user:2', cost: 1 }]),
-    batch.add([{ limit: b, partition: 'user:3', cost: 1 }])
+    batch.add([{ limit: a, partition: 'user:1', cost: 1 }], true),
+    batch.add([{ limit: a, partition: 'user:2', cost: 1 }, { limit: b, partition: 'user:2', cost: 1 }], true),
+    batch.add([{ limit: b, partition: 'user:3', cost: 1 }], true)
   ]
   batch.complete(reply(1_790_000_000_000_001, [{ state: 3, remaining: 9 }, { state: 3, remaining: 8 }, { state: 4, remaining: 0 }, { state: 0, remaining: 7 }]))
   const [first, second, third] = await Promise.all(answers)
@@ -67,7 +67,7 @@ t.test('each check finds its own part of the reply, and one with a broken bucket
 
 t.test('a batch that was answered keeps nothing alive of what it sent', async (t) => {
   const batch = new Batch()
-  const answer = batch.add([{ limit: a, partition: 'user:1', cost: 1 }])
+  const answer = batch.add([{ limit: a, partition: 'user:1', cost: 1 }], true)
   batch.pack(keys)
   t.strictSame([batch.keys.length, batch.args.length], [1, 2])
   batch.complete(reply(1, [{ state: 3, remaining: 9 }]))
@@ -77,14 +77,14 @@ t.test('a batch that was answered keeps nothing alive of what it sent', async (t
 
 t.test('a shadow limit that refuses leaves its check granted', async (t) => {
   const batch = new Batch()
-  const answer = batch.add([{ limit: { ...a, mode: 'shadow' }, partition: 'user:1', cost: 1 }, { limit: b, partition: 'user:1', cost: 1 }])
+  const answer = batch.add([{ limit: { ...a, mode: 'shadow' }, partition: 'user:1', cost: 1 }, { limit: b, partition: 'user:1', cost: 1 }], true)
   batch.complete(reply(1, [{ state: 0, remaining: 0 }, { state: 3, remaining: 9 }]))
   t.match(await answer, { granted: true, standings: [{ granted: false }, { granted: true }] })
 })
 
 t.test('a call that fails leaves every check of it without an answer', async (t) => {
   const batch = new Batch()
-  const answers = [1, 2].map((user) => batch.add([{ limit: a, partition: `user:${user}`, cost: 1 }]))
+  const answers = [1, 2].map((user) => batch.add([{ limit: a, partition: `user:${user}`, cost: 1 }], true))
   batch.fail('deadline')
   t.strictSame(await Promise.all(answers), [{ unavailable: 'deadline' }, { unavailable: 'deadline' }])
 })
@@ -93,8 +93,8 @@ t.test('a charge whose limit has a penalty brings its strikes, and the key of it
   const penalty = penaltyWith()
   const penal = limitOf({ bucket: 'app/penal', penalty })
   const batch = new Batch()
-  batch.add([{ limit: penal, partition: 'user:1', cost: 3, strikes: 5 }, { limit: a, partition: 'user:1', cost: 1, strikes: 9 }])
-  batch.add([{ limit: penal, partition: 'user:2', cost: 1 }, { limit: { ...penal, by: 'global' }, partition: 'global', cost: 1, strikes: 9 }])
+  batch.add([{ limit: penal, partition: 'user:1', cost: 3, strikes: 5 }, { limit: a, partition: 'user:1', cost: 1, strikes: 9 }], true)
+  batch.add([{ limit: penal, partition: 'user:2', cost: 1 }, { limit: { ...penal, by: 'global' }, partition: 'global', cost: 1, strikes: 9 }], true)
   batch.pack(keys)
   const { keys: names, args: [, checks] } = batch
   t.strictSame(names, [
@@ -107,9 +107,9 @@ t.test('a charge whose limit has a penalty brings its strikes, and the key of it
 t.test('a penalty weighs as much as a token bucket', async (t) => {
   const penal = limitOf({ algorithm: 'sliding-window', penalty: penaltyWith() })
   const batch = new Batch()
-  batch.add(Array.from({ length: 31 }, () => ({ limit: penal, partition: 'user:1', cost: 1 })))
+  batch.add(Array.from({ length: 31 }, () => ({ limit: penal, partition: 'user:1', cost: 1 })), true)
   t.equal(batch.isFull, false)
-  batch.add([{ limit: penal, partition: 'user:1', cost: 1 }])
+  batch.add([{ limit: penal, partition: 'user:1', cost: 1 }], true)
   t.equal(batch.isFull, true)
 })
 
@@ -117,8 +117,8 @@ t.test('answers of different length are told apart, and a block is told of once 
   const [own, other] = ['app/own', 'app/other'].map((bucket) => limitOf({ bucket, penalty: penaltyWith() }))
   const batch = new Batch()
   const answers = [
-    batch.add([{ limit: own, partition: 'user:1', cost: 1 }, { limit: other, partition: 'user:1', cost: 1 }, { limit: own, partition: 'user:2', cost: 1 }]),
-    batch.add([{ limit: a, partition: 'user:3', cost: 1 }])
+    batch.add([{ limit: own, partition: 'user:1', cost: 1 }, { limit: other, partition: 'user:1', cost: 1 }, { limit: own, partition: 'user:2', cost: 1 }], true),
+    batch.add([{ limit: a, partition: 'user:3', cost: 1 }], true)
   ]
   const parts: Array<readonly [number, ...number[]]> = [[16 + 32, 0, 0, 7, 7], [16 + 32, 0, 0, 8, 7], [16, 0, 0, 9, 9], [3 + 8, 0, 11, 0, 5]]
   const packed = Buffer.alloc(TIME_BYTES + parts.length * (ANSWER_BYTES + 7))
