@@ -12,9 +12,11 @@ import { createEntries } from './share-processes.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-const options = process.argv.slice(2).filter((word) => word.startsWith('-'))
 const paths = process.argv.slice(2).filter((word) => !word.startsWith('-'))
 const lane = process.env.TEST_FULL === '1' ? 'full' : 'quick'
+const options = process.argv.slice(2).filter((word) => word.startsWith('-'))
+// Many of the slow tests wait for servers.
+if (lane === 'full') options.unshift('--jobs=4')
 
 async function runTap (entries) {
   const redis = await startSharedRedis()

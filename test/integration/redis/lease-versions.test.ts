@@ -95,7 +95,7 @@ t.test('beside instances of the old version that are charged, no unit is leased 
   const instances = [...leasing, world.createOld(), world.createOld()]
   const grants: Grant[] = []
   const startUs = world.clock.nowUs()
-  for (let step = 0; step < scaleToLane(3000, 300); step++) {
+  for (let step = 0; step < scaleToLane(1500, 300); step++) {
     world.clock.advance(random.nextInt(5000))
     // More than there is, from all of them.
     await takeMany([...instances].sort(() => random.nextInt(3) - 1), [1, 1 + random.nextInt(3)], world.clock, grants)
@@ -126,7 +126,7 @@ t.test('once the last instance of the old version is gone, leases begin after on
 
 t.test('an instance of the old version that starts beside leases lets no more over than is leased', async (t) => {
   let most = 0
-  for (let seed = 1; seed <= scaleToLane(24, 4); seed++) {
+  for (let seed = 1; seed <= scaleToLane(12, 4); seed++) {
     const random = new Seeded(seed)
     const world = createWorld(t)
     const [leasing, old] = [world.createLeasing(), world.createOld()]
@@ -187,7 +187,7 @@ t.test('beside leases, an instance that does not lease', async (t) => {
   })
 
   t.test('resets them: at most one more burst is granted, and later reports are not taken for those of new leases', async (t) => {
-    for (let seed = 1; seed <= scaleToLane(20, 3); seed++) {
+    for (let seed = 1; seed <= scaleToLane(10, 3); seed++) {
       const random = new Seeded(seed)
       const world = createWorld(t)
       const [one, two, plain] = [world.createLeasing(), world.createLeasing(), world.createPlain()]
