@@ -159,6 +159,11 @@ export class Leases implements Store {
   /** Decide a check that units in hand do not cover. `waitsUntilUs`: until then it may wait for the answers to other checks. */
   #ask (charges: readonly Charge[], nowUs: number, waitsUntilUs: number): Answer | Promise<Answer> {
     const { store, clock } = this.#options
+    // A refusal of a moment ago, which the cache of refusals repeats.
+    if (charges.length === 1 && this.#book.find(charges[0].limit, charges[0].partition)?.asks.isEmpty(nowUs)) {
+      this.counters.storeChecks++
+      return this.#takeFromStore(charges)
+    }
     const buckets = charges.map(({ limit, partition, cost }) => this.#book.meet(limit, partition, cost, nowUs))
     const deciding = nowUs >= waitsUntilUs
       ? undefined
