@@ -21,6 +21,7 @@ const SLOW = [
   'test/package',
   'test/regressions/closed-cluster-keeps-the-process.test.ts',
   'test/regressions/damaged-value-in-redis-spoils-others.test.ts',
+  'test/regressions/null-reply-ends-the-process.test.ts',
   'test/regressions/refused-upload-is-read-to-its-end.test.ts',
   'test/regressions/request-after-quit-never-ends.test.ts'
 ]
