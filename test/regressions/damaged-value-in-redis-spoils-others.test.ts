@@ -145,7 +145,7 @@ for (const kind of KINDS) {
     const [first, second] = kind.limits
     let used = 0
     let replaced = 0
-    for (const damaged of damages(value, random, scaleToLane(2400, 400))) {
+    for (const damaged of damages(value, random, scaleToLane(1600, 400))) {
       const hex = damaged.toString('hex')
       await redis.set(key, damaged)
       const cost = random.pick([0, 1, 1, 5, 50])
