@@ -7,11 +7,11 @@ import {
 import { PartitionCache } from './partition-cache.js'
 import { KnownBlocks } from './known-blocks.js'
 
-/** The same for a limit with leases: another process may give units back at any time. */
-const MAX_LEASED_TTL_US = 5000
-
 /** How long a refusal is cached at most. After that time, a reset or refund by another instance takes effect. */
 const MAX_TTL_US = 1_000_000
+
+/** The same for a limit with leases: another process may give units back at any time. */
+const MAX_LEASED_TTL_US = 5000
 
 /** A refusal that the store returned. */
 interface CachedDenial {

@@ -15,8 +15,6 @@ local leases = loadLeases()
 
 local buckets = {}
 
-local LEASES_VERSION = 1
-
 -- Twin: MAX_BACKLOG_US in lib/algorithms/quota.ts.
 local MAX_WINDOW_US = 1125899906842624
 
@@ -49,23 +47,17 @@ local function decodeState (bucket, stored)
   return bucket
 end
 
-local function hasLeases (stored)
-  return sub(stored, 1, 1) == 'U' and sub(stored, 9, 9) == '\128'
-end
-
 -- Returns the rest of the value.
 local function decodeLeases (bucket, stored)
-  local version
-  bucket.slotEndUs, bucket.gridUs, version, bucket.apart, bucket.apartNext = unpack('>I7xxxxxxxxI4I1I3I3', stored, 2)
-  assert(version == LEASES_VERSION and bucket.gridUs > 0 and bucket.slotEndUs > 0 and bucket.slotEndUs < MAX_SAFE_INTEGER)
+  assert(leases.decode(bucket, stored))
   local rest = sub(stored, 28)
   local tag = sub(rest, 1, 1)
-  assert(tag == 'T' or (tag == 'U' and not hasLeases(rest) and sub(rest, 28, 28) == 'T'))
+  assert(tag == 'T' or (tag == 'U' and not leases.isStored(rest) and sub(rest, 28, 28) == 'T'))
   return rest
 end
 
 local function decodeBucket (bucket, stored)
-  if hasLeases(stored) then stored = decodeLeases(bucket, stored) end
+  if leases.isStored(stored) then stored = decodeLeases(bucket, stored) end
   if sub(stored, 1, 1) == 'U' then
     local overuse = {}
     overuse.atUs, overuse.units, overuse.max, overuse.windowUs = unpack('>I7dI4I7', stored, 2)
@@ -95,11 +87,7 @@ end
 local NO_GRANTS = { firstUs = 0, newestUs = 0, newestUnits = 0, total = 0, baseUs = 0, lastUs = 0, body = '' }
 
 local function encodeBucket (bucket)
-  local overuse, prefix = bucket.overuse, ''
-  if bucket.slotEndUs then
-    prefix = 'U' .. pack('>I7', bucket.slotEndUs) .. '\128\0\0\0\0\0\0\0' ..
-      pack('>I4I1I3I3', bucket.gridUs, LEASES_VERSION, bucket.apart, bucket.apartNext)
-  end
+  local overuse, prefix = bucket.overuse, bucket.slotEndUs and leases.encode(bucket) or ''
   if overuse then prefix = prefix .. 'U' .. pack('>I7dI4I7', overuse.atUs, overuse.units, overuse.max, overuse.windowUs) end
   if bucket.algorithm == TOKEN_BUCKET then
     return prefix .. 'T' .. pack('>I4I4I7I7I4', bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count)

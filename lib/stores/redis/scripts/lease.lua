@@ -4,6 +4,9 @@
 
 local function loadLeases ()
   local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
+  local pack, unpack, sub = struct.pack, struct.unpack, string.sub
+  local VERSION = 1
+  local MAX_SAFE_INTEGER = 9007199254740991
   local MAX_UNITS_APART = 16777215
   local MIN_SHARE = 4
 
@@ -114,7 +117,40 @@ local function loadLeases ()
     return max(lastEndUs + toUs(quota, bucket.apart + bucket.apartNext), lastEndUs + bucket.gridUs)
   end
 
+  -- A request for a lease, as take.lua documents it. Returns the next position too.
+  local function readRequest (checks, position)
+    local request, reports = {}, { {}, {} }
+    request.gridUs, request.want, request.soon, position = unpack('>I4I4I4', checks, position)
+    for i = 1, 2 do
+      local report = reports[i]
+      report.slotEndUs, report.spent, report.returned, position = unpack('>I7I4I4', checks, position)
+    end
+    request.reports = reports
+    return request, position
+  end
+
+  -- Whether a value starts with leases, as bucket.lua documents them.
+  local function isStored (stored)
+    return sub(stored, 1, 1) == 'U' and sub(stored, 9, 9) == '\128'
+  end
+
+  -- Returns whether this version can have written them.
+  local function decodeLeases (bucket, stored)
+    local version
+    bucket.slotEndUs, bucket.gridUs, version, bucket.apart, bucket.apartNext = unpack('>I7xxxxxxxxI4I1I3I3', stored, 2)
+    return version == VERSION and bucket.gridUs > 0 and bucket.slotEndUs > 0 and bucket.slotEndUs < MAX_SAFE_INTEGER
+  end
+
+  local function encodeLeases (bucket)
+    return 'U' .. pack('>I7', bucket.slotEndUs) .. '\128\0\0\0\0\0\0\0' ..
+      pack('>I4I1I3I3', bucket.gridUs, VERSION, bucket.apart, bucket.apartNext)
+  end
+
   return {
+    readRequest = readRequest,
+    isStored = isStored,
+    decode = decodeLeases,
+    encode = encodeLeases,
     advance = advanceLeases,
     open = openLeases,
     close = closeLeases,

@@ -32,23 +32,12 @@ local function takeTokenBuckets ()
 
   -- Returns nothing if the value is for take.lua.
   local function readLeases (stored)
-    if #stored ~= 54 or sub(stored, 1, 1) ~= 'U' or sub(stored, 9, 9) ~= '\128' or sub(stored, 28, 43) ~= head then return end
-    local bucket, version = { count = 0 }, nil
-    bucket.slotEndUs, bucket.gridUs, version, bucket.apart, bucket.apartNext = unpack('>I7xxxxxxxxI4I1I3I3', stored, 2)
-    bucket.timeUs = unpack('>I7', stored, 44)
-    if version ~= 1 or bucket.gridUs == 0 or bucket.slotEndUs == 0 or bucket.slotEndUs >= 9007199254740991 then return end
+    if #stored ~= 54 or sub(stored, 28, 43) ~= head then return end
     useLeases()
+    local bucket = { count = 0, timeUs = unpack('>I7', stored, 44) }
+    if not leases.isStored(stored) or not leases.decode(bucket, stored) then return end
     leases.advance(quota, bucket, nowUs)
     return bucket
-  end
-
-  local function readReports ()
-    local reports = { {}, {} }
-    for i = 1, 2 do
-      local report = reports[i]
-      report.slotEndUs, report.spent, report.returned, position = unpack('>I7I4I4', checks, position)
-    end
-    return reports
   end
 
   -- Lease units of a bucket that granted. Returns what follows its answer, or nothing.
@@ -89,13 +78,12 @@ local function takeTokenBuckets ()
       end
     end
     if limitIndex ~= 1 then
-      request = {}
-      request.gridUs, request.want, request.soon, position = unpack('>I4I4I4', checks, position)
-      local reports, bucket = readReports(), held[key]
       useLeases()
+      request, position = leases.readRequest(checks, position)
+      local bucket = held[key]
       if bucket then
         bucket.timeUs, changed[key] = tatUs, true
-        leases.settle(quota, bucket, reports, nowUs)
+        leases.settle(quota, bucket, request.reports, nowUs)
         tatUs = bucket.timeUs
       end
     end
@@ -122,8 +110,7 @@ local function takeTokenBuckets ()
     local tatUs, bucket = tats[key], held[key]
     local value, endUs = head .. pack('>I7I4', tatUs, 0), tatUs
     if bucket then
-      value = 'U' .. pack('>I7', bucket.slotEndUs) .. '\128\0\0\0\0\0\0\0' ..
-        pack('>I4I1I3I3', bucket.gridUs, 1, bucket.apart, bucket.apartNext) .. value
+      value = leases.encode(bucket) .. value
       endUs = max(tatUs, leases.endUs(quota, bucket))
     end
     local reply = pcall('SET', key, value, 'PX', format('%d', ceil((endUs - nowUs) / 1000) + marginMs))

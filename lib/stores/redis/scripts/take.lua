@@ -154,17 +154,6 @@ local function applyPenalties (charges, isRefused)
   end
 end
 
-local function readLeaseRequest ()
-  local request, reports = {}, { {}, {} }
-  request.gridUs, request.want, request.soon, position = unpack('>I4I4I4', checks, position)
-  for i = 1, 2 do
-    local report = reports[i]
-    report.slotEndUs, report.spent, report.returned, position = unpack('>I7I4I4', checks, position)
-  end
-  request.reports = reports
-  return request
-end
-
 -- Take the reports of a holder, before the charge is decided.
 local function settleReports (quota, bucket, reports)
   if quota.max == 0 or bucket.err then return end
@@ -219,7 +208,7 @@ local function readCheck ()
     local strikes = 0
     if quota.penalty then strikes, position = unpack('>I4', checks, position) end
     if hasRequest then
-      one.request = readLeaseRequest()
+      one.request, position = leases.readRequest(checks, position)
       settleReports(quota, bucket, one.request.reports)
       hasLease = true
     end
