@@ -9,7 +9,7 @@ t.test('reset with a route of the same buckets', async (t) => {
   const { url } = await shareRedis()
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(rateLimitPlugin, { max: 1_000_000, timeWindow: '1 hour', redis: url, keyPrefix: 'tmpreset:', deadline: 5000, failureMode: 'closed', leases: { hold: '2s' } })
+  await app.register(rateLimitPlugin, { max: 1_000_000, timeWindow: '30 days', redis: url, keyPrefix: 'tmpreset:', deadline: 5000, failureMode: 'closed', leases: { hold: '2s' } })
   app.get('/', async () => 'hello')
   app.get('/cost', { config: { rateLimit: { cost: 3 } } }, async () => 'cost')
   await app.ready()
