@@ -1,5 +1,5 @@
 // `npm test` and `npm run test:full`: everything that must hold in the lanes `quick` and `full`, which lanes.js describes.
-// Ends with one line of counts.
+// Asked for both, the quick lane leaves out the tests that the full lane repeats with all examples. Ends with one line of counts.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
@@ -9,6 +9,7 @@ import { failuresIn } from './failures.js'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 const mostFailureLines = 200
+const lanes = process.argv.slice(2)
 
 // What comes before the tests of a lane: stages one after the other, each of rows that take about as long beside each other.
 // Everything of the second stage looks into dist, which the first writes.
@@ -48,7 +49,8 @@ async function runStages (lane) {
 
 function runTap (lane, results) {
   console.log(`\n> tap, the ${lane} lane`)
-  const args = ['--reporter=terse', `--output-file=${results}`]
+  const isRepeated = lane === 'quick' && lanes.includes('full')
+  const args = ['--reporter=terse', `--output-file=${results}`, ...isRepeated ? ['--only-quick'] : []]
   const { status } = spawnSync('npm', ['run', '--silent', 'tap', '--', ...args], { env: { ...env, TEST_FULL: lane === 'full' ? '1' : '0' }, stdio: 'inherit' })
   return status === 0
 }
@@ -94,7 +96,7 @@ async function test (lane) {
 }
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-for (const lane of process.argv.slice(2)) {
+for (const lane of lanes) {
   const counts = await test(lane)
   for (const outcome of Object.keys(total)) total[outcome] += counts[outcome]
   if (total.failed > 0) break // the next lane takes minutes
