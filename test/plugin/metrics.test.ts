@@ -102,7 +102,7 @@ t.test('reloads show, and the limits that they bring', async (t) => {
 t.test('the calls to Redis are timed, and what happens without it shows', async (t) => {
   const server = await startRedis(t)
   // In real time, or no call is ever too late.
-  const { app } = await createStoreApp(t, { name: 'redis', options: () => ({ redis: server.url }) }, { ...limit, deadline: 5000, breaker: { failures: 1, openFor: '1 hour' } })
+  const { app } = await createStoreApp(t, { name: 'redis', options: () => ({ redis: server.url }) }, { ...limit, deadline: 2000, breaker: { failures: 1, openFor: '1 hour' } })
   await statuses(app, 2)
   await app.rateLimit.reset('ip:127.0.0.1')
   t.strictSame(await read(app, 'rate_limit_store_duration_seconds_count'), { '{store="redis",operation="take"}': 2, '{store="redis",operation="reset"}': 1 })

@@ -24,7 +24,7 @@ t.test('on each store', async (t) => {
       const service = await startService(t, { ...store, name, max: 1, timeWindow: '500ms', penalty: { strikes: 3, within: '1 hour', cooldown: '1s', maxCooldown: '1 hour' } }, (app) => {
         app.get('/', async () => 'hello')
       })
-      for (const seconds of [1, 2, 4]) {
+      for (const seconds of [1, 2]) {
         const answer = await banned(service)
         t.equal(answer.headers['retry-after'], String(seconds), 'no matter how short the limit\'s own window is')
         t.ok(isBan(await service.send()))
