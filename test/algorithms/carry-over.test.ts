@@ -143,7 +143,7 @@ for (const algorithm of algorithms) {
     })
   })
 
-  t.test(`${algorithm}: nobody waits longer than the new limit ever makes anyone wait`, async () => {
+  t.test(`${algorithm}: no client waits longer than the new limit ever makes a client wait`, async () => {
     assertProperty(changes(algorithm, 20), 400, ({ old, young, state, nowUs }) => {
       const { granted, resetUs, retryUs } = carried(old, young, state, nowUs).take(1, nowUs)
       assert.ok(granted || (retryUs !== 'never' && retryUs <= young.windowUs))

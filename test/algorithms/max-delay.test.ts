@@ -65,7 +65,7 @@ t.test('requests with patience and without are served in their order, and never 
   })
 })
 
-t.test('requests that give up leave their place only where nobody stands behind them, so that no two are served in one', async (t) => {
+t.test('requests that give up leave their place only where no request stands behind them, so that no two are served in one', async (t) => {
   let returned = 0
   const lines = fc.record({
     perSecond: fc.constantFrom(1, 3, 7, 100, 30_000, 999_983),

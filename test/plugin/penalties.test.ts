@@ -154,7 +154,7 @@ t.test('with instances on one Redis a block holds on all, and onBlocked is calle
   t.equal(calls, 1)
 })
 
-t.test('a block that Redis told of holds to its end while Redis is away', async (t) => {
+t.test('a block that Redis reported holds to its end while Redis is away', async (t) => {
   const server = await startRedis(t)
   const store = { name: 'redis', options: () => ({ redis: server.url, deadline: 200 }) } as const
   const parts = await createTimedApp(t, store, { ...limit, penalty: { ...penalty, cooldown: '4s' } })

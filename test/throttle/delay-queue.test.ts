@@ -92,7 +92,7 @@ t.test('a line that emptied holds nobody back', async (t) => {
   t.strictSame(events, ['a'])
 })
 
-t.test('a timer that fires early lets nobody go early', async (t) => {
+t.test('a timer that fires early releases no request early', async (t) => {
   const { room: waiting, clock, entry, events } = room(t)
   waiting.reserve('queue', 'ip:a', WIDE)?.hold(entry('a', 10))
   clock.advance(10 * MS - 1)

@@ -6,7 +6,7 @@ const OLD = 60
 const NEW = 100
 const ALGORITHMS = ['token-bucket', 'fixed-window', 'sliding-window'] as const
 
-t.test('while two versions of a policy are deployed, nobody gets a fresh bucket:', async (t) => {
+t.test('while two versions of a policy are deployed, no client gets a fresh bucket:', async (t) => {
   const { url } = await shareRedis()
   // A bucket gains a unit in six minutes: none during the test.
   const routesOf = (max: number) => Object.fromEntries(ALGORITHMS.flatMap((algorithm) => ['turns', 'mixed'].map((way) => (

@@ -120,7 +120,7 @@ t.test('a flush of the scripts costs no request', async (t) => {
   t.equal((await scriptCalls()).byText, before.byText, 'and afterwards the hash is known again')
 })
 
-t.test('a flush of all keys gives everybody a new bucket, and nothing else', async (t) => {
+t.test('a flush of all keys gives every client a new bucket, and nothing else', async (t) => {
   const store = bench.store({ keyPrefix: 'flushall:' })
   await store.take(chargeOf('user:42', 3))
   t.equal(isGranted(await store.take(chargeOf('user:42'))), false)

@@ -40,7 +40,7 @@ for (const algorithm of ALGORITHMS) {
     t.strictSame([...await remainders(one, '/'), ...await remainders(two, '/')], [10, 9])
   })
 
-  t.test(`${algorithm}: while two versions live, nobody is granted more than the sum of both`, async (t) => {
+  t.test(`${algorithm}: while two versions live, no more is granted than the sum of both`, async (t) => {
     const [SMALL, LARGE] = [20, 50]
     const apps = await twoInstances(t, { max: SMALL, timeWindow, algorithm })
     const over = new AbortController()

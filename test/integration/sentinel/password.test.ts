@@ -22,7 +22,7 @@ for (const [who, credentials] of cases) {
   })
 }
 
-t.test('what protects sentinels and data keeps nobody from the new primary', async (t) => {
+t.test('what protects sentinels and data keeps no instance from the new primary', async (t) => {
   const group = await startSentinelGroup(t, { sentinelAuth: ofSentinels, dataAuth: ofData })
   const { send } = await createClusterApp(t, { redis: group.target, max: 5, timeWindow: '1 hour' })
   t.equal(await send('client'), 200)

@@ -3,7 +3,7 @@ import { createClusterApp, waitForDecision, RESUMED_WITHIN_MS } from '../../fixt
 import { fetchKeys, startSentinelGroup } from '../../fixtures/sentinel.js'
 import { until } from '../../fixtures/until.js'
 
-t.test('a sentinel that accepts connections and says nothing keeps nobody from the new primary', async (t) => {
+t.test('a sentinel that accepts connections and says nothing keeps no instance from the new primary', async (t) => {
   const group = await startSentinelGroup(t)
   const [killed] = group.servers
   const { send } = await createClusterApp(t, { redis: group.target, max: 5, timeWindow: '1 hour' })

@@ -158,7 +158,7 @@ for (const algorithm of ALGORITHMS) {
     t.match(store.peek([limit], subnet(2)), [{ remaining: 2 }], 'the group has not used that')
   })
 
-  t.test(`${algorithm}: the wait that a group is told is exact`, async (t) => {
+  t.test(`${algorithm}: the stated wait of a group is exact`, async (t) => {
     const { store, clock } = createStore(1)
     const limit = limitOf({ algorithm, max: 2, windowUs: 10 * SECOND_US })
     store.take([{ limit: limitOf({ windowUs: HOUR_US, bucket: 'full' }), partition: '192.0.2.1', cost: 1 }])
