@@ -133,7 +133,7 @@ export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 
 /** `null` with `metrics: false`; prom-client is not loaded then. */
 async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
-  return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry })
+  return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry, meter: metrics.otel })
 }
 
 /** Throws FST_SLUICE_NO_JWT. */

@@ -11,11 +11,13 @@ const route = new PrivateRoute<MetricsRegistry>('metrics', PATH, async ([registr
 
 /**
  * Mount the metrics route for Prometheus. A registration without a path uses the route that already publishes its
- * registry. Returns the URL. Throws FST_SLUICE_ROUTE_TAKEN, and FST_SLUICE_CONTRADICTION for two registries at one URL.
+ * registry. Returns the URL; `null` if a meter has the metrics, and neither a path nor a registry is set. Throws
+ * FST_SLUICE_ROUTE_TAKEN, and FST_SLUICE_CONTRADICTION for two registries at one URL.
  */
 export function mountMetricsRoute (context: MountContext, options: MetricsOptions | undefined, registry: MetricsRegistry): string | null {
   const { fastify, identity } = context
-  const { path, allow, registry: own } = options || {}
+  const { path, allow, registry: own, otel } = options || {}
+  if (otel !== undefined && path === undefined && own === undefined) return null
   const accessList = new AccessList(allow, 'rateLimit.metrics.allow', identity)
   const shared = path === undefined ? route.addSource(fastify, registry, accessList) : null
   if (shared !== null) return shared

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import Fastify, { type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import { Registry, collectDefaultMetrics } from 'prom-client'
 import t, { type Test } from 'tap'
@@ -97,6 +98,24 @@ t.test('a registry of the application\'s is served with these metrics', async (t
   const { body } = await app.inject('/metrics')
   t.match(body, 'process_cpu_seconds_total')
   t.match(body, 'rate_limit_requests_total{route="(unknown)",tier="anonymous",outcome="allowed"} 1')
+})
+
+t.test('a meter of OpenTelemetry has the metrics, and there is no route', async (t) => {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+  let reader: PeriodicExportingMetricReader | undefined
+  class OneReader extends PeriodicExportingMetricReader {
+    constructor (options: ConstructorParameters<typeof PeriodicExportingMetricReader>[0]) {
+      super(options)
+      reader = this
+    }
+  }
+  const app = await appUnder(t, 'OpenTelemetry', { exporter, MeterProvider, PeriodicExportingMetricReader: OneReader })
+  t.teardown(() => reader?.shutdown())
+  await statuses(app, 1)
+  await reader?.forceFlush()
+  const names = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics).flatMap(({ metrics }) => metrics).map(({ descriptor }) => descriptor.name)
+  t.ok(names.includes('rate_limit.requests'))
+  t.equal(app.hasRoute({ method: 'GET', url: '/metrics' }), false)
 })
 
 t.test('a route of the application\'s serves the metrics to whom it lets in, and the plugin\'s to nobody', async (t) => {

@@ -45,7 +45,7 @@ export type Fields = ReadonlyMap<string, OptionNode>
 const NAMED_LISTS: ReadonlySet<string> = new Set(['rules', 'limits'])
 
 /** Objects that contain no options of this plugin. */
-const OPAQUE_PATHS: ReadonlySet<string> = new Set(['redis', 'store', 'clock', 'metrics.registry'])
+const OPAQUE_PATHS: ReadonlySet<string> = new Set(['redis', 'store', 'clock', 'metrics.registry', 'metrics.otel'])
 
 /** The options of a layer. Throws FST_SLUICE_CONTRADICTION if two of its rules have the same name. */
 export function toLayerTree (layer: Layer): Branch {

@@ -5,6 +5,7 @@ import { RoutePath } from './option-types.js'
 import { Type } from './type-builder.js'
 
 const REGISTRY_EXPECTED = 'a Registry of prom-client'
+const METER_EXPECTED = 'a Meter of @opentelemetry/api'
 
 /** A metric as a registry keeps it: the part of its interface that is used here. */
 export interface RegisteredMetric {
@@ -20,19 +21,46 @@ export interface MetricsRegistry {
   readonly contentType: string
 }
 
-/** `metrics`: the route with metrics for Prometheus. */
+/** Labels of one series. */
+export type Labels = Readonly<Record<string, string>>
+
+interface InstrumentOptions {
+  readonly description: string
+  readonly unit?: string
+}
+
+/** An instrument that a meter reads. */
+export interface OtelObservable {
+  addCallback (callback: (result: { observe (value: number, attributes: Labels): void }) => Promise<void>): void
+}
+
+/** An instrument that values are recorded in. */
+export interface OtelHistogram {
+  record (value: number, attributes: Labels): void
+}
+
+/** The part of a Meter of @opentelemetry/api that is used here. The package need not be installed. */
+export interface OtelMeter {
+  createObservableCounter (name: string, options: InstrumentOptions): OtelObservable
+  createObservableGauge (name: string, options: InstrumentOptions): OtelObservable
+  createHistogram (name: string, options: InstrumentOptions & { readonly advice: { explicitBucketBoundaries: number[] } }): OtelHistogram
+}
+
+/** `metrics`: the route with metrics for Prometheus, and a meter of OpenTelemetry. */
 export const MetricsSchema = Type.Union([
   Type.Literal(false),
   Type.Object({
     path: Type.Optional(RoutePath()),
     registry: Type.Optional(Type.Unsafe<MetricsRegistry>(Type.Any({ expected: REGISTRY_EXPECTED }))),
+    otel: Type.Optional(Type.Unsafe<OtelMeter>(Type.Any({ expected: METER_EXPECTED }))),
     allow: Type.Optional(NetworkList())
   }, { additionalProperties: false })
 ], {
-  expected: 'false, or an object: { path?, allow?, registry? }',
+  expected: 'false, or an object: { path?, allow?, registry?, otel? }',
   description: 'A route with metrics for Prometheus, by default `/metrics` below the prefix. ' +
     'It answers loopback and private addresses only; others get 404 unless `allow` lists their networks. ' +
-    '`registry` is a prom-client Registry of yours to register the metrics in.'
+    '`registry` is a prom-client Registry of yours to register the metrics in. ' +
+    '`otel` is a Meter of OpenTelemetry for the same metrics; without `path` and `registry` there is no route then.'
 })
 
 /** Options of `metrics`. */
@@ -44,6 +72,7 @@ export function checkMetricsOptions ({ metrics }: { readonly metrics?: MetricsOp
   if (metrics.registry !== undefined && !isRegistry(metrics.registry)) {
     throw badOption(`${place}.metrics.registry`, REGISTRY_EXPECTED, metrics.registry)
   }
+  if (metrics.otel !== undefined && !isMeter(metrics.otel)) throw badOption(`${place}.metrics.otel`, METER_EXPECTED, metrics.otel)
   parseCidrs(metrics.allow ?? [], `${place}.metrics.allow`)
 }
 
@@ -52,4 +81,10 @@ function isRegistry (value: unknown): boolean {
   const registry: Partial<Record<keyof MetricsRegistry, unknown>> = value
   const methods = [registry.registerMetric, registry.getSingleMetric, registry.metrics]
   return methods.every((method) => typeof method === 'function') && typeof registry.contentType === 'string'
+}
+
+function isMeter (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const meter: Partial<Record<keyof OtelMeter, unknown>> = value
+  return [meter.createObservableCounter, meter.createObservableGauge, meter.createHistogram].every((method) => typeof method === 'function')
 }

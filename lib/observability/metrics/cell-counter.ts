@@ -1,4 +1,4 @@
-import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
+import type { ReadableMetric } from './otel.js'
 
 /** A count that a metric reads later. Counting is one addition; prom-client's `inc` costs as much as a whole decision. */
 export interface Cell {
@@ -12,7 +12,7 @@ interface LabelledCell<Label extends string> extends Cell {
 }
 
 /** A counter for a registry. */
-export class CellCounter<Label extends string> implements RegisteredMetric {
+export class CellCounter<Label extends string> implements ReadableMetric {
   readonly name: string
   readonly help: string
   readonly type = 'counter'

@@ -1,6 +1,6 @@
-import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import type { BreakerState } from '../../resilience/breaker.js'
 import type { LeaseCounters } from '../../stores/lease/lease-counters.js'
+import type { ReadableMetric } from './otel.js'
 
 /** The parts of a registration that the gauges read. */
 export interface MetricSources {
@@ -20,13 +20,13 @@ interface GaugeValue {
 const STATES = Object.keys({ closed: true, open: true, 'half-open': true } satisfies Record<BreakerState, true>)
 
 /** A gauge for a registry. Its values are computed when it is read. */
-function createGauge (name: string, help: string, getValues: () => GaugeValue[]): RegisteredMetric {
+function createGauge (name: string, help: string, getValues: () => GaugeValue[]): ReadableMetric {
   const described = { name, help, type: 'gauge', aggregator: 'sum' }
   return { ...described, get: async () => ({ ...described, values: getValues() }), reset () {} }
 }
 
 /** The number of breakers in each state. With one registration, its state is 1 and the others are 0. */
-export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSources>): RegisteredMetric {
+export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSources>): ReadableMetric {
   return createGauge(name, 'Circuit breakers of stores in this state.', () => {
     const current = [...sources].flatMap(({ breaker }) => breaker === null ? [] : [breaker.state])
     return current.length === 0 ? [] : STATES.map((state) => ({ labels: { state }, value: current.filter((one) => one === state).length }))
@@ -34,7 +34,7 @@ export function createBreakerGauge (name: string, sources: ReadonlySet<MetricSou
 }
 
 /** The buckets in memory, of all registrations together. */
-export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSources>): RegisteredMetric {
+export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSources>): ReadableMetric {
   return createGauge(name, 'Buckets in memory.', () => {
     // Without a registration there is no value; 0 would be wrong.
     return sources.size === 0 ? [] : [{ labels: {}, value: [...sources].reduce((sum, { memory }) => sum + memory.size, 0) }]

@@ -1,8 +1,9 @@
-import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
+import type { Labels, OtelHistogram } from '../../config/schema/metrics-schema.js'
+import type { RecordingMetric } from './otel.js'
 
 interface Sample {
   readonly metricName: string
-  readonly labels: Record<string, string | number>
+  readonly labels: Record<string, string>
   readonly value: number
 }
 
@@ -12,6 +13,7 @@ export class HistogramBuckets {
   /** One for each bound, and one for all above the last. */
   readonly #counts: number[]
   #sum = 0
+  #record: ((seconds: number) => void) | null = null
 
   constructor (bounds: readonly number[]) {
     this.#bounds = bounds
@@ -25,6 +27,12 @@ export class HistogramBuckets {
     while (bucket < this.#bounds.length && duration > this.#bounds[bucket]) bucket++
     this.#counts[bucket]++
     this.#sum += duration
+    if (this.#record !== null) this.#record(duration)
+  }
+
+  /** Record each further duration in a histogram too. */
+  recordTo (histogram: OtelHistogram, attributes: Labels): void {
+    this.#record = (seconds) => { histogram.record(seconds, attributes) }
   }
 
   clear (): void {
@@ -35,7 +43,7 @@ export class HistogramBuckets {
   /** In Prometheus's form: each bucket includes those below it. */
   toSamples (name: string, labels: Readonly<Record<string, string>>): Sample[] {
     let count = 0
-    const buckets = [...this.#bounds, '+Inf'].map((le, index) => {
+    const buckets = [...this.#bounds.map(String), '+Inf'].map((le, index) => {
       count += this.#counts[index]
       return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count }
     })
@@ -51,27 +59,36 @@ export class HistogramBuckets {
  * A histogram for a registry. That of prom-client costs a look-up per observation; this one reads buckets that its callers
  * count into directly.
  */
-export class BucketHistogram<Label extends string> implements RegisteredMetric {
+export class BucketHistogram<Label extends string> implements RecordingMetric {
   readonly name: string
   readonly help: string
   readonly type = 'histogram'
   /** How prom-client aggregates the workers of a cluster. */
   readonly aggregator = 'sum'
-  readonly #bounds: readonly number[]
+  readonly bounds: readonly number[]
   readonly #series: Array<{ readonly labels: Record<Label, string>, readonly buckets: HistogramBuckets }> = []
+
+  /** Connects a series with the histogram of `recordTo`. */
+  #recordSeries: ((labels: Labels, buckets: HistogramBuckets) => void) | null = null
 
   /** `bounds`: the upper bound of each bucket, ascending, seconds. */
   constructor (name: string, help: string, bounds: readonly number[]) {
     this.name = name
     this.help = help
-    this.#bounds = bounds
+    this.bounds = bounds
   }
 
   /** Creates a series. Call it once for each set of labels. */
   createBuckets (labels: Record<Label, string>): HistogramBuckets {
-    const buckets = new HistogramBuckets(this.#bounds)
+    const buckets = new HistogramBuckets(this.bounds)
     this.#series.push({ labels, buckets })
+    this.#recordSeries?.(labels, buckets)
     return buckets
+  }
+
+  recordTo (histogram: OtelHistogram, toAttributes: (labels: Labels) => Labels): void {
+    this.#recordSeries = (labels, buckets) => { buckets.recordTo(histogram, toAttributes(labels)) }
+    for (const { labels, buckets } of this.#series) this.#recordSeries(labels, buckets)
   }
 
   async get () {

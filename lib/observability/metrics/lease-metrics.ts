@@ -1,5 +1,5 @@
-import type { RegisteredMetric } from '../../config/schema/metrics-schema.js'
 import type { LeaseCounters } from '../../stores/lease/lease-counters.js'
+import type { ReadableMetric } from './otel.js'
 
 const FIELDS = ['leasedChecks', 'storeChecks', 'lapsedUnits', 'renewals'] as const satisfies ReadonlyArray<keyof LeaseCounters>
 
@@ -37,7 +37,7 @@ interface LeaseCounterNames {
 }
 
 /** The counters of leases, by their names. */
-export function createLeaseCounters (names: LeaseCounterNames, totals: LeaseTotals): Array<[name: string, metric: RegisteredMetric]> {
+export function createLeaseCounters (names: LeaseCounterNames, totals: LeaseTotals): Array<[name: string, metric: ReadableMetric]> {
   const { leaseChecks, leaseLapsed, leaseRenewals } = names
   return [
     [leaseChecks, createLeaseCounter(leaseChecks, 'Checks of leased limits, by what decided them.', totals, [
@@ -54,7 +54,7 @@ export function createLeaseCounters (names: LeaseCounterNames, totals: LeaseTota
 }
 
 /** A counter for a registry. Its values are read from the leases, so that counting costs a check nothing more. */
-function createLeaseCounter (name: string, help: string, totals: LeaseTotals, series: readonly LeaseSeries[]): RegisteredMetric {
+function createLeaseCounter (name: string, help: string, totals: LeaseTotals, series: readonly LeaseSeries[]): ReadableMetric {
   const described = { name, help, type: 'counter', aggregator: 'sum' }
   let since = series.map(() => 0)
   return {

@@ -1,5 +1,5 @@
 import Registry from 'prom-client/lib/registry.js'
-import type { MetricsRegistry, RegisteredMetric } from '../../config/schema/metrics-schema.js'
+import type { MetricsRegistry, OtelMeter } from '../../config/schema/metrics-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../../errors.js'
 import type { RouteRateLimit } from '../../config/schema/policy-schema.js'
 import { createLeaseCounters, LeaseTotals } from './lease-metrics.js'
@@ -7,6 +7,7 @@ import { LabelCache, BoundedLabels } from './label-cache.js'
 import { CellCounter, type Cell } from './cell-counter.js'
 import { createBreakerGauge, createMemoryGauge, type MetricSources } from './gauges.js'
 import { BucketHistogram, type HistogramBuckets } from './histogram.js'
+import { publishMetric, type ReadableMetric } from './otel.js'
 import { RouteMetrics } from './route-metrics.js'
 import { StoreMetrics } from './store-metrics.js'
 
@@ -65,7 +66,8 @@ export class MetricSet {
   readonly reloads: Readonly<Record<ReloadResult, Cell>>
   readonly memoryOverflow: Cell
   readonly delays: HistogramBuckets
-  readonly #metrics: ReadonlyMap<string, RegisteredMetric>
+  readonly #metrics: ReadonlyMap<string, ReadableMetric>
+  readonly #meters = new WeakSet<OtelMeter>()
 
   constructor () {
     const requests = new CellCounter(names.requests, 'Requests checked against limits, by outcome.', ['route', 'tier', 'outcome'])
@@ -103,7 +105,7 @@ export class MetricSet {
     }
     this.memoryOverflow = memoryOverflow.createCellFromZero({})
     this.delays = delays.createBuckets({})
-    this.#metrics = new Map<string, RegisteredMetric>([
+    this.#metrics = new Map<string, ReadableMetric>([
       [names.requests, requests],
       [names.rejections, rejections],
       [names.nearLimit, nearLimit],
@@ -131,6 +133,13 @@ export class MetricSet {
       return found === undefined
     })
     for (const [, metric] of missing) registry.registerMetric(metric)
+  }
+
+  /** Publishes the metrics through a meter, once. */
+  publishTo (meter: OtelMeter): void {
+    if (this.#meters.has(meter)) return
+    this.#meters.add(meter)
+    for (const metric of this.#metrics.values()) publishMetric(meter, metric)
   }
 }
 

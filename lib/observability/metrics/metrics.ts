@@ -1,4 +1,4 @@
-import type { MetricsRegistry } from '../../config/schema/metrics-schema.js'
+import type { MetricsRegistry, OtelMeter } from '../../config/schema/metrics-schema.js'
 import type { Decision } from '../../model/decision.js'
 import type { FailureReason, Standing } from '../../stores/store.js'
 import type { MetricSources } from './gauges.js'
@@ -16,6 +16,8 @@ export interface MetricsTarget {
   readonly app: object
   /** Default: the registry of the application, created if it has none. */
   readonly registry?: MetricsRegistry
+  /** Publishes the metrics too. */
+  readonly meter?: OtelMeter
 }
 
 /**
@@ -23,10 +25,12 @@ export interface MetricsTarget {
  *
  * Throws FST_SLUICE_CONTRADICTION if the registry has other metrics of the same names.
  */
-export async function createMetrics ({ app, registry }: MetricsTarget): Promise<Metrics> {
+export async function createMetrics ({ app, registry, meter }: MetricsTarget): Promise<Metrics> {
   const { getOrCreateMetricSet, resolveRegistry } = await import('./metric-set.js')
   const resolved = resolveRegistry(app, registry)
-  return new Metrics(resolved, getOrCreateMetricSet(resolved))
+  const set = getOrCreateMetricSet(resolved)
+  if (meter !== undefined) set.publishTo(meter)
+  return new Metrics(resolved, set)
 }
 
 /**

@@ -12,7 +12,7 @@ function check (options: unknown): void {
   checkMetricsOptions(options, 'rateLimit')
 }
 
-const aForm = 'false, or an object: { path?, allow?, registry? }'
+const aForm = 'false, or an object: { path?, allow?, registry?, otel? }'
 const aRegistry = 'a Registry of prom-client'
 const aNetwork = 'an address or a CIDR such as "10.0.0.0/8", "loopback" or "private"'
 
@@ -28,7 +28,9 @@ const mistakes: ReadonlyArray<readonly [options: unknown, code: string, message:
   [{ metrics: { registry: 'default' } }, 'BAD_OPTION', `.metrics.registry: expected ${aRegistry}, got "default"`],
   [{ metrics: { registry: null } }, 'BAD_OPTION', `.metrics.registry: expected ${aRegistry}, got null`],
   [{ metrics: { registry: {} } }, 'BAD_OPTION', `.metrics.registry: expected ${aRegistry}, got an object`],
-  [{ metrics: { registry: Registry } }, 'BAD_OPTION', `.metrics.registry: expected ${aRegistry}, got a function`]
+  [{ metrics: { registry: Registry } }, 'BAD_OPTION', `.metrics.registry: expected ${aRegistry}, got a function`],
+  [{ metrics: { otel: true } }, 'BAD_OPTION', '.metrics.otel: expected a Meter of @opentelemetry/api, got true'],
+  [{ metrics: { otel: { createHistogram () {} } } }, 'BAD_OPTION', '.metrics.otel: expected a Meter of @opentelemetry/api, got an object']
 ]
 
 for (const [options, code, message] of mistakes) {
