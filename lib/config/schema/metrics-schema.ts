@@ -60,7 +60,7 @@ export const MetricsSchema = Type.Union([
   description: 'A route with metrics for Prometheus, by default `/metrics` below the prefix. ' +
     'It answers loopback and private addresses only; others get 404 unless `allow` lists their networks. ' +
     '`registry` is a prom-client Registry of yours to register the metrics in. ' +
-    '`otel` is a Meter of OpenTelemetry for the same metrics; without `path` and `registry` there is no route then.'
+    '`otel` is a Meter of yours for the same metrics through OpenTelemetry; there is no route then, unless `path` or `registry` is set.'
 })
 
 /** Options of `metrics`. */
