@@ -1,7 +1,7 @@
-// `npm run tap -- test/response` runs the tests of these folders or files. Without a path it runs the quick lane, or the full
-// lane if TEST_FULL is 1; with --only-quick, what the quick lane has and the full lane has not. Another word that begins with a
-// dash is an option for tap, such as --reporter=tap. This program builds the package if lib has changed, compiles, and starts
-// the Redis server that the tests share. The settings of tap are in package.json.
+// `npm run tap -- test/response` runs the tests of these folders or files. Without a path it runs the lane of TEST_LANE, quick
+// by default. If TEST_FULL is 1, the tests try all examples. A word that begins with a dash is an option for tap, such as
+// --reporter=tap. This program builds the package if lib has changed, compiles, and starts the Redis server that the tests
+// share. The settings of tap are in package.json.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -13,11 +13,10 @@ import { createEntries } from './share-processes.js'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 const paths = process.argv.slice(2).filter((word) => !word.startsWith('-'))
-const ONLY_QUICK = '--only-quick'
-const lane = process.env.TEST_FULL === '1' ? 'full' : process.argv.includes(ONLY_QUICK) ? 'only-quick' : 'quick'
-const options = process.argv.slice(2).filter((word) => word.startsWith('-') && word !== ONLY_QUICK)
+const { TEST_FULL, TEST_LANE = TEST_FULL === '1' ? 'full' : 'quick' } = process.env
+const options = process.argv.slice(2).filter((word) => word.startsWith('-'))
 // Many of the slow tests wait for servers.
-if (lane === 'full') options.unshift('--jobs=4')
+if (TEST_FULL === '1') options.unshift('--jobs=4')
 
 async function runTap (entries) {
   const redis = await startSharedRedis()
@@ -29,7 +28,7 @@ async function runTap (entries) {
   return status ?? 1
 }
 
-const files = paths.length > 0 ? findTestFiles(paths) : findLaneFiles(lane)
+const files = paths.length > 0 ? findTestFiles(paths) : findLaneFiles(TEST_LANE)
 if (files.length === 0) throw new Error('There is no test file.')
 requireRedis()
 // Tests of the package and the examples load dist, as a user would.

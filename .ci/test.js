@@ -1,5 +1,5 @@
-// `npm test` and `npm run test:full`: everything that must hold in the lanes `quick` and `full`, which lanes.js describes.
-// Asked for both, the quick lane leaves out the tests that the full lane repeats with all examples. Ends with one line of counts.
+// `npm test` and `npm run test:full`: everything that must hold in the lanes `quick` and `full`, which lanes.js describes. The
+// lane `all` is both in one, with all examples. Ends with one line of counts.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
@@ -9,19 +9,18 @@ import { failuresIn } from './failures.js'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 const mostFailureLines = 200
-const lanes = process.argv.slice(2)
+const lane = process.argv[2]
 
 // What comes before the tests of a lane: stages one after the other, each of rows that take about as long beside each other.
 // Everything of the second stage looks into dist, which the first writes.
-const stages = {
-  quick: [
-    [['lint'], ['build']],
-    [['types'], ['test:types']]
-  ],
-  full: [
-    [['lint:package']]
-  ]
-}
+const quickStages = [
+  [['lint'], ['build']],
+  [['types'], ['test:types']]
+]
+const fullStages = [
+  [['lint:package']]
+]
+const stages = { quick: quickStages, full: fullStages, all: [...quickStages, ...fullStages] }
 
 // Into a file or a log, tap's reporters repaint their whole report for every change unless CI is set.
 const env = process.stdout.isTTY ? process.env : { ...process.env, CI: '1' }
@@ -41,17 +40,17 @@ async function runRow (names, failed) {
 }
 
 /** The scripts that failed. After one of them, no other begins. */
-async function runStages (lane) {
+async function runStages () {
   const failed = []
   for (const rows of stages[lane]) await Promise.all(rows.map((names) => runRow(names, failed)))
   return failed
 }
 
-function runTap (lane, results) {
+function runTap (results) {
   console.log(`\n> tap, the ${lane} lane`)
-  const isRepeated = lane === 'quick' && lanes.includes('full')
-  const args = ['--reporter=terse', `--output-file=${results}`, ...isRepeated ? ['--only-quick'] : []]
-  const { status } = spawnSync('npm', ['run', '--silent', 'tap', '--', ...args], { env: { ...env, TEST_FULL: lane === 'full' ? '1' : '0' }, stdio: 'inherit' })
+  const args = ['--reporter=terse', `--output-file=${results}`]
+  const laneEnv = { ...env, TEST_LANE: lane, TEST_FULL: lane === 'quick' ? '0' : '1' }
+  const { status } = spawnSync('npm', ['run', '--silent', 'tap', '--', ...args], { env: laneEnv, stdio: 'inherit' })
   return status === 0
 }
 
@@ -79,15 +78,15 @@ function printFailures (results) {
   }
 }
 
-async function test (lane) {
-  const stoppedBy = await runStages(lane)
+async function test () {
+  const stoppedBy = await runStages()
   if (stoppedBy.length > 0) {
     console.log(`\nStopped: ${stoppedBy.map((name) => `npm run ${name}`).join(' and ')} failed.`)
     return { passed: 0, failed: stoppedBy.length, skipped: 0 }
   }
   const results = `.tap/${lane}.tap`
   rmSync(results, { force: true })
-  const hasPassed = runTap(lane, results)
+  const hasPassed = runTap(results)
   const counts = readCounts(results)
   // A file that exits badly, or a run without a single assertion, must not read as a success.
   const isSound = hasPassed && counts.passed > 0
@@ -95,12 +94,6 @@ async function test (lane) {
   return isSound || counts.failed > 0 ? counts : { ...counts, failed: 1 }
 }
 
-const total = { passed: 0, failed: 0, skipped: 0 }
-for (const lane of lanes) {
-  const counts = await test(lane)
-  for (const outcome of Object.keys(total)) total[outcome] += counts[outcome]
-  if (total.failed > 0) break // the next lane takes minutes
-}
-const { passed, failed, skipped } = total
+const { passed, failed, skipped } = await test()
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 ? 1 : 0
