@@ -14,7 +14,7 @@ import type { CheckResult } from './check-result.js'
 /** The numbers that a bucket was written under. */
 export type WrittenQuota = Pick<Quota, 'algorithm' | 'max' | 'windowUs' | 'capacity' | 'intervalDen'>
 
-/** All used units of a bucket, kept since a change after which they exceeded the capacity. */
+/** Used units of a bucket, kept since a change after which they exceeded the capacity. */
 export interface Overuse {
   readonly atUs: number
   /** Used units at that time, a fraction included. */
@@ -59,9 +59,14 @@ export function overuseEndUs (overuse: Overuse): number {
   return overuse.atUs + Math.ceil(overuse.units * overuse.windowUs / overuse.max)
 }
 
-/** All used units of a bucket. Those of a token bucket include a fraction. */
-export function countUsed (written: WrittenQuota, bucket: CarriedBucket, nowUs: number): number {
-  return Math.max(countBucket(written, bucket, nowUs), countOveruse(bucket.overuse, nowUs))
+/**
+ * Used units that a bucket may lose too early under another limit. Those of a token bucket include a fraction. A window that is
+ * not shorter keeps its own units until it is over. As an overuse they would last for longer, and be counted with the next window.
+ */
+export function countAtRisk (written: WrittenQuota, quota: Quota, bucket: CarriedBucket, nowUs: number): number {
+  const overused = countOveruse(bucket.overuse, nowUs)
+  const isKept = quota.algorithm !== 'token-bucket' && written.algorithm === quota.algorithm && quota.windowUs >= written.windowUs
+  return isKept ? overused : Math.max(countBucket(written, bucket, nowUs), overused)
 }
 
 /** What to keep beside a bucket after a change; `null` if the bucket has room for all used units. */

@@ -3,7 +3,7 @@ import {
   assessSlidingWindow, chargeSlidingWindow, createGrantLog, refundSlidingWindow, slidingWindowEndUs
 } from '../../algorithms/sliding-window.js'
 import {
-  addToOveruse, carryFixedWindow, carryGrantLog, carryTokenBucket, countUsed, keepOveruse, overuseEndUs, type Overuse
+  addToOveruse, carryFixedWindow, carryGrantLog, carryTokenBucket, countAtRisk, keepOveruse, overuseEndUs, type Overuse
 } from '../../algorithms/carry-over.js'
 import type { BucketState, Refund } from '../../algorithms/bucket-state.js'
 import type { Quota } from '../../algorithms/quota.js'
@@ -37,7 +37,7 @@ export function clearBucket (bucket: Bucket, nowUs: number): void {
 /** Convert a bucket that was written under one limit to the numbers of another. Used units stay used. */
 export function convertBucket (bucket: Bucket, written: Quota, limit: Quota, nowUs: number): void {
   if (limit.max === 0) return clearBucket(bucket, nowUs)
-  const used = countUsed(written, bucket, nowUs)
+  const used = countAtRisk(written, limit, bucket, nowUs)
   if (written.algorithm !== limit.algorithm) {
     clearBucket(bucket, nowUs)
     bucket.overuse = { atUs: nowUs, units: used, max: written.max, windowUs: written.windowUs }

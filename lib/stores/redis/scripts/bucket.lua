@@ -145,7 +145,7 @@ local function carryBucket (bucket, quota, nowUs)
   if isWrittenUnder(bucket, quota) then return leases.advance(quota, bucket, nowUs) end
   if bucket.max ~= nil then
     if bucket.slotEndUs then leases.advance(intervalOf(bucket), bucket, nowUs) end
-    local used = countUsed(bucket, bucket, nowUs)
+    local used = countAtRisk(bucket, quota, bucket, nowUs)
     if bucket.algorithm ~= quota.algorithm then
       setState(bucket, { timeUs = nowUs })
       bucket.overuse = { atUs = nowUs, units = used, max = bucket.max, windowUs = bucket.windowUs }

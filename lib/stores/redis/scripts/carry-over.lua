@@ -67,8 +67,10 @@ local function countBucket (written, bucket, nowUs)
   return used
 end
 
-local function countUsed (written, bucket, nowUs)
-  return max(countBucket(written, bucket, nowUs), countOveruse(bucket.overuse, nowUs))
+local function countAtRisk (written, quota, bucket, nowUs)
+  local overused = countOveruse(bucket.overuse, nowUs)
+  local isKept = quota.algorithm ~= TOKEN_BUCKET and written.algorithm == quota.algorithm and quota.windowUs >= written.windowUs
+  return isKept and overused or max(countBucket(written, bucket, nowUs), overused)
 end
 
 local function countDropped (written, quota, bucket, nowUs)
