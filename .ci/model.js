@@ -3,15 +3,17 @@
 import { pathToFileURL } from 'node:url'
 import { compile, toCompiledPath } from './compile.js'
 
-const [name, wrong] = process.argv.slice(2)
-if (name !== 'leases') throw new Error('The models are: leases.')
+const MODELS = { leases: 'lease-cases', 'carry-over': 'carry-over-cases' }
+
+const [model, wrong] = process.argv.slice(2)
+if (!Object.hasOwn(MODELS, model)) throw new Error(`The models are: ${Object.keys(MODELS).join(', ')}.`)
 await compile()
-const { CASES, CAUGHT_IN, exploreLeases } = await import(pathToFileURL(toCompiledPath('models/lease-cases.ts')).href)
+const { CASES, CAUGHT_IN, exploreCase } = await import(pathToFileURL(toCompiledPath(`models/${MODELS[model]}.ts`)).href)
 if (wrong !== undefined && !Object.hasOwn(CAUGHT_IN, wrong)) throw new Error(`The wrong rules are: ${Object.keys(CAUGHT_IN).join(', ')}.`)
 
 const names = wrong === undefined ? Object.keys(CASES) : [CAUGHT_IN[wrong]]
 for (const name of names) {
-  const { states, trace } = exploreLeases(CASES[name], wrong)
+  const { states, trace } = exploreCase(CASES[name], wrong)
   console.log(`${trace === null ? 'holds ' : 'broken'} ${String(states).padStart(7)} states  ${name}`)
   if (trace !== null) console.log(trace.map((step) => `       ${step}`).join('\n'))
 }

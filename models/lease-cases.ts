@@ -75,6 +75,6 @@ export const CAUGHT_IN: Readonly<Record<WrongRule, Case>> = {
   'leases begin at once after a reset': 'a reset'
 }
 
-export function exploreLeases (options: LeaseModelOptions, wrong?: WrongRule): Exploration {
+export function exploreCase (options: LeaseModelOptions, wrong?: WrongRule): Exploration {
   return explore(createLeaseModel(options, wrong === undefined ? RULES : { ...RULES, ...WRONG_RULES[wrong] }))
 }
