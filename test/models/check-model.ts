@@ -7,7 +7,7 @@ interface ModelCases<Options, Wrong extends string, Name extends string> {
   readonly CASES: Readonly<Record<Name, Options>>
   readonly LARGE_CASES: Readonly<Record<string, Options>>
   /** Cases with a bound that is too sharp. */
-  readonly TIGHT_CASES: Readonly<Record<string, Options>>
+  readonly TIGHT_CASES?: Readonly<Record<string, Options>>
   readonly CAUGHT_IN: Readonly<Record<Wrong, Name>>
   readonly exploreCase: (options: Options, wrong?: Wrong) => Exploration
 }
@@ -21,7 +21,7 @@ interface Expectation<Options> {
 
 /** Check that a model holds its bound in each case, that it is not idle, and that each wrong rule breaks the bound. */
 export function checkModel<Options, Wrong extends string, Name extends string> (
-  { CASES, LARGE_CASES, TIGHT_CASES, CAUGHT_IN, exploreCase }: ModelCases<Options, Wrong, Name>, { steps, isReached }: Expectation<Options>
+  { CASES, LARGE_CASES, TIGHT_CASES = {}, CAUGHT_IN, exploreCase }: ModelCases<Options, Wrong, Name>, { steps, isReached }: Expectation<Options>
 ): void {
   for (const [name, options] of Object.entries<Options>(isFullLane ? { ...CASES, ...LARGE_CASES } : CASES)) {
     t.test(`all states hold the bound: ${name}`, async (t) => {
