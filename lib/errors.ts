@@ -78,8 +78,10 @@ export const FST_SLUICE_ALREADY_REGISTERED = createError(
   'FST_SLUICE_ALREADY_REGISTERED',
   'rateLimit: this scope already has a decorator of this name; register the plugin once per scope, without another rate limiter'
 )
-/** place, actual value */
-export const FST_SLUICE_BAD_UNITS = createPrintableError('FST_SLUICE_BAD_UNITS', '%s: expected a whole number of units, 1 or more, got %s')
+/** place, expected value, actual value */
+export const FST_SLUICE_BAD_UNITS = createPrintableError('FST_SLUICE_BAD_UNITS', '%s: expected %s, got %s')
+/** place, the name, the names that exist */
+export const FST_SLUICE_UNKNOWN_LIMIT = createPrintableError('FST_SLUICE_UNKNOWN_LIMIT', '%s: no limit has the name "%s"; there are %s')
 /** the maximum per registration */
 export const FST_SLUICE_TOO_MANY_GROUPS = createError(
   'FST_SLUICE_TOO_MANY_GROUPS', 'rateLimit: more than %s groups; a groupId names limits, not clients'

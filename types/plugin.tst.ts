@@ -63,6 +63,17 @@ describe('who is asking', () => {
     app.get('/text', { config: { rateLimit: { keyGenerator: () => 42, errorResponseBuilder: () => 'slow down' } } }, async () => 'hello')
   })
 
+  test('a limit has a cost of its own, and is settled by its name', () => {
+    app.post('/tokens', {
+      config: { rateLimit: { limits: [{ name: 'requests', max: 60, timeWindow: '1m' }, { name: 'tokens', max: 5000, timeWindow: '1m', cost: async (request) => request.url.length, onUnsettled: 'refund' }] } }
+    }, async ({ rateLimit }) => {
+      expect(rateLimit?.settle({ tokens: 5 })).type.toBe<void | Promise<void> | undefined>()
+    })
+    expect<RouteRateLimit>().type.not.toBeAssignableFrom({ limits: [{ name: 'tokens', max: 5, timeWindow: '1m', onUnsettled: 'return' }] })
+    expect<Decision['settle']>().type.not.toBeCallableWith({ tokens: '5' })
+    expect<Decision['settle']>().type.not.toBeCallableWith(5)
+  })
+
   test('requests may be held, refunded and punished', () => {
     app.get('/held', { config: { rateLimit: { throttle: { maxDelay: '2s' }, penalty: { strikes: 3 }, refundOn: ['2xx', 304] } } }, async () => 'hello')
     app.get('/not', { config: { rateLimit: { throttle: false, penalty: false } } }, async () => 'hello')

@@ -12,10 +12,11 @@ const SCOPE_TEXTS: Readonly<Record<Limit['by'], string>> = {
 export function describeLimits ({ policy, isMadeInCode, options }: EffectivePolicy): string[] {
   if (isMadeInCode) return [...describeKnownOptions(options), 'the rest is in code']
   if (policy === null) return ['unlimited']
-  const { limits, unleased } = policy
+  const { limits, unleased, cost, costs } = policy
   return limits.map((limit, index) => {
     const name = limits.length === 1 && limit.name === 'default' ? '' : `${limit.name}: `
-    return `${name}${[describeLimit(limit), ...describeLease(unleased[index])].join(', ')}`
+    const ownCost = costs === null || costs[index] === cost ? [] : [`cost ${costs[index]}`]
+    return `${name}${[describeLimit(limit), ...ownCost, ...describeLease(unleased[index])].join(', ')}`
   })
 }
 

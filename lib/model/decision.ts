@@ -48,7 +48,7 @@ export interface Decision {
   readonly limitName: string
   /** Capacity of the limit that binds: `burst` of a token bucket, else `max`. */
   readonly limit: number
-  /** Whole units that are still available in the limit that binds. Changes with `charge` and `refund`. */
+  /** Whole units that are still available in the limit that binds. Changes with `charge`, `refund` and `settle`. */
   readonly remaining: number
   /** Milliseconds, rounded up, until the full limit is available again. For a delayed request, from the end of its delay. */
   readonly resetAfterMs: number
@@ -66,18 +66,30 @@ export interface Decision {
   /** One for each limit of the policy, in their order, shadow limits included. */
   readonly standings: readonly LimitStanding[]
   /**
-   * Charge more units after the work is done. The budget may go into debt, by one extra window at most.
+   * Charge more units after the work is done, in every limit. The budget may go into debt, by one extra window at most.
    *
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */
   charge (units: number): void | Promise<void>
   /**
-   * Refund units that this request took when it was decided. Units that it did not take, or that have expired, are not
-   * refunded.
+   * Refund units that this request took when it was decided, in every limit that is not settled. Units that it did not take,
+   * or that have expired, are not refunded.
    *
    * `units`: whole, 1 or more. Throws FST_SLUICE_BAD_UNITS.
    */
   refund (units: number): void | Promise<void>
-  /** Refund all units that this request took. */
+  /** Refund all units that this request took, in every limit that is not settled. */
   refundAll (): void | Promise<void>
+  /**
+   * Replace the units that this request took when it was decided by those that it used: refund what is left, or charge what
+   * is missing, into debt like `charge`. Whatever becomes of the response, each limit is settled once: later values for it
+   * are ignored, and refunds by `refundOn` and `onUnsettled` leave it unchanged.
+   *
+   *     await request.rateLimit?.settle({ tokens: usage.input + 4 * usage.output })
+   *
+   * `used`: numbers of 0 or more by the names of limits; fractions are rounded up. A limit that did not grant the request, or
+   * that does not apply to the client, is skipped. If several policies decided the request, the last one with a limit of the
+   * name is settled. Throws FST_SLUICE_BAD_UNITS, and FST_SLUICE_UNKNOWN_LIMIT for a name that no policy of the request has.
+   */
+  settle (used: Readonly<Record<string, number>>): void | Promise<void>
 }

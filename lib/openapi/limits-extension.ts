@@ -1,6 +1,8 @@
 import type { Policy } from '../policies/policy.js'
 import type { RoutePolicy } from '../policies/policy-set.js'
 
+type DocumentedCost = number | 'by request'
+
 /** A limit as the document shows it. */
 export interface DocumentedLimit {
   readonly name: string
@@ -11,13 +13,15 @@ export interface DocumentedLimit {
   readonly burst?: number
   /** Which budget is charged. Present if it is not the client's. */
   readonly by?: string
+  /** Units per request. Present if it is not that of the policy. */
+  readonly cost?: DocumentedCost
 }
 
 /** A policy as the document shows it, without limits in shadow mode and without unlimited tiers. */
 export interface DocumentedPolicy {
   readonly limits: readonly DocumentedLimit[]
   /** Units per request. Present if it is not one. */
-  readonly cost?: number | 'by request'
+  readonly cost?: DocumentedCost
   /** The limits of tiers that have their own. */
   readonly tiers?: Readonly<Record<string, readonly DocumentedLimit[]>>
 }
@@ -39,23 +43,29 @@ function mayRefuse ({ isEnforced, tiers }: Policy): boolean {
 function toDocumentedPolicy (policy: Policy): DocumentedPolicy {
   const { cost, tiers } = policy
   const limited = [...tiers ?? []].flatMap(([name, tier]) => {
-    return tier === null || !tier.isEnforced ? [] : [[name, toDocumentedLimits(tier)] as const]
+    return tier === null || !tier.isEnforced ? [] : [[name, toDocumentedLimits(tier, cost)] as const]
   })
   return {
-    limits: toDocumentedLimits(policy),
-    ...(cost !== 1 && { cost: typeof cost === 'number' ? cost : 'by request' }),
+    limits: toDocumentedLimits(policy, cost),
+    ...(cost !== 1 && { cost: toDocumentedCost(cost) }),
     ...(limited.length > 0 && { tiers: Object.fromEntries(limited) })
   }
 }
 
-function toDocumentedLimits ({ limits, dynamicLimits }: Policy): DocumentedLimit[] {
+function toDocumentedCost (cost: Policy['cost']): DocumentedCost {
+  return typeof cost === 'number' ? cost : 'by request'
+}
+
+function toDocumentedLimits ({ limits, dynamicLimits, cost: own, costs }: Policy, shared: Policy['cost']): DocumentedLimit[] {
   return limits.flatMap(({ name, max, windowUs, capacity, by, mode }, index) => {
     if (mode === 'shadow') return []
     const isDynamic = (dynamicLimits?.[index] ?? null) !== null
+    const cost = costs?.[index] ?? own
     return [{
       name,
       ...(!isDynamic && { max, windowMs: windowUs / 1000, ...(capacity !== max && { burst: capacity }) }),
-      ...(by !== 'client' && { by })
+      ...(by !== 'client' && { by }),
+      ...(cost !== shared && { cost: toDocumentedCost(cost) })
     }]
   })
 }

@@ -57,7 +57,6 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
   const shared = {
     place,
     throttle: throttle === false ? null : { maxQueued: throttle.maxQueued, maxQueuedPerClient: throttle.maxQueuedPerClient },
-    cost,
     refundOn: refundOn === undefined ? null : compileStatuses(refundOn, place),
     hook,
     failureMode,
@@ -103,10 +102,12 @@ function compileLimits (context: CompileContext, { scope, limits: drafts }: Tier
   const compiled = drafts.map((draft, index) => compileLimit(context, { scope, tier, plan: plans[index] }, draft))
   const limits = compiled.map(({ pair }) => pair.immediate)
   const isDynamic = compiled.some(({ dynamicLimit }) => dynamicLimit !== null)
-  if (typeof cost === 'number' && !isDynamic) checkCost(cost, limits, context.place)
+  const unsettled = drafts.filter(({ refundsUnsettled }) => refundsUnsettled).map(({ name }) => name)
   return {
     scope,
     limits,
+    ...compileCosts(drafts, compiled, cost, context.place),
+    refundsUnsettled: unsettled.length === 0 ? null : new Set(unsettled),
     unleased: plans.map((plan) => typeof plan === 'string' ? plan : null),
     single: limits.length === 1 && limits[0].by === 'client' && !isDynamic ? limits[0] : null,
     delayableLimits: !context.mayDelay ? null : compiled.map(({ pair }) => pair.delayable),
@@ -169,12 +170,20 @@ function toStaticNumber (value: LimitDraft['max'] | LimitDraft['windowMs']): num
   return typeof value === 'number' ? value : 0
 }
 
-function checkCost (cost: number, limits: readonly Limit[], place: string): void {
-  for (const limit of limits) {
-    if (limit.max > 0 && cost > limit.capacity) {
-      throw badOption(`${place}.cost`, `at most ${limit.capacity}, the capacity of the limit "${limit.name}"`, cost)
-    }
-  }
+/** `shared`: the cost of limits without their own. `place`: of the policy. */
+function compileCosts (
+  drafts: readonly LimitDraft[], compiled: readonly CompiledLimit[], shared: Policy['cost'], place: string
+): Pick<Policy, 'cost' | 'costs'> {
+  const costs = drafts.map(({ cost, place: ownPlace }, index) => {
+    if (compiled[index].dynamicLimit === null) checkCost(cost ?? shared, compiled[index].pair.immediate, cost === null ? place : ownPlace)
+    return cost ?? shared
+  })
+  return costs.every((cost) => cost === costs[0]) ? { cost: costs[0], costs: null } : { cost: shared, costs }
+}
+
+function checkCost (cost: Policy['cost'], { name, max, capacity }: Limit, place: string): void {
+  if (typeof cost !== 'number' || max === 0 || cost <= capacity) return
+  throw badOption(`${place}.cost`, `at most ${capacity}, the capacity of the limit "${name}"`, cost)
 }
 
 /** All tiers of a policy share its strikes. */

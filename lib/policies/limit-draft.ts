@@ -2,7 +2,7 @@ import type { Algorithm } from '../algorithms/quota.js'
 import { locateSource, toOptions, type Branch } from '../config/layers/option-tree.js'
 import { requireDurationMs } from '../config/schema/check.js'
 import { createDuplicateNameError, findDuplicateNames } from '../config/schema/duplicate-names.js'
-import type { PerRequest } from '../config/schema/functions.js'
+import type { CostFunction, PerRequest } from '../config/schema/functions.js'
 import { REPLACED_FIELDS } from '../config/schema/policy-fields.js'
 import type { LeaseOptions, LimitOptions, TierOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
@@ -18,6 +18,10 @@ export interface LimitDraft {
   readonly burst: number | null
   readonly by: PartitionBy
   readonly mode: 'enforce' | 'shadow'
+  /** `null`: as its policy. */
+  readonly cost: number | CostFunction | null
+  /** Whether the units of a request are refunded that was not settled when its response ended. */
+  readonly refundsUnsettled: boolean
   /** `null`: as its policy. */
   readonly leases: LeaseOptions | null
   /** Where it was written, for messages. */
@@ -50,9 +54,11 @@ export function checkLimitList (options: TierOptions, place: string): void {
 export function parseLimit (limit: Branch, mode: LimitDraft['mode']): LimitDraft {
   const place = locateSource(limit.source)
   const given = toOptions(limit) as InheritedLimit
-  const { name = SINGLE_LIMIT, max, timeWindow, burst, algorithm, by, mode: ownMode = mode, leases = null } = given
+  const { name = SINGLE_LIMIT, max, timeWindow, algorithm, by, mode: ownMode = mode, cost = null, leases = null } = given
   const windowMs = typeof timeWindow === 'function' ? timeWindow : requireDurationMs(timeWindow, `${place}.timeWindow`)
-  return { name, max, windowMs, algorithm, burst: parseBurst(burst, algorithm, place), by, mode: ownMode, leases, place }
+  const burst = parseBurst(given.burst, algorithm, place)
+  const refundsUnsettled = given.onUnsettled === 'refund'
+  return { name, max, windowMs, algorithm, burst, by, mode: ownMode, cost, refundsUnsettled, leases, place }
 }
 
 function parseBurst (burst: number | undefined, algorithm: Algorithm, place: string): number | null {

@@ -46,7 +46,12 @@ export interface Policy {
   /** Whether any limit is in shadow mode. */
   readonly hasShadowLimits: boolean
   readonly throttle: Throttle | null
+  /** The units that a request takes from each limit, unless `costs` differ. */
   readonly cost: number | CostFunction
+  /** The units that a request takes from each limit, by its index in `limits`; `null` if these are `cost` for all of them. */
+  readonly costs: ReadonlyArray<number | CostFunction> | null
+  /** Names of the limits whose units are refunded if the request was not settled when its response ended; `null` without any. */
+  readonly refundsUnsettled: ReadonlySet<string> | null
   /** Statuses of responses whose units are refunded; `null` without refunds. */
   readonly refundOn: StatusSet | null
   readonly hook: Phase

@@ -77,6 +77,7 @@ export class Responder {
     this.#writeHeaders(decision, reply)
     if (policy.onExceeding !== null) this.#runCallback('onExceeding', policy.onExceeding, decision, reply.request)
     if (policy.refundOn !== null) refundOnFinish(policy.refundOn, decision, reply)
+    if (policy.refundsUnsettled !== null) refundUnsettledOnFinish(policy.refundsUnsettled, decision, reply)
     next()
   }
 
@@ -142,4 +143,9 @@ function refundOnFinish (statuses: NonNullable<Policy['refundOn']>, decision: Re
   onFinished(reply, ({ isComplete, status }) => {
     if (isComplete && status !== null && statuses.has(status)) decision.refundAll()
   })
+}
+
+/** The decision may still be settled later, by work that outlives the response: then it is charged what was used. */
+function refundUnsettledOnFinish (names: NonNullable<Policy['refundsUnsettled']>, decision: RequestDecision, reply: FastifyReply): void {
+  onFinished(reply, () => { decision.refundUnsettled(names) })
 }

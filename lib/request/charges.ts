@@ -2,16 +2,12 @@ import type { FastifyRequest } from 'fastify'
 import type { Identifier } from '../clients/identifier.js'
 import { GLOBAL_PARTITION } from '../clients/partition.js'
 import type { FaultReporter } from '../common/log.js'
-import { waitFor } from '../common/time-budget.js'
-import { isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { findStorePartition, type Client } from '../model/client.js'
 import type { LimitPair } from '../policies/dynamic-limit.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
-
-/** The cost if a cost function fails: an error in it must never make requests free. */
-export const FALLBACK_COST = 1
+import { CostResolver, findUnits, requireStaticCost, type Cost } from './cost.js'
 
 const NEEDS_REQUEST = 'is a function of the request, and consume has no request; set a number for it'
 
@@ -19,7 +15,7 @@ const NEEDS_REQUEST = 'is a function of the request, and consume has no request;
 export interface ChargeInput {
   readonly request: FastifyRequest
   readonly client: Client
-  readonly cost: number
+  readonly cost: Cost
   /** See `build`. */
   readonly maxHoldUs: number
 }
@@ -31,10 +27,12 @@ type DraftCharge = { -readonly [Field in keyof Charge]: Charge[Field] }
 export class ChargeBuilder {
   readonly #identifier: Identifier
   readonly #faults: FaultReporter
+  readonly #costs: CostResolver
 
   constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }) {
     this.#identifier = identifier
     this.#faults = faults
+    this.#costs = new CostResolver(identifier, faults)
   }
 
   /**
@@ -43,9 +41,9 @@ export class ChargeBuilder {
    * charged. Synchronous if the functions of the policy are.
    */
   build (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] | Promise<Charge[]> {
-    const cost = this.resolveCost(policy, request)
-    if (typeof cost !== 'number') return this.#buildLater(policy, { request, client, cost: FALLBACK_COST, maxHoldUs }, cost)
-    return policy.single !== null && maxHoldUs === 0
+    const cost = this.#costs.resolve(policy, request)
+    if (cost instanceof Promise) return this.#buildLater(policy, { request, client, cost: 0, maxHoldUs }, cost)
+    return policy.single !== null && typeof cost === 'number' && maxHoldUs === 0
       ? [{ limit: policy.single, partition: findStorePartition(client), cost }]
       : this.buildAll(policy, { request, client, cost, maxHoldUs })
   }
@@ -55,8 +53,9 @@ export class ChargeBuilder {
    *
    * Throws FST_SLUICE_CONTRADICTION if the cost or a limit is computed by a function, or if no enforced limit applies.
    */
-  buildWithoutRequest ({ cost, dynamicLimits, limits, place, isEnforced }: Policy, client: Client): Charge[] {
-    if (typeof cost !== 'number') throw new FST_SLUICE_CONTRADICTION(`${place}.cost`, NEEDS_REQUEST)
+  buildWithoutRequest (policy: Policy, client: Client): Charge[] {
+    const { dynamicLimits, limits, place, isEnforced } = policy
+    const cost = requireStaticCost(policy)
     if (dynamicLimits !== null) throw new FST_SLUICE_CONTRADICTION(`${place}.max`, NEEDS_REQUEST)
     const applicable = limits.filter(({ by }) => by === 'global' || (client.kind !== 'global' && (by === 'client' || by === client.kind)))
     const chosen = client.kind === 'ip' && !applicable.some(isEnforcing)
@@ -66,7 +65,9 @@ export class ChargeBuilder {
       throw new FST_SLUICE_CONTRADICTION(place, `no limit applies to the partition "${client.partition}"; see the option "by"`)
     }
     const partition = findStorePartition(client)
-    return chosen.map((limit) => ({ limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost }))
+    return chosen.map((limit) => (
+      { limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost: findUnits(cost, policy, limit) }
+    ))
   }
 
   /** Build the charges of a given cost. */
@@ -80,13 +81,13 @@ export class ChargeBuilder {
       const partition = this.#findPartition(candidates[i].by, input)
       if (partition === null) continue
       if (candidates[i].mode === 'enforce') isEnforced = true
-      charges.push({ limit: candidates[i], partition, cost })
+      charges.push({ limit: candidates[i], partition, cost: typeof cost === 'number' ? cost : cost[i] })
     }
     if (!isEnforced && charges.length < limits.length) {
       // Charge the limits by user to the address.
       const { id: partition } = this.#identifier.identifyByAddress(input.request)
       for (const limit of candidates) {
-        if (limit.by === 'user') charges.push({ limit, partition, cost })
+        if (limit.by === 'user') charges.push({ limit, partition, cost: findUnits(cost, policy, limit) })
       }
     }
     if (policy.dynamicLimits !== null) return this.#resolveLimits(policy.dynamicLimits, candidates, charges, input)
@@ -95,7 +96,7 @@ export class ChargeBuilder {
   }
 
   /** `input`: its cost is replaced. */
-  async #buildLater (policy: Policy, input: ChargeInput, pending: Promise<number>): Promise<Charge[]> {
+  async #buildLater (policy: Policy, input: ChargeInput, pending: Promise<Cost>): Promise<Charge[]> {
     return this.buildAll(policy, { ...input, cost: await pending })
   }
 
@@ -127,38 +128,6 @@ export class ChargeBuilder {
       case 'global': return GLOBAL_PARTITION
       default: return by satisfies never
     }
-  }
-
-  /** The units that a request takes. Fractions are rounded up. Every limit refuses a cost above its capacity. */
-  resolveCost ({ cost }: Policy, request: FastifyRequest): number | Promise<number> {
-    return typeof cost === 'number' ? cost : this.#computeCost(cost, request)
-  }
-
-  #computeCost (compute: (request: FastifyRequest) => unknown, request: FastifyRequest): number | Promise<number> {
-    try {
-      const cost = compute(request)
-      return isThenable(cost) ? this.#settleCost(cost) : this.#parseCost(cost)
-    } catch (error) {
-      this.#faults.report('cost', error)
-      return FALLBACK_COST
-    }
-  }
-
-  async #settleCost (pending: PromiseLike<unknown>): Promise<number> {
-    try {
-      return this.#parseCost(await waitFor(pending, this.#identifier.deadlineMs, 'cost'))
-    } catch (error) {
-      this.#faults.report('cost', error)
-      return FALLBACK_COST
-    }
-  }
-
-  #parseCost (cost: unknown): number {
-    if (typeof cost === 'number' && cost >= 0) return Math.min(Math.ceil(cost), Number.MAX_SAFE_INTEGER)
-    this.#faults.reportLazy('cost', () => {
-      return new TypeError(`expected a number of units, 0 or more, got ${typeof cost === 'number' ? cost : typeof cost}`)
-    })
-    return FALLBACK_COST
   }
 }
 

@@ -5,7 +5,8 @@ import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
 import { computeDelayUs, isUnavailable, type Answer, type Charge, type Receipt, type Store, type Unavailable } from '../stores/store.js'
 import type { Reservation } from '../throttle/delay-queue.js'
-import { ChargeBuilder, FALLBACK_COST } from './charges.js'
+import { ChargeBuilder } from './charges.js'
+import { CostResolver, type Cost } from './cost.js'
 import { findDecision, RequestDecision } from './decision.js'
 import { saveReservation } from './hold.js'
 import type { LimiterContext } from './limiter-context.js'
@@ -30,11 +31,13 @@ export class Decider {
   readonly #chargeBuilder: ChargeBuilder
   /** For calls before or without the hook of a policy: what its functions read may be missing. */
   readonly #earlyChargeBuilder: ChargeBuilder
+  readonly #earlyCosts: CostResolver
 
   constructor (context: LimiterContext) {
     this.#context = context
     this.#chargeBuilder = new ChargeBuilder(context)
     this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS })
+    this.#earlyCosts = new CostResolver(context.identifier, NO_FAULTS)
   }
 
   /**
@@ -68,7 +71,7 @@ export class Decider {
    * Decide for a client that is known without the hook of the policy. A cost of 0 only looks. `null` if the client is not
    * limited. Synchronous if the store is, and the functions of the policy.
    */
-  decideEarly (base: Policy, request: FastifyRequest, identified: Client, cost: number): RequestDecision | null | Promise<RequestDecision> {
+  decideEarly (base: Policy, request: FastifyRequest, identified: Client, cost: Cost): RequestDecision | null | Promise<RequestDecision> {
     const { tiers } = this.#context
     const client = identified.kind === 'user' ? tiers.normalize(identified) : identified
     const policy = this.#findPolicy(base, client)
@@ -94,16 +97,9 @@ export class Decider {
     return this.#resolve({ policy, request: null, client, charges, reservation: null }, await store.take(charges))
   }
 
-  /** The units that a request takes at least, without a call of its cost function. */
-  findStaticCost ({ cost }: Policy): number {
-    return typeof cost === 'number' ? cost : FALLBACK_COST
-  }
-
-  /** The units of a request that ended before its hook. A function that misses the body must not make it free. */
-  computeEarlyCost (policy: Policy, request: FastifyRequest): number | Promise<number> {
-    if (typeof policy.cost === 'number') return policy.cost
-    const cost = this.#earlyChargeBuilder.resolveCost(policy, request)
-    return typeof cost === 'number' ? Math.max(FALLBACK_COST, cost) : cost.then((units) => Math.max(FALLBACK_COST, units))
+  /** See `CostResolver.resolveEarly`. */
+  resolveEarlyCost (policy: Policy, request: FastifyRequest): Cost | Promise<Cost> {
+    return this.#earlyCosts.resolveEarly(policy, request)
   }
 
   /** Whether a request is exempt for every user. */

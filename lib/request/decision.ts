@@ -4,6 +4,9 @@ import type { Client } from '../model/client.js'
 import type { Decision, LimitStanding, Outcome } from '../model/decision.js'
 import type { Policy } from '../policies/policy.js'
 import type { Receipt, Standing, Store } from '../stores/store.js'
+import { Corrections } from './corrections.js'
+import { findUnits, type Cost } from './cost.js'
+import { settleDecisions } from './settle.js'
 import { selectBinding, toRetryAfterMs, toLimitStanding } from './standing.js'
 
 /** The last decision of a request; `null` without one, or if another copy of this plugin made it. */
@@ -28,9 +31,8 @@ export class RequestDecision implements Decision {
   readonly #receipt: Receipt | null
   readonly #store: Store
   readonly #previous: RequestDecision | null
-  #refunded = 0
-  /** Units of `charge`. */
-  #added = 0
+  /** `null` until a charge of this decision is corrected. */
+  #corrections: Corrections | null = null
 
   /**
    * `result`: the store's receipt, or the reason why the store gave no receipt. Without one, all numbers are 0.
@@ -93,7 +95,7 @@ export class RequestDecision implements Decision {
   }
 
   get standings (): readonly LimitStanding[] {
-    return this.storeStandings.map((standing) => toLimitStanding(standing, this.delayUs, this.#computeRemaining(standing)))
+    return this.storeStandings.map((standing) => toLimitStanding(standing, this.delayUs, this.#corrections?.computeRemaining(standing)))
   }
 
   /** The same decision as a refusal by some of its limits. */
@@ -117,20 +119,36 @@ export class RequestDecision implements Decision {
   charge (units: number): void | Promise<void> {
     checkUnits('charge', units)
     // A decision without a receipt took nothing, so the previous decision is charged.
-    return this.#receipt === null && this.#previous !== null ? this.#previous.charge(units) : this.#adjust(units)
+    if (this.#receipt === null) return this.#previous?.charge(units)
+    return this.#correct((corrections) => corrections.charge(() => units))
+  }
+
+  /** Charge what a request costs that was refused too late. */
+  chargeCost (cost: Cost): void | Promise<void> {
+    return this.#correct((corrections) => corrections.charge(({ limit }) => findUnits(cost, this.#policy, limit)))
   }
 
   refund (units: number): void | Promise<void> {
     checkUnits('refund', units)
-    const returned = Math.min(units, this.#charged - this.#refunded)
-    if (returned === 0) return
-    this.#refunded += returned
-    return this.#adjust(-returned)
+    return this.#correct((corrections) => corrections.refund(units))
   }
 
   refundAll (): void | Promise<void> {
-    const units = this.#charged - this.#refunded
-    if (units > 0) return this.refund(units)
+    return this.#correct((corrections) => corrections.refund(Infinity))
+  }
+
+  settle (used: Readonly<Record<string, number>>): void | Promise<void> {
+    return settleDecisions(this, used)
+  }
+
+  /** Settle the limits of this decision alone. `used`: by the names of its limits. */
+  settleOwn (used: ReadonlyMap<string, number>): void | Promise<void> {
+    return this.#correct((corrections) => corrections.settle(used))
+  }
+
+  /** Refund limits that were not settled until the end of the response. */
+  refundUnsettled (names: ReadonlySet<string>): void | Promise<void> {
+    return this.#correct((corrections) => corrections.refundUnsettled(names))
   }
 
   /**
@@ -138,13 +156,7 @@ export class RequestDecision implements Decision {
    * otherwise a new request would be served at the same time as the next one.
    */
   leaveQueue (): void | Promise<void> {
-    const units = this.#charged - this.#refunded
-    if (units <= 0 || this.#receipt === null) return
-    this.#refunded += units
-    const { atUs, standings } = this.#receipt
-    return this.#store.adjust(standings
-      .filter((standing) => standing.charged > 0)
-      .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units: -units, onlyIfLast: true })))
+    return this.#correct((corrections) => corrections.refundLast())
   }
 
   /** Whether this decision, or a previous one for the same request, used a policy. */
@@ -152,24 +164,12 @@ export class RequestDecision implements Decision {
     return this.#policy === policy || this.#policy.parent === policy || (this.#previous !== null && this.#previous.hasUsedPolicy(policy))
   }
 
-  /** The units that are left after refunds and later charges of this request. */
-  #computeRemaining ({ limit, charged, remaining }: Standing): number {
-    const units = remaining + Math.min(charged, this.#refunded) - this.#added
-    return this.#refunded + this.#added === 0 ? remaining : Math.max(0, Math.min(limit.capacity, units))
-  }
-
-  get #charged (): number {
-    return this.storeStandings.reduce((max, standing) => Math.max(max, standing.charged), 0)
-  }
-
-  #adjust (units: number): void | Promise<void> {
+  #correct (correct: (corrections: Corrections) => void | Promise<void>): void | Promise<void> {
     if (this.#receipt === null) return
-    const { atUs, standings } = this.#receipt
-    if (units > 0) this.#added += units
-    this.remaining = this.#computeRemaining(selectBinding(standings))
-    return this.#store.adjust(standings
-      .filter((standing) => units > 0 || standing.charged > 0)
-      .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units })))
+    this.#corrections ??= new Corrections(this.#receipt, this.#store)
+    const corrected = correct(this.#corrections)
+    this.remaining = this.#corrections.computeRemaining(selectBinding(this.#receipt.standings))
+    return corrected
   }
 }
 
@@ -182,5 +182,6 @@ function computeRetryAfterMs ({ blocks }: Receipt, binding: Standing): number | 
 }
 
 function checkUnits (call: string, units: number): void {
-  if (!Number.isSafeInteger(units) || units < 1) throw new FST_SLUICE_BAD_UNITS(`request.rateLimit.${call}`, String(units))
+  if (Number.isSafeInteger(units) && units >= 1) return
+  throw new FST_SLUICE_BAD_UNITS(`request.rateLimit.${call}`, 'a whole number of units, 1 or more', String(units))
 }

@@ -2,8 +2,10 @@ import { Readable } from 'node:stream'
 import { NO_FAULTS } from '../common/log.js'
 import type { Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
+import type { Standing } from '../stores/store.js'
 import type { Responder } from './answer.js'
 import type { Decider } from './decide.js'
+import { findStaticCost, findUnits, isFree, type Cost } from './cost.js'
 import { findDecision, type RequestDecision } from './decision.js'
 import type { DeferredRequest, EarlyResponse } from './deferred-request.js'
 import { findSureStandings, InFlight, isExhausted } from './in-flight.js'
@@ -59,8 +61,12 @@ export class DeferredLimiter {
 
   #isExhausted (asked: RequestDecision): boolean {
     if (asked.isRefused) return true
-    const units = this.#decider.findStaticCost(asked.policy)
-    return asked.storeStandings.some((standing) => isExhausted(standing, units + this.#inFlight.get(standing)))
+    const cost = findStaticCost(asked.policy)
+    return asked.storeStandings.some((standing) => this.#isExhaustedBy(cost, asked, standing))
+  }
+
+  #isExhaustedBy (cost: Cost, { policy }: RequestDecision, standing: Standing): boolean {
+    return isExhausted(standing, findUnits(cost, policy, standing.limit) + this.#inFlight.get(standing))
   }
 
   /** The address is exhausted, but the request may be exempt, or come from a user with units left. `null` if nothing limits it. */
@@ -76,10 +82,10 @@ export class DeferredLimiter {
 
   async #refuse ({ policy, reply }: DeferredRequest, asked: RequestDecision): Promise<RequestDecision | null> {
     if (asked.outcome === 'unavailable') return asked
-    const units = this.#decider.findStaticCost(asked.policy)
-    const isUsedUp = asked.storeStandings.some((standing) => isExhausted(standing, units))
-    if (!isUsedUp) return asked.refuseBy((standing) => isExhausted(standing, units + this.#inFlight.get(standing)), IN_FLIGHT_RETRY_US)
-    const decision = await this.#decider.decideEarly(policy, reply.request, asked.client, units)
+    const cost = findStaticCost(asked.policy)
+    const isUsedUp = asked.storeStandings.some((standing) => isExhausted(standing, findUnits(cost, asked.policy, standing.limit)))
+    if (!isUsedUp) return asked.refuseBy((standing) => this.#isExhaustedBy(cost, asked, standing), IN_FLIGHT_RETRY_US)
+    const decision = await this.#decider.decideEarly(policy, reply.request, asked.client, cost)
     if (decision === null || decision.isRefused) return decision
     // Units have become free in the meantime.
     await decision.refundAll()
@@ -93,38 +99,38 @@ export class DeferredLimiter {
   }
 
   #watch (deferred: DeferredRequest, asked: RequestDecision): void {
-    const { client, policy } = asked
     const sure = findSureStandings(asked, this.#context.identifier.hasUsers)
-    const units = this.#decider.findStaticCost(policy)
-    this.#inFlight.add(sure, units)
+    this.#inFlight.add(sure, asked.policy)
     deferred.watch({
-      release: () => { this.#inFlight.add(sure, -units) },
-      end: (response) => { this.#charge(deferred, client, (decision) => { this.#answerEnd(deferred, decision, response) }) }
+      release: () => { this.#inFlight.remove(sure, asked.policy) },
+      end: (response) => { this.#charge(deferred, asked, (decision) => { this.#answerEnd(deferred, decision, response) }) }
     })
     onFinished(deferred.reply, (end) => {
       if (deferred.hasEnded) return
       if (deferred.isReached || isRefunded(deferred.policy, end)) deferred.release()
-      else this.#charge(deferred, client, (decision, cost) => { this.#recordEnd(deferred, decision, cost) })
+      else this.#charge(deferred, asked, (decision, cost) => { this.#recordEnd(deferred, decision, cost) })
     })
   }
 
   /** Charge a request that ends before its hook. Synchronous if the store and the functions of the application are. */
-  #charge (deferred: DeferredRequest, client: Client, settle: Settle): void {
+  #charge (deferred: DeferredRequest, asked: RequestDecision, settle: Settle): void {
     const { policy, reply: { request } } = deferred
     const { exemptions } = this.#context
     // A guard may have applied the policy in an earlier phase.
     const isExempt = findDecision(request)?.hasUsedPolicy(policy) === true ||
       (exemptions !== null && exemptions.isExemptRequest(request, NO_FAULTS))
     if (isExempt === true) return settle(null, 0)
-    const cost = this.#decider.computeEarlyCost(policy, request)
-    if (isExempt === false && typeof cost === 'number') return this.#chargeCost(deferred, { client, cost }, settle)
+    // The limits of the client's tier may have costs of their own.
+    const cost = this.#decider.resolveEarlyCost(asked.policy, request)
+    const { client } = asked
+    if (isExempt === false && !(cost instanceof Promise)) return this.#chargeCost(deferred, { client, cost }, settle)
     Promise.all([isExempt, cost]).then(([isExempt, cost]) => {
       this.#chargeCost(deferred, { client, cost: isExempt ? 0 : cost }, settle)
     }, () => { settle(null, 0) })
   }
 
-  #chargeCost ({ policy, reply }: DeferredRequest, { client, cost }: { client: Client, cost: number }, settle: Settle): void {
-    const decision = cost === 0 ? null : this.#decider.decideEarly(policy, reply.request, client, cost)
+  #chargeCost ({ policy, reply }: DeferredRequest, { client, cost }: { client: Client, cost: Cost }, settle: Settle): void {
+    const decision = isFree(cost) ? null : this.#decider.decideEarly(policy, reply.request, client, cost)
     if (decision instanceof Promise) decision.then((settled) => { settle(settled, cost) }, () => { settle(null, 0) })
     else settle(decision, cost)
   }
@@ -142,8 +148,8 @@ export class DeferredLimiter {
   }
 
   /** After the response was sent, it is too late for a refusal. The units become a debt. */
-  #recordEnd (deferred: DeferredRequest, decision: RequestDecision | null, cost: number): void {
-    if (decision?.isRefused && decision.storeStandings.length > 0 && !deferred.isReached) decision.charge(cost)
+  #recordEnd (deferred: DeferredRequest, decision: RequestDecision | null, cost: Cost): void {
+    if (decision?.isRefused && decision.storeStandings.length > 0 && !deferred.isReached) decision.chargeCost(cost)
     else this.#record(deferred, decision)
     // Until it is charged, the request counts as in flight.
     deferred.release()
@@ -158,7 +164,7 @@ export class DeferredLimiter {
 }
 
 /** `cost`: of the request. `null` if nothing was charged. */
-type Settle = (decision: RequestDecision | null, cost: number) => void
+type Settle = (decision: RequestDecision | null, cost: Cost) => void
 
 function isRefunded ({ refundOn }: Policy, { isComplete, status }: ResponseEnd): boolean {
   return isComplete && refundOn !== null && refundOn.has(status)

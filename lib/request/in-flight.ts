@@ -1,4 +1,6 @@
+import type { Policy } from '../policies/policy.js'
 import type { Standing } from '../stores/store.js'
+import { findStaticCost, findUnits } from './cost.js'
 import type { RequestDecision } from './decision.js'
 import { formatBucket } from './standing.js'
 
@@ -13,11 +15,21 @@ export class InFlight {
     return this.#units.size === 0 ? 0 : this.#units.get(formatBucket(standing)) ?? 0
   }
 
-  /** `units`: less than 0 for requests that are over. */
-  add (standings: readonly Standing[], units: number): void {
+  /** Add a request under a policy. */
+  add (standings: readonly Standing[], policy: Policy): void {
+    this.#change(standings, policy, 1)
+  }
+
+  /** Remove a request that is over. */
+  remove (standings: readonly Standing[], policy: Policy): void {
+    this.#change(standings, policy, -1)
+  }
+
+  #change (standings: readonly Standing[], policy: Policy, sign: 1 | -1): void {
+    const cost = findStaticCost(policy)
     for (const standing of standings) {
       const key = formatBucket(standing)
-      const sum = (this.#units.get(key) ?? 0) + units
+      const sum = (this.#units.get(key) ?? 0) + sign * findUnits(cost, policy, standing.limit)
       if (sum === 0) this.#units.delete(key)
       else this.#units.set(key, sum)
     }

@@ -117,6 +117,14 @@ limits = [
   ])
 })
 
+t.test('a cost of its own stands beside its limit', async (t) => {
+  const { stdout } = await checkContent(t, `limits = [
+  { name = "requests", max = 60, timeWindow = "1m" },
+  { name = "tokens", max = 5000, timeWindow = "1m", cost = 100, onUnsettled = "refund" }
+]`)
+  t.match(stdout, /requests: 60 per minute, per client {2}.*\n.*tokens: 5000 per minute, per client, cost 100\b/)
+})
+
 t.test('--explain tells of each option where it is from', async (t) => {
   const { status, stdout } = await run(['check', 'a.toml', '--env', '--explain'], {
     cwd: t.testdir({ 'a.toml': 'max = 5\n[[rules]]\nname = "login"\nmatch = "/login"\ncost = 2\n' }),

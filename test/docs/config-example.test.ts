@@ -45,7 +45,7 @@ t.test('it shows every option that a file can set', async (t) => {
   t.strictSame(all.filter(({ path }) => !path.includes('rules') && !isShown(path)).map(({ path }) => path.join('.')), [])
   for (const field of ['name', 'match', 'methods', 'override', 'tiers', 'limits']) t.ok(options.rules?.some((rule) => field in rule), `a rule's ${field}`)
   const limits = options.rules?.flatMap((rule) => rule.limits ?? [])
-  for (const field of ['name', 'max', 'timeWindow', 'burst', 'algorithm', 'by', 'mode', 'leases']) t.ok(limits?.some((limit) => field in limit), `a limit's ${field}`)
+  for (const field of ['name', 'max', 'timeWindow', 'burst', 'algorithm', 'by', 'cost', 'onUnsettled', 'mode', 'leases']) t.ok(limits?.some((limit) => field in limit), `a limit's ${field}`)
 })
 
 t.test('what has a default is shown with it', async (t) => {

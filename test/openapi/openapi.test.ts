@@ -62,14 +62,14 @@ function refOf (kind: string, name: string) {
 t.test('limited operations tell of their limits, of the headers and of the refusal', async (t) => {
   const app = await documented(t, limit, (app) => {
     app.get('/users/:id', async () => 'user')
-    app.post('/login', { config: { rateLimit: { cost: 2, limits: [{ name: 'burst', max: 5, timeWindow: '1s', burst: 3 }, { name: 'all', max: 1000, timeWindow: '1 hour', by: 'global' }, { name: 'trial', max: 9, timeWindow: '1s', mode: 'shadow' }] } } }, async () => 'in')
+    app.post('/login', { config: { rateLimit: { cost: 2, limits: [{ name: 'burst', max: 5, timeWindow: '1s', burst: 3 }, { name: 'all', max: 1000, timeWindow: '1 hour', by: 'global', cost: 9 }, { name: 'size', max: 50, timeWindow: '1s', cost: () => 5 }, { name: 'trial', max: 9, timeWindow: '1s', mode: 'shadow' }] } } }, async () => 'in')
   })
   const { paths, components } = documentOf(app)
   const { get } = paths['/users/{id}']
   const headers = Object.fromEntries(X_RATELIMIT.map((name) => [name, refOf('headers', name)]))
   t.strictSame(get['x-rate-limit'], byDefault)
   t.strictSame(get.responses, { 200: { description: 'Default Response', headers }, 429: refOf('responses', 'RateLimited') })
-  t.strictSame(paths['/login'].post['x-rate-limit'], { limits: [{ name: 'burst', max: 5, windowMs: 1000, burst: 3 }, { name: 'all', max: 1000, windowMs: 3_600_000, by: 'global' }], cost: 2 })
+  t.strictSame(paths['/login'].post['x-rate-limit'], { limits: [{ name: 'burst', max: 5, windowMs: 1000, burst: 3 }, { name: 'all', max: 1000, windowMs: 3_600_000, by: 'global', cost: 9 }, { name: 'size', max: 50, windowMs: 1000, cost: 'by request' }], cost: 2 })
   t.match(components.responses.RateLimited, {
     headers: { ...headers, 'Retry-After': refOf('headers', 'Retry-After') }, content: { 'application/problem+json': { schema: refOf('schemas', 'RateLimitProblem') } }
   })

@@ -36,7 +36,7 @@ export interface OwnConfig {
 /** Options that may contain a password. */
 const SECRET_OPTIONS = ['redis', 'log.hashSecret']
 const RULE_FIELDS = ['match', 'methods', 'override']
-const LIMIT_ITEM_FIELDS = ['name', 'max', 'timeWindow', 'burst', 'algorithm', 'by', 'mode', 'leases']
+const LIMIT_ITEM_FIELDS = ['name', 'max', 'timeWindow', 'burst', 'algorithm', 'by', 'cost', 'onUnsettled', 'mode', 'leases']
 
 const pluginSchemas: Readonly<Record<string, TSchema>> = RateLimitOptionsSchema.properties
 

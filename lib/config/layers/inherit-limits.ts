@@ -14,6 +14,8 @@ import {
 const SINGLE_FIELDS = ['max', 'timeWindow', 'burst', 'algorithm', 'by']
 /** Fields that also apply to each entry of `limits` without its own. */
 const COMMON_FIELDS = ['algorithm', 'by']
+/** Fields of an entry of `limits` that say what requests take from it. */
+const COST_FIELDS = ['cost', 'onUnsettled']
 
 /** Limits, with every field that they inherit. */
 export interface InheritedLimits {
@@ -71,8 +73,8 @@ function isComplete (fields: Fields): boolean {
  * Throws FST_SLUICE_CONTRADICTION with the higher layer's place, if it gives one field and there are several limits.
  */
 export function overlayLimits (base: Fields, overlay: Fields): Fields {
-  if (isComplete(overlay)) return new Map([...pick(base, COMMON_FIELDS), ...pick(overlay, LIMIT_FIELDS)])
   const list = base.get('limits')
+  if (isComplete(overlay)) return new Map([...pick(base, COMMON_FIELDS), ...keepCosts(list, pick(overlay, LIMIT_FIELDS))])
   const merged = changeLimit(pick(base, LIMIT_FIELDS), overlay)
   if (list?.kind !== 'list' || !hasLimitFields(overlay)) return merged
   const [only] = list.items
@@ -80,6 +82,21 @@ export function overlayLimits (base: Fields, overlay: Fields): Fields {
   // The overlay's field applies to all limits, so it replaces the one of the entry.
   const fields = without(changeLimit(only.fields, overlay), COMMON_FIELDS.filter((field) => overlay.has(field)))
   return new Map([...without(merged, REPLACED_FIELDS), ['limits', { ...list, items: [{ ...only, fields }] }]])
+}
+
+/**
+ * The limits of a higher layer with the costs of the limits of the same names: a layer without code cannot give a function,
+ * and without it the limit would count requests.
+ */
+function keepCosts (base: OptionNode | undefined, fields: Fields): Fields {
+  const list = fields.get('limits')
+  if (base?.kind !== 'list' || list?.kind !== 'list') return fields
+  const items = list.items.map((item) => {
+    const name = getLeafValue(item.fields, 'name')
+    const lower = base.items.find((one) => getLeafValue(one.fields, 'name') === name)
+    return lower === undefined ? item : { ...item, fields: new Map([...pick(lower.fields, COST_FIELDS), ...item.fields]) }
+  })
+  return new Map([...fields, ['limits', { ...list, items }]])
 }
 
 /**

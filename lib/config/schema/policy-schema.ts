@@ -1,6 +1,7 @@
 import type { SchemaOptions, Static } from '@sinclair/typebox'
+import { LimitCost, OnUnsettled, PolicyCost } from './cost-schema.js'
 import { DURATION_EXPECTED } from './durations.js'
-import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
+import type { DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
 import { Type } from './type-builder.js'
 
@@ -62,6 +63,8 @@ const Leases = (meta: SchemaOptions = {}) => Type.Union([
     'The limits stay exact. `true` stands for `{}`. Sliding windows, throttled policies and small limits are not leased.'
 })
 
+const LIMIT_FORM = '{ name, max, timeWindow, burst?, algorithm?, by?, cost?, onUnsettled?, mode?, leases? }'
+
 const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
@@ -69,9 +72,11 @@ const LimitSchema = Type.Object({
   burst: Type.Optional(Burst),
   algorithm: Type.Optional(AlgorithmName),
   by: Type.Optional(By),
+  cost: Type.Optional(LimitCost),
+  onUnsettled: Type.Optional(OnUnsettled),
   mode: Type.Optional(Mode),
   leases: Type.Optional(Leases())
-}, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }' })
+}, { additionalProperties: false, expected: `a limit: ${LIMIT_FORM}` })
 
 /** Options that define limits, also those of a tier. */
 export const limitOptions = {
@@ -82,7 +87,7 @@ export const limitOptions = {
     maxItems: 16,
     expected: 'an array of 1 to 16 limits',
     description: 'Several limits in place of `max` and `timeWindow`: ' +
-      '`{ name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }`. A request is charged to all of them or to none.'
+      `\`${LIMIT_FORM}\`. A request is charged to all of them or to none.`
   })),
   algorithm: Type.Optional(AlgorithmName),
   burst: Type.Optional(Burst),
@@ -136,15 +141,7 @@ export const policyOptions = {
         '`{ premium: { max: 1000, timeWindow: \'1 minute\' }, internal: false }`. `false` means unlimited.'
     }
   )),
-  cost: Type.Optional(Type.Union([
-    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-    Callback<CostFunction>({ expected: 'a function' })
-  ], {
-    default: 1,
-    expected: 'an integer of 0 or more, or a function',
-    description: 'Units that a request takes. A function receives the request and may return a promise; its result is rounded up. ' +
-      'A result that is late, or not a number of 0 or more, counts as 1 and is logged.'
-  })),
+  cost: Type.Optional(PolicyCost),
   refundOn: Type.Optional(Type.Array(StatusSchema, {
     expected: 'an array of statuses such as 304 or "2xx"',
     description: 'Refund the units when a response with such a status was sent completely. ' +

@@ -70,6 +70,7 @@ const named: ReadonlyArray<readonly [env: Environment, options: unknown, fact: s
   [{ SLUICE_LIMITS__PER_SECOND__MAX: '5' }, { limits: [{ name: 'per-second', max: 5, timeWindow: '1s' }, lower.limits?.[1]] }, 'a burst goes with its max'],
   [{ SLUICE_LIMITS__PER_SECOND__ALGORITHM: 'fixed-window' }, { limits: [{ name: 'per-second', max: 10, timeWindow: '1s', algorithm: 'fixed-window' }, lower.limits?.[1]] }, 'and with the token bucket'],
   [{ SLUICE_LIMITS__PER_SECOND__MODE: 'shadow' }, { limits: [{ ...lower.limits?.[0], mode: 'shadow' }, lower.limits?.[1]] }, 'and stays otherwise'],
+  [{ SLUICE_LIMITS__PER_SECOND__COST: '5', SLUICE_LIMITS__PER_SECOND__ON_UNSETTLED: 'refund' }, { limits: [{ ...lower.limits?.[0], cost: 5, onUnsettled: 'refund' }, lower.limits?.[1]] }, 'a cost of its own'],
   [{ SLUICE_LIMITS__DAILY: '{"max":5,"timeWindow":"1d"}' }, { limits: [...lower.limits ?? [], { name: 'daily', max: 5, timeWindow: '1d' }] }, 'a new limit is added'],
   [{ SLUICE_LIMITS: '[{"name":"daily","max":5,"timeWindow":"1d"}]' }, { limits: [{ name: 'daily', max: 5, timeWindow: '1d' }] }, 'limits as a whole replace those below']
 ]

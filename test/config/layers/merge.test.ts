@@ -38,6 +38,17 @@ table('the limits of a policy', [
   ['max with timeWindow keeps algorithm and by, as it does on a route', [{ limits: several, algorithm: 'fixed-window', by: 'ip' }, { max: 5, timeWindow: '1s' }], { max: 5, timeWindow: '1s', algorithm: 'fixed-window', by: 'ip' }],
   ['limits replace max, timeWindow and burst', [{ max: 9, timeWindow: '1s', burst: 20, by: 'ip' }, { limits: several }], { limits: several, by: 'ip' }],
   ['limits replace limits whole', [{ limits: several }, { limits: [hourly] }], { limits: [hourly] }],
+  ['a limit keeps the cost of the lower one of its name, which may be a function', [{ limits: [{ ...hourly, cost: bySize, onUnsettled: 'refund' }] }, { limits: [{ ...hourly, max: 10 }] }], { limits: [{ cost: bySize, onUnsettled: 'refund', ...hourly, max: 10 }] }],
+  ['a limit of a rule and of a tier too', [
+    { rules: [{ ...RULE.a, limits: [{ ...hourly, cost: bySize }] }], tiers: { gold: { limits: [{ ...hourly, cost: bySize }] } } },
+    { rules: [{ name: 'a', limits: [{ ...hourly, max: 10 }] }], tiers: { gold: { limits: [{ ...hourly, max: 9 }] } } }
+  ], {
+    rules: [{ ...RULE.a, algorithm: 'token-bucket', by: 'client', limits: [{ cost: bySize, ...hourly, max: 10 }] }],
+    tiers: { gold: { algorithm: 'token-bucket', by: 'client', limits: [{ cost: bySize, ...hourly, max: 9 }] } }
+  }],
+  ['unless it has a cost itself', [{ limits: [{ ...hourly, cost: bySize, onUnsettled: 'refund' }] }, { limits: [{ ...hourly, cost: 2, onUnsettled: 'count' }] }], { limits: [{ ...hourly, cost: 2, onUnsettled: 'count' }] }],
+  ['a limit of another name has its own', [{ limits: [{ ...hourly, cost: bySize }] }, { limits: several }], { limits: [several[0], { cost: bySize, ...hourly }] }],
+  ['one field changes the only one of limits, whose cost stays', [{ limits: [{ ...hourly, cost: bySize }] }, { max: 10 }], { limits: [{ ...hourly, cost: bySize, max: 10 }] }],
   ['one field changes the only one of limits', [{ limits: [hourly] }, { max: 10 }], { limits: [{ ...hourly, max: 10 }] }],
   ['a new max drops the burst of the only one', [{ limits: [{ ...hourly, burst: 9 }] }, { max: 10 }], { limits: [{ ...hourly, max: 10 }] }],
   ['a window has no burst there either', [{ limits: [{ ...hourly, burst: 9 }] }, { algorithm: 'fixed-window' }], { limits: [hourly], algorithm: 'fixed-window' }],
