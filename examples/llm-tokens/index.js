@@ -1,5 +1,5 @@
 // npm run demo:llm-tokens  budgets in tokens of a language model, reserved before and settled after; ends by itself, with
-//                          exit code 0 only if the bills are right
+//                          exit code 0 only if exactly what was used counts
 import { formatColumns } from '../shared/columns.js'
 import { rows, sendRow } from './asks.js'
 import { budgets, buildServer } from './server.js'
@@ -10,7 +10,7 @@ const outcomes = []
 for (const row of rows) outcomes.push(await sendRow(app, origin, row))
 await app.close()
 
-console.log(`POST /complete, ${budgets.hourly} tokens an hour for each user, ${budgets.together} a minute for all:\n`)
+console.log(`POST /complete, ${budgets.hourly} units an hour for each user, ${budgets.together} a minute for all:\n`)
 console.log(formatColumns([
   ['user', 'request', 'reserved', 'answered', 'refused', 'used', 'left'],
   ...outcomes.map(({ row, reserved, allowed, refused, used, left }) => [

@@ -1,36 +1,37 @@
 import { Readable } from 'node:stream'
 import Fastify from 'fastify'
 import rateLimitPlugin from 'fastify-sluice'
-import { complete, estimateTokens } from './model.js'
+import { complete, estimateTokens, SYSTEM_TOKENS } from './model.js'
 
 /** @import { FastifyRequest } from 'fastify' */
-/** @import { Ask } from './model.js' */
+/** @import { Ask, Usage } from './model.js' */
 
-/** Everybody's budget, and that of all together, in tokens. */
-export const budgets = /** @type {const} */ ({ hourly: 10_000, together: 14_000 })
+/** The budget of each user, and that of all users together, in units: input tokens, or what costs as much. */
+export const budgets = /** @type {const} */ ({ hourly: 40_000, together: 54_000 })
 
-/** The most that a completion may take, as far as one can tell. @param {Ask} ask */
-export function mostTokens ({ prompt, maxTokens }) {
-  return estimateTokens(prompt) + maxTokens
+/** An output token is as expensive as four input tokens; a cached one is almost free. @param {Usage} usage */
+export function unitsOf ({ input, cached, output }) {
+  return input + 0.1 * cached + 4 * output
+}
+
+/** The most that an answer should take: the whole output, and nothing of it from the cache. @param {Ask} ask */
+export function mostUnits ({ prompt, maxTokens }) {
+  return unitsOf({ input: SYSTEM_TOKENS + estimateTokens(prompt), cached: 0, output: maxTokens })
 }
 
 const askOf = (/** @type {FastifyRequest} */ request) => /** @type {Ask} */ (request.body)
+const cost = (/** @type {FastifyRequest} */ request) => mostUnits(askOf(request))
 
-/** An API in front of a language model: budgets in tokens, which are known only when an answer is over. */
+/** An API in front of a language model: requests, and tokens that are known only when an answer is over. */
 export async function buildServer () {
   const app = Fastify()
 
   await app.register(rateLimitPlugin, {
-    // Requests, on every route.
-    max: 100,
-    timeWindow: '1 minute',
-    // For the demo: anybody is whom he says he is. Yours show a key or a token; see examples/api-keys and examples/jwt-tiers.
+    // For the demo, the header is trusted. Your clients send a key or a token: see examples/api-keys and examples/jwt-tiers.
     identify: { custom: (request) => ({ id: String(request.headers['x-user']) }) }
   })
 
   app.post('/complete', {
-    // Limits of a route's own stand in the place of those above, so its requests are counted there by this.
-    onRequest: app.rateLimit(),
     schema: {
       body: {
         type: 'object',
@@ -41,13 +42,14 @@ export async function buildServer () {
     config: {
       rateLimit: {
         limits: [
-          { name: 'hourly', max: budgets.hourly, timeWindow: '1 hour', algorithm: 'sliding-window' },
-          // What the model's owner lets us have, by all users together.
-          { name: 'together', max: budgets.together, timeWindow: '1 minute', algorithm: 'sliding-window', by: 'global' }
+          { name: 'requests', max: 30, timeWindow: '1 minute' },
+          // The most is reserved, so that requests at the same time never exceed the budget together. It returns if the client
+          // leaves before the answer begins.
+          { name: 'hourly', max: budgets.hourly, timeWindow: '1 hour', algorithm: 'sliding-window', cost, onUnsettled: 'refund' },
+          // What the provider of the model grants to all users together.
+          { name: 'together', max: budgets.together, timeWindow: '1 minute', algorithm: 'sliding-window', by: 'global', cost, onUnsettled: 'refund' }
         ],
-        // Reserve the most that it can take, so that requests at the same time never get beyond the budget together.
-        cost: (request) => mostTokens(askOf(request)),
-        // The body is there, and has been validated: nobody reserves more than any budget has.
+        // The body was read and validated, so no request reserves more than a budget has.
         hook: 'preHandler'
       }
     }
@@ -60,38 +62,25 @@ export async function buildServer () {
 }
 
 /**
- * The answer, word by word, and then the bill.
+ * The answer word by word. At its end, what it took.
  *
  * @param {FastifyRequest} request
  */
-async function * answer (request) {
-  const ask = askOf(request)
-  // Of an answer that is not read to its end, the model does not tell what it took: what was said counts.
-  let used = estimateTokens(ask.prompt)
+async function * answer ({ body, rateLimit }) {
+  const ask = /** @type {Ask} */ (body)
+  // The model states its usage only at the end. Until then: the input, and what was written so far.
+  let usage = { input: estimateTokens(ask.prompt), cached: SYSTEM_TOKENS, output: 0 }
   try {
     for await (const part of complete(ask)) {
-      if ('usedTokens' in part) {
-        used = part.usedTokens
+      if ('usage' in part) {
+        usage = part.usage
       } else {
-        used++
+        usage.output++
         yield part.text
       }
     }
   } finally {
     // Also when the model fails, or the client leaves: the stream is destroyed then, and this is run.
-    await settle(request, mostTokens(ask), used)
+    await rateLimit?.settle({ hourly: unitsOf(usage), together: unitsOf(usage) })
   }
-}
-
-/**
- * Give back what was reserved and not used, or charge what was used beyond it.
- *
- * @param {FastifyRequest} request
- * @param {number} reserved
- * @param {number} used
- */
-async function settle ({ rateLimit }, reserved, used) {
-  if (used < reserved) await rateLimit?.refund(reserved - used)
-  // Into debt if need be: the work is done.
-  if (used > reserved) await rateLimit?.charge(used - reserved)
 }

@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import type { FastifyInstance, FastifyRequest, InjectOptions } from 'fastify'
 import { systemClock, type Clock } from '../../lib/common/clock.js'
 import { statuses } from '../fixtures/app.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { readConfigText } from '../../lib/config/file/config-file.js'
+import { until } from '../fixtures/until.js'
 import { findErrors } from './config-files.js'
 import { createSnippetApp, readPage, parseSnippets } from './snippets.js'
 
@@ -77,15 +81,37 @@ t.test('what is expensive takes more of the budget, or waits', async (t) => {
   t.equal((await app.rateLimit.peek('global')).find(({ name }) => name === 'machine')?.limit, 2)
 })
 
-t.test('a completion pays for the tokens that it took', async (t) => {
-  const answers = [{ text: 'short', tokens: 100 }, { text: 'long', tokens: 5000 }]
-  const app = await appUnder(t, 'Language models', { model: { complete: async () => answers.shift() } })
-  const left = async () => (await app.rateLimit.peek('ip:127.0.0.1')).find(({ scope }) => scope === 'group:tokens')?.remaining
-  const complete = () => app.inject({ method: 'POST', url: '/complete', payload: { maxTokens: 4000 } })
-  t.equal((await complete()).body, 'short')
-  t.equal(await left(), 99_900)
-  t.equal((await complete()).body, 'long')
-  t.equal(await left(), 94_900)
+t.test('a completion pays for the tokens that it used, also if the client leaves or the model fails', async (t) => {
+  const leaving = new AbortController()
+  async function * stream ({ prompt }: { prompt: string }) {
+    for (let i = 0; i < 20; i++) {
+      if (i === 10 && prompt === 'fail') throw new Error('the model failed')
+      if (i === 10 && prompt === 'wait') await once(leaving.signal, 'abort')
+      yield { text: 'word '.repeat(10_000) }
+    }
+    yield { text: '', usage: { input: 1, cached: 100, output: 30 } }
+  }
+  const app = await appUnder(t, 'Language models', { model: { stream }, Readable })
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  // After an abort, `fetch` opens a connection without a request, which the application would wait for.
+  t.teardown(() => { app.server.closeAllConnections() })
+  const { port } = app.server.address() as AddressInfo
+  const left = async () => (await app.rateLimit.peek('ip:127.0.0.1')).filter(({ scope }) => scope !== 'default').map(({ remaining }) => remaining)
+  const complete = async (prompt: string, maxTokens = 8000) => await fetch(`http://127.0.0.1:${port}/complete`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ prompt, maxTokens }), signal: leaving.signal
+  })
+  await (await complete('whole')).text()
+  t.strictSame(await left(), [59, 99_839], '1 for the input, 10 for the cached and 150 for the output')
+  await t.rejects((await complete('fail')).text())
+  t.strictSame(await left(), [58, 99_788], '1 for the prompt and 50 for ten parts')
+  const { body } = await complete('wait')
+  const reader = body?.getReader()
+  let bytes = 0
+  while (bytes < 500_000) bytes += (await reader?.read())?.value?.length ?? 0
+  t.strictSame(await left(), [57, 59_787], 'reserved')
+  leaving.abort()
+  // The stream may be read a little ahead. Until it is settled, there are 59,787 left, or 99,788 when the reservation has returned.
+  await until('it is settled', 10_000, async () => (await left())[1] >= 99_687 && (await left())[1] <= 99_737)
 })
 
 t.test('a sender of webhooks is one client, whatever its address', async (t) => {
