@@ -29,7 +29,9 @@ export type { BlockedPage, BlockedPartition, BlockedQuery } from './decorator/bl
 export type { ConsumeOptions } from './decorator/consume.js'
 export type { AnyReply, AnyRequest, Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator/decorator.js'
 export type { Health, MountedRoutes, StoreHealth } from './observability/health.js'
-export type { MetricsRegistry, RegisteredMetric } from './config/schema/metrics-schema.js'
+export type {
+  MetricsRegistry, OtelHistogram, OtelInstrumentOptions, OtelMeter, OtelObservable, RegisteredMetric
+} from './config/schema/metrics-schema.js'
 export type { BreakerState } from './resilience/breaker.js'
 export { limiterClientOptions, type LimiterClientOptions } from './stores/redis/client-options.js'
 export type { AnyRedisClient, RedisConnectionOptions, RedisTarget } from './stores/redis/connect.js'

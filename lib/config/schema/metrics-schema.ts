@@ -21,29 +21,27 @@ export interface MetricsRegistry {
   readonly contentType: string
 }
 
-/** Labels of one series. */
-export type Labels = Readonly<Record<string, string>>
-
-interface InstrumentOptions {
+/** How an instrument is described. */
+export interface OtelInstrumentOptions {
   readonly description: string
   readonly unit?: string
 }
 
 /** An instrument that a meter reads. */
 export interface OtelObservable {
-  addCallback (callback: (result: { observe (value: number, attributes: Labels): void }) => Promise<void>): void
+  addCallback (callback: (result: { observe (value: number, attributes: Readonly<Record<string, string>>): void }) => Promise<void>): void
 }
 
 /** An instrument that values are recorded in. */
 export interface OtelHistogram {
-  record (value: number, attributes: Labels): void
+  record (value: number, attributes: Readonly<Record<string, string>>): void
 }
 
 /** The part of a Meter of @opentelemetry/api that is used here. The package need not be installed. */
 export interface OtelMeter {
-  createObservableCounter (name: string, options: InstrumentOptions): OtelObservable
-  createObservableGauge (name: string, options: InstrumentOptions): OtelObservable
-  createHistogram (name: string, options: InstrumentOptions & { readonly advice: { explicitBucketBoundaries: number[] } }): OtelHistogram
+  createObservableCounter (name: string, options: OtelInstrumentOptions): OtelObservable
+  createObservableGauge (name: string, options: OtelInstrumentOptions): OtelObservable
+  createHistogram (name: string, options: OtelInstrumentOptions & { readonly advice: { explicitBucketBoundaries: number[] } }): OtelHistogram
 }
 
 /** `metrics`: the route with metrics for Prometheus, and a meter of OpenTelemetry. */

@@ -1,5 +1,5 @@
-import type { Labels, OtelHistogram } from '../../config/schema/metrics-schema.js'
-import type { RecordingMetric } from './otel.js'
+import type { OtelHistogram } from '../../config/schema/metrics-schema.js'
+import type { Labels, RecordingMetric } from './otel.js'
 
 interface Sample {
   readonly metricName: string

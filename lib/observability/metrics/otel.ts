@@ -1,4 +1,7 @@
-import type { Labels, OtelHistogram, OtelMeter, RegisteredMetric } from '../../config/schema/metrics-schema.js'
+import type { OtelHistogram, OtelMeter, RegisteredMetric } from '../../config/schema/metrics-schema.js'
+
+/** Labels of one series. */
+export type Labels = Readonly<Record<string, string>>
 
 /** A metric as prom-client reads it. */
 export interface ReadableMetric extends RegisteredMetric {
