@@ -9,6 +9,7 @@ import { findStorePartition, type Client } from '../model/client.js'
 import type { LimitPair } from '../policies/dynamic-limit.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
+import { findDecision } from './decision.js'
 
 /** The cost if a cost function fails: an error in it must never make requests free. */
 export const FALLBACK_COST = 1
@@ -31,10 +32,13 @@ type DraftCharge = { -readonly [Field in keyof Charge]: Charge[Field] }
 export class ChargeBuilder {
   readonly #identifier: Identifier
   readonly #faults: FaultReporter
+  readonly #takesSlots: boolean
 
-  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }) {
+  /** `takesSlots`: whether requests take slots of concurrency limits, which must be released. */
+  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }, takesSlots: boolean) {
     this.#identifier = identifier
     this.#faults = faults
+    this.#takesSlots = takesSlots
   }
 
   /**
@@ -43,6 +47,14 @@ export class ChargeBuilder {
    * charged. Synchronous if the functions of the policy are.
    */
   build (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] | Promise<Charge[]> {
+    const charges = this.#buildRates(policy, request, client, maxHoldUs)
+    if (policy.concurrency === null || !this.#takesSlots) return charges
+    return charges instanceof Promise
+      ? this.#addSlotLater(policy.concurrency.limit, charges, { request, client })
+      : this.#addSlot(policy.concurrency.limit, charges, { request, client })
+  }
+
+  #buildRates (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] | Promise<Charge[]> {
     const cost = this.resolveCost(policy, request)
     if (typeof cost !== 'number') return this.#buildLater(policy, { request, client, cost: FALLBACK_COST, maxHoldUs }, cost)
     return policy.single !== null && maxHoldUs === 0
@@ -55,10 +67,10 @@ export class ChargeBuilder {
    *
    * Throws FST_SLUICE_CONTRADICTION if the cost or a limit is computed by a function, or if no enforced limit applies.
    */
-  buildWithoutRequest ({ cost, dynamicLimits, limits, place, isEnforced }: Policy, client: Client): Charge[] {
+  buildWithoutRequest ({ cost, dynamicLimits, limits, place, isEnforced, concurrency }: Policy, client: Client): Charge[] {
     if (typeof cost !== 'number') throw new FST_SLUICE_CONTRADICTION(`${place}.cost`, NEEDS_REQUEST)
     if (dynamicLimits !== null) throw new FST_SLUICE_CONTRADICTION(`${place}.max`, NEEDS_REQUEST)
-    const applicable = limits.filter(({ by }) => by === 'global' || (client.kind !== 'global' && (by === 'client' || by === client.kind)))
+    const applicable = limits.filter((limit) => appliesTo(limit, client))
     const chosen = client.kind === 'ip' && !applicable.some(isEnforcing)
       ? limits.filter((limit) => applicable.includes(limit) || limit.by === 'user')
       : applicable
@@ -66,7 +78,22 @@ export class ChargeBuilder {
       throw new FST_SLUICE_CONTRADICTION(place, `no limit applies to the partition "${client.partition}"; see the option "by"`)
     }
     const partition = findStorePartition(client)
-    return chosen.map((limit) => ({ limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost }))
+    const toCharge = (limit: Limit, cost: number) => ({ limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost })
+    const charges = chosen.map((limit) => toCharge(limit, cost))
+    if (concurrency !== null && this.#takesSlots && appliesTo(concurrency.limit, client)) charges.push(toCharge(concurrency.limit, 1))
+    return charges
+  }
+
+  /** Add the slot of the request, unless its limit does not apply to the client, or the request holds one already. */
+  #addSlot (limit: Limit, charges: Charge[], input: Pick<ChargeInput, 'request' | 'client'>): Charge[] {
+    const partition = this.#findPartition(limit.by, input)
+    if (partition === null || findDecision(input.request)?.holdsSlot(limit, partition) === true) return charges
+    charges.push({ limit, partition, cost: 1 })
+    return charges
+  }
+
+  async #addSlotLater (limit: Limit, charges: Promise<Charge[]>, input: Pick<ChargeInput, 'request' | 'client'>): Promise<Charge[]> {
+    return this.#addSlot(limit, await charges, input)
   }
 
   /** Build the charges of a given cost. */
@@ -119,7 +146,7 @@ export class ChargeBuilder {
   }
 
   /** `null` if a limit does not apply to the client. */
-  #findPartition (by: PartitionBy, { request, client }: ChargeInput): string | null {
+  #findPartition (by: PartitionBy, { request, client }: Pick<ChargeInput, 'request' | 'client'>): string | null {
     switch (by) {
       case 'client': return findStorePartition(client)
       case 'ip': return client.kind === 'ip' ? client.id : this.#identifier.identifyByAddress(request).id
@@ -160,6 +187,11 @@ export class ChargeBuilder {
     })
     return FALLBACK_COST
   }
+}
+
+/** Whether a limit applies to a client without a request. */
+function appliesTo ({ by }: Limit, { kind }: Client): boolean {
+  return by === 'global' || (kind !== 'global' && (by === 'client' || by === kind))
 }
 
 function isEnforcing ({ mode }: Limit): boolean {

@@ -31,10 +31,11 @@ export class Decider {
   /** For calls before or without the hook of a policy: what its functions read may be missing. */
   readonly #earlyChargeBuilder: ChargeBuilder
 
-  constructor (context: LimiterContext) {
+  /** `takesSlots`: whether decisions may hold slots of concurrency limits. */
+  constructor (context: LimiterContext, takesSlots: boolean) {
     this.#context = context
-    this.#chargeBuilder = new ChargeBuilder(context)
-    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS })
+    this.#chargeBuilder = new ChargeBuilder(context, takesSlots)
+    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS }, false)
   }
 
   /**

@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { FST_SLUICE_BAD_UNITS } from '../errors.js'
 import type { Client } from '../model/client.js'
 import type { Decision, LimitStanding, Outcome } from '../model/decision.js'
-import type { Policy } from '../policies/policy.js'
-import type { Receipt, Standing, Store } from '../stores/store.js'
+import type { Concurrency, Policy } from '../policies/policy.js'
+import { findSlot, isConcurrency, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
 import { selectBinding, toRetryAfterMs, toLimitStanding } from './standing.js'
 
 /** The last decision of a request; `null` without one, or if another copy of this plugin made it. */
@@ -22,6 +22,8 @@ export class RequestDecision implements Decision {
   resetAfterMs: number
   delayUs = 0
   readonly retryAfterMs: number | 'never'
+  /** The limit of requests in flight, if only that one refused; else `null`. */
+  readonly refusingConcurrency: Concurrency | null = null
 
   /** The policy that was applied. If the client's tier has its own limits, it is the tier's policy. */
   readonly #policy: Policy
@@ -31,6 +33,9 @@ export class RequestDecision implements Decision {
   #refunded = 0
   /** Units of `charge`. */
   #added = 0
+  /** The slot that this decision holds, until it is released. */
+  #slot: Standing | null = null
+  #slotBeganUs = 0
 
   /**
    * `result`: the store's receipt, or the reason why the store gave no receipt. Without one, all numbers are 0.
@@ -51,14 +56,38 @@ export class RequestDecision implements Decision {
       this.retryAfterMs = 0
     } else {
       const binding = selectBinding(result.standings)
+      this.refusingConcurrency = policy.concurrency === null ? null : this.#beginSlot(policy.concurrency, result, binding)
       this.#receipt = result
       this.outcome = result.granted ? 'allowed' : result.blocks.length > 0 ? 'blocked' : 'rejected'
-      this.limitName = binding.limit.name
+      this.limitName = (this.refusingConcurrency ?? binding).limit.name
       this.limit = binding.limit.capacity
       this.remaining = binding.remaining
       this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
-      this.retryAfterMs = result.granted ? 0 : computeRetryAfterMs(result, binding)
+      this.retryAfterMs = result.granted ? 0 : this.refusingConcurrency?.usage.estimateRetryMs() ?? computeRetryAfterMs(result, binding)
     }
+  }
+
+  /** Hold the slot that a request took. Returns `concurrency` if only a missing slot refuses the request, else `null`. */
+  #beginSlot (concurrency: Concurrency, { blocks, standings }: Receipt, binding: Standing): Concurrency | null {
+    const slot = findSlot(standings)
+    if (slot === undefined) return null
+    if (slot.charged > 0) {
+      this.#slot = slot
+      this.#slotBeganUs = concurrency.usage.begin()
+    }
+    const isGrantedByRates = blocks.length === 0 && (binding.granted || binding.limit.mode === 'shadow')
+    return isGrantedByRates && !slot.granted && slot.limit.mode === 'enforce' ? concurrency : null
+  }
+
+  /** Whether this decision holds a slot. */
+  get hasSlot (): boolean {
+    return this.#slot !== null
+  }
+
+  /** Whether this decision, or a previous one for the same request, holds a slot of a limit and a partition. */
+  holdsSlot (limit: Limit, partition: string): boolean {
+    const isSame = this.#slot !== null && this.#slot.limit.bucket === limit.bucket && this.#slot.partition === partition
+    return isSame || (this.#previous !== null && this.#previous.holdsSlot(limit, partition))
   }
 
   get policy (): Policy {
@@ -133,6 +162,22 @@ export class RequestDecision implements Decision {
     if (units > 0) return this.refund(units)
   }
 
+  release (): void | Promise<void> {
+    const slot = this.#slot
+    if (slot === null || this.#receipt === null) return
+    this.#slot = null
+    this.#policy.concurrency?.usage.end(this.#slotBeganUs)
+    return this.#store.adjust([{ standing: slot, atUs: slot.atUs ?? this.#receipt.atUs, units: -slot.charged }])
+  }
+
+  [Symbol.dispose] (): void {
+    this.release()
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await this.release()
+  }
+
   /**
    * Refund a request whose client left before it was due. The store refunds only if no request waits behind it:
    * otherwise a new request would be served at the same time as the next one.
@@ -143,7 +188,7 @@ export class RequestDecision implements Decision {
     this.#refunded += units
     const { atUs, standings } = this.#receipt
     return this.#store.adjust(standings
-      .filter((standing) => standing.charged > 0)
+      .filter((standing) => standing.charged > 0 && !isConcurrency(standing.limit))
       .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units: -units, onlyIfLast: true })))
   }
 
@@ -154,12 +199,13 @@ export class RequestDecision implements Decision {
 
   /** The units that are left after refunds and later charges of this request. */
   #computeRemaining ({ limit, charged, remaining }: Standing): number {
+    if (isConcurrency(limit)) return remaining
     const units = remaining + Math.min(charged, this.#refunded) - this.#added
     return this.#refunded + this.#added === 0 ? remaining : Math.max(0, Math.min(limit.capacity, units))
   }
 
   get #charged (): number {
-    return this.storeStandings.reduce((max, standing) => Math.max(max, standing.charged), 0)
+    return this.storeStandings.reduce((max, { limit, charged }) => isConcurrency(limit) ? max : Math.max(max, charged), 0)
   }
 
   #adjust (units: number): void | Promise<void> {
@@ -168,7 +214,7 @@ export class RequestDecision implements Decision {
     if (units > 0) this.#added += units
     this.remaining = this.#computeRemaining(selectBinding(standings))
     return this.#store.adjust(standings
-      .filter((standing) => units > 0 || standing.charged > 0)
+      .filter((standing) => !isConcurrency(standing.limit) && (units > 0 || standing.charged > 0))
       .map((standing) => ({ standing, atUs: standing.atUs ?? atUs, units })))
   }
 }

@@ -16,11 +16,14 @@ import type { LimiterContext, Next } from './limiter-context.js'
  */
 export class RequestLimiter {
   readonly #decider: Decider
+  /** For checks that hold no slots. */
+  readonly #slotlessDecider: Decider
   readonly #responder: Responder
   readonly #deferredLimiter: DeferredLimiter
 
   constructor (context: LimiterContext) {
-    this.#decider = new Decider(context)
+    this.#decider = new Decider(context, true)
+    this.#slotlessDecider = new Decider(context, false)
     this.#responder = new Responder(context)
     this.#deferredLimiter = new DeferredLimiter(context, this.#decider, this.#responder)
   }
@@ -49,16 +52,19 @@ export class RequestLimiter {
     this.#deferredLimiter.defer(new DeferredRequest(policy, place, reply, this), next)
   }
 
-  /** Decide without writing to the response: for a job, or one message of a socket. */
-  async check (policy: Policy, request: FastifyRequest): Promise<RequestDecision> {
-    const decision = await this.#decider.decide(policy, request, 0)
+  /**
+   * Decide without writing to the response: for a job, or one message of a socket. `holdsSlot`: whether the decision holds
+   * a slot, which the caller must release.
+   */
+  async check (policy: Policy, request: FastifyRequest, holdsSlot: boolean): Promise<RequestDecision> {
+    const decision = await (holdsSlot ? this.#decider : this.#slotlessDecider).decide(policy, request, 0)
     this.#responder.record(decision, request)
     return decision
   }
 
-  /** Decide for a client without a request. `address`: its full address, if it is known by one. */
-  async consume (policy: Policy, client: Client, address: string | null): Promise<RequestDecision> {
-    const decision = await this.#decider.decideWithoutRequest(policy, client, address)
+  /** Decide for a client without a request. `address`: its full address, if it is known by one. `holdsSlot`: see `check`. */
+  async consume (policy: Policy, client: Client, address: string | null, holdsSlot: boolean): Promise<RequestDecision> {
+    const decision = await (holdsSlot ? this.#decider : this.#slotlessDecider).decideWithoutRequest(policy, client, address)
     this.#responder.recordWithoutRequest(decision)
     return decision
   }

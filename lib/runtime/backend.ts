@@ -11,6 +11,7 @@ import type { HealthSource } from '../observability/health.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { StoreOperation } from '../observability/metrics/store-metrics.js'
 import type { StoreLeaseObstacle } from '../policies/lease-plan.js'
+import { LocalSlots } from '../concurrency/local-slots.js'
 import { CallGuard } from '../resilience/call-guard.js'
 import { DenyCache } from '../resilience/deny-cache.js'
 import { GuardedStore } from '../resilience/guarded-store.js'
@@ -116,11 +117,12 @@ async function createRedisBackend (
   // What Redis has refused stays refused by the time of Redis, which no other clock moves.
   const cached = new DenyCache(redis, clock, guard.maxDenialUs)
   const backend = withDenyCache(cached, local, clock, guard)
+  const leased = pool.maySendTwice
+    ? { ...backend, leaseObstacle: 'client-resends' as const }
+    : { ...backend, ...await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend) }
   return {
-    ...backend,
-    ...pool.maySendTwice
-      ? { leaseObstacle: 'client-resends' }
-      : await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend),
+    ...leased,
+    store: new LocalSlots(leased.store, local.inFlight),
     health: {
       ...backend.health,
       location: formatRedisLocation(target),
@@ -161,7 +163,8 @@ function createCustomBackend (
   { maxPending, clock: givenClock }: ResolvedOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Backend {
   const guarded = new GuardedStore({ ...guard, store, maxPending, clock })
-  return withDenyCache(new DenyCache(guarded, givenClock ?? clock, guard.maxDenialUs), local, clock, guard)
+  const backend = withDenyCache(new DenyCache(guarded, givenClock ?? clock, guard.maxDenialUs), local, clock, guard)
+  return store.countsInFlight === true ? backend : { ...backend, store: new LocalSlots(backend.store, local.inFlight) }
 }
 
 /** Supervision of a store that can fail, and its last failure. */

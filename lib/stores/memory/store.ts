@@ -4,11 +4,12 @@ import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
 import { createCheckResult } from '../../algorithms/check-result.js'
 import {
-  NO_BLOCKS, findPenalty,
+  NO_BLOCKS, findPenalty, findSlot, isConcurrency,
   type ActiveBlock, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store
 } from '../store.js'
 import { assessBucket, refundBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
+import { InFlightCounts } from './in-flight-counts.js'
 import { Penalties } from './penalties.js'
 import { takeAll } from './take-all.js'
 import { takeUnderPenalty, applyBlock } from './take-under-penalty.js'
@@ -40,6 +41,9 @@ export function createMemoryStore (options: MemoryStoreOptions): MemoryStore {
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory'
+  readonly countsInFlight = true
+  /** Requests in flight, which need no room and no sweep. */
+  readonly inFlight = new InFlightCounts()
   readonly #clock: Clock
   readonly #buckets: Buckets
   readonly #penalties: Penalties
@@ -78,10 +82,10 @@ export class MemoryStore implements Store {
     this.#buckets.registry.trim()
     const nowUs = this.#clock.nowUs()
     // The fast path of most requests.
+    const slot = findSlot(charges)
+    if (slot !== undefined) return this.#takeWithSlot(charges, slot, nowUs)
     if (charges.length === 1 && charges[0].limit.penalty === null) return this.#takeOne(charges[0], nowUs)
-    return charges.some(({ limit }) => limit.penalty !== null)
-      ? this.#takeUnderPenalty(charges, nowUs)
-      : takeAll(this.#buckets, this.#pendingCharges, charges, nowUs)
+    return this.#takeSeveral(charges, nowUs, null)
   }
 
   peek (limits: readonly Limit[], partition: string): readonly Standing[] {
@@ -89,6 +93,7 @@ export class MemoryStore implements Store {
     const pending = this.#pendingCharges[0]
     this.#buckets.selectPartition(partition)
     return limits.map((limit) => {
+      if (isConcurrency(limit)) return this.inFlight.createStanding({ limit, partition, cost: 0 }, true, 0)
       this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
       this.#buckets.read(pending, limit, nowUs)
       assessBucket(pending.quota, pending, 0, nowUs, pending.result)
@@ -104,6 +109,10 @@ export class MemoryStore implements Store {
     const pending = this.#pendingCharges[0]
     const { result } = pending
     for (const { standing, atUs, units, onlyIfLast } of adjustments) {
+      if (isConcurrency(standing.limit)) {
+        if (units < 0) this.inFlight.release(standing.limit, standing.partition, -units)
+        continue
+      }
       // Such a limit has no units. Units of another version of the limit stay.
       if (standing.limit.max === 0) continue
       this.#buckets.registry.trim()
@@ -174,9 +183,27 @@ export class MemoryStore implements Store {
     this.#penalties.clear()
   }
 
-  #takeUnderPenalty (charges: readonly Charge[], nowUs: number): Receipt {
+  /** Charge limits by rate together with a slot, all or none. */
+  #takeWithSlot (charges: readonly Charge[], slot: Charge, nowUs: number): Receipt {
+    const { limit, partition, cost } = slot
+    const hasRoom = this.inFlight.hasSlots(slot)
+    const isRefusing = !hasRoom && limit.mode === 'enforce'
+    const receipt = !isRefusing && charges.length === 2 && charges[0].limit.penalty === null
+      ? this.#takeOne(charges[0], nowUs)
+      : this.#takeSeveral(charges.slice(0, -1), nowUs, isRefusing ? 'slot' : null)
+    const { granted, atUs, standings, blocks } = receipt
+    const isTaken = hasRoom && (granted || (limit.mode === 'shadow' && blocks.length === 0))
+    if (isTaken) this.inFlight.take(limit, partition, cost)
+    const standing = this.inFlight.createStanding(slot, hasRoom, isTaken ? cost : 0)
+    return { granted, atUs, standings: [...standings, standing], blocks }
+  }
+
+  #takeSeveral (charges: readonly Charge[], nowUs: number, refusedBy: 'slot' | null): Receipt {
+    if (!charges.some(({ limit }) => limit.penalty !== null)) {
+      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, refusedBy)
+    }
     return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => {
-      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked)
+      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked ? 'block' : refusedBy)
     })
   }
 

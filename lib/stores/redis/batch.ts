@@ -14,7 +14,7 @@ export interface Check {
 }
 
 /** How long a charge keeps Redis busy, relative to a token bucket. */
-const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as const
+const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2, concurrency: 1 } as const
 
 /** The weight of a penalty: one more key to read. */
 const PENALTY_WEIGHT = 1

@@ -1,5 +1,5 @@
 import type { LeaseGrant, LeaseRequest } from '../../algorithms/lease.js'
-import type { Algorithm } from '../../algorithms/quota.js'
+import type { Quota } from '../../algorithms/quota.js'
 import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
 
 /*
@@ -7,7 +7,7 @@ import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, ty
  * fraction, a formatted number its last digits, and text is slow to parse. `take.lua` documents the layout.
  */
 
-const ALGORITHM_NUMBER: Record<Algorithm, number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3 }
+const ALGORITHM_NUMBER: Record<Quota['algorithm'], number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3, concurrency: 5 }
 
 /** Bytes of each time and count. */
 const NUMBER_BYTES = 7
