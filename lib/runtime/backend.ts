@@ -109,6 +109,7 @@ async function createRedisBackend (
     callGuard: guard.callGuard,
     keyPrefix: options.keyPrefix,
     maxPending: options.maxPending,
+    inFlight: local.inFlight,
     clock,
     onAnswer: guard.onAnswer,
     onFailure: guard.onFailure,
@@ -117,12 +118,11 @@ async function createRedisBackend (
   // What Redis has refused stays refused by the time of Redis, which no other clock moves.
   const cached = new DenyCache(redis, clock, guard.maxDenialUs)
   const backend = withDenyCache(cached, local, clock, guard)
-  const leased = pool.maySendTwice
-    ? { ...backend, leaseObstacle: 'client-resends' as const }
-    : { ...backend, ...await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend) }
   return {
-    ...leased,
-    store: new LocalSlots(leased.store, local.inFlight),
+    ...backend,
+    ...pool.maySendTwice
+      ? { leaseObstacle: 'client-resends' }
+      : await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend),
     health: {
       ...backend.health,
       location: formatRedisLocation(target),
