@@ -1,5 +1,5 @@
 import {
-  findSlot, isConcurrency, isUnavailable,
+  findSlot, isConcurrency, isUnavailable, toUncharged,
   type Adjustment, type Answer, type Charge, type Limit, type Standing, type Store
 } from '../stores/store.js'
 import type { InFlightCounts } from '../stores/memory/in-flight-counts.js'
@@ -73,9 +73,4 @@ export class LocalSlots implements Store {
     const standing = this.#counts.createStanding(slot, hasRoom, isTaken ? cost : 0)
     return { ...answer, granted: answer.granted && (hasRoom || limit.mode === 'shadow'), standings: [...answer.standings, standing] }
   }
-}
-
-/** A charge that shows the standing only. Shadow limits are charged by themselves. */
-function toUncharged (charge: Charge): Charge {
-  return charge.limit.mode === 'enforce' ? { ...charge, cost: 0 } : charge
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../common/clock.js'
+import { SlotLine, type Place } from './slot-line.js'
 
 /** Of this many slots, one is measured: two readings of the clock would be most of what a slot costs. */
 const SAMPLED = 8
@@ -9,12 +10,21 @@ const WEIGHT = 1 / 8
 /** The mean before the first measurement. */
 const UNKNOWN_HOLD_US = 1_000_000
 
+/** How many requests of a partition may wait in this process, and for how long, milliseconds. */
+export interface LineLimits {
+  readonly maxWaiting: number
+  readonly maxWaitMs: number
+}
+
 /** The slots of one concurrency limit that this process holds, for all partitions, and for how long they are held. */
 export class SlotUsage {
   /** Requests in flight. */
   inFlight = 0
+  /** By partition. A partition without waiting requests has no line. */
+  readonly #lines = new Map<string, SlotLine>()
   readonly #clock: Clock
   #count = 0
+  #isClosed = false
   #meanHoldUs: number | null = null
 
   constructor (clock: Clock) {
@@ -25,6 +35,44 @@ export class SlotUsage {
   begin (): number {
     this.inFlight++
     return ++this.#count % SAMPLED === 1 ? this.#clock.nowUs() : 0
+  }
+
+  /** Microseconds, for the time of a wait. */
+  nowUs (): number {
+    return this.#clock.nowUs()
+  }
+
+  /** Whether requests of a partition wait here. A later one must not overtake them. */
+  hasLine (partition: string): boolean {
+    return this.#lines.size > 0 && this.#lines.has(partition)
+  }
+
+  /** Requests that wait here. */
+  get waiting (): number {
+    let waiting = 0
+    for (const line of this.#lines.values()) waiting += line.size
+    return waiting
+  }
+
+  /** Wait for a slot. Returns `null` if the line is full or closed. */
+  enterLine (partition: string, { maxWaiting, maxWaitMs }: LineLimits): Place | null {
+    if (this.#isClosed) return null
+    const known = this.#lines.get(partition)
+    if (known !== undefined) return known.size >= maxWaiting ? null : known.enter(maxWaitMs)
+    const line = new SlotLine(() => { this.#lines.delete(partition) })
+    this.#lines.set(partition, line)
+    return line.enter(maxWaitMs)
+  }
+
+  /** A slot of a partition is free: it is the turn of the first request that waits. */
+  wake (partition: string): void {
+    if (this.#lines.size > 0) this.#lines.get(partition)?.wake()
+  }
+
+  /** No request waits any longer, now and later. */
+  closeLines (): void {
+    this.#isClosed = true
+    for (const line of this.#lines.values()) line.close()
   }
 
   /** Note that a slot was given back. `beganUs`: the result of `begin`. */
@@ -51,6 +99,16 @@ export class SlotUsages {
 
   constructor (clock: Clock) {
     this.#clock = clock
+  }
+
+  /** The usage of each limit that a request has used, by its `bucket`. */
+  entries (): Iterable<[bucket: string, usage: SlotUsage]> {
+    return this.#usages
+  }
+
+  /** No request waits any longer, now and later. */
+  closeLines (): void {
+    for (const usage of this.#usages.values()) usage.closeLines()
   }
 
   get (bucket: string): SlotUsage {

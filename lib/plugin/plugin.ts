@@ -98,6 +98,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     fastify.addHook('preClose', async () => {
       closing.abort()
       delayQueue.close()
+      slotUsages.closeLines()
     })
     fastify.addHook('onClose', async () => {
       reloader.close()

@@ -7,7 +7,7 @@ import { resolvePolicyOptions, type ResolvedPolicyOptions } from '../config/sche
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { formatPolicyField } from '../response/ratelimit-draft.js'
 import type { Limit, Penalty } from '../stores/store.js'
-import { compileConcurrency, type ConcurrencySettings } from './compile-concurrency.js'
+import { asShadowConcurrency, compileConcurrency, type ConcurrencySettings } from './compile-concurrency.js'
 import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
 import { planLeases, type LeasePlan, type StoreLeaseObstacle } from './lease-plan.js'
 import type { LimitDraft } from './limit-draft.js'
@@ -64,6 +64,7 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
       place,
       generation: settings.generation ?? 0,
       mode: options.mode,
+      mayDelay: throttle !== false,
       getUsage: settings.getSlotUsage ?? (() => new SlotUsage(systemClock))
     }
   }
@@ -99,20 +100,17 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
       ? null
       : { ...shared, ...compileTierLimits(tier, name), rollout: compileRollout(tier, name, policy), tiers: null, parent: policy })
   }
+  policy.mayQueue ||= [...tiers.values()].some((tier) => tier !== null && tier.mayQueue)
   return policy
 }
 
 interface MutablePolicy extends Policy {
   rollout: Policy['rollout']
+  mayQueue: boolean
 }
 
 function asShadow ({ scope, limits, concurrency }: TierDraft): TierDraft {
-  const { options } = concurrency
-  return {
-    scope,
-    limits: limits.map((limit) => ({ ...limit, mode: 'shadow' })),
-    concurrency: { ...concurrency, options: options === false ? false : { ...options, mode: 'shadow' } }
-  }
+  return { scope, limits: limits.map((limit) => ({ ...limit, mode: 'shadow' })), concurrency: asShadowConcurrency(concurrency) }
 }
 
 function compileLimits (context: CompileContext, draft: TierDraft, tier: string | null, cost: Policy['cost']) {
@@ -134,6 +132,7 @@ function compileLimits (context: CompileContext, draft: TierDraft, tier: string 
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
     hasShadowLimits: limits.some((limit) => limit.mode === 'shadow') || concurrency?.limit.mode === 'shadow',
     concurrency,
+    mayQueue: concurrency !== null && concurrency.queue !== null,
     policyField: isDynamic ? null : formatPolicyField(limits)
   }
 }

@@ -1,7 +1,7 @@
 import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator } from '../config/schema/functions.js'
 import type { Phase, RouteRateLimit } from '../config/schema/policy-schema.js'
 import type { UnleasedReason } from '../model/unleased-reason.js'
-import type { SlotUsage } from '../concurrency/slot-usage.js'
+import type { LineLimits, SlotUsage } from '../concurrency/slot-usage.js'
 import type { Limit } from '../stores/store.js'
 import type { DynamicLimit } from './dynamic-limit.js'
 import type { StatusSet } from './status-set.js'
@@ -27,6 +27,8 @@ export interface Concurrency {
   /** The scope of its slots, which is that of the options that gave it; with the tier, if it belongs to one. */
   readonly scope: string
   readonly usage: SlotUsage
+  /** How requests wait for a slot; `null` if they are refused at once. */
+  readonly queue: LineLimits | null
 }
 
 /** The compiled policy of a route. Everything that does not depend on the request is computed in advance. */
@@ -58,6 +60,8 @@ export interface Policy {
   readonly throttle: Throttle | null
   /** `null` without a limit of requests in flight. */
   readonly concurrency: Concurrency | null
+  /** Whether requests may wait for a slot, under this policy or one of its tiers. */
+  readonly mayQueue: boolean
   readonly cost: number | CostFunction
   /** Statuses of responses whose units are refunded; `null` without refunds. */
   readonly refundOn: StatusSet | null

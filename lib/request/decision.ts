@@ -166,8 +166,11 @@ export class RequestDecision implements Decision {
     const slot = this.#slot
     if (slot === null || this.#receipt === null) return
     this.#slot = null
-    this.#policy.concurrency?.usage.end(this.#slotBeganUs)
-    return this.#store.adjust([{ standing: slot, atUs: slot.atUs ?? this.#receipt.atUs, units: -slot.charged }])
+    const released = this.#store.adjust([{ standing: slot, atUs: slot.atUs ?? this.#receipt.atUs, units: -slot.charged }])
+    const usage = this.#policy.concurrency?.usage
+    usage?.end(this.#slotBeganUs)
+    usage?.wake(slot.partition)
+    return released
   }
 
   [Symbol.dispose] (): void {

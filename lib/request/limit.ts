@@ -9,6 +9,8 @@ import { DeferredLimiter } from './deferred.js'
 import { DeferredRequest } from './deferred-request.js'
 import { computeMaxHoldUs } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
+import { onFinished } from './on-finished.js'
+import { leaveLine } from './wait-for-slot.js'
 
 /**
  * Limits requests: identify the client, charge it, decide, respond. All of it runs synchronously and without a promise
@@ -40,8 +42,12 @@ export class RequestLimiter {
       return
     }
     const decision = this.#decider.decide(policy, request, policy.throttle === null ? 0 : computeMaxHoldUs(reply))
-    if (decision instanceof Promise) this.#answerAsync(decision, reply, next)
-    else this.#responder.answer(decision, reply, next)
+    if (decision instanceof Promise) {
+      if (policy.mayQueue) onFinished(reply, () => { leaveLine(request) })
+      this.#answerAsync(decision, reply, next)
+    } else {
+      this.#responder.answer(decision, reply, next)
+    }
   }
 
   /**

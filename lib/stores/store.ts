@@ -62,6 +62,11 @@ export interface Charge {
   readonly strikes?: number
 }
 
+/** A charge that shows the standing only. Shadow limits are charged by themselves. */
+export function toUncharged (charge: Charge): Charge {
+  return charge.limit.mode === 'enforce' ? { ...charge, cost: 0 } : charge
+}
+
 /**
  * The result of one charge: the state of its bucket after the request, whether or not the units were taken.
  * All numbers are whole, 0 or more.
