@@ -28,6 +28,7 @@ export class LocalSlots implements Store {
     const rates = charges.slice(0, -1)
     const hasRoom = this.#counts.hasSlots(slot)
     const isRefusing = !hasRoom && limit.mode === 'enforce'
+    // Reserved until the store has decided.
     if (hasRoom) this.#counts.take(limit, partition, cost)
     const answer = this.#store.take(isRefusing ? rates.map(toUncharged) : rates)
     return answer instanceof Promise
@@ -39,7 +40,7 @@ export class LocalSlots implements Store {
     const rates = limits.filter((limit) => !isConcurrency(limit))
     const standings = [...await this.#store.peek(rates, partition)]
     return limits.map((limit) => {
-      return (isConcurrency(limit) ? undefined : standings.shift()) ?? this.#counts.createStanding({ limit, partition, cost: 0 }, true, 0)
+      return (isConcurrency(limit) ? undefined : standings.shift()) ?? this.#counts.settle({ limit, partition, cost: 0 }, true, 0)
     })
   }
 
@@ -68,9 +69,9 @@ export class LocalSlots implements Store {
     const { limit, partition, cost } = slot
     const isUnanswered = isUnavailable(answer)
     const isTaken = hasRoom && !isUnanswered && (answer.granted || (limit.mode === 'shadow' && answer.blocks.length === 0))
-    if (hasRoom && !isTaken) this.#counts.release(limit, partition, cost)
+    if (hasRoom) this.#counts.release(limit, partition, cost)
     if (isUnanswered) return answer
-    const standing = this.#counts.createStanding(slot, hasRoom, isTaken ? cost : 0)
+    const standing = this.#counts.settle(slot, hasRoom, isTaken ? cost : 0)
     return { ...answer, granted: answer.granted && (hasRoom || limit.mode === 'shadow'), standings: [...answer.standings, standing] }
   }
 }

@@ -18,6 +18,8 @@ export interface LineLimits {
 
 /** The slots of one concurrency limit that this process holds, for all partitions, and for how long they are held. */
 export class SlotUsage {
+  /** The scope of the limit, for metrics. */
+  readonly scope: string
   /** Requests in flight. */
   inFlight = 0
   /** By partition. A partition without waiting requests has no line. */
@@ -27,7 +29,8 @@ export class SlotUsage {
   #isClosed = false
   #meanHoldUs: number | null = null
 
-  constructor (clock: Clock) {
+  constructor (scope: string, clock: Clock) {
+    this.scope = scope
     this.#clock = clock
   }
 
@@ -101,9 +104,9 @@ export class SlotUsages {
     this.#clock = clock
   }
 
-  /** The usage of each limit that a request has used, by its `bucket`. */
-  entries (): Iterable<[bucket: string, usage: SlotUsage]> {
-    return this.#usages
+  /** The usage of every limit so far. */
+  [Symbol.iterator] (): Iterator<SlotUsage> {
+    return this.#usages.values()
   }
 
   /** No request waits any longer, now and later. */
@@ -111,10 +114,11 @@ export class SlotUsages {
     for (const usage of this.#usages.values()) usage.closeLines()
   }
 
-  get (bucket: string): SlotUsage {
+  /** `bucket`, `scope`: of the limit. */
+  get (bucket: string, scope: string): SlotUsage {
     let usage = this.#usages.get(bucket)
     if (usage === undefined) {
-      usage = new SlotUsage(this.#clock)
+      usage = new SlotUsage(scope, this.#clock)
       this.#usages.set(bucket, usage)
     }
     return usage

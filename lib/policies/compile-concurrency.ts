@@ -25,7 +25,7 @@ export interface ConcurrencySettings {
   readonly mode: Limit['mode']
   /** Whether requests may be held for a rate. */
   readonly mayDelay: boolean
-  readonly getUsage: (bucket: string) => SlotUsage
+  readonly getUsage: (bucket: string, scope: string) => SlotUsage
 }
 
 /** The same in shadow mode. */
@@ -51,11 +51,12 @@ export function compileConcurrency (settings: ConcurrencySettings, { options, sc
   if (tier !== null) bucketKey.push('tier', tier)
   if (mode === 'shadow') bucketKey.push('shadow')
   const bucket = JSON.stringify(bucketKey)
+  const fullScope = describeScope(scope, tier)
   const quota = createQuota('concurrency', max, leaseMs * 1000)
   return {
     limit: { ...quota, name: CONCURRENCY_LIMIT, bucket, by, mode, penalty: null, generation, lease: null },
-    scope: describeScope(scope, tier),
-    usage: settings.getUsage(bucket),
+    scope: fullScope,
+    usage: settings.getUsage(bucket, fullScope),
     queue: queue === false || mode === 'shadow'
       ? null
       : { maxWaiting: queue.maxWaiting, maxWaitMs: requireDurationMs(queue.maxWait, `${place}.queue.maxWait`) }

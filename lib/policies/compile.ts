@@ -37,7 +37,7 @@ export interface CompileSettings {
   /** Why no limit is leased, whatever its options are. Default `null`. */
   readonly leaseObstacle?: StoreLeaseObstacle | null
   /** Returns the usage of the slots of a bucket, which outlives a policy. By default each policy has its own. */
-  readonly getSlotUsage?: (bucket: string) => SlotUsage
+  readonly getSlotUsage?: (bucket: string, scope: string) => SlotUsage
 }
 
 /**
@@ -65,7 +65,7 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
       generation: settings.generation ?? 0,
       mode: options.mode,
       mayDelay: throttle !== false,
-      getUsage: settings.getSlotUsage ?? (() => new SlotUsage(systemClock))
+      getUsage: settings.getSlotUsage ?? ((_, scope) => new SlotUsage(scope, systemClock))
     }
   }
   const shared = {

@@ -88,8 +88,9 @@ export class ChargeBuilder {
   #addSlot (limit: Limit, charges: Charge[], input: Pick<ChargeInput, 'request' | 'client'>): Charge[] {
     const partition = this.#findPartition(limit.by, input)
     if (partition === null || findDecision(input.request)?.holdsSlot(limit, partition) === true) return charges
-    charges.push({ limit, partition, cost: 1 })
-    return charges
+    const charge = { limit, partition, cost: 1 }
+    // An array that grows is allocated twice.
+    return charges.length === 1 ? [charges[0], charge] : [...charges, charge]
   }
 
   async #addSlotLater (limit: Limit, charges: Promise<Charge[]>, input: Pick<ChargeInput, 'request' | 'client'>): Promise<Charge[]> {

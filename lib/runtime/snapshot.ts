@@ -64,7 +64,7 @@ export class ConfigSnapshot {
       this.policySet = new PolicySet(name, options, readRouterOptions(fastify), (tier) => tiers.add(tier), {
         generation: this.generation,
         leaseObstacle: backend.leaseObstacle,
-        getSlotUsage: (bucket) => slotUsages.get(bucket),
+        getSlotUsage: (bucket, scope) => slotUsages.get(bucket, scope),
         names: routes.names,
         buildRouteOptions: merged.buildRouteOptions,
         onPolicy: (policy) => {

@@ -67,7 +67,7 @@ const HANDLERS: Readonly<Record<string, RouteHandlerMethod>> = {
   stream: async (_, reply) => reply.send(Readable.from(parts(9))),
   'stream-that-fails': async (_, reply) => reply.send(Readable.from(parts(2))),
   throws: async () => { throw new Error('no') },
-  '204': async (_, reply) => reply.code(204).send(),
+  204: async (_, reply) => reply.code(204).send(),
   hijacked: async (_, reply) => {
     reply.hijack()
     reply.raw.end('mine')

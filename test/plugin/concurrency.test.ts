@@ -1,5 +1,8 @@
 // The option `concurrency` over HTTP, with the memory store: what takes a slot, and what gives it back.
 import t from 'tap'
+import { createMemoryStore } from '../../lib/stores/memory/store.js'
+import type { Adjustment, Charge, Limit } from '../../lib/stores/store.js'
+import { ManualClock } from '../fixtures/manual-clock.js'
 import { bodyOf, codesOf, createSlotApp } from '../fixtures/slots.js'
 
 const from = (remoteAddress: string) => ({ remoteAddress })
@@ -123,4 +126,46 @@ t.test('wrong options are refused with their place', async (t) => {
   ] as const) {
     await t.rejects(createSlotApp(t, { concurrency: concurrency as object }), { message: typeof message === 'string' ? new RegExp(message.replace(/[.()]/g, '\\$&')) : message })
   }
+})
+
+t.test('the metric has the requests in flight of each policy, whose decisions hold', async (t) => {
+  const { app, send, finish } = await createSlotApp(t, { concurrency: { max: 2 }, metrics: {} })
+  const inFlight = async () => /^rate_limit_in_flight\{policy="default"\} (\d+)$/m.exec(await app.rateLimit.metrics?.metrics() ?? '')?.[1]
+  t.equal(await inFlight(), '0')
+  await send()
+  await send()
+  await send()
+  t.equal(await inFlight(), '2')
+  await finish(2)
+  t.equal(await inFlight(), '0')
+})
+
+t.test('explain shows the numbers of a tier', async (t) => {
+  const { app } = await createSlotApp(t, { concurrency: { max: 1 }, tiers: { gold: { concurrency: { max: 3 } } } })
+  const [{ options, tiers }] = app.rateLimit.explain('GET /').policies
+  t.match(options.find(({ option }) => option === 'concurrency.max'), { value: 1 })
+  t.match(tiers, [{ options: options.map((one) => one.option === 'concurrency.max' ? { value: 3 } : {}) }])
+})
+
+t.test('a custom store that counts no slots is warned of, and its slots are counted here', async (t) => {
+  const memory = createMemoryStore({ clock: new ManualClock(), maxKeys: 10 })
+  const store = {
+    kind: 'plain',
+    take: (charges: readonly Charge[]) => memory.take(charges),
+    peek: (limits: readonly Limit[], partition: string) => memory.peek(limits, partition),
+    adjust: (adjustments: readonly Adjustment[]) => { memory.adjust(adjustments) },
+    reset: (limits: readonly Limit[], partition: string) => memory.reset(limits, partition),
+    ping: () => {}
+  }
+  const warned: string[] = []
+  const listen = (warning: Error & { code?: string }) => { warned.push(String(warning.code)) }
+  process.on('warning', listen)
+  t.teardown(() => { memory.close(); process.off('warning', listen) })
+  const { app, send, finish } = await createSlotApp(t, { name: 'plain-slots', store, max: 10, timeWindow: 60_000, concurrency: { max: 1 } })
+  const pending = [await send(), await send()]
+  t.strictSame(codesOf(pending), [null, 429])
+  t.match(await app.rateLimit.peek('ip:127.0.0.1'), [{ remaining: 9 }], 'a refusal charges nothing')
+  await finish()
+  t.strictSame(codesOf([...pending, await send()]), [200, 429, null])
+  t.ok(warned.includes('FST_SLUICE_WARN_LOCAL_SLOTS'))
 })

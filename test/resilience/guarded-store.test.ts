@@ -253,19 +253,18 @@ t.test('closing gives up what is waited for, and leaves the store to its owner',
 
 t.test('a slot that is granted too late is given back', async (t) => {
   const slots = { ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 2, 10_000_000) }
-  let resolve: (answer: Answer) => void = () => {}
+  let grant: (answer: Answer) => void = () => {}
   const adjusted: unknown[] = []
   const { guarded, pass } = guard(t, storeWith({
     countsInFlight: true,
-    take: () => new Promise<Answer>((settle) => { resolve = settle }),
+    take: () => new Promise<Answer>((resolve) => { grant = resolve }),
     adjust (adjustments: readonly Adjustment[]) { adjusted.push(...adjustments) }
   }))
   const slot = { ...standing, limit: slots }
   const answer = guarded.take([...charges, { limit: slots, partition: 'a', cost: 1 }])
   pass(100)
   t.strictSame(await answer, { unavailable: 'deadline' })
-  resolve({ ...receipt, standings: [standing, slot] })
-  await new Promise((resolve) => { process.nextTick(resolve) })
-  await Promise.resolve()
+  grant({ ...receipt, standings: [standing, slot] })
+  for (let i = 0; i < 5; i++) await Promise.resolve()
   t.strictSame(adjusted, [{ standing: slot, atUs: 1, units: -1 }])
 })

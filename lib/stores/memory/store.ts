@@ -11,7 +11,7 @@ import { assessBucket, refundBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
 import { InFlightCounts } from './in-flight-counts.js'
 import { Penalties } from './penalties.js'
-import { takeAll } from './take-all.js'
+import { takeAll, type OpenReceipt } from './take-all.js'
 import { takeUnderPenalty, applyBlock } from './take-under-penalty.js'
 import { createStanding, PendingCharge } from './pending-charge.js'
 
@@ -93,7 +93,7 @@ export class MemoryStore implements Store {
     const pending = this.#pendingCharges[0]
     this.#buckets.selectPartition(partition)
     return limits.map((limit) => {
-      if (isConcurrency(limit)) return this.inFlight.createStanding({ limit, partition, cost: 0 }, true, 0)
+      if (isConcurrency(limit)) return this.inFlight.settle({ limit, partition, cost: 0 }, true, 0)
       this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
       this.#buckets.read(pending, limit, nowUs)
       assessBucket(pending.quota, pending, 0, nowUs, pending.result)
@@ -105,6 +105,13 @@ export class MemoryStore implements Store {
   }
 
   adjust (adjustments: readonly Adjustment[]): void {
+    const slot = adjustments.length === 1 ? adjustments[0] : null
+    if (slot === null || !isConcurrency(slot.standing.limit)) this.#adjustAll(adjustments)
+    // The fast path of every request that is over.
+    else if (slot.units < 0) this.inFlight.release(slot.standing.limit, slot.standing.partition, -slot.units)
+  }
+
+  #adjustAll (adjustments: readonly Adjustment[]): void {
     const nowUs = this.#clock.nowUs()
     const pending = this.#pendingCharges[0]
     const { result } = pending
@@ -185,20 +192,18 @@ export class MemoryStore implements Store {
 
   /** Charge limits by rate together with a slot, all or none. */
   #takeWithSlot (charges: readonly Charge[], slot: Charge, nowUs: number): Receipt {
-    const { limit, partition, cost } = slot
+    const { limit, cost } = slot
     const hasRoom = this.inFlight.hasSlots(slot)
     const isRefusing = !hasRoom && limit.mode === 'enforce'
     const receipt = !isRefusing && charges.length === 2 && charges[0].limit.penalty === null
       ? this.#takeOne(charges[0], nowUs)
       : this.#takeSeveral(charges.slice(0, -1), nowUs, isRefusing ? 'slot' : null)
-    const { granted, atUs, standings, blocks } = receipt
-    const isTaken = hasRoom && (granted || (limit.mode === 'shadow' && blocks.length === 0))
-    if (isTaken) this.inFlight.take(limit, partition, cost)
-    const standing = this.inFlight.createStanding(slot, hasRoom, isTaken ? cost : 0)
-    return { granted, atUs, standings: [...standings, standing], blocks }
+    const isTaken = hasRoom && (receipt.granted || (limit.mode === 'shadow' && receipt.blocks.length === 0))
+    receipt.standings.push(this.inFlight.settle(slot, hasRoom, isTaken ? cost : 0))
+    return receipt
   }
 
-  #takeSeveral (charges: readonly Charge[], nowUs: number, refusedBy: 'slot' | null): Receipt {
+  #takeSeveral (charges: readonly Charge[], nowUs: number, refusedBy: 'slot' | null): OpenReceipt {
     if (!charges.some(({ limit }) => limit.penalty !== null)) {
       return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, refusedBy)
     }
@@ -207,7 +212,7 @@ export class MemoryStore implements Store {
     })
   }
 
-  #takeOne (one: Charge, nowUs: number): Receipt {
+  #takeOne (one: Charge, nowUs: number): OpenReceipt {
     const { limit, partition, cost } = one
     const pending = this.#pendingCharges[0]
     const { result } = pending

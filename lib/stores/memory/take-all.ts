@@ -8,6 +8,11 @@ import { createStanding, PendingCharge } from './pending-charge.js'
  * units that they take together: enforced ones in their order, then shadow ones.
  */
 
+/** A receipt of limits by rate. The standing of a slot is added to it. */
+export interface OpenReceipt extends Receipt {
+  readonly standings: Standing[]
+}
+
 /** Why a request is refused whatever its limits by rate decide. A block also keeps shadow limits uncharged. */
 export type Refusal = 'block' | 'slot'
 
@@ -17,7 +22,7 @@ export type Refusal = 'block' | 'slot'
  */
 export function takeAll (
   buckets: Buckets, pendingCharges: PendingCharge[], charges: readonly Charge[], nowUs: number, refusedBy: Refusal | null = null
-): Receipt {
+): OpenReceipt {
   const isBlocked = refusedBy === 'block'
   const isRepeating = findAll(buckets, pendingCharges, charges, nowUs)
   const isGranted = assessEnforced(pendingCharges, charges, isRepeating, nowUs) && refusedBy === null
