@@ -124,6 +124,7 @@ export const warnings = {
   untrustedForwarding: 'FST_SLUICE_WARN_UNTRUSTED_FORWARDED_FOR',
   memoryInCluster: 'FST_SLUICE_WARN_MEMORY_IN_CLUSTER',
   clientResends: 'FST_SLUICE_WARN_CLIENT_RESENDS',
+  localSlots: 'FST_SLUICE_WARN_LOCAL_SLOTS',
   undefinedRedis: 'FST_SLUICE_WARN_REDIS_UNDEFINED',
   defaultPathTaken: 'FST_SLUICE_WARN_DEFAULT_PATH_TAKEN',
   lateHook: 'FST_SLUICE_WARN_LATE_HOOK',

@@ -25,6 +25,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
   'stores/lease': { values: ['common', 'stores', 'stores/memory'], types: ['algorithms', 'stores/redis'] }, // spends units of Redis in memory
+  concurrency: { values: ['stores', 'stores/memory'], types: ['common'] }, // what the plugin adds to the slots of stores
   'store-contract': { values: ['algorithms', 'common', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
   resilience: { values: ['algorithms', 'common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
   'config/schema': { values: ['common', 'errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
@@ -40,7 +41,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores', 'stores/lease'] },
   'observability/refusal-log': { values: ['common', 'model'], types: ['config/schema'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
-  policies: { values: ['algorithms', 'common', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
+  policies: { values: ['algorithms', 'common', 'concurrency', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
     values: ['clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
@@ -48,7 +49,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   },
   runtime: {
     values: [
-      'clients', 'common', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
+      'clients', 'common', 'concurrency', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
       'policies', 'request', 'resilience', 'response', 'routing', 'stores/lease', 'stores/memory', 'stores/redis', 'warnings'
     ],
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
@@ -58,7 +59,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   routes: { values: ['clients/address', 'common', 'config', 'config/schema', 'errors', 'observability', 'response', 'routing'], types: ['clients', 'decorator', 'runtime'] },
   plugin: {
     values: [
-      'clients', 'clients/address', 'common', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
+      'clients', 'clients/address', 'common', 'concurrency', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
       'observability/refusal-log', 'openapi', 'policies', 'request', 'routes', 'routing', 'runtime', 'throttle'
     ],
     types: ['config/environment', 'model']

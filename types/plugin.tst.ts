@@ -196,6 +196,8 @@ describe('a decision', () => {
     expect<FastifyRequest['rateLimit']>().type.toBe<Decision | null>()
     expect(app.rateLimit.check({} as FastifyRequest)).type.toBe<Promise<Decision | null>>()
     expect(app.rateLimit.consume('global')).type.toBe<Promise<Decision | null>>()
+    expect<Decision>().type.toBeAssignableTo<AsyncDisposable>()
+    expect<Decision>().type.toBeAssignableTo<Disposable>()
     expect<Decision['standings']>().type.toBe<readonly LimitStanding[]>()
   })
 

@@ -34,6 +34,8 @@ export class FakeResponse {
   statusCode = 200
   headersSent = false
   writableEnded = false
+  /** The only listener that a contestant adds. */
+  #onClose = null
   #whenEnded
 
   constructor (whenEnded) {
@@ -52,10 +54,15 @@ export class FakeResponse {
 
   end () {
     this.writableEnded = true
+    this.#onClose?.()
     this.#whenEnded(this)
   }
 
-  on () { return this }
-  once () { return this }
+  on (event, listener) {
+    if (event === 'close') this.#onClose = listener
+    return this
+  }
+
+  once (event, listener) { return this.on(event, listener) }
   removeListener () { return this }
 }

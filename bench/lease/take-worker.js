@@ -5,6 +5,7 @@ import { createQuota } from '../../.modules/algorithms/quota.js'
 import { systemClock } from '../../.modules/common/clock.js'
 import { Leases } from '../../.modules/stores/lease/leases.js'
 import { MemoryStore } from '../../.modules/stores/memory/store.js'
+import { InFlightCounts } from '../../.modules/stores/memory/in-flight-counts.js'
 import { RedisStore } from '../../.modules/stores/redis/redis-store.js'
 import { seededRandom } from '../random.js'
 import { poolOf, unwatched } from '../redis/pool.js'
@@ -24,8 +25,8 @@ const limit = {
 const stores = {
   memory: () => new MemoryStore({ clock: systemClock, maxKeys: 100_000 }),
   leases () {
-    const source = new RedisStore({ ...unwatched, clock: systemClock, pool: poolOf(new Redis(target)), keyPrefix: 'takes:', maxPending: 10_000 })
-    return new Leases({ store: source, source, clock: systemClock, maxPending: 10_000 })
+    const source = new RedisStore({ ...unwatched, clock: systemClock, pool: poolOf(new Redis(target)), keyPrefix: 'takes:', maxPending: 10_000, inFlight: new InFlightCounts() })
+    return new Leases({ store: source, source, clock: systemClock, maxPending: 10_000, inFlight: new InFlightCounts() })
   }
 }
 const store = stores[kind]()

@@ -1,5 +1,6 @@
 import { quantile } from '../statistics.js'
 import { poolOf, unwatched } from './pool.js'
+import { InFlightCounts } from '../../.modules/stores/memory/in-flight-counts.js'
 import { RedisStore } from '../../.modules/stores/redis/redis-store.js'
 import { createQuota } from '../../.modules/algorithms/quota.js'
 
@@ -33,7 +34,7 @@ async function fill ({ client }, limit, windowMs, steps) {
   const startUs = Date.now() * 1000
   for (let step = 0; step < steps; step++) {
     const nowUs = startUs + Math.round(step * windowMs * 1000 * WINDOWS / steps)
-    const store = new RedisStore({ ...unwatched, clock: { nowUs: () => 0 }, pool: poolOf(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS })
+    const store = new RedisStore({ ...unwatched, clock: { nowUs: () => 0 }, pool: poolOf(client), timeUs: () => nowUs, keyPrefix: 'sluice:', maxPending: KEYS, inFlight: new InFlightCounts() })
     const answers = await Promise.all(Array.from({ length: KEYS }, (_, key) =>
       store.take([{ limit, partition: `key:${String(key).padStart(36, 'k')}`, cost: COST }])))
     if (answers.some((answer) => answer.granted !== true)) throw new Error(`a bucket was not filled: ${JSON.stringify(answers[0])}`)

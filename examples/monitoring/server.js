@@ -17,6 +17,7 @@ export async function buildServer ({ redis }) {
       { name: 'burst', max: 10, timeWindow: '1s' },
       { name: 'steady', max: 300, timeWindow: '1 minute' }
     ],
+    concurrency: { max: 500, by: 'global' },
     tiers: { premium: { max: 50, timeWindow: '1s' }, internal: false },
     identify: { custom: customerOf, defaultTier: 'free' },
     // The load generator names the clients that it plays in X-Forwarded-For, as a proxy would.

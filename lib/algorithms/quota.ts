@@ -1,4 +1,4 @@
-/** The algorithm of a limit. */
+/** The algorithm of a limit by rate. */
 export type Algorithm = 'token-bucket' | 'sliding-window' | 'fixed-window'
 
 /**
@@ -8,7 +8,8 @@ export type Algorithm = 'token-bucket' | 'sliding-window' | 'fixed-window'
  * A whole-microsecond interval would be 43 % wrong at 700,000 units a second.
  */
 export interface Quota {
-  readonly algorithm: Algorithm
+  /** `concurrency`: requests in flight, see `concurrency.ts`. */
+  readonly algorithm: Algorithm | 'concurrency'
   /** Units per window, 0 or more. 0 refuses every request. */
   readonly max: number
   readonly windowUs: number
@@ -43,7 +44,7 @@ const ENTRIES_PER_WINDOW = 128
  * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`; `maxDelayUs` (token
  * bucket only) 0 or more, default 0. Check `isExact` before using the result.
  */
-export function createQuota (algorithm: Algorithm, max: number, windowUs: number, burst: number = max, maxDelayUs = 0): Quota {
+export function createQuota (algorithm: Quota['algorithm'], max: number, windowUs: number, burst: number = max, maxDelayUs = 0): Quota {
   const isBucket = algorithm === 'token-bucket' && max > 0
   const capacity = isBucket ? burst : max
   const divisor = greatestCommonDivisor(max, windowUs)

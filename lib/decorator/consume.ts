@@ -47,8 +47,14 @@ export function createConsume (snapshots: SnapshotHolder) {
       throw new FST_SLUICE_CONTRADICTION(`${PLACE}.tier`, `belongs to a user, and the partition is "${client.partition}"`)
     }
     if (!current.isEnabled) return null
-    return await current.limiter.consume(policy, client, client.kind === 'ip' ? partition.slice('ip:'.length) : null)
+    const address = client.kind === 'ip' ? partition.slice('ip:'.length) : null
+    return await current.limiter.consume(policy, client, address, givesConcurrency(options))
   }
+}
+
+/** Whether a check holds a slot: only if its own options ask for it, as the caller must release it. */
+export function givesConcurrency (options: Pick<RouteRateLimit, 'concurrency'> | undefined): boolean {
+  return typeof options?.concurrency === 'object'
 }
 
 function parseOptions (options: ConsumeOptions): ParsedOptions {

@@ -7,7 +7,7 @@ import type { LayerOptions } from '../config/layers/layer.js'
 import type { MetricsRegistry } from '../config/schema/metrics-schema.js'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { GUARD_PLACE, type SnapshotHolder } from '../runtime/snapshot.js'
-import { createConsume, type ConsumeOptions } from './consume.js'
+import { createConsume, givesConcurrency, type ConsumeOptions } from './consume.js'
 import { createExplain } from './explain.js'
 import type { Explain } from './explanation.js'
 import type { Next } from '../request/limiter-context.js'
@@ -160,7 +160,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
     // A WebSocket may stay open for hours, so it uses the current limits and not those of its first request.
     const snapshot = request.headers.upgrade === undefined ? snapshots.forRequest(request) : snapshots.current
     const policy = snapshot.policyFor(options, 'rateLimit.check')
-    return snapshot.isEnabled ? await snapshot.limiter.check(policy, request) : null
+    return snapshot.isEnabled ? await snapshot.limiter.check(policy, request, givesConcurrency(options)) : null
   }
 
   async function peek (text: string): Promise<PartitionStanding[]> {

@@ -20,7 +20,9 @@ export interface LimitStanding {
   readonly limit: number
   /** Units per window. */
   readonly max: number
-  /** Length of the window, milliseconds. */
+  /** `concurrency`: the limit counts requests in flight, see the option `concurrency`. Absent for limits by rate. */
+  readonly kind?: 'concurrency'
+  /** Length of the window, milliseconds. 0 for a concurrency limit. */
   readonly windowMs: number
   /** Whole units that are still available. */
   readonly remaining: number
@@ -43,10 +45,13 @@ export interface Decision {
   readonly client: Client
   /**
    * The name of the limit that binds. After a refusal, it is the one with the longest wait; otherwise the one with the
-   * lowest remaining share.
+   * lowest remaining share. `concurrency` if only that limit refused.
    */
   readonly limitName: string
-  /** Capacity of the limit that binds: `burst` of a token bucket, else `max`. */
+  /**
+   * Capacity of the limit that binds: `burst` of a token bucket, else `max`. This number and the next ones are of a limit by
+   * rate, also if the concurrency limit refused.
+   */
   readonly limit: number
   /** Whole units that are still available in the limit that binds. Changes with `charge`, `refund` and `settle`. */
   readonly remaining: number
@@ -54,7 +59,10 @@ export interface Decision {
   readonly resetAfterMs: number
   /** How long the request is held until it is due, microseconds. 0 unless it is delayed. */
   readonly delayUs: number
-  /** Milliseconds, rounded up, until the same request is granted. 0 if it was; `'never'` if waiting cannot help. */
+  /**
+   * Milliseconds, rounded up, until the same request is granted. 0 if it was; `'never'` if waiting cannot help. An estimate
+   * if only the concurrency limit refused.
+   */
   readonly retryAfterMs: number | 'never'
   /**
    * Whether the request must be refused: rejected, blocked, or `unavailable` with `failureMode: 'closed'`. Needed for the
@@ -92,4 +100,13 @@ export interface Decision {
    * name is settled. Throws FST_SLUICE_BAD_UNITS, and FST_SLUICE_UNKNOWN_LIMIT for a name that no policy of the request has.
    */
   settle (used: Readonly<Record<string, number>>): void | Promise<void>
+  /**
+   * Give back the slot of the option `concurrency` that this decision holds. Only the first call does something. Needed for
+   * the decisions of `fastify.rateLimit.check` and `consume`; for requests to routes the plugin releases it.
+   */
+  release (): void | Promise<void>
+  /** The same as `release`, for `using`. */
+  [Symbol.dispose] (): void
+  /** The same as `release`, for `await using`. */
+  [Symbol.asyncDispose] (): Promise<void>
 }

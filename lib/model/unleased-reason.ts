@@ -9,7 +9,9 @@
  * - `small`: fewer than 64 units
  * - `short`: a lease would end within 20 ms
  * - `by-function`: a function computes the numbers of the limit
+ * - `concurrency`: each request takes a slot, which needs a call
  * - `beside-exact`: another limit of the policy is not leased, so each request needs a call anyway
  */
 export type UnleasedReason =
-  'off' | 'no-redis' | 'client-resends' | 'sliding-window' | 'throttled' | 'small' | 'short' | 'by-function' | 'beside-exact'
+  'off' | 'no-redis' | 'client-resends' | 'concurrency' | 'sliding-window' | 'throttled' | 'small' | 'short' | 'by-function' |
+  'beside-exact'

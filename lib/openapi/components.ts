@@ -55,6 +55,8 @@ const PROBLEM = {
   }
 }
 
+const CAPACITY_PROBLEM = { ...PROBLEM, properties: { ...PROBLEM.properties, status: { type: 'integer', enum: [503] } } }
+
 /** The components that operations refer to. Each one is added to the document at its first use. */
 export class Components {
   readonly #headers: Readonly<Record<string, object>>
@@ -82,6 +84,15 @@ export class Components {
     if (hasOwnBody) return this.#refer('responses', 'RateLimitedCustom', { description, headers })
     const content = { 'application/problem+json': { schema: this.#refer('schemas', 'RateLimitProblem', PROBLEM) } }
     return this.#refer('responses', 'RateLimited', { description, headers, content })
+  }
+
+  /** A reference to the 503 response of a concurrency limit of all clients together. `hasOwnBody`: as for `refusal`. */
+  capacityRefusal (hasOwnBody: boolean): object {
+    const headers = { 'Retry-After': this.#refer('headers', 'Retry-After', RETRY_AFTER) }
+    const description = 'Too many requests of all clients are in flight.'
+    if (hasOwnBody) return this.#refer('responses', 'CapacityReachedCustom', { description, headers })
+    const content = { 'application/problem+json': { schema: this.#refer('schemas', 'CapacityProblem', CAPACITY_PROBLEM) } }
+    return this.#refer('responses', 'CapacityReached', { description, headers, content })
   }
 
   /** A reference to a component. A number is appended to the name if another component already uses it. */

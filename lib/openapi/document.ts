@@ -1,5 +1,5 @@
 import { Components, type HeaderOptions } from './components.js'
-import type { LimitsExtension } from './limits-extension.js'
+import { hasGlobalConcurrency, type LimitsExtension } from './limits-extension.js'
 import { isRecord, type JsonRecord } from '../common/type-guards.js'
 
 /** What the document states about a limited operation. */
@@ -18,7 +18,7 @@ export function isOpenApi3 (document: unknown): document is JsonRecord {
 
 /**
  * A copy of a document with the limits added. Each limited operation gets the extension `x-rate-limit` and the headers of
- * counted responses. It also gets a 429 response if it has none.
+ * counted responses. It also gets a 429 response if it has none, and a 503 response for a concurrency limit of all clients.
  */
 export function withLimits (
   document: JsonRecord, options: HeaderOptions, findOperation: (method: string, path: string) => LimitedOperation | null
@@ -42,7 +42,10 @@ function annotateOperation (operation: unknown, limited: LimitedOperation | null
     ...operation,
     responses: {
       ...withHeaders(responses, components),
-      ...(isRecord(responses) && '429' in responses ? {} : { 429: components.refusal(limited.hasOwnBody) })
+      ...(isRecord(responses) && '429' in responses ? {} : { 429: components.refusal(limited.hasOwnBody) }),
+      ...(!hasGlobalConcurrency(limited.limits) || (isRecord(responses) && '503' in responses)
+        ? {}
+        : { 503: components.capacityRefusal(limited.hasOwnBody) })
     },
     'x-rate-limit': limited.limits
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Policy } from '../policies/policy.js'
 import type { RoutePolicy } from '../policies/policy-set.js'
 
@@ -17,6 +18,13 @@ export interface DocumentedLimit {
   readonly cost?: DocumentedCost
 }
 
+/** Requests in flight as the document shows them. */
+export interface DocumentedConcurrency {
+  readonly max: number
+  /** Whose requests are counted. Present if they are not the client's. */
+  readonly by?: string
+}
+
 /** A policy as the document shows it, without limits in shadow mode and without unlimited tiers. */
 export interface DocumentedPolicy {
   readonly limits: readonly DocumentedLimit[]
@@ -24,6 +32,10 @@ export interface DocumentedPolicy {
   readonly cost?: DocumentedCost
   /** The limits of tiers that have their own. */
   readonly tiers?: Readonly<Record<string, readonly DocumentedLimit[]>>
+  /** Present if requests in flight are limited. */
+  readonly concurrency?: DocumentedConcurrency
+  /** The same for tiers, if it differs; `null` if they are not limited. */
+  readonly tierConcurrency?: Readonly<Record<string, DocumentedConcurrency | null>>
 }
 
 /** The extension `x-rate-limit` of an operation. If the policy depends on the request, all possible policies. */
@@ -36,8 +48,21 @@ export function buildLimitsExtension (route: RoutePolicy): LimitsExtension | nul
   return policies.length === 0 ? null : { byRequest: policies.map(toDocumentedPolicy) }
 }
 
-function mayRefuse ({ isEnforced, tiers }: Policy): boolean {
-  return isEnforced || [...tiers?.values() ?? []].some((tier) => tier?.isEnforced === true)
+/** Whether a concurrency limit of all clients together can refuse requests: it answers 503. */
+export function hasGlobalConcurrency (limits: LimitsExtension): boolean {
+  return ('byRequest' in limits ? limits.byRequest : [limits]).some(({ concurrency, tierConcurrency = {} }) => {
+    return [concurrency, ...Object.values(tierConcurrency)].some((one) => one?.by === 'global')
+  })
+}
+
+function mayRefuse (policy: Policy): boolean {
+  return [policy, ...policy.tiers?.values() ?? []].some((one) => one !== null && (one.isEnforced || toDocumentedConcurrency(one) !== null))
+}
+
+function toDocumentedConcurrency ({ concurrency }: Policy): DocumentedConcurrency | null {
+  if (concurrency === null || concurrency.limit.mode === 'shadow') return null
+  const { max, by } = concurrency.limit
+  return { max, ...(by !== 'client' && { by }) }
 }
 
 function toDocumentedPolicy (policy: Policy): DocumentedPolicy {
@@ -48,12 +73,22 @@ function toDocumentedPolicy (policy: Policy): DocumentedPolicy {
   return {
     limits: toDocumentedLimits(policy, cost),
     ...(cost !== 1 && { cost: toDocumentedCost(cost) }),
-    ...(limited.length > 0 && { tiers: Object.fromEntries(limited) })
+    ...(limited.length > 0 && { tiers: Object.fromEntries(limited) }),
+    ...documentConcurrency(policy)
   }
 }
 
 function toDocumentedCost (cost: Policy['cost']): DocumentedCost {
   return typeof cost === 'number' ? cost : 'by request'
+}
+
+function documentConcurrency (policy: Policy): Pick<DocumentedPolicy, 'concurrency' | 'tierConcurrency'> {
+  const concurrency = toDocumentedConcurrency(policy)
+  const tiers = [...policy.tiers ?? []].flatMap(([name, tier]) => {
+    const own = tier === null ? null : toDocumentedConcurrency(tier)
+    return tier === null || tier.concurrency === policy.concurrency || isDeepStrictEqual(own, concurrency) ? [] : [[name, own] as const]
+  })
+  return { ...(concurrency !== null && { concurrency }), ...(tiers.length > 0 && { tierConcurrency: Object.fromEntries(tiers) }) }
 }
 
 function toDocumentedLimits ({ limits, dynamicLimits, cost: own, costs }: Policy, shared: Policy['cost']): DocumentedLimit[] {

@@ -5,6 +5,7 @@ import { notePeers } from '../clients/address/peer.js'
 import { IdentityFactory } from '../clients/identity.js'
 import { systemClock, type Clock } from '../common/clock.js'
 import { FaultLog } from '../common/log.js'
+import { SlotUsages } from '../concurrency/slot-usage.js'
 import { Configuration } from '../config/configuration.js'
 import type { Environment } from '../config/environment/environment.js'
 import { relocateError, type MergedOptions } from '../config/layers/merge.js'
@@ -59,15 +60,16 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
     const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, maxDenialUs })
-    metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters })
     const delayQueue = new DelayQueue(clock)
+    const slotUsages = new SlotUsages(clock)
+    metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, routes, refusals, metrics, faults, guards
+      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, faults, guards
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
@@ -96,6 +98,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     fastify.addHook('preClose', async () => {
       closing.abort()
       delayQueue.close()
+      slotUsages.closeLines()
     })
     fastify.addHook('onClose', async () => {
       reloader.close()

@@ -43,6 +43,13 @@ export class BucketRegistry {
     })
   }
 
+  /** Register the concurrency limit of a policy. Throws FST_SLUICE_UNEQUAL_LIMITS if another policy counts by other numbers. */
+  registerConcurrency ({ concurrency }: Policy, place: string): void {
+    if (concurrency === null) return
+    const { max, by, windowUs } = concurrency.limit
+    this.#requireSame(`${concurrency.scope} has the concurrency`, `${max} by ${by}, lease ${windowUs / 1000} ms`, place)
+  }
+
   /** Routes of one group need the same tiers: otherwise a client could have two budgets in it. Throws FST_SLUICE_UNEQUAL_LIMITS. */
   requireSameTiers (policy: Policy, place: string): void {
     if (policy.scope.startsWith('group:')) this.#requireSame(`${policy.scope} has the tiers`, describeTiers(policy), place)
@@ -103,7 +110,7 @@ export class BucketRegistry {
   }
 }
 
-function describeScope (scope: string, tier: string | null): string {
+export function describeScope (scope: string, tier: string | null): string {
   return scope + (tier === null ? '' : ` of tier ${tier}`)
 }
 

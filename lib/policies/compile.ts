@@ -1,10 +1,13 @@
 import { isExactPenalty } from '../algorithms/penalty.js'
 import { isExact, createQuota, withMaxDelay } from '../algorithms/quota.js'
+import { systemClock } from '../common/clock.js'
+import { SlotUsage } from '../concurrency/slot-usage.js'
 import { badOption, requireDurationMs } from '../config/schema/check.js'
 import { resolvePolicyOptions, type ResolvedPolicyOptions } from '../config/schema/resolve-options.js'
 import { FST_SLUICE_BAD_OPTION, FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { formatPolicyField } from '../response/ratelimit-draft.js'
 import type { Limit, Penalty } from '../stores/store.js'
+import { asShadowConcurrency, compileConcurrency, type ConcurrencySettings } from './compile-concurrency.js'
 import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
 import { planLeases, type LeasePlan, type StoreLeaseObstacle } from './lease-plan.js'
 import type { LimitDraft } from './limit-draft.js'
@@ -24,6 +27,7 @@ interface CompileContext {
   readonly maxDelayUs: number
   readonly leases: ResolvedPolicyOptions['leases']
   readonly leaseObstacle: StoreLeaseObstacle | null
+  readonly concurrency: ConcurrencySettings
 }
 
 /** What all policies of a registration have in common. */
@@ -32,6 +36,8 @@ export interface CompileSettings {
   readonly generation?: number
   /** Why no limit is leased, whatever its options are. Default `null`. */
   readonly leaseObstacle?: StoreLeaseObstacle | null
+  /** Returns the usage of the slots of a bucket, which outlives a policy. By default each policy has its own. */
+  readonly getSlotUsage?: (bucket: string, scope: string) => SlotUsage
 }
 
 /**
@@ -52,7 +58,15 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
     mayDelay: throttle !== false,
     maxDelayUs: sharedThrottle === false ? 0 : 1000 * requireDurationMs(sharedThrottle.maxDelay, `${place}.throttle.maxDelay`),
     leases: options.leases,
-    leaseObstacle: settings.leaseObstacle ?? null
+    leaseObstacle: settings.leaseObstacle ?? null,
+    concurrency: {
+      registration,
+      place,
+      generation: settings.generation ?? 0,
+      mode: options.mode,
+      mayDelay: throttle !== false,
+      getUsage: settings.getSlotUsage ?? ((_, scope) => new SlotUsage(scope, systemClock))
+    }
   }
   const shared = {
     place,
@@ -85,20 +99,24 @@ export function compilePolicy (registration: string, draft: PolicyDraft, place: 
       ? null
       : { ...shared, ...compileTierLimits(tier, name), rollout: compileRollout(tier, name, policy), tiers: null, parent: policy })
   }
+  policy.mayQueue ||= [...tiers.values()].some((tier) => tier !== null && tier.mayQueue)
   return policy
 }
 
 interface MutablePolicy extends Policy {
   rollout: Policy['rollout']
+  mayQueue: boolean
 }
 
-function asShadow (draft: TierDraft): TierDraft {
-  return { ...draft, limits: draft.limits.map((limit) => ({ ...limit, mode: 'shadow' })) }
+function asShadow ({ scope, limits, concurrency }: TierDraft): TierDraft {
+  return { scope, limits: limits.map((limit) => ({ ...limit, mode: 'shadow' })), concurrency: asShadowConcurrency(concurrency) }
 }
 
-function compileLimits (context: CompileContext, { scope, limits: drafts }: TierDraft, tier: string | null, cost: Policy['cost']) {
+function compileLimits (context: CompileContext, draft: TierDraft, tier: string | null, cost: Policy['cost']) {
+  const { scope, limits: drafts } = draft
   const { leases, place, leaseObstacle: obstacle, maxDelayUs } = context
-  const plans = planLeases({ leases, place, obstacle, maxDelayUs }, drafts)
+  const concurrency = compileConcurrency(context.concurrency, draft.concurrency)
+  const plans = planLeases({ leases, place, obstacle, maxDelayUs, hasConcurrency: concurrency !== null }, drafts)
   const compiled = drafts.map((draft, index) => compileLimit(context, { scope, tier, plan: plans[index] }, draft))
   const limits = compiled.map(({ pair }) => pair.immediate)
   const isDynamic = compiled.some(({ dynamicLimit }) => dynamicLimit !== null)
@@ -113,7 +131,9 @@ function compileLimits (context: CompileContext, { scope, limits: drafts }: Tier
     delayableLimits: !context.mayDelay ? null : compiled.map(({ pair }) => pair.delayable),
     dynamicLimits: isDynamic ? compiled.map(({ dynamicLimit }) => dynamicLimit) : null,
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
-    hasShadowLimits: limits.some((limit) => limit.mode === 'shadow'),
+    hasShadowLimits: limits.some((limit) => limit.mode === 'shadow') || concurrency?.limit.mode === 'shadow',
+    concurrency,
+    mayQueue: concurrency !== null && concurrency.queue !== null,
     policyField: isDynamic ? null : formatPolicyField(limits)
   }
 }

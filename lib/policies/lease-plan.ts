@@ -20,6 +20,8 @@ export interface LeaseSettings {
   readonly place: string
   readonly obstacle: StoreLeaseObstacle | null
   readonly maxDelayUs: number
+  /** Whether each request needs a slot, which the store grants. */
+  readonly hasConcurrency: boolean
 }
 
 /** Decide for each limit of a policy whether it is leased. Throws FST_SLUICE_BAD_OPTION for a `hold` out of its range. */
@@ -29,10 +31,11 @@ export function planLeases (settings: LeaseSettings, drafts: readonly LimitDraft
   return plans.map((plan) => isExact && typeof plan !== 'string' ? 'beside-exact' : plan)
 }
 
-function planLease ({ leases, place, obstacle, maxDelayUs }: LeaseSettings, draft: LimitDraft): LeasePlan {
+function planLease ({ leases, place, obstacle, maxDelayUs, hasConcurrency }: LeaseSettings, draft: LimitDraft): LeasePlan {
   const holdUs = draft.leases === null ? requireHoldUs(leases, place) : requireHoldUs(resolveLeases(draft.leases), draft.place)
   if (holdUs === null) return 'off'
   if (obstacle !== null) return obstacle
+  if (hasConcurrency) return 'concurrency'
   const { algorithm, max, windowMs, burst } = draft
   if (typeof max === 'function' || typeof windowMs === 'function') return 'by-function'
   return createLeaseTerms(createQuota(algorithm, max, windowMs * 1000, burst ?? max, maxDelayUs), holdUs)

@@ -1,12 +1,13 @@
 import { hasLimitFields, type InheritedLimits } from '../config/layers/inherit-limits.js'
-import { builtInPolicy, inheritPolicy, type InheritedPolicy } from '../config/layers/inherit-policy.js'
-import { getFields, toObject, toPolicyTree } from '../config/layers/option-tree.js'
+import { builtInPolicy, inheritPolicy, type InheritedPolicy, type InheritedTier } from '../config/layers/inherit-policy.js'
+import { getFields, overlayFields, toObject, toPolicyTree } from '../config/layers/option-tree.js'
+import type { ConcurrencyOptions } from '../config/schema/concurrency-schema.js'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import { checkLimitList, parseLimit, type LimitDraft } from './limit-draft.js'
 
 /** Options that every policy has: their defaults are inherited. */
-type AlwaysGiven = 'mode' | 'cost' | 'hook' | 'failureMode' | 'throttle' | 'penalty'
+type AlwaysGiven = 'mode' | 'cost' | 'hook' | 'failureMode' | 'throttle' | 'penalty' | 'concurrency'
 
 /** Options of a policy that are no limits, with all that it inherits. */
 type SharedOptions = Omit<RouteRateLimit, AlwaysGiven> & Required<Pick<RouteRateLimit, AlwaysGiven>>
@@ -15,12 +16,23 @@ type SharedOptions = Omit<RouteRateLimit, AlwaysGiven> & Required<Pick<RouteRate
 export interface TierDraft {
   readonly scope: string
   readonly limits: readonly LimitDraft[]
+  readonly concurrency: ConcurrencyDraft
+}
+
+/** The concurrency limit of a policy or a tier, with all that it inherits. */
+export interface ConcurrencyDraft {
+  readonly options: ConcurrencyOptions
+  /** The scope of the options that gave it last: policies that inherit it share its slots. */
+  readonly scope: string
+  /** The tier that it belongs to; `null` for the clients of all tiers without their own. */
+  readonly tier: string | null
 }
 
 /** A policy before it is compiled: its options, with all that they inherit. */
 export interface PolicyDraft {
   readonly scope: string
   readonly limits: readonly LimitDraft[]
+  readonly concurrency: ConcurrencyDraft
   /** `null` is unlimited. */
   readonly tiers: ReadonlyMap<string, TierDraft | null>
   readonly options: SharedOptions
@@ -36,6 +48,7 @@ const builtInOptions = toSharedOptions(builtInPolicy)
 export const builtInDraft: PolicyDraft = {
   scope: 'default',
   limits: parseLimits(builtInPolicy.limits, builtInOptions),
+  concurrency: { options: builtInOptions.concurrency, scope: 'default', tier: null },
   tiers: new Map(),
   options: builtInOptions,
   sharedThrottle: builtInOptions.throttle,
@@ -60,19 +73,33 @@ export function mergePolicy (base: PolicyDraft, given: RouteRateLimit, ownScope:
   const group = given.groupId === undefined ? null : `group:${given.groupId}`
   const scope = group ?? (hasLimits ? ownScope : base.scope)
   const limits = parseLimits(inherited.limits, options)
+  const concurrencyScope = given.concurrency === undefined ? base.concurrency.scope : group ?? ownScope
+  const concurrency = { options: options.concurrency, scope: concurrencyScope, tier: null }
   const ownTiers = getFields(tree.fields, 'tiers')
-  const tiers = new Map(Array.from(inherited.tiers, ([name, tier]) => {
-    const inheritedScope = ownTiers.has(name) ? undefined : base.tiers.get(name)?.scope
-    return [name, tier === null ? null : { scope: group ?? inheritedScope ?? ownScope, limits: parseLimits(tier, options) }]
+  const tiers = new Map(Array.from(inherited.tiers, ([name, tier]): [string, TierDraft | null] => {
+    if (tier === null) return [name, null]
+    const inheritedTier = ownTiers.has(name) ? undefined : base.tiers.get(name)
+    const tierScope = group ?? inheritedTier?.scope ?? ownScope
+    const ownConcurrency = (scope: string) => ({ ...toTierOptions(inherited, tier), scope, tier: name })
+    return [name, {
+      scope: tierScope,
+      limits: parseLimits(tier, options),
+      concurrency: tier.shared.size === 0 ? concurrency : ownConcurrency(inheritedTier?.concurrency.scope ?? tierScope)
+    }]
   }))
-  if (hasLimits && typeof given.penalty === 'object') checkPenalty([{ scope, limits }, ...tiers.values()], place)
+  if (hasLimits && typeof given.penalty === 'object') checkPenalty([{ limits }, ...tiers.values()], place)
   // A policy that refuses at once must not shorten the queue of another policy with the same buckets.
   const sharedThrottle = scope === base.scope && options.throttle === false ? base.sharedThrottle : options.throttle
-  return { scope, limits, tiers, options, sharedThrottle, inherited }
+  return { scope, limits, concurrency, tiers, options, sharedThrottle, inherited }
+}
+
+/** The options of a tier that take precedence over those of its policy, field by field. */
+function toTierOptions ({ shared }: InheritedPolicy, tier: InheritedTier): { readonly options: ConcurrencyOptions } {
+  return { options: (toObject(overlayFields(shared, tier.shared)) as SharedOptions).concurrency }
 }
 
 /** An inherited penalty may have nothing to count here. One beside limits that it cannot count is a mistake. */
-function checkPenalty (all: ReadonlyArray<TierDraft | null>, place: string): void {
+function checkPenalty (all: ReadonlyArray<Pick<TierDraft, 'limits'> | null>, place: string): void {
   if (all.some((limited) => limited?.limits.some(({ by }) => by !== 'global') === true)) return
   const message = 'would block no client: a limit by "global" belongs to no client; add a limit by "client", or set penalty: false'
   throw new FST_SLUICE_CONTRADICTION(`${place}.penalty`, message)

@@ -137,7 +137,8 @@ export class PolicySet {
    */
   compileGuardPolicy (options: RouteRateLimit, place: string): Policy {
     checkOptions(RouteRateLimitSchema, options, place)
-    if (hasBucketFields(options) && options.groupId === undefined) {
+    const needsName = hasBucketFields(options) || typeof options.concurrency === 'object'
+    if (needsName && options.groupId === undefined) {
       throw badOption(`${place}.groupId`, 'a name for the buckets of these limits', undefined)
     }
     const policy = this.#compile(mergePolicy(this.#draft, this.#buildRouteOptions(options, place), 'default', place), place)
@@ -222,6 +223,7 @@ export class PolicySet {
     for (const one of policy.rollout === null ? [policy] : [policy, policy.rollout.shadow]) {
       this.#onPolicy(one)
       this.buckets.register(one, tier, place)
+      this.buckets.registerConcurrency(one, place)
     }
   }
 }

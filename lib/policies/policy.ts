@@ -1,6 +1,7 @@
 import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator } from '../config/schema/functions.js'
 import type { Phase, RouteRateLimit } from '../config/schema/policy-schema.js'
 import type { UnleasedReason } from '../model/unleased-reason.js'
+import type { LineLimits, SlotUsage } from '../concurrency/slot-usage.js'
 import type { Limit } from '../stores/store.js'
 import type { DynamicLimit } from './dynamic-limit.js'
 import type { StatusSet } from './status-set.js'
@@ -17,6 +18,17 @@ export interface Rollout {
   readonly share: number
   /** The same policy with every limit in shadow mode, in buckets of its own. */
   readonly shadow: Policy
+}
+
+/** Requests of one partition that may be in flight. */
+export interface Concurrency {
+  /** Its units are slots. Charged as the last limit of a request. */
+  readonly limit: Limit
+  /** The scope of its slots, which is that of the options that gave it; with the tier, if it belongs to one. */
+  readonly scope: string
+  readonly usage: SlotUsage
+  /** How requests wait for a slot; `null` if they are refused at once. */
+  readonly queue: LineLimits | null
 }
 
 /** The compiled policy of a route. Everything that does not depend on the request is computed in advance. */
@@ -46,6 +58,10 @@ export interface Policy {
   /** Whether any limit is in shadow mode. */
   readonly hasShadowLimits: boolean
   readonly throttle: Throttle | null
+  /** `null` without a limit of requests in flight. */
+  readonly concurrency: Concurrency | null
+  /** Whether requests may wait for a slot, under this policy or one of its tiers. */
+  readonly mayQueue: boolean
   /** The units that a request takes from each limit, unless `costs` differ. */
   readonly cost: number | CostFunction
   /** The units that a request takes from each limit, by its index in `limits`; `null` if these are `cost` for all of them. */

@@ -10,6 +10,7 @@ import { combineDecisions } from './combine.js'
 import type { RequestDecision } from './decision.js'
 import { hold } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
+import { onClosed } from './on-closed.js'
 import { onFinished } from './on-finished.js'
 
 /** For the metrics of decisions without a request. */
@@ -32,6 +33,7 @@ export class Responder {
     request.rateLimit = decision
     this.record(decision, request)
     if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, request)
+    if (decision.hasSlot) onClosed(reply, () => { decision.release() })
     if (decision.outcome === 'allowed') this.#allow(decision, reply, next)
     else this.#applyOutcome(decision.outcome, decision, reply, next)
   }
@@ -97,7 +99,9 @@ export class Responder {
     this.#context.refusals?.logRefusal(request, policy, decision)
     if (policy.onExceeded !== null) this.#runCallback('onExceeded', policy.onExceeded, decision, request)
     if (policy.onBlocked !== null && decision.beganBlock) this.#runCallback('onBlocked', policy.onBlocked, decision, request)
-    this.#refusalWriter.refuse(reply, { decision, described, errorResponseBuilder: policy.errorResponseBuilder }, next)
+    const { refusingConcurrency, policy: { errorResponseBuilder } } = decision
+    if (refusingConcurrency === null) this.#refusalWriter.refuse(reply, { decision, described, errorResponseBuilder }, next)
+    else this.#refusalWriter.refuseForSlot(reply, { decision, described, errorResponseBuilder }, refusingConcurrency.limit.by, next)
   }
 
   /** Write the headers of all decisions of the request. Returns what the body of a refusal describes. */

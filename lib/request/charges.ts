@@ -8,6 +8,7 @@ import type { LimitPair } from '../policies/dynamic-limit.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 import { CostResolver, findUnits, requireStaticCost, type Cost } from './cost.js'
+import { findDecision } from './decision.js'
 
 const NEEDS_REQUEST = 'is a function of the request, and consume has no request; set a number for it'
 
@@ -28,11 +29,14 @@ export class ChargeBuilder {
   readonly #identifier: Identifier
   readonly #faults: FaultReporter
   readonly #costs: CostResolver
+  readonly #takesSlots: boolean
 
-  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }) {
+  /** `takesSlots`: whether requests take slots of concurrency limits, which must be released. */
+  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }, takesSlots: boolean) {
     this.#identifier = identifier
     this.#faults = faults
     this.#costs = new CostResolver(identifier, faults)
+    this.#takesSlots = takesSlots
   }
 
   /**
@@ -41,6 +45,14 @@ export class ChargeBuilder {
    * charged. Synchronous if the functions of the policy are.
    */
   build (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] | Promise<Charge[]> {
+    const charges = this.#buildRates(policy, request, client, maxHoldUs)
+    if (policy.concurrency === null || !this.#takesSlots) return charges
+    return charges instanceof Promise
+      ? this.#addSlotLater(policy.concurrency.limit, charges, { request, client })
+      : this.#addSlot(policy.concurrency.limit, charges, { request, client })
+  }
+
+  #buildRates (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] | Promise<Charge[]> {
     const cost = this.#costs.resolve(policy, request)
     if (cost instanceof Promise) return this.#buildLater(policy, { request, client, cost: 0, maxHoldUs }, cost)
     return policy.single !== null && typeof cost === 'number' && maxHoldUs === 0
@@ -54,10 +66,10 @@ export class ChargeBuilder {
    * Throws FST_SLUICE_CONTRADICTION if the cost or a limit is computed by a function, or if no enforced limit applies.
    */
   buildWithoutRequest (policy: Policy, client: Client): Charge[] {
-    const { dynamicLimits, limits, place, isEnforced } = policy
+    const { dynamicLimits, limits, place, isEnforced, concurrency } = policy
     const cost = requireStaticCost(policy)
     if (dynamicLimits !== null) throw new FST_SLUICE_CONTRADICTION(`${place}.max`, NEEDS_REQUEST)
-    const applicable = limits.filter(({ by }) => by === 'global' || (client.kind !== 'global' && (by === 'client' || by === client.kind)))
+    const applicable = limits.filter((limit) => appliesTo(limit, client))
     const chosen = client.kind === 'ip' && !applicable.some(isEnforcing)
       ? limits.filter((limit) => applicable.includes(limit) || limit.by === 'user')
       : applicable
@@ -65,9 +77,23 @@ export class ChargeBuilder {
       throw new FST_SLUICE_CONTRADICTION(place, `no limit applies to the partition "${client.partition}"; see the option "by"`)
     }
     const partition = findStorePartition(client)
-    return chosen.map((limit) => (
-      { limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost: findUnits(cost, policy, limit) }
-    ))
+    const toCharge = (limit: Limit, units: number) => ({ limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost: units })
+    const charges = chosen.map((limit) => toCharge(limit, findUnits(cost, policy, limit)))
+    if (concurrency !== null && this.#takesSlots && appliesTo(concurrency.limit, client)) charges.push(toCharge(concurrency.limit, 1))
+    return charges
+  }
+
+  /** Add the slot of the request, unless its limit does not apply to the client, or the request holds one already. */
+  #addSlot (limit: Limit, charges: Charge[], input: Pick<ChargeInput, 'request' | 'client'>): Charge[] {
+    const partition = this.#findPartition(limit.by, input)
+    if (partition === null || findDecision(input.request)?.holdsSlot(limit, partition) === true) return charges
+    const charge = { limit, partition, cost: 1 }
+    // An array that grows is allocated twice.
+    return charges.length === 1 ? [charges[0], charge] : [...charges, charge]
+  }
+
+  async #addSlotLater (limit: Limit, charges: Promise<Charge[]>, input: Pick<ChargeInput, 'request' | 'client'>): Promise<Charge[]> {
+    return this.#addSlot(limit, await charges, input)
   }
 
   /** Build the charges of a given cost. */
@@ -120,7 +146,7 @@ export class ChargeBuilder {
   }
 
   /** `null` if a limit does not apply to the client. */
-  #findPartition (by: PartitionBy, { request, client }: ChargeInput): string | null {
+  #findPartition (by: PartitionBy, { request, client }: Pick<ChargeInput, 'request' | 'client'>): string | null {
     switch (by) {
       case 'client': return findStorePartition(client)
       case 'ip': return client.kind === 'ip' ? client.id : this.#identifier.identifyByAddress(request).id
@@ -129,6 +155,11 @@ export class ChargeBuilder {
       default: return by satisfies never
     }
   }
+}
+
+/** Whether a limit applies to a client without a request. */
+function appliesTo ({ by }: Limit, { kind }: Client): boolean {
+  return by === 'global' || (kind !== 'global' && (by === 'client' || by === kind))
 }
 
 function isEnforcing ({ mode }: Limit): boolean {

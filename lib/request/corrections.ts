@@ -1,4 +1,4 @@
-import type { Adjustment, Receipt, Standing, Store } from '../stores/store.js'
+import { isConcurrency, type Adjustment, type Receipt, type Standing, type Store } from '../stores/store.js'
 
 /** What changed one charge after its decision. */
 interface Correction {
@@ -68,6 +68,8 @@ export class Corrections {
     const { atUs, standings } = this.#receipt
     const adjustments: Adjustment[] = []
     for (const [index, standing] of standings.entries()) {
+      // A slot is given back by `release`, and by nothing else.
+      if (isConcurrency(standing.limit)) continue
       const correction = this.#corrections[index]
       const units = computeUnits(standing, correction)
       if (units === 0) continue

@@ -3,7 +3,7 @@ import type { Exemptions } from '../clients/exemptions.js'
 import { NO_FAULTS } from '../common/log.js'
 import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
-import { computeDelayUs, isUnavailable, type Answer, type Charge, type Receipt, type Store, type Unavailable } from '../stores/store.js'
+import { computeDelayUs, findSlot, isUnavailable, toUncharged, type Answer, type Charge, type Receipt, type Store, type Unavailable } from '../stores/store.js'
 import type { Reservation } from '../throttle/delay-queue.js'
 import { ChargeBuilder } from './charges.js'
 import { CostResolver, type Cost } from './cost.js'
@@ -12,6 +12,7 @@ import { saveReservation } from './hold.js'
 import type { LimiterContext } from './limiter-context.js'
 import { isLostPeerCharged, refuseLostPeer } from './lost-peer.js'
 import { selectRollout } from './rollout.js'
+import { isBehindOthers, mayWait, refuseSlot, waitForSlot } from './wait-for-slot.js'
 
 /** A check that needs more than one step: the store is asynchronous, fails, or the request may be held. */
 interface PendingCheck {
@@ -33,10 +34,11 @@ export class Decider {
   readonly #earlyChargeBuilder: ChargeBuilder
   readonly #earlyCosts: CostResolver
 
-  constructor (context: LimiterContext) {
+  /** `takesSlots`: whether decisions may hold slots of concurrency limits. */
+  constructor (context: LimiterContext, takesSlots: boolean) {
     this.#context = context
-    this.#chargeBuilder = new ChargeBuilder(context)
-    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS })
+    this.#chargeBuilder = new ChargeBuilder(context, takesSlots)
+    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS }, false)
     this.#earlyCosts = new CostResolver(context.identifier, NO_FAULTS)
   }
 
@@ -94,7 +96,9 @@ export class Decider {
     const policy = isExempt ? null : this.#findPolicy(base, client)
     if (policy === null) return new RequestDecision(base, client, 'exempt', store, null)
     const charges = this.#chargeBuilder.buildWithoutRequest(policy, client)
-    return this.#resolve({ policy, request: null, client, charges, reservation: null }, await store.take(charges))
+    const check = { policy, request: null, client, charges, reservation: null }
+    if (isBehindOthers(policy, charges)) return await this.#wait(check, null)
+    return await this.#waitIfRefused(check, this.#resolve(check, await store.take(charges)))
   }
 
   /** See `CostResolver.resolveEarly`. */
@@ -125,11 +129,30 @@ export class Decider {
     const reservation = throttle === null ? null : delayQueue.reserve(policy.scope, findStorePartition(client), throttle)
     const charges = this.#chargeBuilder.build(policy, request, client, reservation === null ? 0 : maxHoldUs)
     if (charges instanceof Promise) return this.#takeLater({ policy, request, client, reservation }, charges)
+    if (isBehindOthers(policy, charges)) return this.#wait({ policy, request, client, charges, reservation }, null)
     const answer = this.#take(charges, request)
     if (answer instanceof Promise) return this.#resolveAsync({ policy, request, client, charges, reservation }, answer)
-    return reservation !== null || isUnavailable(answer)
+    const decision = reservation !== null || isUnavailable(answer)
       ? this.#resolve({ policy, request, client, charges, reservation }, answer)
       : new RequestDecision(policy, client, answer, store, findDecision(request))
+    return mayWait(decision) ? this.#wait({ policy, request, client, charges, reservation }, decision) : decision
+  }
+
+  async #waitIfRefused (check: PendingCheck, decision: RequestDecision): Promise<RequestDecision> {
+    return mayWait(decision) ? await this.#wait(check, decision) : decision
+  }
+
+  /** `refused`: the decision without a wait; `null` for a request that has to wait behind others, and was not decided. */
+  async #wait (check: PendingCheck, refused: RequestDecision | null): Promise<RequestDecision> {
+    const { policy: { concurrency }, charges, request } = check
+    const slot = findSlot(charges)
+    if (concurrency === null || slot === undefined) throw new TypeError('a request without a slot waits for one')
+    const { store, metrics } = this.#context
+    const attempt = async () => this.#resolve(check, await store.take(charges))
+    const refuse = async () => {
+      return refused ?? this.#resolve(check, refuseSlot(slot, await store.take(charges.slice(0, -1).map(toUncharged))))
+    }
+    return await waitForSlot({ concurrency, partition: slot.partition, request, metrics, attempt, refuse })
   }
 
   /** The policy that applies to a client; `null` if the client is not limited. */
@@ -146,9 +169,11 @@ export class Decider {
     return policy === undefined ? base : policy
   }
 
-  async #takeLater (check: UnchargedCheck, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
+  async #takeLater (unchargedCheck: UnchargedCheck, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
     const charges = await pending
-    return this.#resolve({ ...check, charges }, await this.#take(charges, check.request))
+    const check = { ...unchargedCheck, charges }
+    if (isBehindOthers(check.policy, charges)) return await this.#wait(check, null)
+    return await this.#waitIfRefused(check, this.#resolve(check, await this.#take(charges, check.request)))
   }
 
   async #takeEarlyLater (check: UnchargedCheck, pending: Promise<readonly Charge[]>): Promise<RequestDecision> {
@@ -161,7 +186,7 @@ export class Decider {
   }
 
   async #resolveAsync (check: PendingCheck, answer: Promise<Answer>): Promise<RequestDecision> {
-    return this.#resolve(check, await answer)
+    return await this.#waitIfRefused(check, this.#resolve(check, await answer))
   }
 
   #resolve (check: PendingCheck, answer: Answer): RequestDecision {

@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { FST_SLUICE_BAD_UNITS } from '../errors.js'
 import type { Client } from '../model/client.js'
 import type { Decision, LimitStanding, Outcome } from '../model/decision.js'
-import type { Policy } from '../policies/policy.js'
-import type { Receipt, Standing, Store } from '../stores/store.js'
+import type { Concurrency, Policy } from '../policies/policy.js'
+import { findSlot, type Limit, type Receipt, type Standing, type Store } from '../stores/store.js'
 import { Corrections } from './corrections.js'
 import { findUnits, type Cost } from './cost.js'
 import { settleDecisions } from './settle.js'
@@ -25,6 +25,8 @@ export class RequestDecision implements Decision {
   resetAfterMs: number
   delayUs = 0
   readonly retryAfterMs: number | 'never'
+  /** The limit of requests in flight, if only that one refused; else `null`. */
+  readonly refusingConcurrency: Concurrency | null = null
 
   /** The policy that was applied. If the client's tier has its own limits, it is the tier's policy. */
   readonly #policy: Policy
@@ -33,6 +35,9 @@ export class RequestDecision implements Decision {
   readonly #previous: RequestDecision | null
   /** `null` until a charge of this decision is corrected. */
   #corrections: Corrections | null = null
+  /** The slot that this decision holds, until it is released. */
+  #slot: Standing | null = null
+  #slotBeganUs = 0
 
   /**
    * `result`: the store's receipt, or the reason why the store gave no receipt. Without one, all numbers are 0.
@@ -53,14 +58,38 @@ export class RequestDecision implements Decision {
       this.retryAfterMs = 0
     } else {
       const binding = selectBinding(result.standings)
+      this.refusingConcurrency = policy.concurrency === null ? null : this.#beginSlot(policy.concurrency, result, binding)
       this.#receipt = result
       this.outcome = result.granted ? 'allowed' : result.blocks.length > 0 ? 'blocked' : 'rejected'
-      this.limitName = binding.limit.name
+      this.limitName = (this.refusingConcurrency ?? binding).limit.name
       this.limit = binding.limit.capacity
       this.remaining = binding.remaining
       this.resetAfterMs = Math.ceil(binding.resetUs / 1000)
-      this.retryAfterMs = result.granted ? 0 : computeRetryAfterMs(result, binding)
+      this.retryAfterMs = result.granted ? 0 : this.refusingConcurrency?.usage.estimateRetryMs() ?? computeRetryAfterMs(result, binding)
     }
+  }
+
+  /** Hold the slot that a request took. Returns `concurrency` if only a missing slot refuses the request, else `null`. */
+  #beginSlot (concurrency: Concurrency, { blocks, standings }: Receipt, binding: Standing): Concurrency | null {
+    const slot = findSlot(standings)
+    if (slot === undefined) return null
+    if (slot.charged > 0) {
+      this.#slot = slot
+      this.#slotBeganUs = concurrency.usage.begin()
+    }
+    const isGrantedByRates = blocks.length === 0 && (binding.granted || binding.limit.mode === 'shadow')
+    return isGrantedByRates && !slot.granted && slot.limit.mode === 'enforce' ? concurrency : null
+  }
+
+  /** Whether this decision holds a slot. */
+  get hasSlot (): boolean {
+    return this.#slot !== null
+  }
+
+  /** Whether this decision, or a previous one for the same request, holds a slot of a limit and a partition. */
+  holdsSlot (limit: Limit, partition: string): boolean {
+    const isSame = this.#slot !== null && this.#slot.limit.bucket === limit.bucket && this.#slot.partition === partition
+    return isSame || (this.#previous !== null && this.#previous.holdsSlot(limit, partition))
   }
 
   get policy (): Policy {
@@ -149,6 +178,25 @@ export class RequestDecision implements Decision {
   /** Refund limits that were not settled until the end of the response. */
   refundUnsettled (names: ReadonlySet<string>): void | Promise<void> {
     return this.#correct((corrections) => corrections.refundUnsettled(names))
+  }
+
+  release (): void | Promise<void> {
+    const slot = this.#slot
+    if (slot === null || this.#receipt === null) return
+    this.#slot = null
+    const released = this.#store.adjust([{ standing: slot, atUs: slot.atUs ?? this.#receipt.atUs, units: -slot.charged }])
+    const usage = this.#policy.concurrency?.usage
+    usage?.end(this.#slotBeganUs)
+    usage?.wake(slot.partition)
+    return released
+  }
+
+  [Symbol.dispose] (): void {
+    this.release()
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await this.release()
   }
 
   /**

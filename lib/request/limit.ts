@@ -9,6 +9,8 @@ import { DeferredLimiter } from './deferred.js'
 import { DeferredRequest } from './deferred-request.js'
 import { computeMaxHoldUs } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
+import { onFinished } from './on-finished.js'
+import { leaveLine } from './wait-for-slot.js'
 
 /**
  * Limits requests: identify the client, charge it, decide, respond. All of it runs synchronously and without a promise
@@ -16,11 +18,14 @@ import type { LimiterContext, Next } from './limiter-context.js'
  */
 export class RequestLimiter {
   readonly #decider: Decider
+  /** For checks that hold no slots. */
+  readonly #slotlessDecider: Decider
   readonly #responder: Responder
   readonly #deferredLimiter: DeferredLimiter
 
   constructor (context: LimiterContext) {
-    this.#decider = new Decider(context)
+    this.#decider = new Decider(context, true)
+    this.#slotlessDecider = new Decider(context, false)
     this.#responder = new Responder(context)
     this.#deferredLimiter = new DeferredLimiter(context, this.#decider, this.#responder)
   }
@@ -37,8 +42,12 @@ export class RequestLimiter {
       return
     }
     const decision = this.#decider.decide(policy, request, policy.throttle === null ? 0 : computeMaxHoldUs(reply))
-    if (decision instanceof Promise) this.#answerAsync(decision, reply, next)
-    else this.#responder.answer(decision, reply, next)
+    if (decision instanceof Promise) {
+      if (policy.mayQueue) onFinished(reply, () => { leaveLine(request) })
+      this.#answerAsync(decision, reply, next)
+    } else {
+      this.#responder.answer(decision, reply, next)
+    }
   }
 
   /**
@@ -49,16 +58,19 @@ export class RequestLimiter {
     this.#deferredLimiter.defer(new DeferredRequest(policy, place, reply, this), next)
   }
 
-  /** Decide without writing to the response: for a job, or one message of a socket. */
-  async check (policy: Policy, request: FastifyRequest): Promise<RequestDecision> {
-    const decision = await this.#decider.decide(policy, request, 0)
+  /**
+   * Decide without writing to the response: for a job, or one message of a socket. `holdsSlot`: whether the decision holds
+   * a slot, which the caller must release.
+   */
+  async check (policy: Policy, request: FastifyRequest, holdsSlot: boolean): Promise<RequestDecision> {
+    const decision = await (holdsSlot ? this.#decider : this.#slotlessDecider).decide(policy, request, 0)
     this.#responder.record(decision, request)
     return decision
   }
 
-  /** Decide for a client without a request. `address`: its full address, if it is known by one. */
-  async consume (policy: Policy, client: Client, address: string | null): Promise<RequestDecision> {
-    const decision = await this.#decider.decideWithoutRequest(policy, client, address)
+  /** Decide for a client without a request. `address`: its full address, if it is known by one. `holdsSlot`: see `check`. */
+  async consume (policy: Policy, client: Client, address: string | null, holdsSlot: boolean): Promise<RequestDecision> {
+    const decision = await (holdsSlot ? this.#decider : this.#slotlessDecider).decideWithoutRequest(policy, client, address)
     this.#responder.recordWithoutRequest(decision)
     return decision
   }

@@ -1,16 +1,16 @@
 import type { LimitStanding } from '../model/decision.js'
-import type { Standing } from '../stores/store.js'
+import { isConcurrency, type Standing } from '../stores/store.js'
 
 /** The bucket of a standing, as a key. */
 export function formatBucket ({ limit, partition }: Standing): string {
   return `${limit.bucket} ${partition}`
 }
 
-/** The limit that the headers describe: see `Decision.limitName`. A shadow limit only if no limit is enforced. */
+/** The limit by rate that the headers describe: see `Decision.limitName`. A shadow limit only if no limit is enforced. */
 export function selectBinding (standings: readonly Standing[]): Standing {
   let binding = standings[0]
   for (let i = 1; i < standings.length; i++) {
-    if (bindsBefore(standings[i], binding)) binding = standings[i]
+    if (!isConcurrency(standings[i].limit) && bindsBefore(standings[i], binding)) binding = standings[i]
   }
   return binding
 }
@@ -34,6 +34,8 @@ export function toRetryAfterMs (standing: Standing): number | 'never' {
   return standing.retryUs === 'never' ? 'never' : Math.ceil(standing.retryUs / 1000)
 }
 
+const CONCURRENCY = { windowMs: 0, kind: 'concurrency' } as const
+
 /**
  * Convert a standing to its public form. For a request held for `delayUs`, it describes the time of the release.
  * `remaining`: as changed since.
@@ -50,6 +52,7 @@ export function toLimitStanding (standing: Standing, delayUs = 0, remaining = st
     retryAfterMs: toRetryAfterMs(standing),
     blockedMs: Math.ceil(standing.blockedUs / 1000),
     mode: limit.mode,
-    isExceeded: !standing.granted
+    isExceeded: !standing.granted,
+    ...(isConcurrency(limit) ? CONCURRENCY : {})
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.js'
 import { findRemaining } from '../algorithms/token-bucket.js'
 import {
-  isStrike, isUnavailable,
+  findSlot, isConcurrency, isStrike, isUnavailable,
   type ActiveBlock, type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store
 } from '../stores/store.js'
 import { PartitionCache } from './partition-cache.js'
@@ -118,7 +118,7 @@ export class DenyCache implements Store {
     const sinceUs = this.#clock.nowUs()
     this.#blocks.update(answer, sinceUs)
     this.#dropChanged(answer)
-    const waitUs = mayCache && !answer.granted ? findFirstWaitUs(answer, this.#maxTtlUs) : 0
+    const waitUs = mayCache && !answer.granted && !isRefusedForSlot(answer) ? findFirstWaitUs(answer, this.#maxTtlUs) : 0
     if (waitUs <= 0 || hasStrike(answer, charges)) return answer
     const [{ limit, partition }] = charges
     this.#denials.set(partition, limit, { receipt: answer, charges, sinceUs, untilUs: calledAtUs + waitUs })
@@ -147,6 +147,12 @@ function hasStrike ({ blocks, standings }: Receipt, charges: readonly Charge[]):
   return blocks.length === 0 && standings.some((standing, i) => isStrike(standing, charges[i].cost))
 }
 
+/** Whether only a missing slot refuses. A slot may be free at any time. */
+function isRefusedForSlot ({ blocks, standings }: Receipt): boolean {
+  const isRefused = findSlot(standings)?.granted === false
+  return isRefused && blocks.length === 0 && standings.every(({ limit, granted }) => granted || isConcurrency(limit))
+}
+
 /** Whether two requests charge the same limits the same units. Strikes of the second one must reach the store. */
 function isSameRequest (before: readonly Charge[], charges: readonly Charge[]): boolean {
   if (before.length !== charges.length) return false
@@ -161,7 +167,7 @@ function isSameRequest (before: readonly Charge[], charges: readonly Charge[]): 
 function findFirstWaitUs ({ standings }: Receipt, maxUs: number): number {
   let firstUs = maxUs
   for (const { limit, granted, retryUs, blockedUs } of standings) {
-    if (!granted && retryUs !== 'never') firstUs = Math.min(firstUs, retryUs)
+    if (!granted && retryUs !== 'never' && !isConcurrency(limit)) firstUs = Math.min(firstUs, retryUs)
     if (!granted && limit.lease) firstUs = Math.min(firstUs, MAX_LEASED_TTL_US)
     if (blockedUs > 0) firstUs = Math.min(firstUs, blockedUs)
   }
@@ -195,5 +201,6 @@ function ageDenial ({ receipt }: CachedDenial, ageUs: number): Receipt | null {
 /** The remaining units, which nothing was taken from since. */
 function ageRemaining ({ limit, remaining }: Standing, resetUs: number): number | null {
   if (limit.algorithm === 'token-bucket') return findRemaining(limit, resetUs)
+  if (isConcurrency(limit)) return remaining
   return resetUs === 0 ? limit.capacity : remaining
 }

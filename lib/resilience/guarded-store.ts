@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.js'
 import { isThenable } from '../common/type-guards.js'
 import { FST_SLUICE_STORE } from '../errors.js'
 import {
-  isUnavailable,
+  findSlot, isUnavailable,
   type Adjustment, type Answer, type Charge, type FailureReason, type Limit, type Standing, type Store, type Unavailable
 } from '../stores/store.js'
 import { type CallGuardPort } from '../stores/call-watch.js'
@@ -50,6 +50,7 @@ const LATE = new Failure('deadline', 'DEADLINE')
  */
 export class GuardedStore implements Store {
   readonly kind: string
+  readonly countsInFlight?: true
   readonly #options: GuardedStoreOptions
   readonly #store: Store
   readonly #pingDeadline: Deadline
@@ -57,6 +58,7 @@ export class GuardedStore implements Store {
 
   constructor (options: GuardedStoreOptions) {
     this.kind = options.store.kind
+    if (options.store.countsInFlight === true) this.countsInFlight = true
     this.#options = options
     this.#store = options.store
     this.#pingDeadline = new Deadline(options.deadlineMs, options.clock)
@@ -64,7 +66,8 @@ export class GuardedStore implements Store {
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     if (this.#pending >= this.#options.maxPending) return OVERLOAD
-    const outcome = this.#call<Answer>('take', () => this.#store.take(charges), (answer) => validateTake(answer, charges))
+    const validate = (answer: Answer) => validateTake(answer, charges)
+    const outcome = this.#call<Answer>('take', () => this.#store.take(charges), validate, (answer) => { this.#releaseLate(answer) })
     return outcome instanceof Promise ? outcome.then(toAnswer) : toAnswer(outcome)
   }
 
@@ -100,9 +103,10 @@ export class GuardedStore implements Store {
     await this.#store.ping()
   }
 
-  /** Call the store with the deadline. A later result is dropped. */
+  /** Call the store with the deadline. A later result is dropped; `onLate` is called with it. */
   #call<Value> (
-    operation: GuardedOperation, invoke: () => Value | PromiseLike<Value>, validate: (value: Value) => Failure | null
+    operation: GuardedOperation, invoke: () => Value | PromiseLike<Value>, validate: (value: Value) => Failure | null,
+    onLate: (value: Value) => void = () => {}
   ): Value | Failure | Promise<Value | Failure> {
     const { callGuard, clock } = this.#options
     const beganUs = clock.nowUs()
@@ -130,6 +134,7 @@ export class GuardedStore implements Store {
         }
         Promise.resolve(value).then((value) => toOutcome(value, validate), toFailure).then((outcome) => {
           if (!isLate) this.#pending--
+          else if (!(outcome instanceof Failure)) onLate(outcome)
           // A late failure was already reported, as too late.
           if (!isLate || !(outcome instanceof Failure)) resolve(finish(outcome))
         })
@@ -137,6 +142,14 @@ export class GuardedStore implements Store {
     } catch (error) {
       return finish(toFailure(error))
     }
+  }
+
+  /** Give back a slot that was taken too late: its request was already decided without the store. */
+  #releaseLate (answer: Answer): void {
+    if (isUnavailable(answer)) return
+    const slot = findSlot(answer.standings)
+    if (slot === undefined || slot.charged === 0) return
+    this.adjust([{ standing: slot, atUs: slot.atUs ?? answer.atUs, units: -slot.charged }]).catch(() => {})
   }
 
   #report ({ answer: { unavailable }, code, cause }: Failure): void {

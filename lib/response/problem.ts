@@ -31,6 +31,27 @@ export function formatRefusal (decision: Described, requestId: string): string {
   })
 }
 
+/** The body of a refusal for a missing slot. `status` is 503 for a limit of all clients together. */
+export function formatSlotRefusal (decision: Described, status: 429 | 503, requestId: string): string {
+  const retryAfter = toRetryAfterSeconds(decision)
+  const standing = decision.standings.find(({ kind }) => kind === 'concurrency')
+  const { max, remaining } = standing ?? { max: 0, remaining: 0 }
+  const isGlobal = status === 503
+  const who = isGlobal ? 'the service serves' : 'you may send'
+  return JSON.stringify({
+    type: isGlobal ? REDUCED_CAPACITY : QUOTA_EXCEEDED,
+    title: isGlobal ? 'Temporary Reduced Capacity' : 'Quota Exceeded',
+    status,
+    detail: `Too many requests are in flight: ${who} at most ${max} at once here. ` +
+      `Retry in ${formatDuration((retryAfter ?? 1) * 1000)}, or when an earlier request has been answered.`,
+    instance: requestId,
+    'violated-policies': decision.standings.filter(isViolated).map(({ name }) => name),
+    limit: max,
+    remaining,
+    ...(retryAfter === null ? {} : { retryAfter })
+  })
+}
+
 /** The body of a 503: the limits cannot be checked. The store's error message is never sent to a client. */
 export function formatReducedCapacity (retryAfter: number, requestId: string): string {
   return JSON.stringify({

@@ -7,8 +7,10 @@ import type { Described } from './described.js'
 export function writeRateLimitDraft (
   reply: FastifyReply, { policyField }: { readonly policyField: string | null }, decision: Described
 ): void {
-  reply.header('ratelimit-policy', policyField ?? formatPolicyField(decision.standings.map(toQuotaPolicy)))
-  reply.header('ratelimit', decision.standings
+  // A slot has no window: the fields describe limits by rate.
+  const standings = decision.standings.filter(({ kind }) => kind === undefined)
+  reply.header('ratelimit-policy', policyField ?? formatPolicyField(standings.map(toQuotaPolicy)))
+  reply.header('ratelimit', standings
     .filter((standing) => standing.mode === 'enforce')
     .map(formatServiceLimit)
     .join(', '))

@@ -4,8 +4,9 @@ import { TimeBudget } from '../common/time-budget.js'
 import { isThenable } from '../common/type-guards.js'
 import type { ErrorResponseBuilder } from '../config/schema/functions.js'
 import type { Decision } from '../model/decision.js'
+import type { Limit } from '../stores/store.js'
 import type { Described } from './described.js'
-import { formatReducedCapacity, formatRefusal, toRetryAfterSeconds } from './problem.js'
+import { formatReducedCapacity, formatRefusal, formatSlotRefusal, toRetryAfterSeconds } from './problem.js'
 import { closeUnreadUpload } from './unread-upload.js'
 
 type Next = (error: Error) => void
@@ -54,6 +55,17 @@ export class RefusalWriter {
     const { described } = refusal
     const retryAfter = toRetryAfterSeconds(described)
     this.#send({ status: 429, retryAfter, problem: () => formatRefusal(described, reply.request.id) }, reply, refusal, next)
+  }
+
+  /**
+   * Refuse for a missing slot. A limit of all clients together answers 503: no client has exceeded anything. `next` as for
+   * `refuse`.
+   */
+  refuseForSlot (reply: FastifyReply, refusal: Refusal, by: Limit['by'], next: Next): void {
+    const { described } = refusal
+    const retryAfter = toRetryAfterSeconds(described)
+    const status = by === 'global' ? 503 : 429
+    this.#send({ status, retryAfter, problem: () => formatSlotRefusal(described, status, reply.request.id) }, reply, refusal, next)
   }
 
   /** Send a 503: the store could not check the limits. `next` as for `refuse`. */

@@ -11,6 +11,7 @@ import type { HealthSource } from '../observability/health.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { StoreOperation } from '../observability/metrics/store-metrics.js'
 import type { StoreLeaseObstacle } from '../policies/lease-plan.js'
+import { LocalSlots } from '../concurrency/local-slots.js'
 import { CallGuard } from '../resilience/call-guard.js'
 import { DenyCache } from '../resilience/deny-cache.js'
 import { GuardedStore } from '../resilience/guarded-store.js'
@@ -108,6 +109,7 @@ async function createRedisBackend (
     callGuard: guard.callGuard,
     keyPrefix: options.keyPrefix,
     maxPending: options.maxPending,
+    inFlight: local.inFlight,
     clock,
     onAnswer: guard.onAnswer,
     onFailure: guard.onFailure,
@@ -161,7 +163,8 @@ function createCustomBackend (
   { maxPending, clock: givenClock }: ResolvedOptions, store: Store, local: MemoryStore, clock: Clock, guard: StoreGuard
 ): Backend {
   const guarded = new GuardedStore({ ...guard, store, maxPending, clock })
-  return withDenyCache(new DenyCache(guarded, givenClock ?? clock, guard.maxDenialUs), local, clock, guard)
+  const backend = withDenyCache(new DenyCache(guarded, givenClock ?? clock, guard.maxDenialUs), local, clock, guard)
+  return store.countsInFlight === true ? backend : { ...backend, store: new LocalSlots(backend.store, local.inFlight) }
 }
 
 /** Supervision of a store that can fail, and its last failure. */

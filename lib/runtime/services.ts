@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AddressReader } from '../clients/address/address-reader.js'
 import type { IdentityFactory } from '../clients/identity.js'
+import type { SlotUsages } from '../concurrency/slot-usage.js'
 import type { FaultLog } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
@@ -17,6 +18,7 @@ export interface SharedServices {
   readonly identityFactory: IdentityFactory
   readonly backend: Backend
   readonly delayQueue: DelayQueue
+  readonly slotUsages: SlotUsages
   readonly routes: DeclaredRoutes
   readonly refusals: RefusalLog | null
   readonly metrics: Metrics | null

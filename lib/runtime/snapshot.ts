@@ -51,7 +51,7 @@ export class ConfigSnapshot {
 
   /** Throws on wrong options, with the place in the layer that they come from. */
   constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
-    const { fastify, name, backend, delayQueue, routes, refusals, metrics, faults } = services
+    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, faults } = services
     const { options, resolved } = merged
     this.services = services
     this.merged = merged
@@ -64,6 +64,7 @@ export class ConfigSnapshot {
       this.policySet = new PolicySet(name, options, readRouterOptions(fastify), (tier) => tiers.add(tier), {
         generation: this.generation,
         leaseObstacle: backend.leaseObstacle,
+        getSlotUsage: (bucket, scope) => slotUsages.get(bucket, scope),
         names: routes.names,
         buildRouteOptions: merged.buildRouteOptions,
         onPolicy: (policy) => {

@@ -24,6 +24,7 @@ export function warnAboutOptions (snapshot: ConfigSnapshot): void {
   const routing = readRouterOptions(fastify)
   const policies = [...listSharedPolicies(snapshot), ...listRouteOwnPolicies(snapshot), ...listGuardPolicies(snapshot)]
   warnAboutClient(policies)
+  warnAboutLocalSlots(snapshot, policies)
   const counts = new Map<string, number>()
   for (const { text, code } of [...findWarnings({ options, routing, locate, policies }), ...findOverruledRules(snapshot)]) {
     const count = (counts.get(code) ?? 0) + 1
@@ -59,6 +60,16 @@ function warnAboutClient (policies: readonly WarningPolicy[]): void {
     'the client of rateLimit.redis may send a call twice, so no limit is leased; ' +
     'create it with limiterClientOptions(), and a Cluster also with retryDelayOnFailover: 0',
     { code: warnings.clientResends }
+  )
+}
+
+/** With a store that counts no requests in flight, each process has slots of its own: the limit is that of one process. */
+function warnAboutLocalSlots ({ merged: { options: { store } } }: ConfigSnapshot, policies: readonly WarningPolicy[]): void {
+  if (store === undefined || store.countsInFlight === true || !policies.some(({ policy }) => policy !== null && policy.concurrency !== null)) return
+  process.emitWarning(
+    `the store "${store.kind}" does not count requests in flight, so the limits of "concurrency" are counted in each process by itself; ` +
+    'a store that counts them has countsInFlight: true',
+    { code: warnings.localSlots }
   )
 }
 

@@ -1,6 +1,7 @@
 import type { Store } from '../stores/store.js'
 import { corrections } from './corrections.js'
 import type { Advance, DefineCase } from './assertions.js'
+import { inFlight } from './in-flight.js'
 import { ALGORITHMS } from './limits.js'
 import { throttling } from './throttling.js'
 import { penalties } from './penalties.js'
@@ -51,6 +52,7 @@ export function storeContract (): StoreCase[] {
   corrections(defineCase)
   throttling(defineCase)
   penalties(defineCase)
+  inFlight(defineCase)
   return cases
 }
 

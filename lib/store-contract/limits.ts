@@ -5,7 +5,7 @@ export const SECOND_US = 1_000_000
 export const ALGORITHMS: readonly Algorithm[] = ['token-bucket', 'sliding-window', 'fixed-window']
 
 interface LimitNumbers {
-  readonly algorithm?: Algorithm
+  readonly algorithm?: Limit['algorithm']
   readonly max?: number
   readonly windowUs?: number
   readonly burst?: number

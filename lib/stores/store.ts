@@ -37,6 +37,17 @@ export function findPenalty ({ penalty, by, mode }: Limit): Penalty | null {
   return by === 'global' || mode === 'shadow' ? null : penalty
 }
 
+/** Whether a limit counts requests in flight: its units are slots, which no time gives back. */
+export function isConcurrency ({ algorithm }: Limit): boolean {
+  return algorithm === 'concurrency'
+}
+
+/** The concurrency limit among charges or standings: it is the last one. `undefined` without it. */
+export function findSlot<One extends { readonly limit: Limit }> (all: readonly One[]): One | undefined {
+  const last = all[all.length - 1]
+  return last !== undefined && isConcurrency(last.limit) ? last : undefined
+}
+
 /** Units to take from one limit's bucket of one partition. */
 export interface Charge {
   readonly limit: Limit
@@ -49,6 +60,11 @@ export interface Charge {
    * They are added under the limit's penalty before the charge is decided. Default 0.
    */
   readonly strikes?: number
+}
+
+/** A charge that shows the standing only. Shadow limits are charged by themselves. */
+export function toUncharged (charge: Charge): Charge {
+  return charge.limit.mode === 'enforce' ? { ...charge, cost: 0 } : charge
 }
 
 /**
@@ -73,7 +89,10 @@ export interface Standing {
   readonly resetUs: number
   /** How long a granted request must be held until its tokens are due, microseconds. See `Limit.maxDelayUs`. */
   readonly delayUs: number
-  /** Time until the same charge would be granted, microseconds; 0 when granted, `'never'` where no wait helps. */
+  /**
+   * Time until the same charge would be granted, microseconds; 0 when granted, `'never'` where no wait helps. Also 0 for a
+   * refused slot: no store knows when a request will be over.
+   */
   readonly retryUs: number | 'never'
   /** How long the limit's penalty still blocks the partition, microseconds; 0 if it does not. */
   readonly blockedUs: number
@@ -172,6 +191,14 @@ export interface Adjustment {
 export interface Store {
   /** The store's name in metrics, logs and health reports, such as `memory`. At most 64 letters, digits, `.`, `_` and `-`. */
   readonly kind: string
+  /**
+   * Whether the store counts requests in flight: limits with the algorithm `concurrency`. Without it, the plugin counts
+   * them in each process, and `take` receives no such limit.
+   *
+   * A request has at most one charge of such a limit, and it is the last one. The store grants it while `max` has room,
+   * together with the other charges or not at all. An adjustment by a negative number of units gives the slots back.
+   */
+  readonly countsInFlight?: true
   /** Decide a request, and charge it if it is granted. The plugin waits for a promise until the deadline. */
   take (charges: readonly Charge[]): Answer | Promise<Answer>
   /** Return the standings for a cost of 0, one for each limit, in order. Changes nothing. */

@@ -3,7 +3,7 @@ import { checkFile } from '../../lib/cli/check.js'
 import { warnings } from '../../lib/errors.js'
 import { checkContent } from './command.js'
 
-type Code = Exclude<keyof typeof warnings, 'trustsEveryProxy' | 'trustsProxyCount' | 'untrustedForwarding' | 'memoryInCluster' | 'undefinedRedis' | 'clientResends' | 'defaultPathTaken' | 'lateHook' | 'unknownTier' | 'refusedReload'>
+type Code = Exclude<keyof typeof warnings, 'trustsEveryProxy' | 'trustsProxyCount' | 'untrustedForwarding' | 'memoryInCluster' | 'undefinedRedis' | 'clientResends' | 'localSlots' | 'defaultPathTaken' | 'lateHook' | 'unknownTier' | 'refusedReload'>
 
 interface Case {
   readonly why: string

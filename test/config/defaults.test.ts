@@ -44,7 +44,7 @@ const { builtInDraft, mergePolicy } = await import('../../lib/policies/policy-dr
 const { resolvePolicyOptions } = await import('../../lib/config/schema/resolve-options.js')
 
 /** Objects that are only there where a policy switches them on. */
-const SWITCHED_ON = { throttle: {}, penalty: {}, leases: {} }
+const SWITCHED_ON = { throttle: {}, penalty: {}, leases: {}, concurrency: { max: 1, queue: {} } }
 const merged = mergeLayers([])
 
 function read (value: unknown, path: readonly string[]): unknown {

@@ -22,6 +22,7 @@ const REASONS: Readonly<Record<UnleasedReason, true>> = {
   small: true,
   short: true,
   'by-function': true,
+  concurrency: true,
   'beside-exact': true
 }
 

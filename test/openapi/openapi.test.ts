@@ -291,3 +291,15 @@ t.test('the operator routes describe themselves if asked for', async (t) => {
     t.notMatch(JSON.stringify(paths), '"expected"', 'a keyword of ours')
   }
 })
+
+t.test('requests in flight are documented, with the 503 of a limit of all clients', async (t) => {
+  const app = await documented(t, { ...limit, concurrency: { max: 9, by: 'global' }, tiers: { gold: { concurrency: { max: 20 } } } }, (app) => {
+    app.get('/', async () => 'hello')
+    app.get('/own', { config: { rateLimit: { concurrency: { max: 2, by: 'client' } } } }, async () => 'hello')
+  })
+  const { paths } = documentOf(app)
+  t.match(paths['/'].get['x-rate-limit'], { concurrency: { max: 9, by: 'global' }, tierConcurrency: { gold: { max: 20, by: 'global' } } })
+  t.match(paths['/'].get.responses, { 503: { $ref: '#/components/responses/CapacityReached' } })
+  t.match(paths['/own'].get['x-rate-limit'], { concurrency: { max: 2 } })
+  t.notOk('503' in paths['/own'].get.responses)
+})

@@ -7,6 +7,7 @@ import type { LeaseReport } from '../../lib/algorithms/lease.js'
 import { systemClock } from '../../lib/common/clock.js'
 import { CallGuard } from '../../lib/resilience/call-guard.js'
 import { connect } from '../../lib/stores/redis/connect.js'
+import { InFlightCounts } from '../../lib/stores/memory/in-flight-counts.js'
 import { RedisStore } from '../../lib/stores/redis/redis-store.js'
 import { isUnavailable, type Charge, type Limit, type Receipt } from '../../lib/stores/store.js'
 import { scaleToLane } from '../fixtures/lane.js'
@@ -23,6 +24,7 @@ await once(redis, 'ready')
 const time = { us: NOW_US }
 const codes: string[] = []
 const store = new RedisStore({
+  inFlight: new InFlightCounts(),
   pool: connect(redis, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} }),
   callGuard: new CallGuard(5000, NEVER_OPENS, systemClock, () => {}),
   keyPrefix: PREFIX,

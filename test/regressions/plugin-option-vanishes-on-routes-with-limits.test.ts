@@ -25,6 +25,7 @@ const values: Readonly<Record<string, unknown>> = {
   refundOn: ['2xx'],
   mode: 'shadow',
   leases: { hold: '5s' },
+  concurrency: { max: 7, by: 'ip' },
   enforce: { percent: 10 },
   throttle: { maxDelay: '5s' },
   penalty: { cooldown: '3 minutes' },

@@ -5,6 +5,7 @@ import { systemClock } from '../../lib/common/clock.js'
 import { CallGuard } from '../../lib/resilience/call-guard.js'
 import { Batch } from '../../lib/stores/redis/batch.js'
 import { connect } from '../../lib/stores/redis/connect.js'
+import { InFlightCounts } from '../../lib/stores/memory/in-flight-counts.js'
 import { RedisStore } from '../../lib/stores/redis/redis-store.js'
 import { ANSWER_BYTES, TIME_BYTES, writeNumber } from '../../lib/stores/redis/wire-format.js'
 import type { Answer, Charge } from '../../lib/stores/store.js'
@@ -13,6 +14,7 @@ import { assertProperty, assertPropertyAsync } from '../fixtures/property.js'
 import { shareRedis } from '../fixtures/redis-server.js'
 import { startProxy, type TcpProxy } from '../fixtures/tcp-proxy.js'
 import { until } from '../fixtures/until.js'
+import { createHeldSlots } from '../fixtures/held-slots.js'
 
 const penalty = penaltyWith({ strikes: 1, cooldownUs: 1_000_000_000 })
 const plain = limitOf({ max: 5 })
@@ -27,7 +29,7 @@ const STATES = [[0, 3], [1, 3], [3, 3], [4, 3], [11, 4], [16, 4], [48, 4]] as co
 const batches = fc.array(fc.array(fc.constantFrom(...STATES), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 })
 
 function createBatch (states: ReadonlyArray<ReadonlyArray<typeof STATES[number]>>): { batch: Batch, answers: Array<Promise<Answer>>, reply: Buffer } {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   const answers = states.map((check) => batch.add(check.map(() => ({ limit: plain, partition: 'user:1', cost: 1 })), true))
   const reply = Buffer.alloc(TIME_BYTES + states.flat().length * (ANSWER_BYTES + 7))
   let at = writeNumber(reply, 1_790_000_000_000_001, 0)
@@ -113,6 +115,7 @@ async function connectStore (t: Test, { url }: { readonly url: string }, deadlin
   let onReady = () => {}
   const isReady = new Promise<void>((resolve) => { onReady = resolve })
   const store = new RedisStore({
+    inFlight: new InFlightCounts(),
     pool: connect(url, { connections: 1, deadlineMs, clock: systemClock }, { onReady () { onReady(); store.resume() } }),
     callGuard: new CallGuard(deadlineMs, NEVER_OPENS, systemClock, () => {}),
     keyPrefix: 'short-reply:',

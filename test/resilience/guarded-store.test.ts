@@ -1,9 +1,10 @@
 import { mock } from 'node:test'
 import t, { type Test } from 'tap'
+import { createQuota } from '../../lib/algorithms/quota.js'
 import { CallGuard } from '../../lib/resilience/call-guard.js'
 import { GuardedStore } from '../../lib/resilience/guarded-store.js'
 import { createMemoryStore } from '../../lib/stores/memory/store.js'
-import type { Answer, Receipt, Standing, Store } from '../../lib/stores/store.js'
+import type { Adjustment, Answer, Receipt, Standing, Store } from '../../lib/stores/store.js'
 import { limitOf } from '../fixtures/limits.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { storeContract } from '../fixtures/store-contract.js'
@@ -248,4 +249,22 @@ t.test('closing gives up what is waited for, and leaves the store to its owner',
   guarded.close()
   t.strictSame(await answer, { unavailable: 'deadline' })
   await ping
+})
+
+t.test('a slot that is granted too late is given back', async (t) => {
+  const slots = { ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 2, 10_000_000) }
+  let grant: (answer: Answer) => void = () => {}
+  const adjusted: unknown[] = []
+  const { guarded, pass } = guard(t, storeWith({
+    countsInFlight: true,
+    take: () => new Promise<Answer>((resolve) => { grant = resolve }),
+    adjust (adjustments: readonly Adjustment[]) { adjusted.push(...adjustments) }
+  }))
+  const slot = { ...standing, limit: slots }
+  const answer = guarded.take([...charges, { limit: slots, partition: 'a', cost: 1 }])
+  pass(100)
+  t.strictSame(await answer, { unavailable: 'deadline' })
+  grant({ ...receipt, standings: [standing, slot] })
+  for (let i = 0; i < 5; i++) await Promise.resolve()
+  t.strictSame(adjusted, [{ standing: slot, atUs: 1, units: -1 }])
 })

@@ -50,7 +50,7 @@ export async function createThrottledApp (t: Test, options: RateLimitOptions): P
   }
 }
 
-function startRequest ({ app }: TestApp, request: InjectOptions): Pending {
+export function startRequest ({ app }: TestApp, request: InjectOptions): Pending {
   const aborter = new AbortController()
   let answer: LightMyRequestResponse | null = null
   const ended = app.inject({ url: '/', signal: aborter.signal, ...request })

@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox'
 import { createBuiltIn } from './inherit-limits.js'
 import { builtInPolicy, inheritPolicy, type InheritedPolicy } from './inherit-policy.js'
 import {
-  getFields, getItems, getLeafValue, locateSource, without, type Branch, type Fields, type OptionNode, type SourceName
+  getFields, getItems, getLeafValue, locateSource, overlayFields, without, type Branch, type Fields, type OptionNode, type SourceName
 } from './option-tree.js'
 import type { MergedOptions } from './merge.js'
 import { BUCKET_FIELDS, policySchemas, SHARED_FIELDS } from '../schema/policy-fields.js'
@@ -60,10 +60,12 @@ export function explainPolicy (merged: MergedOptions, { rule, tier }: PolicyName
   if (ruleBranch === undefined) return null
   const chain = buildChain(merged.root, ruleBranch, own === null ? null : merged.buildRouteTree(own.options, own.place))
   const inherited = inheritChain(chain)
+  const tierShared = tier === null ? undefined : inherited.tiers.get(tier)?.shared
+  const shared = tierShared === undefined ? inherited.shared : overlayFields(inherited.shared, tierShared)
   return [
     ...RULE_FIELDS.flatMap((key) => explainNode(key, ruleBranch?.fields.get(key), undefined)),
     ...explainLimits(chain, inherited, tier),
-    ...SHARED_FIELDS.flatMap((key) => explainNode(key, inherited.shared.get(key), policySchemas[key]))
+    ...SHARED_FIELDS.flatMap((key) => explainNode(key, shared.get(key), policySchemas[key]))
   ]
 }
 

@@ -1,4 +1,4 @@
-import { policySchemas, SHARED_FIELDS } from '../schema/policy-fields.js'
+import { policySchemas, SHARED_FIELDS, TIER_SHARED_FIELDS } from '../schema/policy-fields.js'
 import { builtInLimits, createBuiltIn, freezeLimits, hasLimitFields, inheritLimits, type InheritedLimits } from './inherit-limits.js'
 import { getFields, overlayFields, pick, without, type Branch, type Fields, type OptionNode } from './option-tree.js'
 
@@ -7,11 +7,17 @@ import { getFields, overlayFields, pick, without, type Branch, type Fields, type
  * keeps the place where it was written.
  */
 
+/** A tier, with all that it inherits. */
+export interface InheritedTier extends InheritedLimits {
+  /** Options of the tier that take precedence over those of its policy: `concurrency`. */
+  readonly shared: Fields
+}
+
 /** A policy, with all that it inherits. */
 export interface InheritedPolicy {
   readonly limits: InheritedLimits
   /** `null` is unlimited. */
-  readonly tiers: ReadonlyMap<string, InheritedLimits | null>
+  readonly tiers: ReadonlyMap<string, InheritedTier | null>
   /** Every option that is no limit: `cost`, `mode`, `penalty`, `refundOn`, ... */
   readonly shared: Fields
 }
@@ -35,7 +41,7 @@ export function inheritPolicy (base: InheritedPolicy, options: Branch): Inherite
   const tiers = inheritTiers(base, fields)
   for (const [name, tier] of getFields(fields, 'tiers')) {
     const tierBase = dropOverriddenMode(getTierBase(tiers, name, limits), fields)
-    tiers.set(name, tier.kind === 'branch' ? { ...inheritLimits(tierBase, tier), common: limits.common } : null)
+    tiers.set(name, tier.kind === 'branch' ? inheritTier(tierBase, tier, tiers.get(name)?.shared ?? NO_FIELDS, limits) : null)
   }
   return { limits, tiers, shared: inheritShared(base.shared, fields) }
 }
@@ -52,10 +58,21 @@ function dropOverriddenMode (base: InheritedLimits, fields: Fields): InheritedLi
   return { ...base, limits: base.limits.map((limit) => ({ ...limit, fields: without(limit.fields, ['mode']) })) }
 }
 
-/** A policy with limits of its own inherits no tier: a loose inherited tier would loosen these limits. */
-function inheritTiers ({ tiers }: InheritedPolicy, fields: Fields): Map<string, InheritedLimits | null> {
+const NO_FIELDS: Fields = new Map()
+
+function inheritTier (base: InheritedLimits, tier: Branch, shared: Fields, { common }: InheritedLimits): InheritedTier {
+  return { ...inheritLimits(base, tier), common, shared: overlayFields(shared, pick(tier.fields, TIER_SHARED_FIELDS)) }
+}
+
+/**
+ * A policy with limits of its own inherits no tier: a loose inherited tier would loosen these limits. One with an option of
+ * its own that tiers may have too does not inherit that of the tiers.
+ */
+function inheritTiers ({ tiers }: InheritedPolicy, fields: Fields): Map<string, InheritedTier | null> {
   const inherited = hasLimitFields(fields) ? [] : tiers
-  return new Map(Array.from(inherited, ([name, tier]) => [name, tier === null ? null : dropOverriddenMode(tier, fields)]))
+  return new Map(Array.from(inherited, ([name, tier]) => {
+    return [name, tier === null ? null : { ...dropOverriddenMode(tier, fields), shared: without(tier.shared, [...fields.keys()]) }]
+  }))
 }
 
 function getTierBase (tiers: InheritedPolicy['tiers'], name: string, limits: InheritedLimits): InheritedLimits {

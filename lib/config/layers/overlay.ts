@@ -1,7 +1,7 @@
-import { LIMIT_FIELDS } from '../schema/policy-fields.js'
+import { LIMIT_FIELDS, TIER_SHARED_FIELDS } from '../schema/policy-fields.js'
 import { hasLimitFields, overlayLimits } from './inherit-limits.js'
 import { builtInPolicy, freezePolicy, freezeTiers, inheritPolicy } from './inherit-policy.js'
-import { getFields, getItems, getLeafValue, overlayFields, without, type Branch, type Fields } from './option-tree.js'
+import { getFields, getItems, getLeafValue, overlayFields, pick, without, type Branch, type Fields } from './option-tree.js'
 
 /*
  * Layers over each other. Each policy is layered on its own: the default policy, each rule, each tier. A higher layer that
@@ -60,7 +60,12 @@ function overlayTiers (base: Branch, overlay: Branch): Branch {
   for (const [name, tier] of overlay.fields) {
     const lower = tiers.get(name)
     const isBoth = lower?.kind === 'branch' && tier.kind === 'branch'
-    tiers.set(name, isBoth ? { ...lower, fields: overlayLimits(lower.fields, tier.fields) } : tier)
+    tiers.set(name, isBoth ? { ...lower, fields: overlayTier(lower.fields, tier.fields) } : tier)
   }
   return { ...base, fields: tiers }
+}
+
+function overlayTier (base: Fields, overlay: Fields): Fields {
+  const shared = overlayFields(pick(base, TIER_SHARED_FIELDS), pick(overlay, TIER_SHARED_FIELDS))
+  return new Map([...overlayLimits(base, overlay), ...shared])
 }

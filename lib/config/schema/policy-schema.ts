@@ -1,8 +1,10 @@
 import type { SchemaOptions, Static } from '@sinclair/typebox'
+import { Concurrency } from './concurrency-schema.js'
 import { LimitCost, OnUnsettled, PolicyCost } from './cost-schema.js'
 import { DURATION_EXPECTED } from './durations.js'
 import type { DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
+import { PenaltySchema } from './penalty-schema.js'
 import { Type } from './type-builder.js'
 
 /*
@@ -96,7 +98,9 @@ export const limitOptions = {
 
 const TIER_EXPECTED = 'limits: { max, timeWindow, ... } or { limits }, or false'
 
-const TierSchema = Type.Object(limitOptions, { additionalProperties: false, expected: TIER_EXPECTED })
+const TierSchema = Type.Object({ ...limitOptions, concurrency: Type.Optional(Concurrency()) }, {
+  additionalProperties: false, expected: TIER_EXPECTED
+})
 
 const ThrottleSchema = Type.Object({
   maxDelay: Type.Optional(Duration({ default: '2s', description: 'The longest time a request is held.' })),
@@ -109,25 +113,6 @@ const ThrottleSchema = Type.Object({
 const StatusSchema = Type.Union([Type.String(), Type.Integer()], {
   expected: 'a status from 200 to 599 or a class of them such as "2xx"'
 })
-
-const PenaltySchema = Type.Object({
-  strikes: Type.Optional(IntegerRange(1, 1_000_000, {
-    default: 5, description: 'Refusals in the time `within` that block the client.'
-  })),
-  within: Type.Optional(Duration({
-    default: '10 minutes',
-    description: 'The time in which refusals are counted. Each such time without a refusal lowers the next block by one step.'
-  })),
-  cooldown: Type.Optional(Duration({ default: '1 minute', description: 'Duration of the first block.' })),
-  factor: Type.Optional(Type.Number({
-    minimum: 1,
-    maximum: 1000,
-    default: 2,
-    expected: 'a number from 1 to 1000',
-    description: 'Each further block lasts this many times as long.'
-  })),
-  maxCooldown: Type.Optional(Duration({ default: '1 hour', description: 'The longest duration of a block.' }))
-}, { additionalProperties: false })
 
 export const policyOptions = {
   ...limitOptions,
@@ -155,6 +140,7 @@ export const policyOptions = {
   })),
   mode: Type.Optional(Mode),
   leases: Type.Optional(Leases({ default: false })),
+  concurrency: Type.Optional(Concurrency({ default: false })),
   enforce: Type.Optional(Type.Object({
     percent: Type.Optional(IntegerRange(0, 100, { default: 100, description: 'Percentage of clients for which limits are enforced.' }))
   }, {

@@ -24,12 +24,23 @@ export type ResolvedOptions = Omit<Resolved<RateLimitOptions, PluginDefaults>, '
 
 type PolicyDefaults = 'cost' | 'mode' | 'hook' | 'failureMode'
 
+type Nested = 'enforce' | 'throttle' | 'penalty' | 'leases' | 'concurrency'
+
 /** Options of a policy that are no limits, with their defaults. */
-export type ResolvedPolicyOptions = Omit<Resolved<RouteRateLimit, PolicyDefaults>, 'enforce' | 'throttle' | 'penalty' | 'leases'> & {
+export type ResolvedPolicyOptions = Omit<Resolved<RouteRateLimit, PolicyDefaults>, Nested> & {
   readonly enforce: Required<NonNullable<RouteRateLimit['enforce']>>
   readonly throttle: false | Required<Exclude<RouteRateLimit['throttle'], false | undefined>>
   readonly leases: false | Required<Exclude<RouteRateLimit['leases'], boolean | undefined>>
   readonly penalty: false | Required<Exclude<RouteRateLimit['penalty'], false | undefined>>
+  readonly concurrency: false | ResolvedConcurrency
+}
+
+type GivenConcurrency = Exclude<RouteRateLimit['concurrency'], false | undefined>
+type GivenQueue = Exclude<GivenConcurrency['queue'], false | undefined>
+
+/** The option `concurrency` with its defaults. `max` may be missing: no default is right. */
+export type ResolvedConcurrency = Omit<Resolved<GivenConcurrency, 'by' | 'lease'>, 'queue'> & {
+  readonly queue: false | Required<GivenQueue>
 }
 
 /** Schemas of the options that are no options of a policy. */

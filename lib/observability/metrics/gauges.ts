@@ -1,5 +1,6 @@
 import type { BreakerState } from '../../resilience/breaker.js'
 import type { LeaseCounters } from '../../stores/lease/lease-counters.js'
+import type { BoundedLabels } from './label-cache.js'
 import type { ReadableMetric } from './otel.js'
 
 /** The parts of a registration that the gauges read. */
@@ -10,6 +11,8 @@ export interface MetricSources {
   readonly memory: { readonly size: number }
   /** `null` if the store grants no leases. */
   readonly leases: LeaseCounters | null
+  /** The concurrency limits, each with its scope. */
+  readonly slots: Iterable<{ readonly scope: string, readonly inFlight: number }>
 }
 
 interface GaugeValue {
@@ -38,5 +41,19 @@ export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSour
   return createGauge(name, 'Buckets in memory.', () => {
     // Without a registration there is no value; 0 would be wrong.
     return sources.size === 0 ? [] : [{ labels: {}, value: [...sources].reduce((sum, { memory }) => sum + memory.size, 0) }]
+  })
+}
+
+/** The requests in flight under each concurrency limit, of all registrations together. `labels`: bound the scopes. */
+export function createInFlightGauge (name: string, sources: ReadonlySet<MetricSources>, labels: BoundedLabels): ReadableMetric {
+  return createGauge(name, 'Requests in flight under a concurrency limit.', () => {
+    const counts = new Map<string, number>()
+    for (const { slots } of sources) {
+      for (const { scope, inFlight } of slots) {
+        const policy = labels.get(scope)
+        counts.set(policy, (counts.get(policy) ?? 0) + inFlight)
+      }
+    }
+    return Array.from(counts, ([policy, value]) => ({ labels: { policy }, value }))
   })
 }

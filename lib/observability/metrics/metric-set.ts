@@ -5,7 +5,7 @@ import type { RouteRateLimit } from '../../config/schema/policy-schema.js'
 import { createLeaseCounters, LeaseTotals } from './lease-metrics.js'
 import { LabelCache, BoundedLabels } from './label-cache.js'
 import { CellCounter, type Cell } from './cell-counter.js'
-import { createBreakerGauge, createMemoryGauge, type MetricSources } from './gauges.js'
+import { createBreakerGauge, createInFlightGauge, createMemoryGauge, type MetricSources } from './gauges.js'
 import { BucketHistogram, type HistogramBuckets } from './histogram.js'
 import { publishMetric, type ReadableMetric } from './otel.js'
 import { RouteMetrics } from './route-metrics.js'
@@ -20,6 +20,7 @@ const MAX_ROUTES = 10_000
 const MAX_LIMITS = 1000
 const MAX_TIERS = 100
 const MAX_STORES = 20
+const MAX_POLICIES = 1000
 const MAX_CODES = 50
 
 // A call to a near Redis takes a fraction of a millisecond. The deadline ends it after 50 ms by default, 5 s at most.
@@ -45,6 +46,7 @@ const names = {
   reloads: 'rate_limit_config_reloads_total',
   memoryKeys: 'rate_limit_memory_keys',
   memoryOverflow: 'rate_limit_memory_overflow_total',
+  inFlight: 'rate_limit_in_flight',
   leaseChecks: 'rate_limit_lease_checks_total',
   leaseLapsed: 'rate_limit_lease_lapsed_units_total',
   leaseRenewals: 'rate_limit_lease_renewals_total'
@@ -118,6 +120,7 @@ export class MetricSet {
       [names.reloads, reloads],
       [names.memoryKeys, createMemoryGauge(names.memoryKeys, this.sources)],
       [names.memoryOverflow, memoryOverflow],
+      [names.inFlight, createInFlightGauge(names.inFlight, this.sources, new BoundedLabels(MAX_POLICIES))],
       ...createLeaseCounters(names, this.leases)
     ])
   }

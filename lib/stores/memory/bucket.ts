@@ -62,6 +62,7 @@ export function assessBucket (quota: Quota, bucket: Bucket, cost: number, nowUs:
     case 'token-bucket': return assessTokenBucket(quota, bucket, cost, nowUs, result)
     case 'fixed-window': return assessFixedWindow(quota, bucket, cost, nowUs, result)
     case 'sliding-window': return assessSlidingWindow(quota, bucket.log ?? NO_GRANTS, cost, nowUs, result)
+    case 'concurrency': throw notABucket()
     default: quota.algorithm satisfies never
   }
 }
@@ -76,6 +77,7 @@ export function chargeBucket (quota: Quota, bucket: Bucket, units: number, nowUs
     case 'sliding-window':
       bucket.log ??= createGrantLog()
       return chargeSlidingWindow(quota, bucket.log, units, nowUs, result)
+    case 'concurrency': throw notABucket()
     default: quota.algorithm satisfies never
   }
 }
@@ -89,6 +91,7 @@ export function refundBucket (quota: Quota, bucket: Bucket, refund: Refund, nowU
     case 'sliding-window':
       bucket.log ??= createGrantLog()
       return refundSlidingWindow(quota, bucket.log, refund, nowUs, result)
+    case 'concurrency': throw notABucket()
     default: quota.algorithm satisfies never
   }
 }
@@ -108,8 +111,14 @@ export function hasExpired (limit: Limit, table: Table, slot: number, nowUs: num
     case 'token-bucket': return timeUs < nowUs || (timeUs === nowUs && table.countAt(slot) === 0)
     case 'fixed-window': return table.countAt(slot) === 0 || nowUs - timeUs >= limit.windowUs
     case 'sliding-window': return log === null || slidingWindowEndUs(limit, log) <= nowUs
+    case 'concurrency': throw notABucket()
     default: return limit.algorithm satisfies never
   }
 }
 
 const scratch = createCheckResult()
+
+/** `MemoryStore` counts requests in flight in `InFlightCounts`. */
+function notABucket (): TypeError {
+  return new TypeError('requests in flight have no bucket')
+}

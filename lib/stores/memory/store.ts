@@ -4,13 +4,14 @@ import type { Quota } from '../../algorithms/quota.js'
 import { isLastCharge } from '../../algorithms/token-bucket.js'
 import { createCheckResult } from '../../algorithms/check-result.js'
 import {
-  NO_BLOCKS, findPenalty,
+  NO_BLOCKS, findPenalty, findSlot, isConcurrency,
   type ActiveBlock, type Adjustment, type Charge, type Limit, type Receipt, type Standing, type Store
 } from '../store.js'
 import { assessBucket, refundBucket } from './bucket.js'
 import { Buckets } from './buckets.js'
+import { InFlightCounts } from './in-flight-counts.js'
 import { Penalties } from './penalties.js'
-import { takeAll } from './take-all.js'
+import { takeAll, type OpenReceipt } from './take-all.js'
 import { takeUnderPenalty, applyBlock } from './take-under-penalty.js'
 import { createStanding, PendingCharge } from './pending-charge.js'
 
@@ -40,6 +41,9 @@ export function createMemoryStore (options: MemoryStoreOptions): MemoryStore {
  */
 export class MemoryStore implements Store {
   readonly kind = 'memory'
+  readonly countsInFlight = true
+  /** Requests in flight, which need no room and no sweep. */
+  readonly inFlight = new InFlightCounts()
   readonly #clock: Clock
   readonly #buckets: Buckets
   readonly #penalties: Penalties
@@ -78,10 +82,10 @@ export class MemoryStore implements Store {
     this.#buckets.registry.trim()
     const nowUs = this.#clock.nowUs()
     // The fast path of most requests.
+    const slot = findSlot(charges)
+    if (slot !== undefined) return this.#takeWithSlot(charges, slot, nowUs)
     if (charges.length === 1 && charges[0].limit.penalty === null) return this.#takeOne(charges[0], nowUs)
-    return charges.some(({ limit }) => limit.penalty !== null)
-      ? this.#takeUnderPenalty(charges, nowUs)
-      : takeAll(this.#buckets, this.#pendingCharges, charges, nowUs)
+    return this.#takeSeveral(charges, nowUs, null)
   }
 
   peek (limits: readonly Limit[], partition: string): readonly Standing[] {
@@ -89,6 +93,7 @@ export class MemoryStore implements Store {
     const pending = this.#pendingCharges[0]
     this.#buckets.selectPartition(partition)
     return limits.map((limit) => {
+      if (isConcurrency(limit)) return this.inFlight.settle({ limit, partition, cost: 0 }, true, 0)
       this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
       this.#buckets.read(pending, limit, nowUs)
       assessBucket(pending.quota, pending, 0, nowUs, pending.result)
@@ -100,10 +105,21 @@ export class MemoryStore implements Store {
   }
 
   adjust (adjustments: readonly Adjustment[]): void {
+    const slot = adjustments.length === 1 ? adjustments[0] : null
+    if (slot === null || !isConcurrency(slot.standing.limit)) this.#adjustAll(adjustments)
+    // The fast path of every request that is over.
+    else if (slot.units < 0) this.inFlight.release(slot.standing.limit, slot.standing.partition, -slot.units)
+  }
+
+  #adjustAll (adjustments: readonly Adjustment[]): void {
     const nowUs = this.#clock.nowUs()
     const pending = this.#pendingCharges[0]
     const { result } = pending
     for (const { standing, atUs, units, onlyIfLast } of adjustments) {
+      if (isConcurrency(standing.limit)) {
+        if (units < 0) this.inFlight.release(standing.limit, standing.partition, -units)
+        continue
+      }
       // Such a limit has no units. Units of another version of the limit stay.
       if (standing.limit.max === 0) continue
       this.#buckets.registry.trim()
@@ -174,13 +190,29 @@ export class MemoryStore implements Store {
     this.#penalties.clear()
   }
 
-  #takeUnderPenalty (charges: readonly Charge[], nowUs: number): Receipt {
+  /** Charge limits by rate together with a slot, all or none. */
+  #takeWithSlot (charges: readonly Charge[], slot: Charge, nowUs: number): Receipt {
+    const { limit, cost } = slot
+    const hasRoom = this.inFlight.hasSlots(slot)
+    const isRefusing = !hasRoom && limit.mode === 'enforce'
+    const receipt = !isRefusing && charges.length === 2 && charges[0].limit.penalty === null
+      ? this.#takeOne(charges[0], nowUs)
+      : this.#takeSeveral(charges.slice(0, -1), nowUs, isRefusing ? 'slot' : null)
+    const isTaken = hasRoom && (receipt.granted || (limit.mode === 'shadow' && receipt.blocks.length === 0))
+    receipt.standings.push(this.inFlight.settle(slot, hasRoom, isTaken ? cost : 0))
+    return receipt
+  }
+
+  #takeSeveral (charges: readonly Charge[], nowUs: number, refusedBy: 'slot' | null): OpenReceipt {
+    if (!charges.some(({ limit }) => limit.penalty !== null)) {
+      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, refusedBy)
+    }
     return takeUnderPenalty(this.#penalties, charges, nowUs, (isBlocked) => {
-      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked)
+      return takeAll(this.#buckets, this.#pendingCharges, charges, nowUs, isBlocked ? 'block' : refusedBy)
     })
   }
 
-  #takeOne (one: Charge, nowUs: number): Receipt {
+  #takeOne (one: Charge, nowUs: number): OpenReceipt {
     const { limit, partition, cost } = one
     const pending = this.#pendingCharges[0]
     const { result } = pending

@@ -8,15 +8,24 @@ import { createStanding, PendingCharge } from './pending-charge.js'
  * units that they take together: enforced ones in their order, then shadow ones.
  */
 
+/** A receipt of limits by rate. The standing of a slot is added to it. */
+export interface OpenReceipt extends Receipt {
+  readonly standings: Standing[]
+}
+
+/** Why a request is refused whatever its limits by rate decide. A block also keeps shadow limits uncharged. */
+export type Refusal = 'block' | 'slot'
+
 /**
  * Charge all enforced limits or none, and each shadow limit that grants. A blocked request is charged nothing.
  * `pendingCharges` grows to the number of charges.
  */
 export function takeAll (
-  buckets: Buckets, pendingCharges: PendingCharge[], charges: readonly Charge[], nowUs: number, isBlocked = false
-): Receipt {
+  buckets: Buckets, pendingCharges: PendingCharge[], charges: readonly Charge[], nowUs: number, refusedBy: Refusal | null = null
+): OpenReceipt {
+  const isBlocked = refusedBy === 'block'
   const isRepeating = findAll(buckets, pendingCharges, charges, nowUs)
-  const isGranted = assessEnforced(pendingCharges, charges, isRepeating, nowUs) && !isBlocked
+  const isGranted = assessEnforced(pendingCharges, charges, isRepeating, nowUs) && refusedBy === null
   if (!isGranted) assessUncharged('enforce', pendingCharges, charges, nowUs)
   assessShadow(pendingCharges, charges, isRepeating, isGranted, nowUs)
   if (isBlocked) assessUncharged('shadow', pendingCharges, charges, nowUs)

@@ -1,6 +1,7 @@
 import { blockedUs } from '../../algorithms/penalty.js'
 import { isStrike, findPenalty, type Block, type Charge, type Receipt, type Standing } from '../store.js'
 import type { Penalties, PenaltyEntry } from './penalties.js'
+import type { OpenReceipt } from './take-all.js'
 
 /*
  * A take in which some charges have a penalty. First the strikes of the charges are added, then the block is checked,
@@ -10,7 +11,7 @@ import type { Penalties, PenaltyEntry } from './penalties.js'
 /** `take` charges the buckets. Its argument is whether the request is blocked. */
 export function takeUnderPenalty (
   penalties: Penalties, charges: readonly Charge[], nowUs: number, take: (isBlocked: boolean) => Receipt
-): Receipt {
+): OpenReceipt {
   const entries = loadEntries(penalties, charges, nowUs)
   const isBlocked = entries.some((entry) => entry !== null && blockedUs(entry.state, nowUs) > 0)
   const receipt = take(isBlocked)

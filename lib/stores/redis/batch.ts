@@ -1,11 +1,13 @@
 import {
-  NO_BLOCKS, findPenalty, type Answer, type Block, type FailureReason, type Limit, type Standing
+  NO_BLOCKS, findPenalty, findSlot, isConcurrency, type Answer, type Block, type FailureReason, type Limit, type Standing
 } from '../store.js'
 import { type GuardedCall } from '../call-watch.js'
+import { BatchSlots } from './batch-slots.js'
+import type { HeldSlots } from './held-slots.js'
 import type { KeyWriter } from './keys.js'
 import {
   answerBytes, CHARGE_BYTES, hasStartedBlock, hasTime, isStanding, LEASE_REQUEST_BYTES, packLimit, readNumber, readStanding,
-  REPORTS_BYTES, STRIKES_BYTES, TIME_BYTES, writeCharge, writeLeaseRequest, writeStrikes, type LeaseCharge
+  REPORTS_BYTES, SLOT_REPORT_BYTES, STRIKES_BYTES, TIME_BYTES, writeCharge, writeLeaseRequest, writeStrikes, type LeaseCharge
 } from './wire-format.js'
 
 export interface Check {
@@ -14,7 +16,7 @@ export interface Check {
 }
 
 /** How long a charge keeps Redis busy, relative to a token bucket. */
-const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2 } as const
+const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2, concurrency: 1 } as const
 
 /** The weight of a penalty: one more key to read. */
 const PENALTY_WEIGHT = 1
@@ -36,11 +38,18 @@ export class Batch {
   readonly keys: string[] = []
   readonly args: Buffer[] = []
   readonly #checks: Check[] = []
+  readonly #heldSlots: HeldSlots
+  /** `null` until a check asks for a slot. */
+  #slots: BatchSlots | null = null
   /** Where the reports of leases are in the last argument. */
   readonly #reportsAt: number[] = []
   #awaited = 0
   #bytes = 0
   #weight = 0
+
+  constructor (heldSlots: HeldSlots) {
+    this.#heldSlots = heldSlots
+  }
 
   /** `isAwaited`: whether a request waits for the answer. */
   add (charges: readonly LeaseCharge[], isAwaited: boolean): Promise<Answer> {
@@ -49,6 +58,7 @@ export class Batch {
       const { limit, lease } = charges[i]
       this.#weight += WEIGHT[limit.algorithm]
       if (lease !== undefined) this.#bytes += LEASE_REQUEST_BYTES
+      if (isConcurrency(limit)) this.#bytes += SLOT_REPORT_BYTES
       if (findPenalty(limit) === null) continue
       this.#weight += PENALTY_WEIGHT
       this.#bytes += STRIKES_BYTES
@@ -80,14 +90,17 @@ export class Batch {
     let at = 0
     for (const { charges } of this.#checks) {
       at = checks.writeUInt8(charges.length, at)
-      for (const { limit, partition, cost, strikes = 0, lease } of charges) {
+      for (const charge of charges) {
+        const { limit, partition, cost, strikes = 0, lease } = charge
         let limitNumber = limitNumbers.get(limit)
         if (limitNumber === undefined) {
           limitNumber = limits.push(getPackedLimit(limit))
           limitNumbers.set(limit, limitNumber)
         }
-        this.keys.push(keyWriter.formatBucketKey(limit, partition))
+        const key = keyWriter.formatBucketKey(limit, partition)
+        this.keys.push(key)
         at = writeCharge(checks, limitNumber, cost, lease !== undefined, at)
+        if (isConcurrency(limit)) at = (this.#slots ??= new BatchSlots(this.#heldSlots)).write(checks, charge, key, at)
         const penalty = findPenalty(limit)
         if (penalty !== null) {
           this.keys.push(keyWriter.formatPenaltyKey(penalty, partition))
@@ -142,8 +155,10 @@ export class Batch {
         standings.push(standing)
       }
       const isComplete = standings.length === charges.length
+      if (asksForSlot(charges)) this.#slots?.settle(findSlot(standings)?.charged ?? 0, isComplete)
       resolve(isComplete ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
     }
+    this.#slots?.close(true)
     this.#checks.length = 0
     this.keys.length = 0
     this.args.length = 0
@@ -151,13 +166,20 @@ export class Batch {
 
   /** Remove the checks, to send them again in other batches. */
   removeChecks (): Check[] {
+    this.#slots?.close(false)
     return this.#checks.splice(0)
   }
 
   /** Resolve every check of the batch as unavailable. */
   fail (reason: FailureReason): void {
+    this.#slots?.close(false)
     for (const { resolve } of this.#checks.splice(0)) resolve({ unavailable: reason })
   }
+}
+
+function asksForSlot (charges: readonly LeaseCharge[]): boolean {
+  const slot = findSlot(charges)
+  return slot !== undefined && slot.cost > 0
 }
 
 /** Each standing of a partition and penalty contains the block. Add it only once. */

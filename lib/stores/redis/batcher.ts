@@ -3,6 +3,7 @@ import { toFailureReason } from './script-runner.js'
 import type { Answer, FailureReason, Unavailable } from '../store.js'
 import { Batch, type Check } from './batch.js'
 import { BAD_REPLY, toFailureCode } from './failure-code.js'
+import type { HeldSlots } from './held-slots.js'
 import type { KeyWriter } from './keys.js'
 import { loadScript } from './scripts.js'
 import type { LeaseCharge } from './wire-format.js'
@@ -32,6 +33,7 @@ export class Batcher {
   readonly #runner: ScriptRunner
   readonly #keys: KeyWriter
   readonly #retake: Retake
+  readonly #heldSlots: HeldSlots
   /** Batches that are being filled: on a Cluster one per partition, elsewhere a single one. */
   #filling = new Map<string, Batch>()
   /** Batches that wait for a connection. */
@@ -46,10 +48,11 @@ export class Batcher {
   }
 
   /** `retake`: makes a check again, per partition. */
-  constructor (options: ScriptRunnerOptions, runner: ScriptRunner, keys: KeyWriter, retake: Retake) {
+  constructor (options: ScriptRunnerOptions, runner: ScriptRunner, keys: KeyWriter, heldSlots: HeldSlots, retake: Retake) {
     this.#options = options
     this.#runner = runner
     this.#keys = keys
+    this.#heldSlots = heldSlots
     this.#retake = retake
   }
 
@@ -94,7 +97,7 @@ export class Batcher {
   }
 
   #startBatch (tag: string): Batch | null {
-    const batch = new Batch()
+    const batch = new Batch(this.#heldSlots)
     batch.call = this.#runner.begin('take', (code) => {
       this.#held.delete(batch)
       this.#fail(batch, 'deadline', code)

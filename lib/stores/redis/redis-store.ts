@@ -1,6 +1,6 @@
 import { FST_SLUICE_STORE } from '../../errors.js'
 import {
-  isUnavailable, findPenalty,
+  isConcurrency, isUnavailable, findPenalty,
   type Adjustment, type Answer, type Limit, type Standing, type Store, type Unavailable
 } from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
@@ -8,11 +8,13 @@ import { Batcher } from './batcher.js'
 import { toFailureCode } from './failure-code.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
-import { packAdjustments, packLimit, type LeaseCharge } from './wire-format.js'
+import { HeldSlots, type HoldingReport, type SlotCounts } from './held-slots.js'
+import { packAdjustments, packLimit, packSlotReports, type LeaseCharge } from './wire-format.js'
 import { loadScript } from './scripts.js'
 
 const adjustScript = loadScript('adjust')
 const resetScript = loadScript('reset')
+const reportSlotsScript = loadScript('report-slots')
 
 const NOTHING = Buffer.alloc(0)
 
@@ -22,6 +24,8 @@ export interface RedisStoreOptions extends ScriptRunnerOptions {
   readonly keyPrefix: string
   /** With this many checks in flight, no further check is sent. */
   readonly maxPending: number
+  /** The slots of this process. They are also those of the memory that decides while Redis cannot answer. */
+  readonly inFlight: SlotCounts
 }
 
 /**
@@ -30,9 +34,11 @@ export interface RedisStoreOptions extends ScriptRunnerOptions {
  */
 export class RedisStore implements Store {
   readonly kind = 'redis'
+  readonly countsInFlight = true
   readonly #options: RedisStoreOptions
   readonly #runner: ScriptRunner
   readonly #keys: KeyWriter
+  readonly #heldSlots: HeldSlots
   readonly #batcher: Batcher
   readonly #slotStore: SlotStore = {
     take: (charges) => this.#batcher.add(charges),
@@ -43,7 +49,12 @@ export class RedisStore implements Store {
     this.#options = options
     this.#runner = new ScriptRunner(options)
     this.#keys = new KeyWriter(options.keyPrefix)
-    this.#batcher = new Batcher(options, this.#runner, this.#keys, (charges) => this.#takePerPartition(charges))
+    this.#heldSlots = new HeldSlots({
+      counts: options.inFlight,
+      formatKey: (limit, partition) => this.#keys.formatBucketKey(limit, partition),
+      send: (reports) => this.#sendReports(reports)
+    })
+    this.#batcher = new Batcher(options, this.#runner, this.#keys, this.#heldSlots, (charges) => this.#takePerPartition(charges))
   }
 
   take (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
@@ -72,13 +83,20 @@ export class RedisStore implements Store {
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
     const byTag = new Map<string, Adjustment[]>()
     for (const adjustment of adjustments) {
+      const { standing: { limit, partition }, units } = adjustment
+      if (isConcurrency(limit)) {
+        if (units < 0) this.#heldSlots.release(limit, partition, -units)
+        continue
+      }
       const tag = this.#options.pool.hasSlots ? adjustment.standing.partition : ''
       byTag.set(tag, [...byTag.get(tag) ?? [], adjustment])
     }
     await Promise.all(Array.from(byTag.values(), (group) => this.#adjustGroup(group)))
   }
 
-  async reset (limits: readonly Limit[], partition: string): Promise<number> {
+  async reset (all: readonly Limit[], partition: string): Promise<number> {
+    // Requests in flight stay in flight.
+    const limits = all.filter((limit) => !isConcurrency(limit))
     if (limits.length === 0) return 0
     const keys = limits.map((limit) => this.#keys.formatBucketKey(limit, partition))
     const limitsByPenaltyKey = new Map<string, Limit>()
@@ -100,8 +118,28 @@ export class RedisStore implements Store {
   }
 
   async close (): Promise<void> {
+    await this.#heldSlots.end()
     this.#options.callGuard.close()
     await this.#options.pool.close()
+  }
+
+  /** Returns whether Redis has taken each report. On a Cluster, a call has the keys of one partition. */
+  async #sendReports (reports: readonly HoldingReport[]): Promise<boolean> {
+    const groups = this.#options.pool.hasSlots ? groupByPartition(reports) : [reports]
+    const taken = await Promise.all(groups.map((group) => this.#sendGroup(group)))
+    return taken.every((isTaken) => isTaken)
+  }
+
+  async #sendGroup (reports: readonly HoldingReport[]): Promise<boolean> {
+    const args = packSlotReports(this.#heldSlots.instance, reports)
+    try {
+      return await this.#runner.call('adjust', reportSlotsScript, reports.map(({ key }) => key), args, findTextError) !== null
+    } catch (error) {
+      const { cause } = error instanceof Error ? error : {}
+      if (groupByPartition(reports).length === 1 || toFailureCode(cause) !== 'CROSSSLOT') return false
+      this.#runner.detectSlots(cause)
+      return await this.#sendReports(reports)
+    }
   }
 
   /** A failure is reported and the adjustment is lost. No request waits for it, and the bucket recovers over time. */
@@ -114,6 +152,12 @@ export class RedisStore implements Store {
       await this.adjust(adjustments)
     })
   }
+}
+
+function groupByPartition (reports: readonly HoldingReport[]): HoldingReport[][] {
+  const groups = new Map<string, HoldingReport[]>()
+  for (const report of reports) groups.set(report.partition, [...groups.get(report.partition) ?? [], report])
+  return [...groups.values()]
 }
 
 /** The reply of `adjust.lua` is the text of an error, or ''. */

@@ -1,5 +1,5 @@
 import type { LeaseGrant, LeaseRequest } from '../../algorithms/lease.js'
-import type { Algorithm } from '../../algorithms/quota.js'
+import type { Quota } from '../../algorithms/quota.js'
 import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
 
 /*
@@ -7,7 +7,7 @@ import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, ty
  * fraction, a formatted number its last digits, and text is slow to parse. `take.lua` documents the layout.
  */
 
-const ALGORITHM_NUMBER: Record<Algorithm, number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3 }
+const ALGORITHM_NUMBER: Record<Quota['algorithm'], number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3, concurrency: 5 }
 
 /** Bytes of each time and count. */
 const NUMBER_BYTES = 7
@@ -48,6 +48,25 @@ export const LEASE_REQUEST_BYTES = 12 + REPORTS_BYTES
 const LEASE_FLAG = 32_768
 
 const MAX_STRIKES = 2 ** 32 - 1
+
+/** Bytes that name a process in its reports of slots. */
+export const INSTANCE_BYTES = 8
+/** Bytes of the report in a charge of a concurrency limit. */
+export const SLOT_REPORT_BYTES = NUMBER_BYTES + 4 + INSTANCE_BYTES
+
+/** How many slots of one partition a process holds, and the number of the report. */
+export interface SlotCount {
+  /** 0: no report, only a look. */
+  readonly sequence: number
+  readonly slots: number
+}
+
+/** A report without a check. */
+export interface KeptSlots extends SlotCount {
+  readonly leaseMs: number
+  /** Whether the entry of the process stays without slots: an earlier check may still arrive. */
+  readonly isKept: boolean
+}
 
 /** A charge that may ask for units in advance. */
 export interface LeaseCharge extends Charge {
@@ -90,6 +109,24 @@ export function writeCharge (target: Buffer, limitNumber: number, cost: number, 
 /** Write the strikes of a charge whose limit has a penalty. Returns the next position. */
 export function writeStrikes (target: Buffer, strikes: number, at: number): number {
   return target.writeUInt32BE(Math.min(strikes, MAX_STRIKES), at)
+}
+
+/** Write the report of a charge of a concurrency limit. `instance`: of `INSTANCE_BYTES`. Returns the next position. */
+export function writeSlotReport (target: Buffer, { sequence, slots }: SlotCount, instance: Buffer, at: number): number {
+  at = target.writeUInt32BE(slots, writeNumber(target, sequence, at))
+  return at + instance.copy(target, at)
+}
+
+/** The arguments of `report-slots.lua`. */
+export function packSlotReports (instance: Buffer, reports: readonly KeptSlots[]): Buffer[] {
+  const packed = Buffer.alloc(INSTANCE_BYTES + reports.length * (NUMBER_BYTES + 9))
+  let at = instance.copy(packed)
+  for (const { sequence, slots, leaseMs, isKept } of reports) {
+    at = packed.writeUInt32BE(slots, writeNumber(packed, sequence, at))
+    at = packed.writeUInt32BE(leaseMs, at)
+    at = packed.writeUInt8(isKept ? 1 : 0, at)
+  }
+  return [Buffer.alloc(0), packed]
 }
 
 /** Write the request for a lease of a charge. Returns the next position. */

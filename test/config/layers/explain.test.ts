@@ -27,6 +27,7 @@ t.test('what nobody says is built in, as the policies have it', async (t) => {
     'cost 1 from built-in (built in)',
     'mode "enforce" from built-in (built in)',
     'leases false from built-in (built in)',
+    'concurrency false from built-in (built in)',
     'enforce.percent 100 from built-in (built in)',
     'throttle false from built-in (built in)',
     'penalty false from built-in (built in)',

@@ -7,6 +7,7 @@ import type { LeaseReport, LeaseRequest } from '../../../lib/algorithms/lease.js
 import { systemClock } from '../../../lib/common/clock.js'
 import { CallGuard } from '../../../lib/resilience/call-guard.js'
 import { connect } from '../../../lib/stores/redis/connect.js'
+import { InFlightCounts } from '../../../lib/stores/memory/in-flight-counts.js'
 import { RedisStore } from '../../../lib/stores/redis/redis-store.js'
 import type { LeaseStanding } from '../../../lib/stores/redis/wire-format.js'
 import { isUnavailable } from '../../../lib/stores/store.js'
@@ -26,6 +27,7 @@ for (const keyPrefix of ['', 'shop:']) {
     client.on('error', () => {})
     let nowUs = 1_790_000_000_000_000
     const store = new RedisStore({
+      inFlight: new InFlightCounts(),
       pool: connect(client, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} }),
       callGuard: new CallGuard(5000, { failures: 1_000_000, withinMs: 10_000, openForMs: 1000 }, systemClock, () => {}),
       keyPrefix: 'resent:',

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { CallGuard } from '../../../lib/resilience/call-guard.js'
 import { systemClock } from '../../../lib/common/clock.js'
 import { connect } from '../../../lib/stores/redis/connect.js'
+import { InFlightCounts } from '../../../lib/stores/memory/in-flight-counts.js'
 import { RedisStore } from '../../../lib/stores/redis/redis-store.js'
 import { runOldScripts } from '../../fixtures/old-version.js'
 import { shareRedis, startRedis } from '../../fixtures/redis-server.js'
@@ -42,6 +43,7 @@ export async function openBench (t: Test, server: 'shared' | 'own' = 'shared'): 
     store ({ keyPrefix = 'sluice:', timeUs, maxPending = 100_000, isOld = false, onFailure = (code: string) => { t.fail(`the store failed: ${code}`) } } = {}) {
       const pool = connect(redis, { connections: 1, deadlineMs: 0, clock: systemClock }, { onReady () {} })
       const store = new RedisStore({
+        inFlight: new InFlightCounts(),
         pool: isOld ? runOldScripts(pool) : pool,
         callGuard: new CallGuard(GENEROUS_MS, NEVER_OPENS, systemClock, () => {}),
         keyPrefix,

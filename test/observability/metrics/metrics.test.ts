@@ -111,10 +111,20 @@ t.test('failures, fallbacks and reloads are counted by what they were', async (t
 t.test('the breaker is 1 in the state in which it is, and 0 in the others', async (t) => {
   const metrics = await createTestMetrics()
   const breaker = { state: 'closed' as 'closed' | 'open' }
-  metrics.watch({ breaker, memory: { size: 0 }, leases: null })
+  metrics.watch({ breaker, memory: { size: 0 }, leases: null, slots: [] })
   t.strictSame(await readSeries(metrics, 'rate_limit_breaker_state'), { '{state="closed"}': 1, '{state="open"}': 0, '{state="half-open"}': 0 })
   breaker.state = 'open'
   t.strictSame(await readSeries(metrics, 'rate_limit_breaker_state'), { '{state="closed"}': 0, '{state="open"}': 1, '{state="half-open"}': 0 })
+})
+
+t.test('requests in flight are told by policy, at most 1000 of them', async (t) => {
+  const metrics = await createTestMetrics()
+  metrics.watch({ ...createSources(null, 0), slots: [{ scope: 'default', inFlight: 2 }, { scope: 'rule:reports', inFlight: 0 }, { scope: 'default', inFlight: 1 }] })
+  t.strictSame(await readSeries(metrics, 'rate_limit_in_flight'), { '{policy="default"}': 3, '{policy="rule:reports"}': 0 })
+  metrics.watch({ ...createSources(null, 0), slots: Array.from({ length: 1100 }, (_, i) => ({ scope: `group:${i}`, inFlight: 1 })) })
+  const series = await readSeries(metrics, 'rate_limit_in_flight')
+  t.match(series, { '{policy="(other)"}': 102 })
+  t.equal(Object.keys(series).length, 999)
 })
 
 t.test('what leases did is read when the metrics are, and stays when a registration closes', async (t) => {

@@ -62,6 +62,7 @@ t.test('all that is asked of a registry is to keep metrics by name', async (t) =
     'rate_limit_config_reloads_total counter',
     'rate_limit_delay_seconds histogram',
     'rate_limit_fallback_total counter',
+    'rate_limit_in_flight gauge',
     'rate_limit_lease_checks_total counter',
     'rate_limit_lease_lapsed_units_total counter',
     'rate_limit_lease_renewals_total counter',

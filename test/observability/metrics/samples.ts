@@ -41,5 +41,5 @@ export function createStanding (limit: Partial<Limit>, overrides: Partial<Standi
 export function createSources (
   state: 'closed' | 'open' | 'half-open' | null, size: number, leases: MetricSources['leases'] = null
 ): MetricSources {
-  return { breaker: state === null ? null : { state }, memory: { size }, leases }
+  return { breaker: state === null ? null : { state }, memory: { size }, leases, slots: [] }
 }

@@ -3,6 +3,7 @@ import { Batch } from '../../../lib/stores/redis/batch.js'
 import { KeyWriter } from '../../../lib/stores/redis/keys.js'
 import { ANSWER_BYTES, TIME_BYTES, packLimit, readNumber, writeNumber } from '../../../lib/stores/redis/wire-format.js'
 import { limitOf, penaltyWith } from '../../fixtures/limits.js'
+import { createHeldSlots } from '../../fixtures/held-slots.js'
 
 const a = limitOf({ bucket: 'app/a' })
 const b = limitOf({ bucket: 'app/b', algorithm: 'sliding-window' })
@@ -19,7 +20,7 @@ function reply (atUs: number, answers: ReadonlyArray<{ state: number, remaining:
 }
 
 t.test('a batch is full at 16 checks', async (t) => {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   for (let i = 1; i <= 16; i++) {
     t.equal(batch.isFull, false)
     batch.add([{ limit: a, partition: `user:${i}`, cost: 1 }], true)
@@ -29,7 +30,7 @@ t.test('a batch is full at 16 checks', async (t) => {
 
 t.test('a batch is full before it holds Redis, however few its checks: a sliding window weighs two token buckets', async (t) => {
   const charges = Array.from({ length: 16 }, () => ({ limit: b, partition: 'user:1', cost: 1 }))
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   batch.add(charges, true)
   batch.add(charges, true)
   t.equal(batch.isFull, false)
@@ -38,7 +39,7 @@ t.test('a batch is full before it holds Redis, however few its checks: a sliding
 })
 
 t.test('a batch sends each distinct limit once, a key for each charge, and the checks in order', async (t) => {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   batch.add([{ limit: a, partition: 'user:1', cost: 3 }, { limit: b, partition: 'user:1', cost: 4 }], true)
   batch.add([{ limit: a, partition: 'user:2', cost: 2 ** 53 - 1 }], true)
   batch.add([], true)
@@ -51,7 +52,7 @@ t.test('a batch sends each distinct limit once, a key for each charge, and the c
 })
 
 t.test('each check finds its own part of the reply, and one with a broken bucket fails alone', async (t) => {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   const answers = [
     batch.add([{ limit: a, partition: 'user:1', cost: 1 }], true),
     batch.add([{ limit: a, partition: 'user:2', cost: 1 }, { limit: b, partition: 'user:2', cost: 1 }], true),
@@ -66,7 +67,7 @@ t.test('each check finds its own part of the reply, and one with a broken bucket
 })
 
 t.test('a batch that was answered keeps nothing alive of what it sent', async (t) => {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   const answer = batch.add([{ limit: a, partition: 'user:1', cost: 1 }], true)
   batch.pack(keys)
   t.strictSame([batch.keys.length, batch.args.length], [1, 2])
@@ -76,14 +77,14 @@ t.test('a batch that was answered keeps nothing alive of what it sent', async (t
 })
 
 t.test('a shadow limit that refuses leaves its check granted', async (t) => {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   const answer = batch.add([{ limit: { ...a, mode: 'shadow' }, partition: 'user:1', cost: 1 }, { limit: b, partition: 'user:1', cost: 1 }], true)
   batch.complete(reply(1, [{ state: 0, remaining: 0 }, { state: 3, remaining: 9 }]))
   t.match(await answer, { granted: true, standings: [{ granted: false }, { granted: true }] })
 })
 
 t.test('a call that fails leaves every check of it without an answer', async (t) => {
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   const answers = [1, 2].map((user) => batch.add([{ limit: a, partition: `user:${user}`, cost: 1 }], true))
   batch.fail('deadline')
   t.strictSame(await Promise.all(answers), [{ unavailable: 'deadline' }, { unavailable: 'deadline' }])
@@ -92,7 +93,7 @@ t.test('a call that fails leaves every check of it without an answer', async (t)
 t.test('a charge whose limit has a penalty brings its strikes, and the key of its conduct', async (t) => {
   const penalty = penaltyWith()
   const penal = limitOf({ bucket: 'app/penal', penalty })
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   batch.add([{ limit: penal, partition: 'user:1', cost: 3, strikes: 5 }, { limit: a, partition: 'user:1', cost: 1, strikes: 9 }], true)
   batch.add([{ limit: penal, partition: 'user:2', cost: 1 }, { limit: { ...penal, by: 'global' }, partition: 'global', cost: 1, strikes: 9 }], true)
   batch.pack(keys)
@@ -106,7 +107,7 @@ t.test('a charge whose limit has a penalty brings its strikes, and the key of it
 
 t.test('a penalty weighs as much as a token bucket', async (t) => {
   const penal = limitOf({ algorithm: 'sliding-window', penalty: penaltyWith() })
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   batch.add(Array.from({ length: 31 }, () => ({ limit: penal, partition: 'user:1', cost: 1 })), true)
   t.equal(batch.isFull, false)
   batch.add([{ limit: penal, partition: 'user:1', cost: 1 }], true)
@@ -115,7 +116,7 @@ t.test('a penalty weighs as much as a token bucket', async (t) => {
 
 t.test('answers of different length are told apart, and a block is told of once a check', async (t) => {
   const [own, other] = ['app/own', 'app/other'].map((bucket) => limitOf({ bucket, penalty: penaltyWith() }))
-  const batch = new Batch()
+  const batch = new Batch(createHeldSlots())
   const answers = [
     batch.add([{ limit: own, partition: 'user:1', cost: 1 }, { limit: other, partition: 'user:1', cost: 1 }, { limit: own, partition: 'user:2', cost: 1 }], true),
     batch.add([{ limit: a, partition: 'user:3', cost: 1 }], true)

@@ -3,6 +3,8 @@
 --   KEYS     the bucket of each charge, in order; each followed by the penalty state of its partition if its limit has a penalty
 --   ARGV[1]  the distinct limits of the batch, see call.lua
 --   ARGV[2]  the checks, packed: number of charges:1, then for each charge the number of its limit:2 and its cost:7;
+--            of a concurrency limit, which is the last charge of its check, the report of the process: sequence:7 slots:4
+--            instance:8, see concurrency.lua. Sequence 0: only a look, of cost 0;
 --            with a penalty the strikes:4 that were not counted yet; and if 32768 was added to the number of the limit
 --            a request for a lease: grid:4 want:4 soon:4 and two reports, each slotEnd:7 spent:4 returned:4
 -- Returns { packed, err }: the time:7, then for each charge state:1 remaining:7 resetUs:7 retryUs:7 and the fields of state.
@@ -91,8 +93,7 @@ end
 
 -- Decide a check that charges a bucket more than once. Twin: takeAll in lib/stores/memory/take-all.ts.
 -- Returns whether the check is granted.
-local function decideShared (charges, isBlocked)
-  local isGranted = not isBlocked
+local function decideShared (charges, isGranted, isBlocked)
   for isShadow = 0, 1 do
     for i = 1, #charges do
       local one = charges[i]
@@ -195,6 +196,32 @@ local function grantLease (one)
   one.leasedUnits, one.result.remaining, one.result.resetUs = units, result.remaining, result.resetUs
 end
 
+-- Read the charge of a concurrency limit, and assess it.
+local function readSlot (quota, cost)
+  local sequence, slots, instance
+  sequence, slots, instance, position = unpack('>I7I4c8', checks, position)
+  local kept = readHolders(KEYS[keyIndex], nowUs)
+  local one = { quota = quota, bucket = kept, cost = cost }
+  if kept.err then return one end
+  local reported = sequence == 0 and lookAtHolders(kept) or
+    enterReport(kept, instance, sequence, slots, floor(quota.windowUs / 1000), nowUs)
+  one.reported, one.result = reported, { granted = assessReported(quota, reported, cost), resetUs = 0, retryUs = 0 }
+  one.result.remaining = countLeft(quota, reported)
+  return one
+end
+
+local function commitSlot (one, isGranted, isBlocked)
+  local quota, result = one.quota, one.result
+  one.isCharged = result.granted and (isGranted or (quota.isShadow == 1 and not isBlocked))
+  if one.isCharged then takeReported(one.reported, one.cost) end
+  result.remaining = countLeft(quota, one.reported)
+end
+
+-- Whether a missing slot refuses a check.
+local function isWithoutSlot (one)
+  return one and one.quota.isShadow == 0 and not one.result.granted
+end
+
 local function readCheck ()
   local charges, size, isGranted, isBroken, isShared, hasPenalty, isBlocked = {}, 0, true, false, false, false, false
   size, position = unpack('>I1', checks, position)
@@ -203,7 +230,14 @@ local function readCheck ()
     limitIndex, cost, position = unpack('>I2I7', checks, position)
     keyIndex = keyIndex + 1
     local hasRequest = limitIndex >= LEASE_FLAG
-    local quota, bucket = limits[hasRequest and limitIndex - LEASE_FLAG or limitIndex], readBucket(KEYS[keyIndex])
+    local quota = limits[hasRequest and limitIndex - LEASE_FLAG or limitIndex]
+    if quota.algorithm == CONCURRENCY then
+      charges.slot = readSlot(quota, cost)
+      answers[#answers + 1] = charges.slot
+      if charges.slot.bucket.err then isBroken = true elseif isWithoutSlot(charges.slot) then isGranted = false end
+      break
+    end
+    local bucket = readBucket(KEYS[keyIndex])
     local one = { quota = quota, bucket = bucket, cost = cost }
     local strikes = 0
     if quota.penalty then strikes, position = unpack('>I4', checks, position) end
@@ -236,10 +270,11 @@ while position <= #checks do
     -- The reply reports it. Nothing is charged.
   else
     if isShared then
-      isGranted = decideShared(charges, isBlocked)
+      isGranted = decideShared(charges, not isBlocked and not isWithoutSlot(charges.slot), isBlocked)
     else
       commitCheck(charges, isGranted, isBlocked)
     end
+    if charges.slot then commitSlot(charges.slot, isGranted, isBlocked) end
     if hasPenalty then applyPenalties(charges, not isGranted and not isBlocked) end
     for i = 1, hasLease and #charges or 0 do
       if charges[i].request and (isGranted or charges[i].cost == 0) then grantLease(charges[i]) end
@@ -249,6 +284,7 @@ end
 
 local err = writeBuckets(nowUs, marginMs)
 err = writePenaltyStates(nowUs, marginMs) or err
+err = writeHolders(nowUs, marginMs) or err
 local parts = { pack('>I7', nowUs) }
 for i = 1, #answers do
   local one = answers[i]

@@ -1,0 +1,126 @@
+import type { Clock } from '../common/clock.js'
+import { SlotLine, type Place } from './slot-line.js'
+
+/** Of this many slots, one is measured: two readings of the clock would be most of what a slot costs. */
+const SAMPLED = 8
+
+/** The weight of one measurement in the mean. */
+const WEIGHT = 1 / 8
+
+/** The mean before the first measurement. */
+const UNKNOWN_HOLD_US = 1_000_000
+
+/** How many requests of a partition may wait in this process, and for how long, milliseconds. */
+export interface LineLimits {
+  readonly maxWaiting: number
+  readonly maxWaitMs: number
+}
+
+/** The slots of one concurrency limit that this process holds, for all partitions, and for how long they are held. */
+export class SlotUsage {
+  /** The scope of the limit, for metrics. */
+  readonly scope: string
+  /** Requests in flight. */
+  inFlight = 0
+  /** By partition. A partition without waiting requests has no line. */
+  readonly #lines = new Map<string, SlotLine>()
+  readonly #clock: Clock
+  #count = 0
+  #isClosed = false
+  #meanHoldUs: number | null = null
+
+  constructor (scope: string, clock: Clock) {
+    this.scope = scope
+    this.#clock = clock
+  }
+
+  /** Note a slot that was taken. Returns the time for `end`, microseconds; 0 if its time is not measured. */
+  begin (): number {
+    this.inFlight++
+    return ++this.#count % SAMPLED === 1 ? this.#clock.nowUs() : 0
+  }
+
+  /** Microseconds, for the time of a wait. */
+  nowUs (): number {
+    return this.#clock.nowUs()
+  }
+
+  /** Whether requests of a partition wait here. A later one must not overtake them. */
+  hasLine (partition: string): boolean {
+    return this.#lines.size > 0 && this.#lines.has(partition)
+  }
+
+  /** Requests that wait here. */
+  get waiting (): number {
+    let waiting = 0
+    for (const line of this.#lines.values()) waiting += line.size
+    return waiting
+  }
+
+  /** Wait for a slot. Returns `null` if the line is full or closed. */
+  enterLine (partition: string, { maxWaiting, maxWaitMs }: LineLimits): Place | null {
+    if (this.#isClosed) return null
+    const known = this.#lines.get(partition)
+    if (known !== undefined) return known.size >= maxWaiting ? null : known.enter(maxWaitMs)
+    const line = new SlotLine(() => { this.#lines.delete(partition) })
+    this.#lines.set(partition, line)
+    return line.enter(maxWaitMs)
+  }
+
+  /** A slot of a partition is free: it is the turn of the first request that waits. */
+  wake (partition: string): void {
+    if (this.#lines.size > 0) this.#lines.get(partition)?.wake()
+  }
+
+  /** No request waits any longer, now and later. */
+  closeLines (): void {
+    this.#isClosed = true
+    for (const line of this.#lines.values()) line.close()
+  }
+
+  /** Note that a slot was given back. `beganUs`: the result of `begin`. */
+  end (beganUs: number): void {
+    this.inFlight--
+    if (beganUs === 0) return
+    const holdUs = this.#clock.nowUs() - beganUs
+    this.#meanHoldUs = this.#meanHoldUs === null ? holdUs : this.#meanHoldUs + (holdUs - this.#meanHoldUs) * WEIGHT
+  }
+
+  /**
+   * An estimate of the time until a slot is free, milliseconds: the mean time of a request, and up to half as much again, at
+   * random. Otherwise all clients that were refused together would come back together. 1 or more.
+   */
+  estimateRetryMs (): number {
+    return Math.max(1, Math.ceil((this.#meanHoldUs ?? UNKNOWN_HOLD_US) * (1 + Math.random() / 2) / 1000))
+  }
+}
+
+/** The usage of each concurrency limit, by the `bucket` of the limit. A reload keeps it. */
+export class SlotUsages {
+  readonly #clock: Clock
+  readonly #usages = new Map<string, SlotUsage>()
+
+  constructor (clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The usage of every limit so far. */
+  [Symbol.iterator] (): Iterator<SlotUsage> {
+    return this.#usages.values()
+  }
+
+  /** No request waits any longer, now and later. */
+  closeLines (): void {
+    for (const usage of this.#usages.values()) usage.closeLines()
+  }
+
+  /** `bucket`, `scope`: of the limit. */
+  get (bucket: string, scope: string): SlotUsage {
+    let usage = this.#usages.get(bucket)
+    if (usage === undefined) {
+      usage = new SlotUsage(scope, this.#clock)
+      this.#usages.set(bucket, usage)
+    }
+    return usage
+  }
+}

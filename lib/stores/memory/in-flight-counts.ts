@@ -1,0 +1,90 @@
+import { hasSlots } from '../../algorithms/concurrency.js'
+import type { Charge, Limit, Standing } from '../store.js'
+
+/** Slots of one partition. */
+interface InFlight {
+  count: number
+}
+
+/** Partitions without slots that a limit keeps, so that not every request changes the map. Few, so that it stays in the cache. */
+const MAX_IDLE = 64
+
+/** The slots of one limit. */
+class LimitSlots {
+  readonly #partitions = new Map<string, InFlight>()
+  #idle = 0
+
+  get (partition: string): number {
+    return this.#partitions.get(partition)?.count ?? 0
+  }
+
+  /** Change a count, which stays 0 or more. Returns the new count. */
+  add (partition: string, slots: number): number {
+    let entry = this.#partitions.get(partition)
+    if (entry === undefined) {
+      if (slots <= 0) return 0
+      entry = { count: 0 }
+      this.#partitions.set(partition, entry)
+    } else if (entry.count === 0) {
+      this.#idle--
+    }
+    entry.count = Math.max(0, entry.count + slots)
+    if (entry.count === 0 && ++this.#idle > MAX_IDLE && this.#idle * 2 > this.#partitions.size) this.#dropIdle()
+    return entry.count
+  }
+
+  #dropIdle (): void {
+    for (const [partition, { count }] of this.#partitions) if (count === 0) this.#partitions.delete(partition)
+    this.#idle = 0
+  }
+}
+
+/**
+ * Requests in flight in this process, by limit and partition. There are never many more entries than such requests, so they
+ * need no bound of their own.
+ */
+export class InFlightCounts {
+  /** By the `bucket` of the limit. A limit is never removed: their number is that of the policies. */
+  readonly #limits = new Map<string, LimitSlots>()
+  #latestBucket = ''
+  #latest = new LimitSlots()
+
+  /** Requests in flight. */
+  get (limit: Limit, partition: string): number {
+    return this.#find(limit).get(partition)
+  }
+
+  /** Whether a charge finds enough slots. Takes none. */
+  hasSlots ({ limit, partition, cost }: Charge): boolean {
+    return hasSlots(limit, this.#find(limit).get(partition), cost)
+  }
+
+  /** Take slots, whether or not the limit has them. */
+  take (limit: Limit, partition: string, slots: number): void {
+    this.#find(limit).add(partition, slots)
+  }
+
+  /** Give slots back. */
+  release (limit: Limit, partition: string, slots: number): void {
+    this.#find(limit).add(partition, -slots)
+  }
+
+  /** The standing of a charge that was decided, after its slots were taken. `charged`: their number. */
+  settle ({ limit, partition }: Charge, granted: boolean, charged: number): Standing {
+    const slots = this.#find(limit)
+    const count = charged > 0 ? slots.add(partition, charged) : slots.get(partition)
+    return { limit, partition, charged, granted, remaining: Math.max(0, limit.max - count), resetUs: 0, delayUs: 0, retryUs: 0, blockedUs: 0 }
+  }
+
+  #find ({ bucket }: Limit): LimitSlots {
+    if (bucket === this.#latestBucket) return this.#latest
+    let slots = this.#limits.get(bucket)
+    if (slots === undefined) {
+      slots = new LimitSlots()
+      this.#limits.set(bucket, slots)
+    }
+    this.#latestBucket = bucket
+    this.#latest = slots
+    return slots
+  }
+}

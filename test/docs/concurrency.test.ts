@@ -1,0 +1,45 @@
+// What docs/concurrency.md says. The bound itself is proved by test/integration/fleet/slots.test.ts.
+import t from 'tap'
+import { policyOptions } from '../../lib/config/schema/policy-schema.js'
+import { createSnippetApp, parseSnippets, readPage } from './snippets.js'
+
+const page = readPage('docs/concurrency.md')
+
+/** The headings whose snippets are run by a test below. */
+const RUN = new Set<string>()
+
+t.test('a report of two takes a slot of two', async (t) => {
+  RUN.add('A limit')
+  const app = await createSnippetApp(t, page, 'A limit')
+  t.equal((await app.inject('/reports/1')).statusCode, 200)
+  t.match(app.rateLimit.explain('GET /reports/:id').policies[0].options.filter(({ option }) => option.startsWith('concurrency')), [
+    { option: 'concurrency.max', value: 2 }, { option: 'concurrency.by', value: 'client' }, { option: 'concurrency.lease', value: '10s' },
+    { option: 'concurrency.queue.maxWaiting', value: 100 }, { option: 'concurrency.queue.maxWait', value: '5s' }
+  ])
+})
+
+t.test('a job that finds no slot is refused, and a slot is given back', async (t) => {
+  RUN.add('In jobs and messages')
+  let finish: () => void = () => {}
+  const runExport = () => new Promise((resolve) => { finish = () => { resolve('done') } })
+  const app = await createSnippetApp(t, page, 'In jobs and messages', { runExport })
+  const post = () => app.inject({ method: 'POST', url: '/exports' })
+  const first = post()
+  await new Promise((resolve) => { setTimeout(resolve, 50) })
+  t.equal((await post()).statusCode, 429)
+  finish()
+  t.equal((await first).statusCode, 200)
+  const second = post()
+  await new Promise((resolve) => { setTimeout(resolve, 50) })
+  finish()
+  t.equal((await second).statusCode, 200)
+})
+
+t.test('the table has every option', async (t) => {
+  const options = policyOptions.concurrency.anyOf.flatMap((form) => 'properties' in form ? Object.keys(form.properties) : [])
+  t.strictSame(Array.from(page.matchAll(/^\| `(max|by|mode|lease|queue)` \|/gm), ([, option]) => option).sort(), options.sort())
+})
+
+t.test('no block is shown that is not run', async (t) => {
+  t.strictSame(parseSnippets(page).map(({ heading }) => heading).filter((heading) => !RUN.has(heading)), [])
+})

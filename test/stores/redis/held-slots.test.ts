@@ -1,0 +1,111 @@
+// What a process reports about its slots, and when.
+import t, { type Test } from 'tap'
+import { createQuota } from '../../../lib/algorithms/quota.js'
+import { InFlightCounts } from '../../../lib/stores/memory/in-flight-counts.js'
+import { HeldSlots, type BatchReport, type HoldingReport } from '../../../lib/stores/redis/held-slots.js'
+import { limitOf } from '../../fixtures/limits.js'
+import { sleep } from '../../fixtures/until.js'
+
+const limit = { ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 10, 300_000) }
+
+interface Reporting {
+  readonly held: HeldSlots
+  readonly counts: InFlightCounts
+  /** The slots of each report, by call. */
+  readonly sent: ReadonlyArray<readonly HoldingReport[]>
+  /** Take slots as a batch of checks does. */
+  take (slots: number, granted?: number): BatchReport
+}
+
+function report (t: Test, answer: () => boolean = () => true): Reporting {
+  const sent: Array<readonly HoldingReport[]> = []
+  const counts = new InFlightCounts()
+  const held = new HeldSlots({
+    counts,
+    formatKey: (_, partition) => partition,
+    async send (reports) {
+      sent.push(reports)
+      return answer()
+    }
+  })
+  t.teardown(() => held.end())
+  return {
+    held,
+    counts,
+    sent,
+    take (slots, granted = slots) {
+      const batch = held.open(limit, 'a')
+      for (let i = 0; i < slots; i++) held.ask(batch, 1)
+      for (let i = 0; i < slots; i++) held.settle(batch, i < granted ? 1 : 0, i < granted)
+      held.close(batch, true)
+      return batch
+    }
+  }
+}
+
+const slotsOf = (sent: Reporting['sent']) => sent.map((reports) => reports.map(({ partition, slots, isKept }) => `${partition} ${slots}${isKept ? ' kept' : ''}`))
+
+t.test('a check that is granted or refused needs no further report', async (t) => {
+  const { take, sent } = report(t)
+  t.match(take(3, 2), { slots: 0 })
+  t.match(take(1), { slots: 2 })
+  await sleep(20)
+  t.strictSame(slotsOf(sent), [])
+})
+
+t.test('slots that are given back together are one report', async (t) => {
+  const { take, held, sent, counts } = report(t)
+  take(5)
+  for (let i = 0; i < 3; i++) held.release(limit, 'a', 1)
+  t.equal(counts.get(limit, 'a'), 2)
+  await sleep(20)
+  t.strictSame(slotsOf(sent), [['a 2']])
+})
+
+t.test('a check that leaves earlier carries the release', async (t) => {
+  const { take, held, sent } = report(t)
+  take(2)
+  held.release(limit, 'a', 1)
+  t.match(take(1), { slots: 1 })
+  await sleep(20)
+  t.strictSame(slotsOf(sent), [])
+})
+
+t.test('pending checks count until they are decided, and what they overstated is corrected', async (t) => {
+  const { take, held, sent } = report(t)
+  const pending = held.open(limit, 'a')
+  held.ask(pending, 1)
+  t.match(take(1), { slots: 1 })
+  held.settle(pending, 0, false)
+  held.close(pending, true)
+  await sleep(20)
+  t.strictSame(slotsOf(sent), [['a 1']])
+})
+
+t.test('a check without an answer is taken back, and its process stays known until the lease is over', async (t) => {
+  const { held, sent } = report(t)
+  const lost = held.open(limit, 'a')
+  held.ask(lost, 1)
+  held.close(lost, false)
+  await sleep(20)
+  t.strictSame(slotsOf(sent), [['a 0 kept']])
+  t.ok(sent[0][0].sequence > lost.sequence, 'a later execution is stale')
+})
+
+t.test('a heartbeat repeats what is held three times in a lease, also what was not taken', async (t) => {
+  let isTaken = false
+  const { take, held, sent } = report(t, () => isTaken)
+  take(2)
+  held.release(limit, 'a', 1)
+  await sleep(30)
+  t.strictSame(slotsOf(sent), [['a 1']])
+  isTaken = true
+  await sleep(250)
+  t.ok(sent.length >= 2, `${sent.length} reports`)
+  t.ok(slotsOf(sent).every(([one]) => one === 'a 1'))
+  held.release(limit, 'a', 1)
+  await sleep(20)
+  const { length } = sent
+  await sleep(250)
+  t.equal(sent.length, length, 'nothing is held, nothing is sent')
+})
