@@ -20,8 +20,10 @@ export interface LimitStanding {
   readonly limit: number
   /** Units per window. */
   readonly max: number
-  /** Length of the window, milliseconds. */
+  /** Length of the window, milliseconds. Of a `period`, its longest length. */
   readonly windowMs: number
+  /** The period of the calendar. Absent for a limit with a `timeWindow`. */
+  readonly period?: 'hour' | 'day' | 'week' | 'month' | 'year'
   /** Whole units that are still available. */
   readonly remaining: number
   /** Milliseconds, rounded up, until the full limit is available again. */

@@ -7,6 +7,8 @@ export interface DocumentedLimit {
   /** Absent if a function computes the numbers for each request. */
   readonly max?: number
   readonly windowMs?: number
+  /** The period of the calendar that `max` applies to; `windowMs` is then its longest length. */
+  readonly period?: string
   /** Present if it differs from `max`. */
   readonly burst?: number
   /** Which budget is charged. Present if it is not the client's. */
@@ -49,12 +51,13 @@ function toDocumentedPolicy (policy: Policy): DocumentedPolicy {
 }
 
 function toDocumentedLimits ({ limits, dynamicLimits }: Policy): DocumentedLimit[] {
-  return limits.flatMap(({ name, max, windowUs, capacity, by, mode }, index) => {
+  return limits.flatMap(({ name, max, windowUs, calendar, capacity, by, mode }, index) => {
     if (mode === 'shadow') return []
     const isDynamic = (dynamicLimits?.[index] ?? null) !== null
     return [{
       name,
       ...(!isDynamic && { max, windowMs: windowUs / 1000, ...(capacity !== max && { burst: capacity }) }),
+      ...(calendar !== null && { period: calendar.unit }),
       ...(by !== 'client' && { by })
     }]
   })

@@ -114,7 +114,8 @@ function listLimits ({ limit, dynamicLimit }: BucketSet): readonly Limit[] {
 /** The limits that policies with one scope must have in common, as text. The modes may differ: shadow has its own buckets. */
 function describeLimits ({ limits, dynamicLimits }: Policy): string {
   return limits.map((limit, index) => {
-    const numbers = dynamicLimits?.[index]?.description ?? `${limit.max} per ${limit.calendar?.description ?? `${limit.windowUs / 1000} ms`}`
+    const window = limit.calendar?.description ?? `${limit.windowUs / 1000} ms`
+    const numbers = dynamicLimits?.[index]?.description ?? `${limit.max} per ${window}`
     const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
     const by = limit.by === 'client' ? '' : ` by ${limit.by}`
     // A policy without the throttle would cut off a queue that is longer than a window.

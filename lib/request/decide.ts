@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { loadTemporal } from '../calendar/temporal.js'
 import type { Exemptions } from '../clients/exemptions.js'
 import { NO_FAULTS } from '../common/log.js'
 import { findStorePartition, type Client } from '../model/client.js'
@@ -91,6 +92,7 @@ export class Decider {
     const policy = isExempt ? null : this.#findPolicy(base, client)
     if (policy === null) return new RequestDecision(base, client, 'exempt', store, null)
     const charges = this.#chargeBuilder.buildWithoutRequest(policy, client)
+    if (policy.hasPeriods) await loadTemporal()
     return this.#resolve({ policy, request: null, client, charges, reservation: null }, await store.take(charges))
   }
 

@@ -1,6 +1,7 @@
 import type { SchemaOptions, Static } from '@sinclair/typebox'
 import { DURATION_EXPECTED } from './durations.js'
 import type { CostFunction, DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
+import { By, periodOptions } from './limit-fields.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
 import { Type } from './type-builder.js'
 
@@ -39,12 +40,6 @@ const AlgorithmName = StringEnum(['token-bucket', 'sliding-window', 'fixed-windo
 const Burst = IntegerRange(1, MAX_UNITS, {
   description: 'Capacity of a token bucket: the most units that may be used at once. Default: `max`.'
 })
-const By = StringEnum(['client', 'ip', 'user', 'global'], {
-  default: 'client',
-  description: 'The budget that is charged: `client` (the user, else the key, else the address), `ip`, `user`, ' +
-    'or `global` (one budget for all). A `user` limit does not apply to unidentified clients. ' +
-    'A request that no limit applies to is charged by its address.'
-})
 
 const Mode = StringEnum(['enforce', 'shadow'], {
   default: 'enforce', description: '`shadow` counts and decides, but never refuses and sets no header.'
@@ -65,24 +60,27 @@ const Leases = (meta: SchemaOptions = {}) => Type.Union([
 const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
-  timeWindow: TimeWindow(),
+  timeWindow: Type.Optional(TimeWindow()),
+  ...periodOptions,
   burst: Type.Optional(Burst),
   algorithm: Type.Optional(AlgorithmName),
   by: Type.Optional(By),
   mode: Type.Optional(Mode),
   leases: Type.Optional(Leases())
-}, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }' })
+}, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow or period, burst?, algorithm?, by?, mode?, leases? }' })
 
 /** Options that define limits, also those of a tier. */
 export const limitOptions = {
   max: Type.Optional(Max()),
   timeWindow: Type.Optional(TimeWindow()),
+  ...periodOptions,
   limits: Type.Optional(Type.Array(LimitSchema, {
     minItems: 1,
     maxItems: 16,
     expected: 'an array of 1 to 16 limits',
     description: 'Several limits in place of `max` and `timeWindow`: ' +
-      '`{ name, max, timeWindow, burst?, algorithm?, by?, mode?, leases? }`. A request is charged to all of them or to none.'
+      '`{ name, max, timeWindow, period?, timeZone?, anchor?, burst?, algorithm?, by?, mode?, leases? }`. ' +
+      'A request is charged to all of them or to none.'
   })),
   algorithm: Type.Optional(AlgorithmName),
   burst: Type.Optional(Burst),

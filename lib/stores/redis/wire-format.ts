@@ -180,8 +180,9 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
     retryUs: retryUs === NEVER ? 'never' : retryUs,
     blockedUs: (state & BLOCKED) === 0 ? 0 : readNumber(source, at + ANSWER_BYTES + (isDelayed ? NUMBER_BYTES : 0))
   }
-  if (limit.algorithm === 'calendar-window') return { ...standing, usage: readUsage(source, at + answerBytes(source, at, limit) - USAGE_BYTES) }
-  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, at + answerBytes(source, at, limit) - LEASE_BYTES) }
+  const endAt = at + answerBytes(source, at, limit)
+  if (limit.calendar !== null) return { ...standing, usage: readUsage(source, endAt - USAGE_BYTES) }
+  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, endAt - LEASE_BYTES) }
 }
 
 /** Calendar windows are not leased: nothing follows it. */
@@ -199,9 +200,9 @@ function readLease (source: Buffer, at: number): LeaseGrant {
 }
 
 /** Bytes of the charge of a limit that starts at this position of a reply. */
-export function answerBytes (source: Buffer, at: number, { algorithm }: Limit): number {
+export function answerBytes (source: Buffer, at: number, { calendar }: Limit): number {
   const state = source[at]
-  const hasUsage = algorithm === 'calendar-window' && (state & BROKEN) === 0
+  const hasUsage = calendar !== null && (state & BROKEN) === 0
   return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES) +
     ((state & LEASED) === 0 ? 0 : LEASE_BYTES) + (hasUsage ? USAGE_BYTES : 0)
 }
