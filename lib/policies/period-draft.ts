@@ -2,8 +2,8 @@ import type { PeriodUnit } from '../algorithms/calendar.js'
 import type { PeriodRule } from '../calendar/find-period.js'
 import { locateSource, type Branch, type Leaf } from '../config/layers/option-tree.js'
 import { badOption } from '../config/schema/check.js'
-import { INSTANT_EXPECTED, isTimeZone, parseInstantMs } from '../config/schema/instants.js'
-import { periodOptions, TIME_ZONE_EXPECTED } from '../config/schema/limit-fields.js'
+import { isTimeZone, parseInstantMs } from '../config/schema/instants.js'
+import { ANCHOR_EXPECTED, CLIENT_ANCHOR, periodOptions, TIME_ZONE_EXPECTED } from '../config/schema/limit-fields.js'
 import type { LimitOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 
@@ -12,9 +12,6 @@ export interface PeriodDraft extends PeriodRule {
   /** Whether the anchor comes from the identity of each client. */
   readonly isPerClient: boolean
 }
-
-/** The anchor of a limit whose periods begin with the subscription of each client. */
-const CLIENT_ANCHOR = 'client'
 
 const DAY_MS = 86_400_000
 
@@ -60,7 +57,7 @@ function parseTimeZone ({ fields, source }: Branch, timeZone: string): string {
 
 function requireInstantMs (anchor: string, place: string): number {
   const ms = parseInstantMs(anchor)
-  if (ms === null) throw badOption(place, `${INSTANT_EXPECTED}, or "${CLIENT_ANCHOR}"`, anchor)
+  if (ms === null) throw badOption(place, ANCHOR_EXPECTED, anchor)
   return ms
 }
 

@@ -57,6 +57,9 @@ const Leases = (meta: SchemaOptions = {}) => Type.Union([
     'The limits stay exact. `true` stands for `{}`. Sliding windows, throttled policies and small limits are not leased.'
 })
 
+/** `timeWindow` is required unless there is a `period`, which the schema cannot express. */
+export const LIMIT_EXPECTED = 'a limit: { name, max, timeWindow or period, burst?, algorithm?, by?, mode?, leases? }'
+
 const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
@@ -67,7 +70,7 @@ const LimitSchema = Type.Object({
   by: Type.Optional(By),
   mode: Type.Optional(Mode),
   leases: Type.Optional(Leases())
-}, { additionalProperties: false, expected: 'a limit: { name, max, timeWindow or period, burst?, algorithm?, by?, mode?, leases? }' })
+}, { additionalProperties: false, expected: LIMIT_EXPECTED })
 
 /** Options that define limits, also those of a tier. */
 export const limitOptions = {
