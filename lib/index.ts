@@ -28,6 +28,7 @@ export type { AdminHook } from './config/schema/admin-schema.js'
 export type { BlockedPage, BlockedPartition, BlockedQuery } from './decorator/blocked.js'
 export type { ConsumeOptions } from './decorator/consume.js'
 export type { AnyReply, AnyRequest, Guard, PartitionStanding, RateLimitDecorator, ReloadOptions } from './decorator/decorator.js'
+export type { QuotaUsage, UsageOptions } from './decorator/usage.js'
 export type { Health, MountedRoutes, StoreHealth } from './observability/health.js'
 export type {
   MetricsRegistry, OtelHistogram, OtelInstrumentOptions, OtelMeter, OtelObservable, RegisteredMetric
@@ -37,10 +38,11 @@ export { limiterClientOptions, type LimiterClientOptions } from './stores/redis/
 export type { AnyRedisClient, RedisConnectionOptions, RedisTarget } from './stores/redis/connect.js'
 export type { CredentialOptions, ExpiringPassword } from './stores/redis/credentials.js'
 export type { LeaseTerms } from './algorithms/lease.js'
-export type { Algorithm, Quota } from './algorithms/quota.js'
+export type { Calendar, Period, PeriodUnit } from './algorithms/calendar.js'
+export type { Algorithm, Quota, QuotaAlgorithm } from './algorithms/quota.js'
 export type { PenaltyRule } from './algorithms/penalty.js'
 export type {
-  Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, Standing, Store, Unavailable
+  Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, Standing, Store, Unavailable, Usage
 } from './stores/store.js'
 
 declare module 'fastify' {

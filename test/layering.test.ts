@@ -18,6 +18,7 @@ interface Row {
 const ROOMS: Readonly<Record<string, Row>> = {
   algorithms: { values: [], types: [] }, // pure functions: not even a clock
   common: { values: [], types: [] },
+  calendar: { values: [], types: ['algorithms'] }, // periods; knows neither limits nor stores
   model: { values: [], types: [] }, // plain public types
   errors: { values: ['common'], types: ['model'] }, // the error of a refusal holds its decision
   throttle: { values: [], types: ['common'] }, // holds requests; knows neither policies nor Fastify
@@ -41,10 +42,10 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores', 'stores/lease'] },
   'observability/refusal-log': { values: ['common', 'model'], types: ['config/schema'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
-  policies: { values: ['algorithms', 'common', 'concurrency', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
+  policies: { values: ['algorithms', 'calendar', 'common', 'concurrency', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
-    values: ['clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
+    values: ['calendar', 'clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
     types: ['config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
@@ -54,12 +55,12 @@ const ROOMS: Readonly<Record<string, Row>> = {
     ],
     types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
   },
-  decorator: { values: ['clients', 'common', 'config/layers', 'config/schema', 'errors', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: ['model'] },
+  decorator: { values: ['calendar', 'clients', 'common', 'config/layers', 'config/schema', 'errors', 'model', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: [] },
   openapi: { values: ['common', 'policies'], types: ['config/schema', 'runtime'] },
   routes: { values: ['clients/address', 'common', 'config', 'config/schema', 'errors', 'observability', 'response', 'routing'], types: ['clients', 'decorator', 'runtime'] },
   plugin: {
     values: [
-      'clients', 'clients/address', 'common', 'concurrency', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
+      'calendar', 'clients', 'clients/address', 'common', 'concurrency', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
       'observability/refusal-log', 'openapi', 'policies', 'request', 'routes', 'routing', 'runtime', 'throttle'
     ],
     types: ['config/environment', 'model']
@@ -86,7 +87,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ioredis: ['stores/redis/'],
   'ipaddr.js': ['clients/address/'],
   'prom-client': ['observability/metrics/'],
-  'smol-toml': ['config/file/']
+  'smol-toml': ['config/file/'],
+  'temporal-polyfill': ['calendar/']
 }
 
 // The code of TypeBox would take longer to load than all of lib: see config/schema/type-builder.ts.

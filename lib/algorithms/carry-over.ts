@@ -1,4 +1,5 @@
 import type { BucketState } from './bucket-state.js'
+import { findPeriod } from './calendar-window.js'
 import type { Quota } from './quota.js'
 import { appendGrant, createGrantLog, type GrantLog } from './sliding-window.js'
 import type { CheckResult } from './check-result.js'
@@ -69,9 +70,9 @@ export function countAtRisk (written: WrittenQuota, quota: Quota, bucket: Carrie
   return isKept ? overused : Math.max(countBucket(written, bucket, nowUs), overused)
 }
 
-/** What to keep beside a bucket after a change; `null` if the bucket has room for all used units. */
+/** What to keep beside a bucket after a change; `null` if the bucket has room for all used units. A calendar window counts them all. */
 export function keepOveruse (written: WrittenQuota, quota: Quota, used: number, nowUs: number): Overuse | null {
-  if (used <= quota.capacity) return null
+  if (used <= quota.capacity || quota.algorithm === 'calendar-window') return null
   const { max, windowUs } = written.max * quota.windowUs >= quota.max * written.windowUs ? written : quota
   return { atUs: nowUs, units: used, max, windowUs }
 }
@@ -105,6 +106,12 @@ export function carryFixedWindow (written: WrittenQuota, quota: Quota, bucket: C
   result.count = Math.max(used, overused)
 }
 
+/** Convert all used units to those of the current period. Writes them into `result`, which may be `bucket` itself. */
+export function carryCalendarWindow (written: WrittenQuota, quota: Quota, bucket: CarriedBucket, nowUs: number, result: CheckResult): void {
+  result.count = Math.ceil(Math.max(countBucket(written, bucket, nowUs), countOveruse(bucket.overuse, nowUs)) - ROUNDING_UNITS)
+  result.timeUs = written.algorithm === 'calendar-window' ? bucket.timeUs : findPeriod(quota, nowUs).endUs
+}
+
 /** Convert a log to other numbers. Of dropped units, the oldest go first. Units that only the overuse still has were used now. */
 export function carryGrantLog (written: WrittenQuota, quota: Quota, bucket: CarriedBucket, nowUs: number): GrantLog {
   const log = bucket.log ?? createGrantLog()
@@ -134,6 +141,7 @@ function countDropped (written: WrittenQuota, quota: Quota, bucket: CarriedBucke
 
 function countBucket (written: WrittenQuota, { timeUs, count, log }: CarriedBucket, nowUs: number): number {
   if (written.algorithm === 'fixed-window') return nowUs - timeUs >= written.windowUs ? 0 : count
+  if (written.algorithm === 'calendar-window') return timeUs <= nowUs ? 0 : count
   if (written.algorithm === 'token-bucket') {
     const backlogUs = Math.max(0, timeUs - nowUs + count / written.intervalDen)
     // A TAT that a clock left in the future, stepping back, is no proof of more units.

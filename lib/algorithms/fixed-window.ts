@@ -10,12 +10,7 @@ import type { CheckResult } from './check-result.js'
 /** Decide whether `cost` units can be taken now. Writes the decision, and the window to store, into `result`. */
 export function assessFixedWindow (quota: Quota, bucket: BucketState, cost: number, nowUs: number, result: CheckResult): void {
   rollWindow(quota, bucket, nowUs, result)
-  const isPossible = cost <= quota.max && quota.max !== 0
-  result.granted = isPossible && result.count + cost <= quota.max
-  if (result.granted) result.count += cost
-  writeResult(quota, nowUs, result)
-  result.delayUs = 0
-  result.retryUs = result.granted ? 0 : isPossible ? result.resetUs : 'never'
+  takeFromWindow(quota, cost, result.timeUs + quota.windowUs - nowUs, result)
 }
 
 /**
@@ -24,15 +19,14 @@ export function assessFixedWindow (quota: Quota, bucket: BucketState, cost: numb
  */
 export function chargeFixedWindow (quota: Quota, bucket: BucketState, units: number, nowUs: number, result: CheckResult): void {
   rollWindow(quota, bucket, nowUs, result)
-  result.count = Math.max(result.count, Math.min(result.count + units, 2 * quota.max))
-  writeResult(quota, nowUs, result)
+  addToWindow(quota, units, result.timeUs + quota.windowUs - nowUs, result)
 }
 
 /** Give back the units of an earlier charge, if the window of that charge is still open. */
 export function refundFixedWindow (quota: Quota, bucket: BucketState, refund: Refund, nowUs: number, result: CheckResult): void {
   rollWindow(quota, bucket, nowUs, result)
-  if (result.timeUs <= refund.chargedAtUs) result.count = Math.max(0, result.count - refund.units)
-  writeResult(quota, nowUs, result)
+  const isOpen = result.timeUs <= refund.chargedAtUs
+  returnToWindow(quota, isOpen ? refund.units : 0, result.timeUs + quota.windowUs - nowUs, result)
 }
 
 function rollWindow (quota: Quota, bucket: BucketState, nowUs: number, result: CheckResult): void {
@@ -44,7 +38,29 @@ function rollWindow (quota: Quota, bucket: BucketState, nowUs: number, result: C
   result.count = isOver ? 0 : used
 }
 
-function writeResult (quota: Quota, nowUs: number, result: CheckResult): void {
+/** Take units from a window of which `result.count` are used, if it has them. `leftUs`: time until its end. */
+export function takeFromWindow (quota: Quota, cost: number, leftUs: number, result: CheckResult): void {
+  const isPossible = cost <= quota.max && quota.max !== 0
+  result.granted = isPossible && result.count + cost <= quota.max
+  if (result.granted) result.count += cost
+  writeResult(quota, leftUs, result)
+  result.delayUs = 0
+  result.retryUs = result.granted ? 0 : isPossible ? result.resetUs : 'never'
+}
+
+/** Add units to a window without a check: see `chargeFixedWindow`. */
+export function addToWindow (quota: Quota, units: number, leftUs: number, result: CheckResult): void {
+  result.count = Math.max(result.count, Math.min(result.count + units, 2 * quota.max))
+  writeResult(quota, leftUs, result)
+}
+
+/** Give units back to a window. */
+export function returnToWindow (quota: Quota, units: number, leftUs: number, result: CheckResult): void {
+  result.count = Math.max(0, result.count - units)
+  writeResult(quota, leftUs, result)
+}
+
+function writeResult (quota: Quota, leftUs: number, result: CheckResult): void {
   result.remaining = Math.max(0, quota.max - result.count)
-  result.resetUs = result.count === 0 ? 0 : result.timeUs + quota.windowUs - nowUs
+  result.resetUs = result.count === 0 ? 0 : leftUs
 }

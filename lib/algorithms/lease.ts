@@ -63,7 +63,7 @@ export interface LeaseTerms {
 }
 
 /** Why a limit is not leased. */
-export type LeaseObstacle = 'sliding-window' | 'throttled' | 'small' | 'short'
+export type LeaseObstacle = 'sliding-window' | 'calendar' | 'throttled' | 'small' | 'short'
 
 /** Limits of fewer units are not leased: they have little to gain, and a share of them held by one process is much. */
 export const MIN_LEASED_CAPACITY = 64
@@ -87,6 +87,8 @@ const MIN_SHARE = 4
  */
 export function createLeaseTerms (quota: Quota, holdUs: number): LeaseTerms | LeaseObstacle {
   if (quota.algorithm === 'sliding-window') return 'sliding-window'
+  // Units that a stopped process holds would be lost for the rest of the period.
+  if (quota.algorithm === 'calendar-window') return 'calendar'
   if (quota.maxDelayUs > 0) return 'throttled'
   if (quota.capacity < MIN_LEASED_CAPACITY) return 'small'
   const fillUs = quota.algorithm === 'fixed-window' ? quota.windowUs : quota.capacityUs

@@ -1,5 +1,10 @@
-/** The algorithm of a limit by rate. */
+import type { Calendar } from './calendar.js'
+
+/** The algorithms of limits with a `timeWindow`. */
 export type Algorithm = 'token-bucket' | 'sliding-window' | 'fixed-window'
+
+/** The algorithm of any limit. `calendar-window` is that of limits with a `period`, `concurrency` counts requests in flight. */
+export type QuotaAlgorithm = Algorithm | 'calendar-window' | 'concurrency'
 
 /**
  * The numbers of one limit, prepared for the algorithms. All are integers; times are microseconds.
@@ -8,8 +13,7 @@ export type Algorithm = 'token-bucket' | 'sliding-window' | 'fixed-window'
  * A whole-microsecond interval would be 43 % wrong at 700,000 units a second.
  */
 export interface Quota {
-  /** `concurrency`: requests in flight, see `concurrency.ts`. */
-  readonly algorithm: Algorithm | 'concurrency'
+  readonly algorithm: QuotaAlgorithm
   /** Units per window, 0 or more. 0 refuses every request. */
   readonly max: number
   readonly windowUs: number
@@ -33,6 +37,8 @@ export interface Quota {
   readonly ceilingUs: number
   /** How long the newest entry of a sliding window absorbs grants, microseconds. */
   readonly mergeUs: number
+  /** The periods of a calendar window; `null` for every other algorithm. */
+  readonly calendar: Calendar | null
 }
 
 /** Entries of a sliding window are at least 1/128 of the window apart. So there are at most 129 of them. */
@@ -73,8 +79,20 @@ export function createQuota (algorithm: Quota['algorithm'], max: number, windowU
     capacityNum,
     maxDelayUs: effectiveDelayUs,
     ceilingUs: Math.max(debtCeilingUs, queueCeilingUs),
-    mergeUs: Math.ceil(windowUs / ENTRIES_PER_WINDOW)
+    mergeUs: Math.ceil(windowUs / ENTRIES_PER_WINDOW),
+    calendar: null
   }
+}
+
+/** A day of 25 hours makes a period this much longer. */
+const EXTRA_HOUR_US = 3_600_000_000
+
+/**
+ * Compute the numbers of a calendar window. `windowUs`: the longest length of a period with days of 24 hours. Other limits of
+ * the same bucket are converted by it, and headers show it.
+ */
+export function createCalendarQuota (max: number, windowUs: number, calendar: Calendar): Quota {
+  return { ...createQuota('fixed-window', max, windowUs), algorithm: 'calendar-window', ceilingUs: windowUs + EXTRA_HOUR_US, calendar }
 }
 
 /** The same numbers with another longest delay, at most the `maxDelayUs` that `createQuota` was given. */

@@ -26,11 +26,11 @@ function describeLease (reason: UnleasedReason | null): string[] {
   return reason === 'off' ? [] : [`not leased (${reason})`]
 }
 
-function describeLimit ({ max, windowUs, capacity, algorithm, by }: Limit): string {
+function describeLimit ({ max, windowUs, calendar, capacity, algorithm, by }: Limit): string {
   return [
-    max === 0 ? 'nothing' : `${max} per ${describeWindow(windowUs / 1000)}`,
+    max === 0 ? 'nothing' : `${max} per ${calendar?.description ?? describeWindow(windowUs / 1000)}`,
     ...(capacity === max || max === 0 ? [] : [`burst ${capacity}`]),
-    ...(algorithm === 'token-bucket' ? [] : [algorithm.replace('-', ' ')]),
+    ...(algorithm === 'token-bucket' || algorithm === 'calendar-window' ? [] : [algorithm.replace('-', ' ')]),
     SCOPE_TEXTS[by]
   ].join(', ')
 }
@@ -46,7 +46,7 @@ function describeKnownOptions (options: readonly ExplainedOption[]): string[] {
 }
 
 function isLimitOption (option: string): boolean {
-  return /^(?:limits\[\d+\]\.|tiers\.)|^(?:max|timeWindow|burst|algorithm|by)$/.test(option)
+  return /^(?:limits\[\d+\]\.|tiers\.)|^(?:max|timeWindow|period|timeZone|anchor|burst|algorithm|by)$/.test(option)
 }
 
 /** The mode of a policy, or the modes of its limits if they differ. */

@@ -25,6 +25,6 @@ function toJsonPolicy ({ rule, tier, policy, isMadeInCode, options }: EffectiveP
   }
 }
 
-function toJsonLimit ({ name, max, windowUs, capacity, algorithm, by, mode }: Limit): object {
-  return { name, max, timeWindowMs: windowUs / 1000, burst: capacity, algorithm, by, mode }
+function toJsonLimit ({ name, max, windowUs, calendar, capacity, algorithm, by, mode }: Limit): object {
+  return { name, max, timeWindowMs: windowUs / 1000, period: calendar?.description ?? null, burst: capacity, algorithm, by, mode }
 }

@@ -1,3 +1,5 @@
+import { parseInstantMs } from '../config/schema/instants.js'
+
 /**
  * The value of a claim; `undefined` if it is missing. A dot in `path` separates the names of nested claims.
  * A claim whose own name is the whole path comes first, such as a claim named by a URL.
@@ -20,6 +22,22 @@ export function parseUserId (value: unknown): string | null {
   if (typeof value === 'string' && value !== '') return value
   return Number.isFinite(value) || typeof value === 'bigint' ? String(value) : null
 }
+
+/**
+ * The start of a client's quota periods, milliseconds since 1970: text in the format of ISO 8601, a Date, or in a token seconds
+ * since 1970. `null` for any other value.
+ */
+export function parseAnchorMs (value: unknown): number | null {
+  return typeof value === 'number' ? parseSeconds(value) : parseInstantMs(value)
+}
+
+function parseSeconds (seconds: number): number | null {
+  const ms = Math.floor(seconds * 1000)
+  return Math.abs(ms) <= MAX_ANCHOR_MS ? ms : null
+}
+
+/** The year 9999, as in text. Milliseconds in place of seconds are beyond. */
+const MAX_ANCHOR_MS = 253_402_300_799_999
 
 const MAX_TIER_LENGTH = 64
 

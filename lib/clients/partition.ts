@@ -51,9 +51,10 @@ export function createKeyClient (key: string): Client {
   return { kind: 'key', id: key, tier: ANONYMOUS, partition: createPartition('key', key) }
 }
 
-/** The client of a user. */
-export function createUserClient (id: string, tier: string): Client {
-  return { kind: 'user', id, tier, partition: createPartition('user', id) }
+/** The client of a user. `anchorMs`: see `Client`; `null` if it is not known. */
+export function createUserClient (id: string, tier: string, anchorMs: number | null = null): Client {
+  const client: Client = { kind: 'user', id, tier, partition: createPartition('user', id) }
+  return anchorMs === null ? client : { ...client, anchorMs }
 }
 
 /** The partition of an id. */

@@ -19,6 +19,8 @@ export interface TokenUser {
   readonly id: string
   /** `null` if the payload has no valid tier. */
   readonly tier: string | null
+  /** The value of the claim `anchorClaim`. */
+  readonly anchor: unknown
 }
 
 /**
@@ -28,6 +30,7 @@ export interface TokenUser {
 export class TokenReader {
   readonly #userClaim: string
   readonly #tierClaim: string
+  readonly #anchorClaim: string | undefined
   readonly #namespace: string | undefined
   readonly #method: string
   readonly #failures: FailureLimiter
@@ -36,6 +39,7 @@ export class TokenReader {
   constructor (options: ResolvedToken, failures: FailureLimiter) {
     this.#userClaim = options.userClaim
     this.#tierClaim = options.tierClaim
+    this.#anchorClaim = options.anchorClaim
     this.#namespace = options.namespace
     this.#method = toVerifyMethodName(options)
     this.#failures = failures
@@ -69,7 +73,9 @@ export class TokenReader {
   /** The user in a payload; `null` if it has no user claim. */
   parseUser (payload: unknown): TokenUser | null {
     const id = parseUserId(findClaim(payload, this.#userClaim))
-    return id === null ? null : { id, tier: parseTier(findClaim(payload, this.#tierClaim)) }
+    if (id === null) return null
+    const anchor = this.#anchorClaim === undefined ? undefined : findClaim(payload, this.#anchorClaim)
+    return { id, tier: parseTier(findClaim(payload, this.#tierClaim)), anchor }
   }
 
   #findPlugin (request: FastifyRequest): JwtPlugin | null {

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { CustomIdentify, ResolvedIdentify } from '../config/schema/identity-schema.js'
+import { INSTANT_EXPECTED } from '../config/schema/instants.js'
 import type { Phase } from '../config/schema/policy-schema.js'
-import { parseTier, parseUserId } from './claims.js'
+import { parseAnchorMs, parseTier, parseUserId } from './claims.js'
 import type { Client } from '../model/client.js'
 import type { FaultReporter } from '../common/log.js'
 import { createUserClient } from './partition.js'
@@ -127,7 +128,9 @@ export class Users {
   /** No error message contains the result: it may hold a secret. */
   #parseCustomUser (result: unknown): Client | null {
     if (result === null || result === undefined) return null
-    if (typeof result !== 'object') throw new TypeError(`expected identify.custom to return { id, tier? } or null, got a ${typeof result}`)
+    if (typeof result !== 'object') {
+      throw new TypeError(`expected identify.custom to return { id, tier?, anchor? } or null, got a ${typeof result}`)
+    }
     const id = parseUserId(Reflect.get(result, 'id'))
     if (id === null) throw new TypeError('expected identify.custom to return an id: a string of 1 or more characters, or a number')
     const given: unknown = Reflect.get(result, 'tier') ?? null
@@ -136,7 +139,7 @@ export class Users {
       this.#faults.reportLazy('identify', () =>
         new TypeError('expected identify.custom to return a tier of 1 to 64 characters, or no tier'))
     }
-    return createUserClient(id, tier ?? this.#defaultTier)
+    return createUserClient(id, tier ?? this.#defaultTier, this.#parseAnchor(Reflect.get(result, 'anchor')))
   }
 
   #lookUpByToken (request: FastifyRequest, lookup: IdentityLookup, budget: TimeBudget): UserResult {
@@ -156,7 +159,15 @@ export class Users {
 
   #toClient (tokens: TokenReader, payload: unknown): Client | null {
     const user = tokens.parseUser(payload)
-    return user === null ? null : createUserClient(user.id, user.tier ?? this.#defaultTier)
+    return user === null ? null : createUserClient(user.id, user.tier ?? this.#defaultTier, this.#parseAnchor(user.anchor))
+  }
+
+  /** `null` without an anchor, and for an invalid one, which is reported. */
+  #parseAnchor (anchor: unknown): number | null {
+    if (anchor === undefined || anchor === null) return null
+    const ms = parseAnchorMs(anchor)
+    if (ms === null) this.#faults.reportLazy('identify', () => new TypeError(`expected the anchor of a user to be ${INSTANT_EXPECTED}`))
+    return ms
   }
 }
 

@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { badOption } from '../config/schema/check.js'
 import { isObject } from '../common/type-guards.js'
 import { createBlocked, type BlockedPage, type BlockedQuery } from './blocked.js'
-import { GLOBAL_PARTITION, parsePartition } from '../clients/partition.js'
+import { loadTemporal } from '../calendar/temporal.js'
+import { parsePartition } from '../clients/partition.js'
 import type { LayerOptions } from '../config/layers/layer.js'
 import type { MetricsRegistry } from '../config/schema/metrics-schema.js'
 import type { RouteRateLimit } from '../config/schema/policy-schema.js'
@@ -15,7 +16,9 @@ import type { Health } from '../observability/health.js'
 import type { Decision, LimitStanding } from '../model/decision.js'
 import { toLimitStanding } from '../request/standing.js'
 import type { Reloader } from '../runtime/reloader.js'
-import type { Limit } from '../stores/store.js'
+import type { Client } from '../model/client.js'
+import { mayCharge } from './may-charge.js'
+import { createUsage, type QuotaUsage, type UsageOptions } from './usage.js'
 
 /** A request of any server (HTTP/2 too), logger and type provider. Only the common part of these types is required. */
 export type AnyRequest = Pick<FastifyRequest, 'id' | 'url' | 'method'>
@@ -77,6 +80,17 @@ export interface RateLimitDecorator {
    * Rejects with FST_SLUICE_BAD_OPTION for any other text.
    */
   peek (partition: string): Promise<PartitionStanding[]>
+  /**
+   * Return what a client has used of each quota, that is of each limit with a `period`, with the start and the end of the
+   * current period: what a page about the client's plan shows. Charges nothing.
+   *
+   *     const [{ used, limit, end }] = await fastify.rateLimit.usage(request.rateLimit.client)
+   *
+   * `of`: a partition, as for `peek`, with the quotas of all tiers; or a client, with those of its tier and by its anchor.
+   * Without the anchor of a client, the end of its period is known while it has used units. Rejects with
+   * FST_SLUICE_BAD_OPTION for any other text.
+   */
+  usage (of: string | Client, options?: UsageOptions): Promise<QuotaUsage[]>
   /**
    * Delete the usage of a partition in all scopes, and lift its blocks. Returns the number of deleted buckets and penalties.
    *
@@ -166,6 +180,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
   async function peek (text: string): Promise<PartitionStanding[]> {
     const partition = parsePartition(text, addresses)
     const { buckets } = snapshots.current.policySet
+    if (snapshots.current.hasPeriods) await loadTemporal()
     const standings = await backend.store.peek(buckets.limits().filter((limit) => mayCharge(limit, partition)), partition)
     return standings.map((standing) => {
       const { limit } = standing
@@ -177,6 +192,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
     const partition = parsePartition(text, addresses)
     // Also reset the fallback memory, and first: its counts must not survive the reset if the store fails.
     const limits = snapshots.current.policySet.buckets.limits()
+    if (snapshots.current.hasPeriods) await loadTemporal()
     if (backend.local !== backend.store) backend.local.reset(limits, partition)
     return await backend.store.reset(limits, partition)
   }
@@ -186,6 +202,7 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
     check,
     consume: createConsume(snapshots),
     peek,
+    usage: createUsage(snapshots),
     reset,
     blocked: createBlocked(snapshots),
     metrics: metrics?.registry ?? null,
@@ -193,18 +210,6 @@ export function buildDecorator (snapshots: SnapshotHolder, reloader: Reloader, h
     reload: async (options?: ReloadOptions) => { reloader.reload('call', options) },
     explain: createExplain(snapshots)
   })
-}
-
-/** Whether a limit can have a bucket for a partition at all. */
-function mayCharge ({ by }: Limit, partition: string): boolean {
-  switch (by) {
-    case 'global': return partition === GLOBAL_PARTITION
-    // Limits by user charge the address of unidentified clients, so they are included.
-    case 'ip': return partition !== GLOBAL_PARTITION && !/^(?:key|user)[:#]/.test(partition)
-    case 'user': return partition !== GLOBAL_PARTITION && !/^key[:#]/.test(partition)
-    case 'client': return partition !== GLOBAL_PARTITION
-    default: return by satisfies never
-  }
 }
 
 /** Whether a value is a request of Fastify, not one of another framework or of Node.js. */

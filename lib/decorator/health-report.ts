@@ -28,8 +28,8 @@ function describeLimits (buckets: BucketRegistry): string[] {
 }
 
 /** `default (premium) hourly: 100 per 1 hour, shadow, leased` */
-function describeLimit ({ name, max, windowUs, mode, lease }: Limit, scope: string, tier: string | null): string {
+function describeLimit ({ name, max, windowUs, calendar, mode, lease }: Limit, scope: string, tier: string | null): string {
   const title = [scope, ...tier === null ? [] : [`(${tier})`], ...name === 'default' ? [] : [name]].join(' ')
   const notes = [...mode === 'shadow' ? [', shadow'] : [], ...lease === null || lease === undefined ? [] : [', leased']]
-  return `${title}: ${max} per ${formatDuration(windowUs / 1000)}${notes.join('')}`
+  return `${title}: ${max} per ${calendar?.description ?? formatDuration(windowUs / 1000)}${notes.join('')}`
 }

@@ -8,6 +8,8 @@ export interface Client {
   readonly tier: string
   /** Identifies the client's buckets: the kind and the ID (`ip:203.0.113.9`, `user:42`, `key:abc`). Long IDs are hashed. */
   readonly partition: string
+  /** Start of one of the client's quota periods, milliseconds since 1970: see the limit option `anchor`. Absent if it is not known. */
+  readonly anchorMs?: number
 }
 
 /** The tier of unidentified clients. */

@@ -22,8 +22,10 @@ export interface LimitStanding {
   readonly max: number
   /** `concurrency`: the limit counts requests in flight, see the option `concurrency`. Absent for limits by rate. */
   readonly kind?: 'concurrency'
-  /** Length of the window, milliseconds. 0 for a concurrency limit. */
+  /** Length of the window, milliseconds. Of a `period`, its longest length. 0 for a concurrency limit. */
   readonly windowMs: number
+  /** The period of the calendar. Absent for a limit with a `timeWindow`. */
+  readonly period?: 'hour' | 'day' | 'week' | 'month' | 'year'
   /** Whole units that are still available. */
   readonly remaining: number
   /** Milliseconds, rounded up, until the full limit is available again. */

@@ -5,6 +5,7 @@
  * - `no-redis`: the limits are not in Redis
  * - `client-resends`: the Redis client may send a call twice; see `limiterClientOptions`
  * - `sliding-window`: leases need a token bucket or a fixed window
+ * - `calendar`: limits with a `period`; units that a stopped process holds would be lost until its end
  * - `throttled`: requests may be held
  * - `small`: fewer than 64 units
  * - `short`: a lease would end within 20 ms
@@ -13,5 +14,5 @@
  * - `beside-exact`: another limit of the policy is not leased, so each request needs a call anyway
  */
 export type UnleasedReason =
-  'off' | 'no-redis' | 'client-resends' | 'concurrency' | 'sliding-window' | 'throttled' | 'small' | 'short' | 'by-function' |
-  'beside-exact'
+  'off' | 'no-redis' | 'client-resends' | 'concurrency' | 'sliding-window' | 'calendar' | 'throttled' | 'small' | 'short' |
+  'by-function' | 'beside-exact'

@@ -10,6 +10,8 @@ export interface DocumentedLimit {
   /** Absent if a function computes the numbers for each request. */
   readonly max?: number
   readonly windowMs?: number
+  /** The period of the calendar that `max` applies to; `windowMs` is then its longest length. */
+  readonly period?: string
   /** Present if it differs from `max`. */
   readonly burst?: number
   /** Which budget is charged. Present if it is not the client's. */
@@ -92,13 +94,14 @@ function documentConcurrency (policy: Policy): Pick<DocumentedPolicy, 'concurren
 }
 
 function toDocumentedLimits ({ limits, dynamicLimits, cost: own, costs }: Policy, shared: Policy['cost']): DocumentedLimit[] {
-  return limits.flatMap(({ name, max, windowUs, capacity, by, mode }, index) => {
+  return limits.flatMap(({ name, max, windowUs, calendar, capacity, by, mode }, index) => {
     if (mode === 'shadow') return []
     const isDynamic = (dynamicLimits?.[index] ?? null) !== null
     const cost = costs?.[index] ?? own
     return [{
       name,
       ...(!isDynamic && { max, windowMs: windowUs / 1000, ...(capacity !== max && { burst: capacity }) }),
+      ...(calendar !== null && { period: calendar.unit }),
       ...(by !== 'client' && { by }),
       ...(cost !== shared && { cost: toDocumentedCost(cost) })
     }]

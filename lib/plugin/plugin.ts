@@ -1,5 +1,6 @@
 import type { FastifyInstance, RegisterOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { loadTemporal } from '../calendar/temporal.js'
 import { AddressReader } from '../clients/address/address-reader.js'
 import { notePeers } from '../clients/address/peer.js'
 import { IdentityFactory } from '../clients/identity.js'
@@ -84,6 +85,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
       checkIdentity(identity, layered)
+      if (snapshots.current.hasPeriods) await loadTemporal()
       warnAboutOptions(snapshots.current)
       const taken = unrouted.warnAboutTaken(fastify)
       if (taken.includes(String(mounted.health))) mounted.health = null

@@ -121,14 +121,19 @@ function listLimits ({ limit, dynamicLimit }: BucketSet): readonly Limit[] {
 /** The limits that policies with one scope must have in common, as text. The modes may differ: shadow has its own buckets. */
 function describeLimits ({ limits, dynamicLimits }: Policy): string {
   return limits.map((limit, index) => {
-    const numbers = dynamicLimits?.[index]?.description ?? `${limit.max} per ${limit.windowUs / 1000} ms`
+    const window = limit.calendar?.description ?? `${limit.windowUs / 1000} ms`
+    const numbers = dynamicLimits?.[index]?.description ?? `${limit.max} per ${window}`
     const burst = limit.capacity === limit.max ? '' : ` burst ${limit.capacity}`
     const by = limit.by === 'client' ? '' : ` by ${limit.by}`
     // A policy without the throttle would cut off a queue that is longer than a window.
-    const { ceilingUs } = createQuota(limit.algorithm, limit.max, limit.windowUs, limit.capacity)
-    const throttleNote = limit.ceilingUs === ceilingUs ? '' : ' with a throttle beyond its timeWindow'
+    const throttleNote = hasDebtCeiling(limit) ? '' : ' with a throttle beyond its timeWindow'
     return `"${limit.name}" ${numbers}${burst} (${limit.algorithm}${by})${throttleNote}`
   }).join(', ')
+}
+
+/** Whether no delay is longer than a debt. */
+function hasDebtCeiling ({ algorithm, max, windowUs, capacity, ceilingUs }: Limit): boolean {
+  return algorithm === 'calendar-window' || ceilingUs === createQuota(algorithm, max, windowUs, capacity).ceilingUs
 }
 
 /** Policies with one scope share the strikes, so their penalties must be equal too. */

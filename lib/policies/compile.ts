@@ -1,5 +1,5 @@
 import { isExactPenalty } from '../algorithms/penalty.js'
-import { isExact, createQuota, withMaxDelay } from '../algorithms/quota.js'
+import { isExact, withMaxDelay } from '../algorithms/quota.js'
 import { systemClock } from '../common/clock.js'
 import { SlotUsage } from '../concurrency/slot-usage.js'
 import { badOption, requireDurationMs } from '../config/schema/check.js'
@@ -11,6 +11,7 @@ import { asShadowConcurrency, compileConcurrency, type ConcurrencySettings } fro
 import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
 import { planLeases, type LeasePlan, type StoreLeaseObstacle } from './lease-plan.js'
 import type { LimitDraft } from './limit-draft.js'
+import { computeQuota } from './compute-quota.js'
 import { DynamicLimit, type CompileLimitPair, type LimitPair } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
 import { parseStatuses, type StatusSet } from './status-set.js'
@@ -119,6 +120,7 @@ function compileLimits (context: CompileContext, draft: TierDraft, tier: string 
   const plans = planLeases({ leases, place, obstacle, maxDelayUs, hasConcurrency: concurrency !== null }, drafts)
   const compiled = drafts.map((draft, index) => compileLimit(context, { scope, tier, plan: plans[index] }, draft))
   const limits = compiled.map(({ pair }) => pair.immediate)
+  const hasPeriods = drafts.some(({ period }) => period !== null)
   const isDynamic = compiled.some(({ dynamicLimit }) => dynamicLimit !== null)
   const unsettled = drafts.filter(({ refundsUnsettled }) => refundsUnsettled).map(({ name }) => name)
   return {
@@ -127,10 +129,11 @@ function compileLimits (context: CompileContext, draft: TierDraft, tier: string 
     ...compileCosts(drafts, compiled, cost, context.place),
     refundsUnsettled: unsettled.length === 0 ? null : new Set(unsettled),
     unleased: plans.map((plan) => typeof plan === 'string' ? plan : null),
-    single: limits.length === 1 && limits[0].by === 'client' && !isDynamic ? limits[0] : null,
+    single: limits.length === 1 && limits[0].by === 'client' && !isDynamic && !hasPeriods ? limits[0] : null,
     delayableLimits: !context.mayDelay ? null : compiled.map(({ pair }) => pair.delayable),
     dynamicLimits: isDynamic ? compiled.map(({ dynamicLimit }) => dynamicLimit) : null,
     isEnforced: limits.some((limit) => limit.mode === 'enforce'),
+    hasPeriods,
     hasShadowLimits: limits.some((limit) => limit.mode === 'shadow') || concurrency?.limit.mode === 'shadow',
     concurrency,
     mayQueue: concurrency !== null && concurrency.queue !== null,
@@ -170,7 +173,7 @@ function compileLimit (context: CompileContext, { scope, tier, plan }: LimitCont
   }
   const lease = typeof plan === 'string' ? null : plan
   const compile: CompileLimitPair = (units, ms) => {
-    const quota = createQuota(algorithm, units, ms * 1000, draft.burst ?? units, context.maxDelayUs)
+    const quota = computeQuota(draft, units, ms, context.maxDelayUs)
     if (!isExact(quota)) return null
     const { penalty, generation } = context
     const limit = { ...quota, lease, name: draft.name, bucket: toBucket(units, ms), by: draft.by, mode, penalty, generation }
@@ -238,11 +241,12 @@ function compilePenalty (registration: string, draft: PolicyDraft, { penalty }: 
 const MAX_USUAL_WINDOW_MS = 17 * 365.25 * 86_400_000
 
 /** The error of a rate that cannot be counted exactly, at the option that is too large. */
-function inexactRate ({ algorithm, burst, place }: LimitDraft, units: number, ms: number): Error {
+function inexactRate (draft: LimitDraft, units: number, ms: number): Error {
+  const { burst, place } = draft
   if (ms > MAX_USUAL_WINDOW_MS) {
     return new FST_SLUICE_BAD_OPTION(`${place}.timeWindow`, 'a duration of 17 years or less', `${ms} ms`)
   }
-  const isBurst = burst !== null && isExact(createQuota(algorithm, units, ms * 1000))
+  const isBurst = burst !== null && isExact(computeQuota({ ...draft, burst: null }, units, ms))
   const expected = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
   const rate = `${units} per ${ms} ms`
   return new FST_SLUICE_BAD_OPTION(`${place}.${isBurst ? 'burst' : 'max'}`, expected, isBurst ? `${burst} at ${rate}` : rate)

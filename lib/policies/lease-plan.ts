@@ -1,10 +1,10 @@
 import { createLeaseTerms, MAX_HOLD_US, MIN_HOLD_US, type LeaseTerms } from '../algorithms/lease.js'
-import { createQuota } from '../algorithms/quota.js'
 import { badOption, requireDurationMs } from '../config/schema/check.js'
 import type { LeaseOptions } from '../config/schema/policy-schema.js'
 import { resolvePolicyOptions, type ResolvedPolicyOptions } from '../config/schema/resolve-options.js'
 import { formatDuration } from '../common/format-duration.js'
 import type { UnleasedReason } from '../model/unleased-reason.js'
+import { computeQuota } from './compute-quota.js'
 import type { LimitDraft } from './limit-draft.js'
 
 /** Why no limit of a registration is leased. */
@@ -36,9 +36,9 @@ function planLease ({ leases, place, obstacle, maxDelayUs, hasConcurrency }: Lea
   if (holdUs === null) return 'off'
   if (obstacle !== null) return obstacle
   if (hasConcurrency) return 'concurrency'
-  const { algorithm, max, windowMs, burst } = draft
+  const { max, windowMs } = draft
   if (typeof max === 'function' || typeof windowMs === 'function') return 'by-function'
-  return createLeaseTerms(createQuota(algorithm, max, windowMs * 1000, burst ?? max, maxDelayUs), holdUs)
+  return createLeaseTerms(computeQuota(draft, max, windowMs, maxDelayUs), holdUs)
 }
 
 function resolveLeases (leases: LeaseOptions): ResolvedPolicyOptions['leases'] {

@@ -1,4 +1,4 @@
-import type { Algorithm } from '../algorithms/quota.js'
+import type { Algorithm, QuotaAlgorithm } from '../algorithms/quota.js'
 import { locateSource, toOptions, type Branch } from '../config/layers/option-tree.js'
 import { requireDurationMs } from '../config/schema/check.js'
 import { createDuplicateNameError, findDuplicateNames } from '../config/schema/duplicate-names.js'
@@ -7,13 +7,17 @@ import { REPLACED_FIELDS } from '../config/schema/policy-fields.js'
 import type { LeaseOptions, LimitOptions, TierOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 import type { PartitionBy } from '../stores/store.js'
+import { LONGEST_PERIOD_MS, parsePeriod, type PeriodDraft } from './period-draft.js'
 
 /** A limit with every inherited and default value. */
 export interface LimitDraft {
   readonly name: string
   readonly max: number | PerRequest<number>
+  /** Of a limit with a `period`, its longest length. */
   readonly windowMs: number | PerRequest<number | string>
-  readonly algorithm: Algorithm
+  readonly algorithm: QuotaAlgorithm
+  /** `null` for a limit by `timeWindow`. */
+  readonly period: PeriodDraft | null
   /** `null`: as much as `max`. */
   readonly burst: number | null
   readonly by: PartitionBy
@@ -55,10 +59,11 @@ export function parseLimit (limit: Branch, mode: LimitDraft['mode']): LimitDraft
   const place = locateSource(limit.source)
   const given = toOptions(limit) as InheritedLimit
   const { name = SINGLE_LIMIT, max, timeWindow, algorithm, by, mode: ownMode = mode, cost = null, leases = null } = given
+  const common = { name, max, by, mode: ownMode, cost, refundsUnsettled: given.onUnsettled === 'refund', leases, place }
+  const period = parsePeriod(limit, given)
+  if (period !== null) return { ...common, windowMs: LONGEST_PERIOD_MS[period.unit], algorithm: 'calendar-window', period, burst: null }
   const windowMs = typeof timeWindow === 'function' ? timeWindow : requireDurationMs(timeWindow, `${place}.timeWindow`)
-  const burst = parseBurst(given.burst, algorithm, place)
-  const refundsUnsettled = given.onUnsettled === 'refund'
-  return { name, max, windowMs, algorithm, burst, by, mode: ownMode, cost, refundsUnsettled, leases, place }
+  return { ...common, windowMs, algorithm, period, burst: parseBurst(given.burst, algorithm, place) }
 }
 
 function parseBurst (burst: number | undefined, algorithm: Algorithm, place: string): number | null {

@@ -41,7 +41,7 @@ export interface Policy {
   readonly limits: readonly Limit[]
   /** Why each limit is not leased, by its index in `limits`; `null` for a leased one. */
   readonly unleased: ReadonlyArray<UnleasedReason | null>
-  /** Set in the common case: one limit, `by: 'client'`, not computed by a function. Otherwise `null`. */
+  /** Set in the common case: one limit, `by: 'client'`, without a period, not computed by a function. Otherwise `null`. */
   readonly single: Limit | null
   /** The same limits for a request that may be held until it is due; `null` without `throttle`. */
   readonly delayableLimits: readonly Limit[] | null
@@ -55,6 +55,8 @@ export interface Policy {
   readonly rollout: Rollout | null
   /** Whether any limit may refuse. Only then headers are written. */
   readonly isEnforced: boolean
+  /** Whether any limit has a period of the calendar. */
+  readonly hasPeriods: boolean
   /** Whether any limit is in shadow mode. */
   readonly hasShadowLimits: boolean
   readonly throttle: Throttle | null

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Identifier } from '../clients/identifier.js'
+import { getTemporal, loadTemporal } from '../calendar/temporal.js'
 import { GLOBAL_PARTITION } from '../clients/partition.js'
 import type { FaultReporter } from '../common/log.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
@@ -7,6 +8,7 @@ import { findStorePartition, type Client } from '../model/client.js'
 import type { LimitPair } from '../policies/dynamic-limit.js'
 import type { Policy } from '../policies/policy.js'
 import type { Charge, Limit, PartitionBy } from '../stores/store.js'
+import { anchorLimit } from './anchored-limit.js'
 import { CostResolver, findUnits, requireStaticCost, type Cost } from './cost.js'
 import { findDecision } from './decision.js'
 
@@ -98,6 +100,19 @@ export class ChargeBuilder {
 
   /** Build the charges of a given cost. */
   buildAll (policy: Policy, input: ChargeInput): Charge[] | Promise<Charge[]> {
+    return policy.hasPeriods ? this.#buildWithPeriods(policy, input) : this.#buildCharges(policy, input)
+  }
+
+  #buildWithPeriods (policy: Policy, input: ChargeInput): Charge[] | Promise<Charge[]> {
+    // Loaded when the server starts, but for the first limit with a period of a reload or a guard.
+    if (getTemporal() === null) return loadTemporal().then(() => this.#buildWithPeriods(policy, input))
+    const charges = this.#buildCharges(policy, input)
+    const { anchorMs } = input.client
+    if (anchorMs === undefined) return charges
+    return charges instanceof Promise ? charges.then((resolved) => anchorCharges(resolved, anchorMs)) : anchorCharges(charges, anchorMs)
+  }
+
+  #buildCharges (policy: Policy, input: ChargeInput): Charge[] | Promise<Charge[]> {
     const { limits, delayableLimits } = policy
     const { cost, maxHoldUs } = input
     const candidates = maxHoldUs > 0 && delayableLimits !== null ? delayableLimits : limits
@@ -160,6 +175,10 @@ export class ChargeBuilder {
 /** Whether a limit applies to a client without a request. */
 function appliesTo ({ by }: Limit, { kind }: Client): boolean {
   return by === 'global' || (kind !== 'global' && (by === 'client' || by === kind))
+}
+
+function anchorCharges (charges: readonly Charge[], anchorMs: number): Charge[] {
+  return charges.map((charge) => ({ ...charge, limit: anchorLimit(charge.limit, anchorMs) }))
 }
 
 function isEnforcing ({ mode }: Limit): boolean {

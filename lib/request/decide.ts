@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { loadTemporal } from '../calendar/temporal.js'
 import type { Exemptions } from '../clients/exemptions.js'
 import { NO_FAULTS } from '../common/log.js'
 import { findStorePartition, type Client } from '../model/client.js'
@@ -97,6 +98,7 @@ export class Decider {
     if (policy === null) return new RequestDecision(base, client, 'exempt', store, null)
     const charges = this.#chargeBuilder.buildWithoutRequest(policy, client)
     const check = { policy, request: null, client, charges, reservation: null }
+    if (policy.hasPeriods) await loadTemporal()
     if (isBehindOthers(policy, charges)) return await this.#wait(check, null)
     return await this.#waitIfRefused(check, this.#resolve(check, await store.take(charges)))
   }

@@ -47,6 +47,7 @@ export function toLimitStanding (standing: Standing, delayUs = 0, remaining = st
     limit: limit.capacity,
     max: limit.max,
     windowMs: limit.windowUs / 1000,
+    ...limit.calendar === null ? {} : { period: limit.calendar.unit },
     remaining,
     resetAfterMs: Math.ceil(Math.max(0, standing.resetUs - delayUs) / 1000),
     retryAfterMs: toRetryAfterMs(standing),

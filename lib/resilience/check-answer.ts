@@ -55,7 +55,12 @@ function validateStanding (standing: Standing, limit: Limit, partition: string):
   if (!isWhole(standing.delayUs)) return '.delayUs: expected whole microseconds'
   if (!isWhole(standing.blockedUs)) return '.blockedUs: expected whole microseconds'
   if (standing.retryUs !== 'never' && !isWhole(standing.retryUs)) return '.retryUs: expected whole microseconds or "never"'
+  if (limit.calendar !== null && !isUsage(standing.usage)) return '.usage: expected { units, endUs }, since the limit has a period'
   return standing.atUs === undefined || isWhole(standing.atUs) ? null : '.atUs: expected whole microseconds'
+}
+
+function isUsage (usage: Standing['usage']): boolean {
+  return isObject(usage) && isWhole(usage.units) && isWhole(usage.endUs)
 }
 
 function isBlock (block: Block): boolean {

@@ -82,7 +82,7 @@ function formatBlockDetail (retryAfter: number | null): string {
 
 function formatDetail (decision: Described, retryAfter: number | null): string {
   const standing = decision.standings.find(({ name }) => name === decision.limitName)
-  const quota = standing === undefined ? '' : ` of ${standing.max} per ${formatDuration(standing.windowMs)}`
+  const quota = standing === undefined ? '' : ` of ${standing.max} per ${standing.period ?? formatDuration(standing.windowMs)}`
   const name = `Limit '${decision.limitName}'${quota}`
   if (retryAfter !== null) return `${name} exceeded. Retry in ${formatDuration(retryAfter * 1000)}.`
   if (decision.limit === 0) return `${name} exceeded. No requests are accepted here at present. Waiting does not help.`

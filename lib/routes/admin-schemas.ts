@@ -49,6 +49,7 @@ export const standings = {
         limit: Type.Integer({ description: 'Units allowed at once.' }),
         max: Type.Integer({ description: 'Units per window.' }),
         windowMs: Type.Number({ description: 'Length of the window, milliseconds.' }),
+        period: Type.Optional(Type.String({ description: 'The period of a quota: hour, day, week, month or year.' })),
         remaining: Type.Integer({ description: 'Units that are still available.' }),
         resetAfterMs: Type.Number({ description: 'Milliseconds until the full limit is available again.' }),
         retryAfterMs: Type.Union([Type.Number(), Type.Literal('never')]),
@@ -57,6 +58,36 @@ export const standings = {
         isExceeded: Type.Boolean({ description: 'Whether the limit refuses every request now, for example during a block.' })
       }))
     }, { description: 'One entry for each limit that can charge the client.' }),
+    ...refusals
+  }
+}
+
+export const usage = {
+  tags,
+  summary: 'Get what a client has used of its quotas',
+  querystring: Type.Object({
+    partition: Partition,
+    anchor: Type.Optional(Type.String({
+      description: 'Start of the client\'s subscription, for limits with `anchor: "client"`.', examples: ['2026-01-31T00:00:00Z']
+    }))
+  }),
+  response: {
+    200: Type.Object({
+      partition: Type.String(),
+      usage: Type.Array(Type.Object({
+        scope: Type.String({ description: 'The scope of the quota, such as `default` or `rule:login`. Its routes share the quota.' }),
+        tier: Nullable,
+        name: Type.String({ description: 'The name of the limit.' }),
+        mode: Type.Union([Type.Literal('enforce'), Type.Literal('shadow')]),
+        period: Type.String({ description: 'hour, day, week, month or year.' }),
+        limit: Type.Integer({ description: 'Units per period.' }),
+        used: Type.Integer({ description: 'Used units of the current period.' }),
+        start: Type.Union([Type.String(), Type.Null()], {
+          description: 'Start of the period; null if it depends on an anchor that is not given.'
+        }),
+        end: Type.String({ description: 'End of the period.' })
+      }))
+    }, { description: 'One entry for each limit with a period that can charge the client.' }),
     ...refusals
   }
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, HTTP
 import * as schemas from './admin-schemas.js'
 import { toHooks, type AdminOptions } from '../config/schema/admin-schema.js'
 import { badOption, checkOptions } from '../config/schema/check.js'
+import { INSTANT_EXPECTED } from '../config/schema/instants.js'
 import { isEnabledBySettings } from '../config/configuration.js'
 import type { RateLimitDecorator } from '../decorator/decorator.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
@@ -67,6 +68,17 @@ function createReadRoutes ({ rateLimit, snapshots }: AdminServices): AdminRoute[
       async answer (request) {
         const partition = readPartition(request)
         return { partition, standings: await rateLimit.peek(partition) }
+      }
+    },
+    {
+      method: 'GET',
+      path: '/usage',
+      schema: schemas.usage,
+      async answer (request) {
+        const partition = readPartition(request)
+        const { anchor } = readQuery(request)
+        if (anchor !== undefined && typeof anchor !== 'string') throw badOption('anchor', INSTANT_EXPECTED, anchor)
+        return { partition, usage: await rateLimit.usage(partition, { anchor }) }
       }
     },
     {

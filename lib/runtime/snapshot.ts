@@ -44,6 +44,8 @@ export class ConfigSnapshot {
   readonly limiter: RequestLimiter
   /** `Retry-After` of a 503, seconds. */
   readonly retryUnavailableSeconds: number
+  /** Whether any known limit has a period. */
+  hasPeriods = false
   readonly #policies = new WeakMap<RouteRateLimit, Policy>()
   /** The same policies by the content of the options, for applications that create the options for every request. */
   readonly #policiesByKey = new GenerationCache<string, Policy>(MAX_CACHED_POLICIES)
@@ -69,6 +71,7 @@ export class ConfigSnapshot {
         buildRouteOptions: merged.buildRouteOptions,
         onPolicy: (policy) => {
           snapshots.set(policy, this)
+          this.hasPeriods ||= policy.hasPeriods
           for (const limit of policy.limits) metrics?.initLimit(limit.name)
         }
       })

@@ -1,4 +1,5 @@
 import type { Store } from '../stores/store.js'
+import { calendarWindows } from './calendar-windows.js'
 import { corrections } from './corrections.js'
 import type { Advance, DefineCase } from './assertions.js'
 import { inFlight } from './in-flight.js'
@@ -46,7 +47,8 @@ export function storeContract (): StoreCase[] {
   const defineCase: DefineCase = (title, check) => {
     cases.push({ title, run: (createStore) => runCase(createStore, check) })
   }
-  for (const algorithm of ALGORITHMS) singleLimit(defineCase, algorithm)
+  for (const algorithm of [...ALGORITHMS, 'calendar-window'] as const) singleLimit(defineCase, algorithm)
+  calendarWindows(defineCase)
   severalLimits(defineCase)
   sharedBuckets(defineCase)
   corrections(defineCase)

@@ -1,11 +1,35 @@
-import { createQuota, type Algorithm } from '../algorithms/quota.js'
+import type { Calendar } from '../algorithms/calendar.js'
+import { createCalendarQuota, createQuota, type Algorithm, type QuotaAlgorithm } from '../algorithms/quota.js'
 import type { Limit, Penalty } from '../stores/store.js'
 
 export const SECOND_US = 1_000_000
 export const ALGORITHMS: readonly Algorithm[] = ['token-bucket', 'sliding-window', 'fixed-window']
 
+/** A calendar whose periods have equal lengths, from 1970 on. */
+export function createGrid (lengthUs: number, { offsetUs = 0, keepsEnd = false }: GridSettings = {}): Calendar {
+  return {
+    unit: 'hour',
+    description: 'grid',
+    isPerClient: false,
+    keepsEnd,
+    periodAt (us) {
+      const startUs = Math.floor((us - offsetUs) / lengthUs) * lengthUs + offsetUs
+      return { startUs, endUs: startUs + lengthUs }
+    }
+  }
+}
+
+interface GridSettings {
+  /** Start of one of the periods. Default 0. */
+  readonly offsetUs?: number
+  /** Default false. */
+  readonly keepsEnd?: boolean
+}
+
 interface LimitNumbers {
-  readonly algorithm?: Limit['algorithm']
+  readonly algorithm?: QuotaAlgorithm
+  /** Of a calendar window. Default: periods of `windowUs`. */
+  readonly calendar?: Calendar | null
   readonly max?: number
   readonly windowUs?: number
   readonly burst?: number
@@ -20,7 +44,10 @@ interface LimitNumbers {
 export function createLimit (numbers: LimitNumbers = {}): Limit {
   const { algorithm = 'token-bucket', max = 10, windowUs = 10 * SECOND_US, burst, maxDelayUs } = numbers
   const { bucket = 'app/default', mode = 'enforce', by = 'client', penalty = null } = numbers
-  return { ...createQuota(algorithm, max, windowUs, burst, maxDelayUs), name: bucket, bucket, by, mode, penalty }
+  const quota = algorithm === 'calendar-window'
+    ? createCalendarQuota(max, windowUs, numbers.calendar ?? createGrid(windowUs))
+    : createQuota(algorithm, max, windowUs, burst, maxDelayUs)
+  return { ...quota, name: bucket, bucket, by, mode, penalty }
 }
 
 /** Create a penalty. By default three strikes within a minute block for ten seconds, doubled each time, up to a minute. */

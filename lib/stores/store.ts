@@ -96,6 +96,16 @@ export interface Standing {
   readonly retryUs: number | 'never'
   /** How long the limit's penalty still blocks the partition, microseconds; 0 if it does not. */
   readonly blockedUs: number
+  /** Set by limits with a `period`, and only by them. */
+  readonly usage?: Usage
+}
+
+/** What is used of a calendar window. */
+export interface Usage {
+  /** Used units, whole, 0 or more. In debt, they exceed the limit. */
+  readonly units: number
+  /** End of the period that they count in, microseconds since 1970. */
+  readonly endUs: number
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Clock } from '../common/clock.js'
-import { requireDurationMs } from '../config/schema/check.js'
+import { badOption, requireDurationMs } from '../config/schema/check.js'
+import { INSTANT_EXPECTED, parseInstantMs } from '../config/schema/instants.js'
 
 /** That of Node, also under fake timers that are installed later. */
 const { setImmediate } = globalThis
@@ -16,7 +17,17 @@ const { setImmediate } = globalThis
  */
 export class ManualClock implements Clock {
   readonly #listeners = new Set<() => void>()
-  #nowUs = 0
+  #nowUs: number
+
+  /**
+   * `start`: the first time, for limits with a `period`: a Date, or text such as `'2026-01-31T00:00:00Z'`. Default: 1970.
+   * Throws FST_SLUICE_BAD_OPTION for any other value.
+   */
+  constructor (start: Date | string = new Date(0)) {
+    const ms = parseInstantMs(start)
+    if (ms === null) throw badOption('start', INSTANT_EXPECTED, start)
+    this.#nowUs = ms * 1000
+  }
 
   nowUs (): number {
     return this.#nowUs

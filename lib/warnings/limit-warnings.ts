@@ -26,10 +26,13 @@ export function longWindowAlone (input: WarningInput): string[] {
   })
 }
 
-/** A limit that bounds the units used at once also bounds the other limits: a request is charged to all or to none. */
+/**
+ * A limit that bounds the units used at once also bounds the other limits: a request is charged to all or to none. A quota alone is
+ * a choice.
+ */
 function isLongWindowAlone (policy: Policy): boolean {
-  return policy.limits.every(({ mode, windowUs, capacity, max }) => {
-    return mode === 'shadow' || (windowUs >= HOUR_US && capacity > FEW_AT_ONCE && capacity >= max)
+  return policy.limits.every(({ mode, windowUs, calendar, capacity, max }) => {
+    return mode === 'shadow' || (calendar === null && windowUs >= HOUR_US && capacity > FEW_AT_ONCE && capacity >= max)
   })
 }
 
@@ -110,13 +113,13 @@ function listCompiledPolicies (
     if (policy === null || policy.dynamicLimits !== null || !hasCase(policy)) return []
     const given = one.options.filter(({ from }) => from !== 'built-in')
     // No warning for a policy with built-in limits only.
-    if (!given.some(({ option }) => /^(?:limits\[\d+\]\.)?(?:max|timeWindow|burst)$/.test(option))) return []
+    if (!given.some(({ option }) => /^(?:limits\[\d+\]\.)?(?:max|timeWindow|period|burst)$/.test(option))) return []
     const rulePath: ConfigPath = rule === null ? [] : ['rules', rules.indexOf(rule)]
     const path = tier === null ? rulePath : [...rulePath, 'tiers', tier]
     return [{
       policy,
       locate: (index, field) => {
-        const written = [field, 'max', 'timeWindow'].flatMap((name) => {
+        const written = [field, 'max', 'timeWindow', 'period'].flatMap((name) => {
           return given.filter(({ option }) => option === name || option === `limits[${index}].${name}`)
         })
         // Prefer an option of the policy itself to an inherited option, which may be right for the other policy.

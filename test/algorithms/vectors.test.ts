@@ -1,16 +1,12 @@
 import t from 'tap'
 import { isExactPenalty } from '../../lib/algorithms/penalty.js'
-import { isExact, createQuota, type Algorithm } from '../../lib/algorithms/quota.js'
+import { isExact, createQuota, type QuotaAlgorithm } from '../../lib/algorithms/quota.js'
 import { isLastCharge } from '../../lib/algorithms/token-bucket.js'
 import type { CheckResult } from '../../lib/algorithms/check-result.js'
 import { algorithms, createBucket, type Bucket } from '../fixtures/bucket.js'
 import { LeasingBucket } from '../fixtures/leased-bucket.js'
 import { PenalizedPartition } from '../fixtures/offender.js'
-import { loadLeaseVectors, loadPenaltyVectors, loadVectors, type Expectation, type Vector } from '../fixtures/vectors.js'
-
-function quotaFor (algorithm: Algorithm, { limit }: Vector) {
-  return createQuota(algorithm, limit.max, limit.windowUs, limit.burst, limit.maxDelayUs)
-}
+import { loadLeaseVectors, loadPenaltyVectors, loadVectors, toQuota, type Expectation, type Vector } from '../fixtures/vectors.js'
 
 function ask (bucket: Bucket, row: Vector): CheckResult {
   if (row.cost !== undefined) return bucket.take(row.cost, row.nowUs)
@@ -19,8 +15,8 @@ function ask (bucket: Bucket, row: Vector): CheckResult {
   return bucket.refund(row.refund ?? 0, marks, row.nowUs)
 }
 
-function answerTo (algorithm: Algorithm, row: Vector): Expectation {
-  const bucket = createBucket(quotaFor(algorithm, row), row.state)
+function answerTo (algorithm: QuotaAlgorithm, row: Vector): Expectation {
+  const bucket = createBucket(toQuota(algorithm, row), row.state)
   const { granted, remaining, resetUs, delayUs, retryUs } = ask(bucket, row)
   const state = bucket.state()
   return row.cost === undefined ? { remaining, resetUs, state } : { delayUs, granted, remaining, resetUs, retryUs, state }
@@ -31,7 +27,7 @@ function numbersIn (value: unknown): number[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(numbersIn) : []
 }
 
-for (const algorithm of algorithms) {
+for (const algorithm of [...algorithms, 'calendar-window'] as const) {
   t.test(algorithm, async (t) => {
     for (const row of loadVectors(algorithm)) {
       t.strictSame(answerTo(algorithm, row), row.cost === undefined ? row.expect : { delayUs: 0, ...row.expect }, row.title)
@@ -41,7 +37,7 @@ for (const algorithm of algorithms) {
   t.test(`the ${algorithm} table holds only whole numbers, and limits whose arithmetic is exact`, async (t) => {
     for (const row of loadVectors(algorithm)) {
       t.ok(numbersIn(row).every(number => Number.isSafeInteger(number) && number >= 0), row.title)
-      t.ok(isExact(quotaFor(algorithm, row)), row.title)
+      t.ok(isExact(toQuota(algorithm, row)), row.title)
     }
   })
 }
@@ -51,7 +47,7 @@ t.test('whose charge was the last', async (t) => {
   t.ok(rows.length > 5)
   for (const row of rows) {
     if (row.state === null || Array.isArray(row.state)) throw new TypeError('a token bucket is an instant')
-    t.equal(isLastCharge(quotaFor('token-bucket', row), row.state, row.chargedUntilUs ?? 0), row.isLast, row.title)
+    t.equal(isLastCharge(toQuota('token-bucket', row), row.state, row.chargedUntilUs ?? 0), row.isLast, row.title)
   }
 })
 

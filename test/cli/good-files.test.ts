@@ -72,8 +72,8 @@ t.test('--json tells the policies by fields that keep their names', async (t) =>
     isMadeInCode: false,
     isUnlimited: false,
     limits: [
-      { name: 'burst', max: 20, timeWindowMs: 1000, burst: 20, algorithm: 'token-bucket', by: 'client', mode: 'enforce', unleased: 'off' },
-      { name: 'hourly', max: 5000, timeWindowMs: 3_600_000, burst: 5000, algorithm: 'token-bucket', by: 'user', mode: 'shadow', unleased: 'off' }
+      { name: 'burst', max: 20, timeWindowMs: 1000, period: null, burst: 20, algorithm: 'token-bucket', by: 'client', mode: 'enforce', unleased: 'off' },
+      { name: 'hourly', max: 5000, timeWindowMs: 3_600_000, period: null, burst: 5000, algorithm: 'token-bucket', by: 'user', mode: 'shadow', unleased: 'off' }
     ],
     mode: 'enforce',
     failureMode: 'local'

@@ -16,7 +16,7 @@ function check (options: object): void {
 const networks = 'an address or a CIDR such as "10.0.0.0/8", "loopback"'
 const rows: ReadonlyArray<readonly [options: object, message: string]> = [
   [{ identify: true }, 'rateLimit.identify: expected an object: { jwt?, custom?, defaultTier?, deadline?, maxFailures? }, got true'],
-  [{ identify: { jwt: 'yes' } }, 'rateLimit.identify.jwt: expected true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }, got "yes"'],
+  [{ identify: { jwt: 'yes' } }, 'rateLimit.identify.jwt: expected true, false, or an object: { userClaim?, tierClaim?, anchorClaim?, namespace?, method? }, got "yes"'],
   [{ identify: { jwt: { claim: 'sub' } } }, 'rateLimit.identify.jwt.claim: unknown option'],
   [{ identify: { jwt: { userClaim: '' } } }, 'rateLimit.identify.jwt.userClaim: expected the name of a claim, 1 to 256 characters, got ""'],
   [{ identify: { custom: 'fn' } }, 'rateLimit.identify.custom: expected a function, got "fn"'],

@@ -18,6 +18,7 @@ const REASONS: Readonly<Record<UnleasedReason, true>> = {
   'no-redis': true,
   'client-resends': true,
   'sliding-window': true,
+  calendar: true,
   throttled: true,
   small: true,
   short: true,

@@ -50,7 +50,7 @@ t.test('the table has every metric, with its kind and labels', async (t) => {
   metrics.getStore('redis').observe('take', 1)
   metrics.getStore('redis').countCode('DEADLINE')
   metrics.getRoute('/').count('allowed', 'anonymous')
-  metrics.getRoute('/').countLimits([createStanding({ name: 'burst' }, { granted: false }), createStanding({ name: 'daily' }, { remaining: 0 })], 'anonymous')
+  metrics.getRoute('/').countLimits([createStanding({ name: 'burst' }, { granted: false }), createStanding({ name: 'daily' }, { remaining: 0, usage: { units: 1, endUs: 1 } })], 'anonymous')
   const series = [...(await readSamples(metrics)).keys()]
   const kinds = Array.from((await metrics.registry.metrics()).matchAll(/^# TYPE (\w+) (\w+)$/gm), ([, name, kind]) => {
     const [first = ''] = series.filter((labelled) => new RegExp(`^${name}(_count)?({|$)`).test(labelled))

@@ -12,7 +12,7 @@ async function isOperator (request: FastifyRequest): Promise<void> {
 t.test('every route of the table answers as it says', async (t) => {
   const app = await createSnippetApp(t, page, 'Operator routes', { isOperator })
   const rows = [...page.matchAll(/^\| (`(?:GET|PUT|DELETE) .*?) \|/gm)].flatMap(([, row]) => [...row.matchAll(/`([A-Z]+) (\S+)`(?: with `(.*)`)?/g)])
-  t.equal(rows.length, 7)
+  t.equal(rows.length, 8)
   for (const [, method, path, payload] of rows) {
     const request = {
       method: method === 'GET' ? 'GET' as const : method === 'PUT' ? 'PUT' as const : 'DELETE' as const,

@@ -284,7 +284,7 @@ t.test('the operator routes describe themselves if asked for', async (t) => {
     const app = await documented(t, { ...limit, admin: { onRequest: async () => {}, openapi: true } }, () => {}, { openapi: { openapi } })
     const { paths } = documentOf(app)
     const told = Object.entries(paths).flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path.slice('/admin/rate-limit'.length)}`))
-    t.strictSame(told.sort(), ['delete /standings', 'get /blocked', 'get /policies', 'get /standings', 'get /state', 'put /state'])
+    t.strictSame(told.sort(), ['delete /standings', 'get /blocked', 'get /policies', 'get /standings', 'get /state', 'get /usage', 'put /state'])
     t.match(paths['/admin/rate-limit/blocked'].get.responses, { 200: { content: { 'application/json': {} } }, 400: { content: { 'application/problem+json': {} } } })
     t.notOk(paths['/admin/rate-limit/state'].get['x-rate-limit'])
     t.match(paths['/admin/rate-limit/state'].put, { requestBody: { content: { 'application/json': { schema: { properties: { enabled: { type: 'boolean' } } } } } } })

@@ -5,8 +5,10 @@ import { badOption, reportSchemaErrors } from '../schema/check.js'
 import { createDuplicateNameError, findDuplicateNames } from '../schema/duplicate-names.js'
 import { DURATION_EXPECTED, durationMs } from '../schema/durations.js'
 import { reportAt, type Report } from '../schema/error-collector.js'
+import { findPeriodFault } from '../schema/limit-fields.js'
 import { reportIdentityErrors } from '../schema/identity-schema.js'
 import type { ConfigPath } from '../schema/option-path.js'
+import { LIMIT_EXPECTED } from '../schema/policy-schema.js'
 import { isCodeOnly, walkValues } from '../schema/schema-values.js'
 import type { LayerForm } from './layer-schema.js'
 
@@ -24,6 +26,11 @@ export function reportLayerErrors (form: LayerForm, options: unknown, report: Re
   for (const { schema, value, path } of walkValues(form.schema, options)) {
     if (schema.expected === DURATION_EXPECTED && isTextOrNumber(value) && durationMs(value) === null) {
       report(path, (place) => badOption(place, DURATION_EXPECTED, value))
+    }
+    const fault = findPeriodFault(schema.expected, value)
+    if (fault !== null) report(path, (place) => badOption(place, fault, value))
+    if (schema.expected === LIMIT_EXPECTED && isRecord(value) && value.timeWindow === undefined && value.period === undefined) {
+      report([...path, 'timeWindow'], (place) => badOption(place, DURATION_EXPECTED, undefined))
     }
     if (Array.isArray(value)) reportDuplicateNames(value, String(path[path.length - 1]), reportAt(path, report))
   }

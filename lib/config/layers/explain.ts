@@ -36,7 +36,9 @@ export interface OwnConfig {
 /** Options that may contain a password. */
 const SECRET_OPTIONS = ['redis', 'log.hashSecret']
 const RULE_FIELDS = ['match', 'methods', 'override']
-const LIMIT_ITEM_FIELDS = ['name', 'max', 'timeWindow', 'burst', 'algorithm', 'by', 'cost', 'onUnsettled', 'mode', 'leases']
+const LIMIT_ITEM_FIELDS = [
+  'name', 'max', 'timeWindow', 'period', 'timeZone', 'anchor', 'burst', 'algorithm', 'by', 'cost', 'onUnsettled', 'mode', 'leases'
+]
 
 const pluginSchemas: Readonly<Record<string, TSchema>> = RateLimitOptionsSchema.properties
 
@@ -98,9 +100,17 @@ function explainLimits (chain: readonly Branch[], inherited: InheritedPolicy, ti
   }
   const { limits, list } = tierLimits ?? inherited.limits
   return limits.flatMap(({ fields }, index) => LIMIT_ITEM_FIELDS.flatMap((key) => {
-    const node = fields.get(key)
+    const node = findEffective(fields, key)
     return explainNode(list === null ? key : `limits[${index}].${key}`, node, node === undefined ? undefined : policySchemas[key])
   }))
+}
+
+/** A field of a limit, if it applies: a period has a time zone and no algorithm of the options, and other limits have no time zone. */
+function findEffective (fields: Fields, key: string): OptionNode | undefined {
+  const hasPeriod = fields.has('period')
+  if (key === 'algorithm' && hasPeriod) return undefined
+  if (key !== 'timeZone') return fields.get(key)
+  return hasPeriod ? fields.get(key) ?? createBuiltIn(key, policySchemas[key].default) : undefined
 }
 
 /** `schema`: its default is the value of an absent option. */

@@ -11,22 +11,25 @@ import {
  */
 
 /** The fields of a single limit, in the order in which a message names them. */
-const SINGLE_FIELDS = ['max', 'timeWindow', 'burst', 'algorithm', 'by']
+const SINGLE_FIELDS = ['max', 'timeWindow', 'period', 'timeZone', 'anchor', 'burst', 'algorithm', 'by']
 /** Fields that also apply to each entry of `limits` without its own. */
-const COMMON_FIELDS = ['algorithm', 'by']
+const COMMON_FIELDS = ['timeZone', 'algorithm', 'by']
 /** Fields of an entry of `limits` that say what requests take from it. */
 const COST_FIELDS = ['cost', 'onUnsettled']
+/** The fields of a limit by `timeWindow`, and of one by `period`. Each replaces the other. */
+const WINDOW_FIELDS = ['timeWindow', 'burst']
+const PERIOD_FIELDS = ['period', 'anchor']
 
 /** Limits, with every field that they inherit. */
 export interface InheritedLimits {
   /**
-   * Each limit: `max`, `timeWindow`, `algorithm`, `by`, optionally `burst` and `mode`, and the `name` of an entry of `limits`.
+   * Each limit: `max`, `timeWindow` or `period`, `algorithm`, `by`, optionally other fields, and the `name` of an entry of `limits`.
    * Its source is the entry, or the options that changed a field of it last.
    */
   readonly limits: readonly Branch[]
   /** Where `limits` is written; `null` for a single limit by `max` and `timeWindow`. */
   readonly list: Source | null
-  /** `algorithm` and `by` of limits without their own. */
+  /** `timeZone`, `algorithm` and `by` of limits without their own. */
   readonly common: Fields
 }
 
@@ -62,9 +65,9 @@ export function hasLimitFields (fields: Fields): boolean {
   return LIMIT_FIELDS.some((field) => fields.has(field))
 }
 
-/** Whether options define all of their limits, except for `algorithm` and `by`. */
+/** Whether options define all of their limits, except for the common fields. */
 function isComplete (fields: Fields): boolean {
-  return fields.has('limits') || (fields.has('max') && fields.has('timeWindow'))
+  return fields.has('limits') || (fields.has('max') && (fields.has('timeWindow') || fields.has('period')))
 }
 
 /**
@@ -138,7 +141,8 @@ export function freezeLimits (base: InheritedLimits, options: Branch): Fields {
 
 /** A limit with some of its fields changed. */
 function changeLimit (limit: Fields, changes: Fields): Map<string, OptionNode> {
-  const changed = new Map([...limit, ...pick(changes, SINGLE_FIELDS)])
+  const replaced = [...changes.has('period') ? WINDOW_FIELDS : [], ...changes.has('timeWindow') ? PERIOD_FIELDS : []]
+  const changed = new Map([...without(limit, replaced), ...pick(changes, SINGLE_FIELDS)])
   const { max, burst } = Object.fromEntries(changes)
   if (dropsBurst({ max, burst, algorithm: getLeafValue(changes, 'algorithm') })) changed.delete('burst')
   return changed

@@ -23,6 +23,11 @@ export interface Identity {
   readonly id: string | number | bigint
   /** The class of client whose limits apply, 1 to 64 characters. Default: `identify.defaultTier`. */
   readonly tier?: string | null
+  /**
+   * Start of the user's subscription, from which the periods of limits with `anchor: 'client'` are counted: a Date, or text such
+   * as `2026-01-31T00:00:00Z`. Default: the periods of the calendar.
+   */
+  readonly anchor?: Date | string | null
 }
 
 /** The function `identify.custom`. */
@@ -38,6 +43,10 @@ const TokenSchema = Type.Object({
     description: 'The claim with the user\'s id. Dots lead into objects (`account.id`), unless the token has a claim of exactly that name.'
   })),
   tierClaim: Type.Optional(ClaimPath({ default: 'tier', description: 'The claim with the user\'s tier, written like `userClaim`.' })),
+  anchorClaim: Type.Optional(ClaimPath({
+    description: 'The claim with the start of the user\'s subscription, for limits with `anchor: "client"`, written like `userClaim`: ' +
+      'seconds since 1970, or text such as `2026-01-31T00:00:00Z`. Default: none.'
+  })),
   namespace: Type.Optional(Type.String({
     minLength: 1,
     expected: 'the `namespace` that @fastify/jwt was registered with',
@@ -56,13 +65,13 @@ const TokenSchema = Type.Object({
 export const IdentifySchema = Type.Object({
   jwt: Type.Optional(Type.Union([Type.Boolean(), TokenSchema], {
     default: false,
-    expected: 'true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }',
+    expected: 'true, false, or an object: { userClaim?, tierClaim?, anchorClaim?, namespace?, method? }',
     description: 'Identify users by a token that @fastify/jwt verifies. ' +
       'A request whose token is missing, invalid or without a user is counted by its address.'
   })),
   custom: Type.Optional(Callback<CustomIdentify>({
     expected: 'a function',
-    description: 'Identifies the user by an API key, a session or the like, and returns `{ id, tier? }`. ' +
+    description: 'Identifies the user by an API key, a session or the like, and returns `{ id, tier?, anchor? }`. ' +
       'After `null`, the token is tried, then the key or the address. The same applies after a failure, which is logged.'
   })),
   defaultTier: Type.Optional(Name({

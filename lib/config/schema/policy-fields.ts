@@ -11,7 +11,7 @@ export const LIMIT_FIELDS: readonly string[] = Object.keys(limitOptions)
 export const TIER_SHARED_FIELDS = ['concurrency'] as const
 
 /** Options of a single limit. `limits` takes their place, so both together are an error. */
-export const REPLACED_FIELDS = ['max', 'timeWindow', 'burst'] as const
+export const REPLACED_FIELDS = ['max', 'timeWindow', 'period', 'anchor', 'burst'] as const
 
 /** Options of a policy that are no limits, in the order of the schema. */
 export const SHARED_FIELDS: readonly string[] = Object.keys(policyOptions).filter((key) => key !== 'tiers' && !LIMIT_FIELDS.includes(key))

@@ -3,6 +3,7 @@ import { Concurrency } from './concurrency-schema.js'
 import { LimitCost, OnUnsettled, PolicyCost } from './cost-schema.js'
 import { DURATION_EXPECTED } from './durations.js'
 import type { DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
+import { By, periodOptions } from './limit-fields.js'
 import { Callback, IntegerRange, Duration, NAME_PATTERN, Name, StringEnum } from './option-types.js'
 import { PenaltySchema } from './penalty-schema.js'
 import { Type } from './type-builder.js'
@@ -42,12 +43,6 @@ const AlgorithmName = StringEnum(['token-bucket', 'sliding-window', 'fixed-windo
 const Burst = IntegerRange(1, MAX_UNITS, {
   description: 'Capacity of a token bucket: the most units that may be used at once. Default: `max`.'
 })
-const By = StringEnum(['client', 'ip', 'user', 'global'], {
-  default: 'client',
-  description: 'The budget that is charged: `client` (the user, else the key, else the address), `ip`, `user`, ' +
-    'or `global` (one budget for all). A `user` limit does not apply to unidentified clients. ' +
-    'A request that no limit applies to is charged by its address.'
-})
 
 const Mode = StringEnum(['enforce', 'shadow'], {
   default: 'enforce', description: '`shadow` counts and decides, but never refuses and sets no header.'
@@ -65,12 +60,14 @@ const Leases = (meta: SchemaOptions = {}) => Type.Union([
     'The limits stay exact. `true` stands for `{}`. Sliding windows, throttled policies and small limits are not leased.'
 })
 
-const LIMIT_FORM = '{ name, max, timeWindow, burst?, algorithm?, by?, cost?, onUnsettled?, mode?, leases? }'
+/** `timeWindow` is required unless there is a `period`, which the schema cannot express. */
+export const LIMIT_EXPECTED = 'a limit: { name, max, timeWindow or period, burst?, algorithm?, by?, cost?, onUnsettled?, mode?, leases? }'
 
 const LimitSchema = Type.Object({
   name: Name(),
   max: Max(),
-  timeWindow: TimeWindow(),
+  timeWindow: Type.Optional(TimeWindow()),
+  ...periodOptions,
   burst: Type.Optional(Burst),
   algorithm: Type.Optional(AlgorithmName),
   by: Type.Optional(By),
@@ -78,18 +75,20 @@ const LimitSchema = Type.Object({
   onUnsettled: Type.Optional(OnUnsettled),
   mode: Type.Optional(Mode),
   leases: Type.Optional(Leases())
-}, { additionalProperties: false, expected: `a limit: ${LIMIT_FORM}` })
+}, { additionalProperties: false, expected: LIMIT_EXPECTED })
 
 /** Options that define limits, also those of a tier. */
 export const limitOptions = {
   max: Type.Optional(Max()),
   timeWindow: Type.Optional(TimeWindow()),
+  ...periodOptions,
   limits: Type.Optional(Type.Array(LimitSchema, {
     minItems: 1,
     maxItems: 16,
     expected: 'an array of 1 to 16 limits',
     description: 'Several limits in place of `max` and `timeWindow`: ' +
-      `\`${LIMIT_FORM}\`. A request is charged to all of them or to none.`
+      '`{ name, max, timeWindow, period?, timeZone?, anchor?, burst?, algorithm?, by?, cost?, onUnsettled?, mode?, leases? }`. ' +
+      'A request is charged to all of them or to none.'
   })),
   algorithm: Type.Optional(AlgorithmName),
   burst: Type.Optional(Burst),

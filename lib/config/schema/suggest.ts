@@ -37,7 +37,6 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ['windowMs', 'timeWindow'],
   ['duration', 'timeWindow'],
   ['interval', 'timeWindow'],
-  ['period', 'timeWindow'],
   ['ttl', 'timeWindow'],
   ['allowList', 'exempt'],
   ['whitelist', 'exempt'],

@@ -7,32 +7,32 @@ interface Sample {
   readonly value: number
 }
 
-/** The number of durations in each bucket. */
+/** The number of observed values in each bucket. */
 export class HistogramBuckets {
   readonly #bounds: readonly number[]
   /** One for each bound, and one for all above the last. */
   readonly #counts: number[]
   #sum = 0
-  #record: ((seconds: number) => void) | null = null
+  #record: ((value: number) => void) | null = null
 
   constructor (bounds: readonly number[]) {
     this.#bounds = bounds
     this.#counts = new Array<number>(bounds.length + 1).fill(0)
   }
 
-  /** Seconds. A value below 0 counts as 0: a clock that was set back must not decrease the sum. */
-  observe (seconds: number): void {
-    const duration = seconds > 0 ? seconds : 0
+  /** Seconds, or a ratio. A value below 0 counts as 0: a clock that was set back must not decrease the sum. */
+  observe (observed: number): void {
+    const value = observed > 0 ? observed : 0
     let bucket = 0
-    while (bucket < this.#bounds.length && duration > this.#bounds[bucket]) bucket++
+    while (bucket < this.#bounds.length && value > this.#bounds[bucket]) bucket++
     this.#counts[bucket]++
-    this.#sum += duration
-    if (this.#record !== null) this.#record(duration)
+    this.#sum += value
+    if (this.#record !== null) this.#record(value)
   }
 
-  /** Record each further duration in a histogram too. */
+  /** Record each further value in a histogram too. */
   recordTo (histogram: OtelHistogram, attributes: Labels): void {
-    this.#record = (seconds) => { histogram.record(seconds, attributes) }
+    this.#record = (value) => { histogram.record(value, attributes) }
   }
 
   clear (): void {
@@ -71,7 +71,7 @@ export class BucketHistogram<Label extends string> implements RecordingMetric {
   /** Connects a series with the histogram of `recordTo`. */
   #recordSeries: ((labels: Labels, buckets: HistogramBuckets) => void) | null = null
 
-  /** `bounds`: the upper bound of each bucket, ascending, seconds. */
+  /** `bounds`: the upper bound of each bucket, ascending. */
   constructor (name: string, help: string, bounds: readonly number[]) {
     this.name = name
     this.help = help

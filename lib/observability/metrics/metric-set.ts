@@ -25,6 +25,8 @@ const MAX_CODES = 50
 
 // A call to a near Redis takes a fraction of a millisecond. The deadline ends it after 50 ms by default, 5 s at most.
 const STORE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+/** Shares of a quota, in per cent steps that an alert needs. */
+const USED_RATIOS = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1]
 const DELAY_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
 
 /** How a request was decided when the store could not. */
@@ -37,6 +39,7 @@ const names = {
   requests: 'rate_limit_requests_total',
   rejections: 'rate_limit_rejections_total',
   nearLimit: 'rate_limit_near_limit_total',
+  quotaUsed: 'rate_limit_quota_used_ratio',
   storeDuration: 'rate_limit_store_duration_seconds',
   storeErrors: 'rate_limit_store_errors_total',
   storeErrorCodes: 'rate_limit_store_error_codes_total',
@@ -64,6 +67,7 @@ export class MetricSet {
   readonly unknownRoute: RouteMetrics
   readonly stores: LabelCache<StoreMetrics>
   readonly nearLimit: LabelCache<Cell>
+  readonly quotaUsed: LabelCache<HistogramBuckets>
   readonly fallbacks: Readonly<Record<FallbackMode, Cell>>
   readonly reloads: Readonly<Record<ReloadResult, Cell>>
   readonly memoryOverflow: Cell
@@ -76,6 +80,8 @@ export class MetricSet {
     const rejections = new CellCounter(names.rejections,
       'Refusals by each limit that refused a request, or would have refused it in shadow mode.', ['route', 'limit', 'tier', 'mode'])
     const nearLimit = new CellCounter(names.nearLimit, 'Granted requests that left less than 20 % of a limit.', ['limit'])
+    const quotaUsed = new BucketHistogram<'limit'>(names.quotaUsed,
+      'Share of a limit with a period that a client had used after each of its requests.', USED_RATIOS)
     const durations = new BucketHistogram<'store' | 'operation'>(names.storeDuration,
       'Duration of successful calls to the store, in seconds.', STORE_SECONDS)
     const errors = new CellCounter(names.storeErrors,
@@ -92,7 +98,8 @@ export class MetricSet {
     const limitNames = new BoundedLabels(MAX_LIMITS)
     const tierNames = new BoundedLabels(MAX_TIERS)
     this.nearLimit = new LabelCache(limitNames, (limit) => nearLimit.createCellFromZero({ limit }))
-    const counters = { requests, rejections, nearLimit: this.nearLimit, limitNames, tierNames }
+    this.quotaUsed = new LabelCache(limitNames, (limit) => quotaUsed.createBuckets({ limit }))
+    const counters = { requests, rejections, nearLimit: this.nearLimit, quotaUsed: this.quotaUsed, limitNames, tierNames }
     this.routes = new LabelCache(new BoundedLabels(MAX_ROUTES), (route) => new RouteMetrics(route, counters))
     this.unknownRoute = new RouteMetrics('(unknown)', counters)
     this.stores = new LabelCache(new BoundedLabels(MAX_STORES), (kind) => new StoreMetrics(kind, { durations, errors, codes, codeNames }))
@@ -111,6 +118,7 @@ export class MetricSet {
       [names.requests, requests],
       [names.rejections, rejections],
       [names.nearLimit, nearLimit],
+      [names.quotaUsed, quotaUsed],
       [names.storeDuration, durations],
       [names.storeErrors, errors],
       [names.storeErrorCodes, codes],

@@ -2,12 +2,14 @@ import type { Outcome } from '../../model/decision.js'
 import type { Limit, Standing } from '../../stores/store.js'
 import { LabelCache, TierCache, type BoundedLabels } from './label-cache.js'
 import type { Cell, CellCounter } from './cell-counter.js'
+import type { HistogramBuckets } from './histogram.js'
 
 /** The counters that the routes of a registry share. */
 export interface RouteCounters {
   readonly requests: CellCounter<'route' | 'tier' | 'outcome'>
   readonly rejections: CellCounter<'route' | 'limit' | 'tier' | 'mode'>
   readonly nearLimit: LabelCache<Cell>
+  readonly quotaUsed: LabelCache<HistogramBuckets>
   readonly limitNames: BoundedLabels
   readonly tierNames: BoundedLabels
 }
@@ -20,8 +22,9 @@ export class RouteMetrics {
   readonly #outcomes: TierCache<Readonly<Record<Outcome, Cell>>>
   readonly #refusals: LabelCache<Readonly<Record<Limit['mode'], TierCache<Cell>>>>
   readonly #nearLimit: LabelCache<Cell>
+  readonly #quotaUsed: LabelCache<HistogramBuckets>
 
-  constructor (route: string, { requests, rejections, nearLimit, limitNames, tierNames }: RouteCounters) {
+  constructor (route: string, { requests, rejections, nearLimit, quotaUsed, limitNames, tierNames }: RouteCounters) {
     this.#outcomes = new TierCache(tierNames, (tier) => {
       const createCell = (outcome: Outcome) => requests.createCell({ route, tier, outcome })
       return {
@@ -38,6 +41,7 @@ export class RouteMetrics {
       return { enforce: createCells('enforce'), shadow: createCells('shadow') }
     })
     this.#nearLimit = nearLimit
+    this.#quotaUsed = quotaUsed
   }
 
   /** Counts the outcome of a request. */
@@ -51,10 +55,12 @@ export class RouteMetrics {
   }
 
   /**
-   * Counts the results of each limit: a refusal, in the mode of the limit, or a charge that left less than a fifth of it.
+   * Counts the results of each limit: a refusal, in the mode of the limit, or a charge that left less than a fifth of it; and
+   * what is used of a limit with a period.
    */
   countLimits (standings: readonly Standing[], tier: string): void {
-    for (const { limit, granted, charged, remaining } of standings) {
+    for (const { limit, granted, charged, remaining, usage } of standings) {
+      if (usage !== undefined && limit.max > 0) this.#quotaUsed.get(limit.name).observe(usage.units / limit.max)
       if (!granted) this.countRefusal(limit.name, tier, limit.mode)
       else if (charged > 0 && remaining * NEAR_LIMIT_DIVISOR < limit.capacity) this.#nearLimit.get(limit.name).count++
     }

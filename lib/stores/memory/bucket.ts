@@ -1,9 +1,11 @@
+import { assessCalendarWindow, chargeCalendarWindow, refundCalendarWindow } from '../../algorithms/calendar-window.js'
 import { assessFixedWindow, chargeFixedWindow, refundFixedWindow } from '../../algorithms/fixed-window.js'
 import {
   assessSlidingWindow, chargeSlidingWindow, createGrantLog, refundSlidingWindow, slidingWindowEndUs
 } from '../../algorithms/sliding-window.js'
 import {
-  addToOveruse, carryFixedWindow, carryGrantLog, carryTokenBucket, countAtRisk, keepOveruse, overuseEndUs, type Overuse
+  addToOveruse, carryCalendarWindow, carryFixedWindow, carryGrantLog, carryTokenBucket, countAtRisk, keepOveruse, overuseEndUs,
+  type Overuse, type WrittenQuota
 } from '../../algorithms/carry-over.js'
 import type { BucketState, Refund } from '../../algorithms/bucket-state.js'
 import type { Quota } from '../../algorithms/quota.js'
@@ -51,16 +53,28 @@ function carryOver (bucket: Bucket, written: Quota, limit: Quota, nowUs: number)
     if (bucket.log !== null || bucket.overuse !== null) bucket.log = carryGrantLog(written, limit, bucket, nowUs)
     return
   }
-  const carry = limit.algorithm === 'token-bucket' ? carryTokenBucket : carryFixedWindow
-  carry(written, limit, bucket, nowUs, scratch)
+  selectCarry(limit.algorithm)(written, limit, bucket, nowUs, scratch)
   bucket.timeUs = scratch.timeUs
   bucket.count = scratch.count
+}
+
+type Carry = (written: WrittenQuota, quota: Quota, bucket: Bucket, nowUs: number, result: CheckResult) => void
+
+function selectCarry (algorithm: Exclude<Quota['algorithm'], 'sliding-window'>): Carry {
+  switch (algorithm) {
+    case 'token-bucket': return carryTokenBucket
+    case 'fixed-window': return carryFixedWindow
+    case 'calendar-window': return carryCalendarWindow
+    case 'concurrency': throw notABucket()
+    default: return algorithm satisfies never
+  }
 }
 
 export function assessBucket (quota: Quota, bucket: Bucket, cost: number, nowUs: number, result: CheckResult): void {
   switch (quota.algorithm) {
     case 'token-bucket': return assessTokenBucket(quota, bucket, cost, nowUs, result)
     case 'fixed-window': return assessFixedWindow(quota, bucket, cost, nowUs, result)
+    case 'calendar-window': return assessCalendarWindow(quota, bucket, cost, nowUs, result)
     case 'sliding-window': return assessSlidingWindow(quota, bucket.log ?? NO_GRANTS, cost, nowUs, result)
     case 'concurrency': throw notABucket()
     default: quota.algorithm satisfies never
@@ -74,6 +88,7 @@ export function chargeBucket (quota: Quota, bucket: Bucket, units: number, nowUs
   switch (quota.algorithm) {
     case 'token-bucket': return chargeTokenBucket(quota, bucket, units, nowUs, result)
     case 'fixed-window': return chargeFixedWindow(quota, bucket, units, nowUs, result)
+    case 'calendar-window': return chargeCalendarWindow(quota, bucket, units, nowUs, result)
     case 'sliding-window':
       bucket.log ??= createGrantLog()
       return chargeSlidingWindow(quota, bucket.log, units, nowUs, result)
@@ -88,6 +103,7 @@ export function refundBucket (quota: Quota, bucket: Bucket, refund: Refund, nowU
   switch (quota.algorithm) {
     case 'token-bucket': return refundTokenBucket(quota, bucket, refund, nowUs, result)
     case 'fixed-window': return refundFixedWindow(quota, bucket, refund, nowUs, result)
+    case 'calendar-window': return refundCalendarWindow(quota, bucket, refund, nowUs, result)
     case 'sliding-window':
       bucket.log ??= createGrantLog()
       return refundSlidingWindow(quota, bucket.log, refund, nowUs, result)
@@ -101,6 +117,22 @@ export function noteUsed (bucket: Bucket, units: number, nowUs: number): void {
   if (bucket.overuse !== null && units !== 0) bucket.overuse = addToOveruse(bucket.overuse, units, nowUs)
 }
 
+/**
+ * Whether an uncharged bucket must be written, because its old state must not be read again: each read would restart the wait
+ * of a bucket that a clock, stepping back, left in the future. A calendar window also ends with another period if its calendar
+ * has changed.
+ */
+export function hasMoved (quota: Quota, bucket: Bucket, result: CheckResult): boolean {
+  switch (quota.algorithm) {
+    case 'token-bucket':
+    case 'fixed-window': return result.timeUs < bucket.timeUs
+    case 'sliding-window': return false
+    case 'calendar-window': return bucket.count > 0 && result.timeUs !== bucket.timeUs
+    case 'concurrency': throw notABucket()
+    default: return quota.algorithm satisfies never
+  }
+}
+
 /** Whether nothing is used any more in a slot. The bucket is then equal to an absent one. */
 export function hasExpired (limit: Limit, table: Table, slot: number, nowUs: number): boolean {
   const timeUs = table.timeAt(slot)
@@ -110,6 +142,7 @@ export function hasExpired (limit: Limit, table: Table, slot: number, nowUs: num
   switch (limit.algorithm) {
     case 'token-bucket': return timeUs < nowUs || (timeUs === nowUs && table.countAt(slot) === 0)
     case 'fixed-window': return table.countAt(slot) === 0 || nowUs - timeUs >= limit.windowUs
+    case 'calendar-window': return table.countAt(slot) === 0 || timeUs <= nowUs
     case 'sliding-window': return log === null || slidingWindowEndUs(limit, log) <= nowUs
     case 'concurrency': throw notABucket()
     default: return limit.algorithm satisfies never

@@ -1,7 +1,7 @@
 import { appendGrant, createGrantLog } from '../../algorithms/sliding-window.js'
 import type { Clock } from '../../common/clock.js'
 import type { Limit } from '../store.js'
-import { chargeBucket, convertBucket, hasExpired, noteUsed } from './bucket.js'
+import { chargeBucket, convertBucket, hasExpired, hasMoved, noteUsed } from './bucket.js'
 import { TextHasher, toGroupWord } from './hash.js'
 import { OverflowGroups } from './overflow-groups.js'
 import type { PendingCharge } from './pending-charge.js'
@@ -87,12 +87,11 @@ export class Buckets {
   }
 
   /**
-   * Write an uncharged bucket whose old state must not be read again. A bucket of other numbers drains at another rate
-   * than the stated wait. A bucket that a clock, stepping back, left in the future would restart the wait on each read.
+   * Write an uncharged bucket whose old state must not be read again: see `hasMoved`. A bucket of other numbers drains at
+   * another rate than the stated wait.
    */
   repair (pending: PendingCharge, limit: Limit, nowUs: number): void {
-    const isAhead = pending.quota.algorithm !== 'sliding-window' && pending.result.timeUs < pending.timeUs
-    if (!(pending.isCarried || isAhead) || limit.max === 0) return
+    if (!(pending.isCarried || hasMoved(pending.quota, pending, pending.result)) || limit.max === 0) return
     if (pending.isCrowded) return this.shared.charge(pending, limit, 0, nowUs)
     this.#refresh(pending, limit, nowUs)
     if (pending.slot !== ABSENT) this.write(pending, limit, nowUs)

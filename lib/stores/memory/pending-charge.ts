@@ -45,7 +45,8 @@ export class PendingCharge implements Bucket, Hash {
   readonly result: CheckResult = createCheckResult()
 }
 
-export function createStanding (limit: Limit, partition: string, charged: number, { result, sharedPartition }: PendingCharge): Standing {
+export function createStanding (limit: Limit, partition: string, charged: number, pending: PendingCharge): Standing {
+  const { quota, result, sharedPartition } = pending
   const standing = {
     limit,
     partition,
@@ -58,5 +59,6 @@ export function createStanding (limit: Limit, partition: string, charged: number
     retryUs: result.retryUs,
     blockedUs: 0
   }
-  return sharedPartition === null || charged === 0 ? standing : { ...standing, sharedPartition }
+  const used = quota.algorithm === 'calendar-window' ? { ...standing, usage: { units: result.count, endUs: result.timeUs } } : standing
+  return sharedPartition === null || charged === 0 ? used : { ...used, sharedPartition }
 }

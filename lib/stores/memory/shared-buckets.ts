@@ -33,13 +33,14 @@ export class SharedBuckets {
 
   /**
    * The limit as a group's bucket counts it. A fixed window of the group would end before that of a partition which
-   * was charged late in it, so there it is a sliding window with the same numbers.
+   * was charged late in it, so there it is a sliding window with the same numbers. The same holds for periods that differ by
+   * client.
    */
   toShared (limit: Limit): Limit {
-    if (limit.algorithm !== 'fixed-window') return limit
+    if (limit.algorithm !== 'fixed-window' && limit.calendar?.isPerClient !== true) return limit
     let shared = this.#limits.get(limit)
     if (shared === undefined) {
-      shared = { ...limit, ...createQuota('sliding-window', limit.max, limit.windowUs) }
+      shared = { ...limit, ...createQuota('sliding-window', limit.max, limit.calendar === null ? limit.windowUs : limit.ceilingUs) }
       this.#limits.set(limit, shared)
     }
     return shared

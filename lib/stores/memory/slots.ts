@@ -25,7 +25,9 @@ export function readSlot (registry: LimitRegistry, pending: PendingCharge, limit
   const written = registry.getLimit(table.versionAt(slot))
   if (hasSameNumbers(written, limit)) return
   if (registry.isSuperseded(limit)) {
-    pending.quota = withMaxDelay(written, Math.min(limit.maxDelayUs, written.ceilingUs - written.capacityUs))
+    const quota = withMaxDelay(written, Math.min(limit.maxDelayUs, written.ceilingUs - written.capacityUs))
+    // The written limit may have the periods of another client.
+    pending.quota = limit.calendar === null || quota.calendar === null ? quota : { ...quota, calendar: limit.calendar }
   } else {
     pending.isCarried = true
     convertBucket(pending, written, limit, nowUs)

@@ -16,7 +16,7 @@ export interface Check {
 }
 
 /** How long a charge keeps Redis busy, relative to a token bucket. */
-const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'sliding-window': 2, concurrency: 1 } as const
+const WEIGHT = { 'token-bucket': 1, 'fixed-window': 1, 'calendar-window': 1, 'sliding-window': 2, concurrency: 1 } as const
 
 /** The weight of a penalty: one more key to read. */
 const PENALTY_WEIGHT = 1
@@ -31,6 +31,8 @@ const MAX_WEIGHT = 96
 export class Batch {
   /** The guard of the call. */
   call: GuardedCall | null = null
+  /** The time of Redis, after it was in no period of the limits. The batch is then sent a second time. */
+  redisUs: number | null = null
   /**
    * The keys and arguments of `take.lua`, after `pack`. They are emptied with the reply: V8 allocates frequently used
    * arrays in its old generation, where they would keep their contents alive until the next full collection.
@@ -81,8 +83,12 @@ export class Batch {
     return this.#checks.some(({ charges }) => charges.some((charge) => charge.partition !== partition))
   }
 
-  /** Write the keys and arguments. */
-  pack (keyWriter: KeyWriter): void {
+  /** Write the keys and arguments. `nowUs`: the supposed time of Redis, for calendar windows. Default 0. */
+  pack (keyWriter: KeyWriter, nowUs = 0): void {
+    this.#clearArguments()
+    // The slots that a call asked for which decided nothing are asked for again.
+    this.#slots?.close(false)
+    this.#slots = null
     const limitNumbers = new Map<Limit, number>()
     const limits: Buffer[] = []
     // Every byte is written below.
@@ -94,7 +100,7 @@ export class Batch {
         const { limit, partition, cost, strikes = 0, lease } = charge
         let limitNumber = limitNumbers.get(limit)
         if (limitNumber === undefined) {
-          limitNumber = limits.push(getPackedLimit(limit))
+          limitNumber = limits.push(getPackedLimit(limit, nowUs))
           limitNumbers.set(limit, limitNumber)
         }
         const key = keyWriter.formatBucketKey(limit, partition)
@@ -130,7 +136,7 @@ export class Batch {
     for (const { charges } of this.#checks) {
       for (let i = 0; i < charges.length; i++) {
         if (!isStanding(reply, at, charges[i].limit)) return false
-        at += answerBytes(reply, at)
+        at += answerBytes(reply, at, charges[i].limit)
       }
     }
     return at === reply.length
@@ -149,7 +155,7 @@ export class Batch {
         if (standing !== null && standing.blockedUs > 0) {
           blocks = addBlock(blocks, standings, standing, hasStartedBlock(reply, at))
         }
-        at += answerBytes(reply, at)
+        at += answerBytes(reply, at, charge.limit)
         if (standing === null) continue
         if (!standing.granted && charge.limit.mode === 'enforce') granted = false
         standings.push(standing)
@@ -160,8 +166,13 @@ export class Batch {
     }
     this.#slots?.close(true)
     this.#checks.length = 0
+    this.#clearArguments()
+  }
+
+  #clearArguments (): void {
     this.keys.length = 0
     this.args.length = 0
+    this.#reportsAt.length = 0
   }
 
   /** Remove the checks, to send them again in other batches. */
@@ -194,10 +205,11 @@ function addBlock (
 
 const packedLimits = new WeakMap<Limit, Buffer>()
 
-function getPackedLimit (limit: Limit): Buffer {
+function getPackedLimit (limit: Limit, nowUs: number): Buffer {
+  if (limit.calendar !== null) return packLimit(limit, nowUs)
   let packed = packedLimits.get(limit)
   if (packed === undefined) {
-    packed = packLimit(limit)
+    packed = packLimit(limit, nowUs)
     packedLimits.set(limit, packed)
   }
   return packed

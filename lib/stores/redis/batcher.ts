@@ -2,11 +2,11 @@ import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
 import { toFailureReason } from './script-runner.js'
 import type { Answer, FailureReason, Unavailable } from '../store.js'
 import { Batch, type Check } from './batch.js'
-import { BAD_REPLY, toFailureCode } from './failure-code.js'
+import { BAD_REPLY, OUT_OF_PERIODS, toFailureCode } from './failure-code.js'
 import type { HeldSlots } from './held-slots.js'
 import type { KeyWriter } from './keys.js'
 import { loadScript } from './scripts.js'
-import type { LeaseCharge } from './wire-format.js'
+import { hasTime, readNumber, type LeaseCharge } from './wire-format.js'
 
 const takeScript = loadScript('take')
 
@@ -156,7 +156,7 @@ export class Batcher {
       this.#divide(batch)
       return
     }
-    batch.pack(this.#keys)
+    batch.pack(this.#keys, batch.redisUs ?? this.#runner.redisTimeUs)
     const sent = this.#runner.evalScript(takeScript, batch.keys, batch.args)
     batch.dropReports()
     sent.then((reply) => { this.#completeBatch(batch, reply) }, (error) => {
@@ -175,6 +175,7 @@ export class Batcher {
   }
 
   #completeBatch (batch: Batch, reply: unknown): void {
+    if (isOutOfPeriods(reply) && batch.size > 0) return this.#sendAgain(batch, readNumber(reply[0], 0))
     if (!isScriptReply(reply) || !batch.accepts(reply[0])) {
       this.#fail(batch, 'error', BAD_REPLY)
       batch.call?.settle(false)
@@ -184,6 +185,18 @@ export class Batcher {
     this.#runner.settle(batch.call, err.toString())
     this.#pending -= batch.size
     batch.complete(packed)
+  }
+
+  /** Send a batch again, with periods around the time of Redis. Nothing was decided, and no lease was settled. */
+  #sendAgain (batch: Batch, redisUs: number): void {
+    if (batch.redisUs !== null) {
+      this.#fail(batch, 'error', OUT_OF_PERIODS)
+      batch.call?.settle(false)
+      return
+    }
+    batch.redisUs = redisUs
+    this.#runner.noteRedisTime(redisUs)
+    this.#send(batch)
   }
 
   #failWithError (batch: Batch, error: unknown): void {
@@ -197,6 +210,13 @@ export class Batcher {
     this.#pending -= batch.size
     batch.fail(reason)
   }
+}
+
+const OUT_OF_PERIODS_TEXT = Buffer.from(OUT_OF_PERIODS)
+
+/** Whether nothing was decided, because the time of Redis is in no period of a limit. */
+function isOutOfPeriods (reply: unknown): reply is [Buffer, Buffer] {
+  return isScriptReply(reply) && reply[1].equals(OUT_OF_PERIODS_TEXT) && hasTime(reply[0])
 }
 
 function isScriptReply (reply: unknown): reply is [Buffer, Buffer] {

@@ -1,6 +1,9 @@
 /** The failure code of a reply that is not in the format of its script, or that no call asked for: of a faulty server or proxy. */
 export const BAD_REPLY = 'BAD_REPLY'
 
+/** The first word of a reply that decided nothing, because the time of Redis is in no period of a calendar window. */
+export const OUT_OF_PERIODS = 'PERIOD'
+
 /** Error replies whose first word is `ERR` although their cause has a name. */
 const NAMED_REPLIES: ReadonlyArray<readonly [text: string, code: string]> = [
   ['max number of clients', 'MAXCLIENTS'],

@@ -55,8 +55,14 @@ function createRefunds ({ atUs, standings }: Receipt, isBlocked: boolean): Adjus
 /** The standing of a limit that granted, after its units were refunded because another limit refused. */
 function refundStanding (standing: Standing): Standing {
   if (standing.charged === 0 || standing.limit.mode === 'shadow') return standing
-  const { limit, charged, remaining, delayUs } = standing
+  const { limit, charged, remaining, delayUs, usage } = standing
   // Delayed units had not used the capacity yet.
   const delayedUnits = Math.ceil(delayUs * (limit.max / limit.windowUs))
-  return { ...standing, charged: 0, delayUs: 0, remaining: Math.min(limit.capacity, remaining + Math.max(0, charged - delayedUnits)) }
+  return {
+    ...standing,
+    charged: 0,
+    delayUs: 0,
+    remaining: Math.min(limit.capacity, remaining + Math.max(0, charged - delayedUnits)),
+    ...usage === undefined ? {} : { usage: { ...usage, units: Math.max(0, usage.units - charged) } }
+  }
 }

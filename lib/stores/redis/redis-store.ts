@@ -5,7 +5,7 @@ import {
 } from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
 import { Batcher } from './batcher.js'
-import { toFailureCode } from './failure-code.js'
+import { OUT_OF_PERIODS, toFailureCode } from './failure-code.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
 import { HeldSlots, type HoldingReport, type SlotCounts } from './held-slots.js'
@@ -104,7 +104,7 @@ export class RedisStore implements Store {
       const penalty = findPenalty(limit)
       if (penalty !== null) limitsByPenaltyKey.set(this.#keys.formatPenaltyKey(penalty, partition), limit)
     }
-    const args = [Buffer.concat(Array.from(limitsByPenaltyKey.values(), packLimit)), NOTHING]
+    const args = [Buffer.concat(Array.from(limitsByPenaltyKey.values(), (limit) => packLimit(limit, this.#runner.redisTimeUs))), NOTHING]
     return Number(await this.#runner.call('reset', resetScript, [...keys, ...limitsByPenaltyKey.keys()], args, findCountError))
   }
 
@@ -145,7 +145,15 @@ export class RedisStore implements Store {
   /** A failure is reported and the adjustment is lost. No request waits for it, and the bucket recovers over time. */
   async #adjustGroup (adjustments: readonly Adjustment[]): Promise<void> {
     const keys = adjustments.map(({ standing }) => this.#keys.formatBucketKey(standing.limit, standing.partition))
-    await this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments), findTextError).catch(async ({ cause }) => {
+    const callScript = (redisUs: number): Promise<unknown> => {
+      return this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments, redisUs), findTextError)
+    }
+    await callScript(this.#runner.redisTimeUs).then(async (reply) => {
+      const redisUs = parseTimeOutOfPeriods(String(reply))
+      if (redisUs === null) return
+      this.#runner.noteRedisTime(redisUs)
+      await callScript(redisUs)
+    }).catch(async ({ cause }) => {
       const isSplit = adjustments.every(({ standing }) => standing.partition === adjustments[0].standing.partition)
       if (isSplit || toFailureCode(cause) !== 'CROSSSLOT') return
       this.#runner.detectSlots(cause)
@@ -162,7 +170,16 @@ function groupByPartition (reports: readonly HoldingReport[]): HoldingReport[][]
 
 /** The reply of `adjust.lua` is the text of an error, or ''. */
 function findTextError (reply: unknown): string | null {
-  return Buffer.isBuffer(reply) ? reply.toString() : null
+  if (!Buffer.isBuffer(reply)) return null
+  const text = reply.toString()
+  return parseTimeOutOfPeriods(text) === null ? text : ''
+}
+
+/** The time of Redis, if a call changed nothing because the time is in no period of a limit. */
+function parseTimeOutOfPeriods (text: string): number | null {
+  const [code, time] = text.split(' ')
+  const us = Number(time)
+  return code === OUT_OF_PERIODS && Number.isSafeInteger(us) ? us : null
 }
 
 /** The reply of `reset.lua` is a count. A client with `stringNumbers` returns it as text. */

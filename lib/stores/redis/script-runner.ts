@@ -29,9 +29,21 @@ const KEY_ERRORS: ReadonlySet<string> = new Set(['WRONGTYPE', 'DAMAGED'])
 /** Sends script calls with a deadline and reports their failures. */
 export class ScriptRunner {
   readonly #options: ScriptRunnerOptions
+  /** How far the clock of Redis is ahead of this one, as far as it was noted. */
+  #aheadUs = 0
 
   constructor (options: ScriptRunnerOptions) {
     this.#options = options
+  }
+
+  /** The supposed time of Redis, microseconds since 1970. Only the periods of calendar windows depend on it, and Redis checks them. */
+  get redisTimeUs (): number {
+    return this.#options.clock.nowUs() + this.#aheadUs
+  }
+
+  /** Note the time of Redis, after it was in no period of a call. The call can be made again then. */
+  noteRedisTime (redisUs: number): void {
+    this.#aheadUs = redisUs - this.#options.clock.nowUs()
   }
 
   /** Guard a call. Returns `null` if no call may be made. `onExpire` is called with an error code unless the call is settled in time. */

@@ -10,7 +10,8 @@ export interface Script {
 
 /** The start of every script, after the leases and the fast path: the algorithms and the state in Redis. */
 const SHARED_FILES = [
-  'token-bucket', 'fixed-window', 'sliding-window', 'carry-over', 'algorithms', 'bucket', 'concurrency', 'penalty', 'penalty-state', 'call'
+  'token-bucket', 'fixed-window', 'calendar-window', 'sliding-window', 'carry-over', 'algorithms', 'bucket', 'concurrency',
+  'penalty', 'penalty-state', 'call'
 ]
 
 /** A fast path that needs no shared file. It is placed before them. */

@@ -1,13 +1,15 @@
 import type { LeaseGrant, LeaseRequest } from '../../algorithms/lease.js'
-import type { Quota } from '../../algorithms/quota.js'
-import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing } from '../store.js'
+import type { QuotaAlgorithm } from '../../algorithms/quota.js'
+import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing, type Usage } from '../store.js'
 
 /*
  * The format of script arguments and replies: big-endian integers of fixed width. A Lua number in a reply would lose its
  * fraction, a formatted number its last digits, and text is slow to parse. `take.lua` documents the layout.
  */
 
-const ALGORITHM_NUMBER: Record<Quota['algorithm'], number> = { 'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3, concurrency: 5 }
+const ALGORITHM_NUMBER: Record<QuotaAlgorithm, number> = {
+  'token-bucket': 1, 'sliding-window': 2, 'fixed-window': 3, 'calendar-window': 4, concurrency: 5
+}
 
 /** Bytes of each time and count. */
 const NUMBER_BYTES = 7
@@ -27,6 +29,8 @@ const ALL_FLAGS = 127
 const SHADOW = 1
 const DELAYABLE = 2
 const HAS_PENALTY = 4
+const HAS_PERIODS = 8
+const KEEPS_END = 16
 
 /** Bytes of a charge in a reply, without optional fields: see `answerBytes`. */
 export const ANSWER_BYTES = 1 + 3 * NUMBER_BYTES
@@ -37,6 +41,8 @@ export const CHARGE_BYTES = 2 + NUMBER_BYTES
 /** Bytes of the strikes of a charge whose limit has a penalty. */
 export const STRIKES_BYTES = 4
 
+/** Bytes of the usage of a calendar window in a reply. */
+const USAGE_BYTES = 2 * NUMBER_BYTES
 /** Bytes of a lease in a reply. */
 const LEASE_BYTES = 4 * NUMBER_BYTES
 /** Bytes of the reports at the end of a request for a lease. */
@@ -78,8 +84,11 @@ export interface LeaseStanding extends Standing {
   readonly lease?: LeaseGrant
 }
 
-/** Pack the numbers of a limit for the scripts. `call.lua` documents the layout. */
-export function packLimit (limit: Limit): Buffer {
+/**
+ * Pack the numbers of a limit for the scripts. `call.lua` documents the layout.
+ * `nowUs`: the supposed time of Redis. A calendar window is packed with the period of that time and the next one. Default 0.
+ */
+export function packLimit (limit: Limit, nowUs = 0): Buffer {
   const numbers = [limit.max, limit.windowUs, limit.capacity, limit.intervalUs, limit.intervalNum, limit.intervalDen,
     limit.capacityUs, limit.capacityNum, limit.ceilingUs, limit.mergeUs]
   const isDelayable = limit.maxDelayUs > 0
@@ -87,9 +96,26 @@ export function packLimit (limit: Limit): Buffer {
   const penalty = findPenalty(limit)
   const packed = Buffer.alloc(2 + numbers.length * NUMBER_BYTES)
   packed[0] = ALGORITHM_NUMBER[limit.algorithm]
-  packed[1] = (limit.mode === 'shadow' ? SHADOW : 0) + (isDelayable ? DELAYABLE : 0) + (penalty === null ? 0 : HAS_PENALTY)
+  packed[1] = (limit.mode === 'shadow' ? SHADOW : 0) + (isDelayable ? DELAYABLE : 0) + (penalty === null ? 0 : HAS_PENALTY) +
+    packCalendarFlags(limit)
   numbers.forEach((number, index) => { writeNumber(packed, number, 2 + index * NUMBER_BYTES) })
-  return penalty === null ? packed : Buffer.concat([packed, packPenalty(penalty)])
+  if (penalty === null && limit.calendar === null) return packed
+  return Buffer.concat([packed, penalty === null ? NO_BYTES : packPenalty(penalty), packPeriods(limit, nowUs)])
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+function packCalendarFlags ({ calendar }: Limit): number {
+  return calendar === null ? 0 : HAS_PERIODS + (calendar.keepsEnd ? KEEPS_END : 0)
+}
+
+function packPeriods ({ calendar }: Limit, nowUs: number): Buffer {
+  if (calendar === null) return NO_BYTES
+  const { startUs, endUs } = calendar.periodAt(nowUs)
+  const packed = Buffer.alloc(3 * NUMBER_BYTES)
+  let at = 0
+  for (const us of [Math.max(0, startUs), endUs, calendar.periodAt(endUs).endUs]) at = writeNumber(packed, us, at)
+  return packed
 }
 
 function packPenalty (penalty: Penalty): Buffer {
@@ -166,14 +192,14 @@ export function hasTime (source: Buffer): boolean {
 }
 
 /** Whether a whole standing of this limit, in the format of `take.lua`, is at this position of a reply. */
-export function isStanding (source: Buffer, at: number, { capacity }: Limit): boolean {
+export function isStanding (source: Buffer, at: number, limit: Limit): boolean {
   if (at >= source.length || source[at] > ALL_FLAGS) return false
-  const end = at + answerBytes(source, at)
+  const end = at + answerBytes(source, at, limit)
   if (end > source.length) return false
   for (let position = at + 1; position < end; position += NUMBER_BYTES) {
     if (!Number.isSafeInteger(readNumber(source, position))) return false
   }
-  return readNumber(source, at + 1) <= capacity
+  return readNumber(source, at + 1) <= limit.capacity
 }
 
 /** Read the standing of a charge from a reply. Returns `null` if its bucket could not be read or written. */
@@ -193,7 +219,14 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
     retryUs: retryUs === NEVER ? 'never' : retryUs,
     blockedUs: (state & BLOCKED) === 0 ? 0 : readNumber(source, at + ANSWER_BYTES + (isDelayed ? NUMBER_BYTES : 0))
   }
-  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, at + answerBytes(source, at) - LEASE_BYTES) }
+  const endAt = at + answerBytes(source, at, limit)
+  if (limit.calendar !== null) return { ...standing, usage: readUsage(source, endAt - USAGE_BYTES) }
+  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, endAt - LEASE_BYTES) }
+}
+
+/** Calendar windows are not leased: nothing follows it. */
+function readUsage (source: Buffer, at: number): Usage {
+  return { units: readNumber(source, at), endUs: readNumber(source, at + NUMBER_BYTES) }
 }
 
 function readLease (source: Buffer, at: number): LeaseGrant {
@@ -205,11 +238,12 @@ function readLease (source: Buffer, at: number): LeaseGrant {
   }
 }
 
-/** Bytes of the charge that starts at this position of a reply. */
-export function answerBytes (source: Buffer, at: number): number {
+/** Bytes of the charge of a limit that starts at this position of a reply. */
+export function answerBytes (source: Buffer, at: number, { calendar }: Limit): number {
   const state = source[at]
+  const hasUsage = calendar !== null && (state & BROKEN) === 0
   return ANSWER_BYTES + ((state & DELAYED) === 0 ? 0 : NUMBER_BYTES) + ((state & BLOCKED) === 0 ? 0 : NUMBER_BYTES) +
-    ((state & LEASED) === 0 ? 0 : LEASE_BYTES)
+    ((state & LEASED) === 0 ? 0 : LEASE_BYTES) + (hasUsage ? USAGE_BYTES : 0)
 }
 
 /** Whether the check started the block of the charge at this position of a reply. */
@@ -220,8 +254,8 @@ export function hasStartedBlock (source: Buffer, at: number): boolean {
 /** Bytes of one adjustment. */
 const ADJUSTMENT_BYTES = 2 + 1 + 3 * NUMBER_BYTES
 
-/** The arguments of `adjust.lua`. */
-export function packAdjustments (adjustments: readonly Adjustment[]): Buffer[] {
+/** The arguments of `adjust.lua`. `nowUs`: see `packLimit`. */
+export function packAdjustments (adjustments: readonly Adjustment[], nowUs = 0): Buffer[] {
   const limits = [...new Set(adjustments.map(({ standing }) => standing.limit))]
   const packed = Buffer.alloc(adjustments.length * ADJUSTMENT_BYTES)
   let at = 0
@@ -230,5 +264,5 @@ export function packAdjustments (adjustments: readonly Adjustment[]): Buffer[] {
     at = packed.writeUInt8(units >= 0 ? 0 : onlyIfLast ? 2 : 1, at)
     for (const number of [Math.abs(units), atUs, standing.resetUs]) at = writeNumber(packed, number, at)
   }
-  return [Buffer.concat(limits.map(packLimit)), packed]
+  return [Buffer.concat(limits.map((limit) => packLimit(limit, nowUs))), packed]
 }

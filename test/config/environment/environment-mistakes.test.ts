@@ -45,6 +45,8 @@ const wrong: ReadonlyArray<readonly [env: Environment, code: string, ...messages
   [{ SLUICE_RULES__REPORT: 'off' }, BAD, `RULES__REPORT: expected ${aRule}, got "off"`],
   [{ SLUICE_RULES__REPORT__METHODS: 'GET,PO ST' }, BAD, 'RULES__REPORT__METHODS[1]: expected an HTTP method, got "PO ST"'],
   [{ SLUICE_LIMITS__DAILY__MAX: '5' }, BAD, `LIMITS__DAILY__TIME_WINDOW: expected ${aDuration}, got nothing`],
+  [{ SLUICE_LIMITS__DAILY__MAX: '5', SLUICE_LIMITS__DAILY__PERIOD: 'day', SLUICE_LIMITS__DAILY__TIME_ZONE: 'Mars' }, BAD, 'LIMITS__DAILY__TIME_ZONE: expected an IANA time zone such as "Europe/Berlin", got "Mars"'],
+  [{ SLUICE_MAX: '5', SLUICE_PERIOD: 'day', SLUICE_ANCHOR: 'today' }, BAD, 'ANCHOR: expected an instant such as "2026-01-31T00:00:00Z", or "client", got "today"'],
   [{ SLUICE_IDENTIFY__DEADLINE: '61s' }, BAD, `IDENTIFY__DEADLINE: expected ${aDuration}, at most a minute, got "61s"`],
   [{ SLUICE_IDENTIFY: '{"custom":5}' }, CONTRADICTION, 'IDENTIFY.custom: belongs in the code that registers the plugin; a variable cannot hold it'],
   [{ SLUICE_TRUSTED_PROXIES: 'loopback,10.0.0' }, BAD, `TRUSTED_PROXIES[1]: expected ${aNetwork} or "unix", got "10.0.0"`],

@@ -3,7 +3,7 @@ import type { RateLimitOptions } from '../../../lib/index.js'
 import { bareApp } from '../../fixtures/app.js'
 
 const networks = 'an address or a CIDR such as "10.0.0.0/8", "loopback"'
-const token = 'true, false, or an object: { userClaim?, tierClaim?, namespace?, method? }'
+const token = 'true, false, or an object: { userClaim?, tierClaim?, anchorClaim?, namespace?, method? }'
 const upToAMinute = 'a duration such as "10s" or a number of milliseconds, at most a minute'
 const aName = 'a name of letters, digits, ".", "_" and "-", at most 64'
 

@@ -4,7 +4,7 @@ import { testRefusedOptions, type RefusedOptions } from '../../fixtures/refusals
 const limit = { name: 'a', max: 1, timeWindow: '1s' }
 const names = '"client" or "ip" or "user" or "global"'
 const aName = 'a name of letters, digits, ".", "_" and "-", at most 64'
-const aLimit = 'a limit: { name, max, timeWindow, burst?, algorithm?, by?, cost?, onUnsettled?, mode?, leases? }'
+const aLimit = 'a limit: { name, max, timeWindow or period, burst?, algorithm?, by?, cost?, onUnsettled?, mode?, leases? }'
 const aDuration = 'a duration such as "10s" or a number of milliseconds'
 const exact = 'a rate that can be counted exactly (below 2^53 steps: a smaller or rounder number)'
 

@@ -1,6 +1,5 @@
 import type { Test } from 'tap'
 import { createLeaseTerms } from '../../../lib/algorithms/lease.js'
-import { createQuota } from '../../../lib/algorithms/quota.js'
 import { systemClock, type Clock } from '../../../lib/common/clock.js'
 import { DenyCache } from '../../../lib/resilience/deny-cache.js'
 import { Leases } from '../../../lib/stores/lease/leases.js'
@@ -13,7 +12,7 @@ type LimitSettings = Parameters<typeof limitOf>[0]
 /** A limit whose units are leased for at most `holdUs`. */
 export function leasedLimitOf (settings: LimitSettings, holdUs = 2_000_000): Limit {
   const limit = limitOf(settings)
-  const lease = createLeaseTerms(createQuota(limit.algorithm, limit.max, limit.windowUs, limit.capacity), holdUs)
+  const lease = createLeaseTerms(limit, holdUs)
   if (typeof lease === 'string') throw new TypeError(`not leased: ${lease}`)
   return { ...limit, lease }
 }

@@ -3,7 +3,7 @@ import { isExact, withMaxDelay } from '../../../lib/algorithms/quota.js'
 import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/store.js'
 import type { RedisStore } from '../../../lib/stores/redis/redis-store.js'
 import { isUnavailable, type Charge, type Limit, type Penalty, type Receipt } from '../../../lib/stores/store.js'
-import { ALGORITHMS, limitOf, penaltyWith } from '../../fixtures/limits.js'
+import { ALGORITHMS, createGrid, limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import type { Seeded } from '../../fixtures/seeded.js'
 import type { Bench } from './open-store.js'
@@ -50,6 +50,12 @@ export function drawLimit (random: Seeded, bucket: string, penalties: readonly P
     })
     if (isExact(limit)) return limit
   }
+}
+
+/** The same limit with a period in place of a window. */
+export function withPeriod (random: Seeded, { max, windowUs, bucket, mode, by, penalty }: Limit): Limit {
+  const calendar = createGrid(windowUs, { offsetUs: Math.floor(random.nextInt(4) / 4 * windowUs), keepsEnd: random.nextInt(4) === 0 })
+  return limitOf({ algorithm: 'calendar-window', max, windowUs, bucket, mode, by, penalty, calendar })
 }
 
 /** The two stores on one clock: whatever is asked of one is asked of the other, and must be answered alike. */

@@ -1,9 +1,9 @@
 // Seeded random sequences on the memory store and on Redis, which must agree in every field of every answer.
 import t from 'tap'
-import type { Limit } from '../../../lib/stores/store.js'
+import type { Limit, Penalty } from '../../../lib/stores/store.js'
 import { Seeded } from '../../fixtures/seeded.js'
 import { openBench, type Bench } from './open-store.js'
-import { drawLimit, drawPenalty, SideBySide } from './side-by-side.js'
+import { drawLimit, drawPenalty, SideBySide, withPeriod } from './side-by-side.js'
 import { scaleToLane } from '../../fixtures/lane.js'
 
 const FORWARD_US = [0, 0, 1, 137, 10_000, 333_333, 1_000_000, 12_345_678, 7_200_000_000]
@@ -14,13 +14,19 @@ const bench = await openBench(t)
 interface Sequence {
   readonly stepsBack: boolean
   readonly changesNumbers: boolean
+  /** Whether half of the limits have a period. */
+  readonly hasPeriods?: boolean
 }
 
-async function runSequence (bench: Bench, prefix: string, seed: number, { stepsBack, changesNumbers }: Sequence): Promise<SideBySide> {
+async function runSequence (bench: Bench, prefix: string, seed: number, { stepsBack, changesNumbers, hasPeriods = false }: Sequence): Promise<SideBySide> {
   const random = new Seeded(seed)
+  const draw = (bucket: string, penalties: readonly Penalty[]): Limit => {
+    const limit = drawLimit(random, bucket, penalties)
+    return hasPeriods && random.nextInt(2) === 0 ? withPeriod(random, limit) : limit
+  }
   const buckets = Array.from({ length: 1 + random.nextInt(4) }, (_, i) => `app/${i}`)
   const penalties = Array.from({ length: random.nextInt(3) }, (_, i) => drawPenalty(random, `app/${i}`))
-  const pair = new SideBySide(bench, prefix, random, buckets.map((bucket) => drawLimit(random, bucket, penalties)), penalties)
+  const pair = new SideBySide(bench, prefix, random, buckets.map((bucket) => draw(bucket, penalties)), penalties)
   let everyLimit: readonly Limit[] = []
   try {
     for (let step = 0; step < 120; step++) {
@@ -39,7 +45,7 @@ async function runSequence (bench: Bench, prefix: string, seed: number, { stepsB
         const known = [...everyLimit, ...pair.limits]
         everyLimit = known
         pair.limits = pair.limits.map(({ bucket }) => {
-          const changed = drawLimit(random, bucket, pair.penalties)
+          const changed = draw(bucket, pair.penalties)
           // Often the numbers from before, as when a change is taken back.
           const before = random.pick(known.filter((limit) => limit.bucket === bucket))
           return random.nextInt(3) === 0 ? { ...before, penalty: changed.penalty } : changed
@@ -76,3 +82,11 @@ for (const [title, sequence] of SEQUENCES) {
     t.ok(met.refusals > scaleToLane(1000) && met.delays > scaleToLane(40, 5) && met.began > scaleToLane(30, 0) && met.blocked > scaleToLane(50, 0), JSON.stringify(met))
   })
 }
+
+t.test('both stores agree on limits with a period, while their calendars and all numbers change, and the clock steps back', async (t) => {
+  let refusals = 0
+  for (let seed = 1; seed <= scaleToLane(24); seed++) {
+    refusals += (await runSequence(bench, `twins-periods-${seed}:`, seed, { stepsBack: true, changesNumbers: true, hasPeriods: true })).refusals
+  }
+  t.ok(refusals > scaleToLane(1000), String(refusals))
+})

@@ -1,22 +1,23 @@
 // Every row of the tables of cases, decided by the Lua twins on states that are kept in Redis before and after.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import type { QuotaAlgorithm } from '../../../lib/algorithms/quota.js'
 import { KeyWriter } from '../../../lib/stores/redis/keys.js'
 import { composeScript, loadScript } from '../../../lib/stores/redis/scripts.js'
 import { packLimit, type LeaseCharge, type LeaseStanding } from '../../../lib/stores/redis/wire-format.js'
 import { isUnavailable } from '../../../lib/stores/store.js'
 import { algorithms, type State } from '../../fixtures/bucket.js'
 import { limitOf } from '../../fixtures/limits.js'
-import { loadLeaseVectors, loadPenaltyVectors, loadVectors, type Expectation, type LeaseVector, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
+import { loadLeaseVectors, loadPenaltyVectors, loadVectors, toQuota, type Expectation, type LeaseVector, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
 import { openBench } from './open-store.js'
 
 const [script, penaltyScript, leaseScript] = ['vector.lua', 'penalty-vector.lua', 'lease-vector.lua'].map((file) => composeScript(readFileSync(new URL(file, import.meta.url), 'utf8')))
 const bench = await openBench(t)
 const { redis } = bench
 
-async function answerTo (algorithm: (typeof algorithms)[number], row: Vector): Promise<Expectation> {
-  const limit = limitOf({ algorithm, ...row.limit })
-  const numbers = (await redis.eval(script.lua, 1, 'vectors:row', packLimit(limit), JSON.stringify({ ...row, state: listOf(row.state) }), String(row.nowUs)) as string[]).map(Number)
+async function answerTo (algorithm: QuotaAlgorithm, row: Vector): Promise<Expectation> {
+  const limit = { ...limitOf(), ...toQuota(algorithm, row) }
+  const numbers = (await redis.eval(script.lua, 1, 'vectors:row', packLimit(limit, row.nowUs), JSON.stringify({ ...row, state: listOf(row.state) }), String(row.nowUs)) as string[]).map(Number)
   const [granted, isLast, remaining, resetUs, delayUs, retryUs, ...state] = numbers
   if (row.isLast !== undefined && row.isLast !== (isLast === 1)) throw new Error(`${row.title}: whose charge was the last`)
   const standing = { remaining, resetUs, state: algorithm === 'sliding-window' ? state : { timeUs: state[0], count: state[1] } }
@@ -41,7 +42,7 @@ function known (state: State, { limit, nowUs }: Vector): State {
   return total === 0 ? [0, 0] : [state[0], total, ...living]
 }
 
-for (const algorithm of algorithms) {
+for (const algorithm of [...algorithms, 'calendar-window'] as const) {
   t.test(`${algorithm} in Lua answers the rows as it does in TypeScript`, async (t) => {
     const rows = loadVectors(algorithm)
     t.ok(rows.length > 20)

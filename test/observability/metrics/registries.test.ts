@@ -69,6 +69,7 @@ t.test('all that is asked of a registry is to keep metrics by name', async (t) =
     'rate_limit_memory_keys gauge',
     'rate_limit_memory_overflow_total counter',
     'rate_limit_near_limit_total counter',
+    'rate_limit_quota_used_ratio histogram',
     'rate_limit_rejections_total counter',
     'rate_limit_requests_total counter',
     'rate_limit_store_duration_seconds histogram',

@@ -53,7 +53,7 @@ t.test('what an answer tells of a wait and of a block follows it', async (t) => 
     packed[0] = state
     for (const [i, number] of [0, 9, 8, ...more].entries()) writeNumber(packed, number, 1 + 7 * i)
     const { delayUs, blockedUs } = readStanding(packed, 0, charge) ?? {}
-    return [answerBytes(packed, 0), delayUs, blockedUs, hasStartedBlock(packed, 0)]
+    return [answerBytes(packed, 0, limit), delayUs, blockedUs, hasStartedBlock(packed, 0)]
   }
   t.strictSame(answer(3), [22, 0, 0, false])
   t.strictSame(answer(3 + 8, 2 ** 40), [29, 2 ** 40, 0, false])

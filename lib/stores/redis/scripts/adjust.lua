@@ -3,8 +3,11 @@
 --   ARGV[1]  the distinct limits, see call.lua
 --   ARGV[2]  the adjustments, packed: the number of the limit:2 kind:1 units:7, and time:7 and resetUs:7 of the charge
 --            kind: 0 charges, 1 refunds, 2 refunds a token bucket only if the charge was its last one
--- Returns the error text of the first bucket that could not be read or written, or that was damaged, or ''.
+-- Returns the error text of the first bucket that could not be read or written, or that was damaged, or ''. If the time is in no
+-- period of a limit, it changes nothing and returns 'PERIOD' and the time.
 -- Twin: MemoryStore.adjust.
+
+if isOutOfPeriods then return string.format('PERIOD %.0f', nowUs) end
 
 local adjustments, position, keyIndex = ARGV[2], 1, 0
 local err

@@ -3,6 +3,7 @@
 --   T max:4 capacity:4 window:7 TAT:7 numerator:4                       27 bytes
 --   F max:4 window:7 start:7 used:5                                     24 bytes
 --   S max:4 window:7 first:7 newest:7 units:5 total:5 base:7 last:7 and the packed older entries
+--   C max:4 window:7 end:7 used:5                                       24 bytes, a calendar window
 --   U time:7 units:8 max:4 window:7, the overuse, units a double, and then the bucket as above
 -- So while two versions of a limit are in use, units above the smaller capacity are not granted again by the larger one.
 --   U slotEnd:7 -0.0:8 grid:4 version:1 apart:3 apartNext:3, the leases, and then the bucket of type T as above, or U and T
@@ -28,6 +29,10 @@ local function decodeState (bucket, stored)
     assert(bucket.count <= bucket.max)
   elseif tag == 'F' then
     bucket.algorithm = FIXED_WINDOW
+    bucket.max, bucket.windowUs, bucket.timeUs, bucket.count, position = unpack('>I4I7I7I5', stored, 2)
+    bucket.capacity = bucket.max
+  elseif tag == 'C' then
+    bucket.algorithm = CALENDAR_WINDOW
     bucket.max, bucket.windowUs, bucket.timeUs, bucket.count, position = unpack('>I4I7I7I5', stored, 2)
     bucket.capacity = bucket.max
   elseif tag == 'S' then
@@ -92,6 +97,9 @@ local function encodeBucket (bucket)
   if bucket.algorithm == TOKEN_BUCKET then
     return prefix .. 'T' .. pack('>I4I4I7I7I4', bucket.max, bucket.capacity, bucket.windowUs, bucket.timeUs, bucket.count)
   end
+  if bucket.algorithm == CALENDAR_WINDOW then
+    return prefix .. 'C' .. pack('>I4I7I7I5', bucket.max, bucket.windowUs, bucket.timeUs, bucket.count)
+  end
   if bucket.algorithm == FIXED_WINDOW then
     return prefix .. 'F' .. pack('>I4I7I7I5', bucket.max, bucket.windowUs, bucket.timeUs, bucket.count)
   end
@@ -103,6 +111,7 @@ end
 local function ownTtlUs (bucket, nowUs)
   if bucket.algorithm == TOKEN_BUCKET then return bucket.timeUs - nowUs + (bucket.count > 0 and 1 or 0) end
   if bucket.algorithm == FIXED_WINDOW then return bucket.count == 0 and 0 or bucket.timeUs + bucket.windowUs - nowUs end
+  if bucket.algorithm == CALENDAR_WINDOW then return bucket.count == 0 and 0 or bucket.timeUs - nowUs end
   return bucket.log and bucket.log.newestUs + bucket.windowUs - nowUs or 0
 end
 
@@ -154,6 +163,8 @@ local function carryBucket (bucket, quota, nowUs)
       bucket.timeUs, bucket.count = carryTokenBucket(bucket, quota, bucket, nowUs)
     elseif quota.algorithm == FIXED_WINDOW then
       bucket.timeUs, bucket.count = carryFixedWindow(bucket, quota, bucket, nowUs)
+    elseif quota.algorithm == CALENDAR_WINDOW then
+      bucket.timeUs, bucket.count = carryCalendarWindow(bucket, quota, bucket, nowUs)
     else
       bucket.log = carryGrantLog(bucket, quota, bucket, nowUs)
     end

@@ -1,6 +1,6 @@
 -- Used units stay used when the numbers of a limit change. Twin: lib/algorithms/carry-over.ts, which explains it. Same results.
 
-local TOKEN_BUCKET, SLIDING_WINDOW, FIXED_WINDOW = 1, 2, 3
+local TOKEN_BUCKET, SLIDING_WINDOW, FIXED_WINDOW, CALENDAR_WINDOW = 1, 2, 3, 4
 local MAX_UNITS = 1099511627775
 local ROUNDING_US, ROUNDING_UNITS = 1 / 1024, 1 / 1024 / 1024
 
@@ -35,7 +35,7 @@ local function overuseEndUs (overuse)
 end
 
 local function keepOveruse (written, quota, used, nowUs)
-  if used <= quota.capacity then return nil end
+  if used <= quota.capacity or quota.algorithm == CALENDAR_WINDOW then return nil end
   local faster = written.max * quota.windowUs >= quota.max * written.windowUs and written or quota
   return { atUs = nowUs, units = used, max = faster.max, windowUs = faster.windowUs }
 end
@@ -57,6 +57,7 @@ end
 
 local function countBucket (written, bucket, nowUs)
   if written.algorithm == FIXED_WINDOW then return nowUs - bucket.timeUs >= written.windowUs and 0 or bucket.count end
+  if written.algorithm == CALENDAR_WINDOW then return bucket.timeUs <= nowUs and 0 or bucket.count end
   if written.algorithm == TOKEN_BUCKET then
     return min(computeBacklogUs(written, bucket, nowUs) * written.max / written.windowUs, written.capacity + written.max)
   end
@@ -82,6 +83,11 @@ local function carryFixedWindow (written, quota, bucket, nowUs)
   local overused = ceil(countOveruse(bucket.overuse, nowUs) - ROUNDING_UNITS)
   if overused > used then return nowUs, overused end
   return nowUs - carryAge(written, quota, bucket.timeUs, nowUs), used
+end
+
+local function carryCalendarWindow (written, quota, bucket, nowUs)
+  local used = ceil(max(countBucket(written, bucket, nowUs), countOveruse(bucket.overuse, nowUs)) - ROUNDING_UNITS)
+  return written.algorithm == CALENDAR_WINDOW and bucket.timeUs or quota.endUs, used
 end
 
 local function carryGrantLog (written, quota, bucket, nowUs)

@@ -8,29 +8,43 @@ local function rollWindow (quota, bucket, nowUs)
   return min(startUs, nowUs), used
 end
 
-local function writeWindowResult (quota, nowUs, result)
+local function writeWindowResult (quota, leftUs, result)
   result.remaining = max(0, quota.max - result.count)
-  result.resetUs = result.count == 0 and 0 or result.timeUs + quota.windowUs - nowUs
+  result.resetUs = result.count == 0 and 0 or leftUs
   return result
+end
+
+local function takeFromWindow (quota, cost, leftUs, result)
+  local isPossible = cost <= quota.max and quota.max ~= 0
+  result.granted = isPossible and result.count + cost <= quota.max
+  if result.granted then result.count = result.count + cost end
+  writeWindowResult(quota, leftUs, result)
+  result.retryUs = result.granted and 0 or (isPossible and result.resetUs)
+  return result
+end
+
+local function addToWindow (quota, units, leftUs, result)
+  result.count = max(result.count, min(result.count + units, 2 * quota.max))
+  return writeWindowResult(quota, leftUs, result)
+end
+
+local function returnToWindow (quota, units, leftUs, result)
+  result.count = max(0, result.count - units)
+  return writeWindowResult(quota, leftUs, result)
 end
 
 local function assessFixedWindow (quota, bucket, cost, nowUs)
   local timeUs, count = rollWindow(quota, bucket, nowUs)
-  local isPossible = cost <= quota.max and quota.max ~= 0
-  local granted = isPossible and count + cost <= quota.max
-  if granted then count = count + cost end
-  local result = writeWindowResult(quota, nowUs, { granted = granted, timeUs = timeUs, count = count })
-  result.retryUs = granted and 0 or (isPossible and result.resetUs)
-  return result
+  return takeFromWindow(quota, cost, timeUs + quota.windowUs - nowUs, { timeUs = timeUs, count = count })
 end
 
 local function chargeFixedWindow (quota, bucket, units, nowUs)
   local timeUs, count = rollWindow(quota, bucket, nowUs)
-  return writeWindowResult(quota, nowUs, { timeUs = timeUs, count = max(count, min(count + units, 2 * quota.max)) })
+  return addToWindow(quota, units, timeUs + quota.windowUs - nowUs, { timeUs = timeUs, count = count })
 end
 
 local function refundFixedWindow (quota, bucket, refund, nowUs)
   local timeUs, count = rollWindow(quota, bucket, nowUs)
-  if timeUs <= refund.chargedAtUs then count = max(0, count - refund.units) end
-  return writeWindowResult(quota, nowUs, { timeUs = timeUs, count = count })
+  local isOpen = timeUs <= refund.chargedAtUs
+  return returnToWindow(quota, isOpen and refund.units or 0, timeUs + quota.windowUs - nowUs, { timeUs = timeUs, count = count })
 end

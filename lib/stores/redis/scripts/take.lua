@@ -11,21 +11,26 @@
 --   state    bit 0 granted, bit 1 charged, bit 2 the bucket could not be read or written, bit 3 delayUs:7 follows,
 --            bit 4 the penalty blocks and blockedUs:7 follows, bit 5 this check started the block,
 --            bit 6 a lease follows: units:7 lifeUs:7 slotEnd:7 and all leased units:7 of the bucket
+--            A calendar window has two more fields before the lease, if bit 2 is not set: used units:7 and the end:7 of their period.
 --   retryUs  2^53 - 1: never
+-- If the time is in no period of a limit, nothing is charged, and the reply is the time alone with the text 'PERIOD'.
 -- Twin: MemoryStore.take.
 
 local NEVER = 9007199254740991
 local LEASE_FLAG = 32768
 
+if isOutOfPeriods then return { pack('>I7', nowUs), 'PERIOD' } end
+
 local checks = ARGV[2]
 local answers, keyIndex, position, hasLease = {}, 0, 1, false
 
 -- An uncharged key is written only in three cases. A clock that stepped back left it in the future: each refusal would
--- restart the wait. It has other numbers: it drains at another rate than the stated wait. It has lost its TTL.
+-- restart the wait. It has other numbers or another calendar: it drains at another rate than the stated wait. It has lost its TTL.
 local function repair (quota, bucket, result)
   if bucket.isChanged then return end
-  local isAhead = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > result.timeUs
-  if quota.max > 0 and bucket.max ~= nil and (result.isClamped or isAhead or bucket.isCarried) then
+  local isMoved = quota.algorithm ~= SLIDING_WINDOW and bucket.timeUs > result.timeUs
+  if quota.algorithm == CALENDAR_WINDOW then isMoved = bucket.count > 0 and bucket.timeUs ~= result.timeUs end
+  if quota.max > 0 and bucket.max ~= nil and (result.isClamped or isMoved or bucket.isCarried) then
     changeBucket(bucket, result, 0, nowUs)
   elseif redis.pcall('PTTL', bucket.key) == -1 then
     bucket.isChanged = true
@@ -46,6 +51,7 @@ end
 local function assessUncharged (one)
   local standing = assessBucket(one.quota, one.bucket, 0, nowUs)
   one.result.remaining, one.result.resetUs = standing.remaining, standing.resetUs
+  one.result.timeUs, one.result.count = standing.timeUs, standing.count
   return standing
 end
 
@@ -300,6 +306,7 @@ for i = 1, #answers do
     parts[#parts + 1] = pack('>I1I7I7I7', state, result.remaining, result.resetUs, result.retryUs or NEVER)
     if delayUs > 0 then parts[#parts + 1] = pack('>I7', delayUs) end
     if one.blockedUs then parts[#parts + 1] = pack('>I7', one.blockedUs) end
+    if one.quota.algorithm == CALENDAR_WINDOW then parts[#parts + 1] = pack('>I7I7', result.count, result.timeUs) end
     if one.leasedUnits then parts[#parts + 1] = pack('>I7I7I7I7', one.leasedUnits, one.lifeUs, one.slotEndUs, one.apart) end
   end
 end
