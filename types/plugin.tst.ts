@@ -186,7 +186,7 @@ describe('the types of options', () => {
     expect<keyof RouteRateLimit>().type.toBe<
       'max' | 'timeWindow' | 'limits' | 'algorithm' | 'burst' | 'by' | 'cost' | 'groupId' | 'mode' | 'hook' |
       'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'failureMode' |
-      'tiers' | 'refundOn' | 'throttle' | 'penalty' | 'enforce' | 'leases'
+      'tiers' | 'refundOn' | 'throttle' | 'penalty' | 'enforce' | 'leases' | 'concurrency'
     >()
   })
 })

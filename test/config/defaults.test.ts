@@ -68,7 +68,7 @@ t.test('every default of the schema is filled in', async (t) => {
 t.test('a default that is changed in the schema is changed wherever it counts', async (t) => {
   const expected = new Map(defaults.map(({ path, schema }) => [path.join('.'), schema.default]))
   const ms = (path: string) => durationMs(expected.get(path))
-  const draft = mergePolicy(builtInDraft, { ...SWITCHED_ON, algorithm: 'token-bucket' }, 'default', 'rateLimit')
+  const draft = mergePolicy(builtInDraft, { ...SWITCHED_ON, concurrency: false, algorithm: 'token-bucket' }, 'default', 'rateLimit')
   const { limits: [limit], throttle, ...policy } = compilePolicy('app', draft, 'rateLimit')
   t.match(limit, { max: expected.get('max'), windowUs: 1000 * Number(ms('timeWindow')), by: expected.get('by') })
   t.match(policy, { cost: expected.get('cost'), hook: expected.get('hook'), failureMode: expected.get('failureMode') })
