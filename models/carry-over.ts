@@ -73,7 +73,7 @@ class CarryOverModel implements Model<State> {
     this.#most = hasFixed ? (2 * this.#capacity - 1) * this.#unit - this.#drain : this.#capacity * this.#unit
     const [{ algorithm, windowUs }] = versions
     const isAlike = versions.every((quota) => quota.algorithm === algorithm && quota.windowUs === windowUs)
-    this.#windows = isAlike && algorithm !== 'token-bucket' ? algorithm : null
+    this.#windows = isAlike && (algorithm === 'sliding-window' || algorithm === 'fixed-window') ? algorithm : null
     const recent = this.#windows === 'sliding-window' ? new Array<number>(windowUs / tickUs).fill(0) : []
     this.start = { bucket: null, backlog: 0, recent, endIn: 0, inWindow: 0, refundable: null, grants: maxGrants, fault: null }
   }
