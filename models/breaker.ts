@@ -82,7 +82,10 @@ class BreakerModel implements Model<State> {
   }
 
   key ({ circuit: { state, sinceUs, generation, calls, failures }, calls: inProgress, outcomes, openIn, fault }: State): string {
-    const sent = inProgress.map(({ permit, age, isOver, isCurrent }) => `${Math.max(permit - generation, -3)},${age},${isOver},${isCurrent}`)
+    const sent = inProgress.map(({ permit, age, isOver, isCurrent }) => {
+      // Generations that are further in the past than this are equal.
+      return `${Math.max(permit - generation, -3)},${age},${isOver},${isCurrent}`
+    })
     const seen = outcomes.map(({ age, isSuccess }) => `${age}${isSuccess}`)
     const openUs = state === 'open' ? Math.min(NOW_US - sinceUs, this.#options.openForTicks * TICK_US) : 0
     return `${state},${openUs}|${calls}|${failures}|${sent.sort().join(';')}|${seen.sort().join(';')}|${openIn}|${fault}`

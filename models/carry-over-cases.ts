@@ -11,8 +11,9 @@ const TICK_US = 12
 
 const MAX_STATES = 200_000
 
-function share (...versions: readonly Version[]): CarryOverModelOptions {
-  return { tickUs: TICK_US, versions: versions.map(([algorithm, max, ticks, burst]) => createQuota(algorithm, max, ticks * TICK_US, burst)) }
+function share (...rows: readonly Version[]): CarryOverModelOptions {
+  const versions = rows.map(([algorithm, max, ticks, burst]) => createQuota(algorithm, max, ticks * TICK_US, burst))
+  return { tickUs: TICK_US, versions }
 }
 
 const LOWERED_BUCKET = share(['token-bucket', 4, 4], ['token-bucket', 2, 4])
@@ -30,7 +31,7 @@ export const CASES = {
   'a token bucket with another burst': share(['token-bucket', 4, 8, 6], ['token-bucket', 4, 8, 1]),
   'refunds to a token bucket': { ...share(['token-bucket', 4, 8], ['token-bucket', 1, 1]), hasRefunds: true },
   'three token buckets': share(['token-bucket', 4, 4], ['token-bucket', 2, 1], ['token-bucket', 3, 8]),
-  'an interval with a fraction': { ...share(['token-bucket', 3, 4]), versions: [createQuota('token-bucket', 3, 20), createQuota('token-bucket', 2, 15)], tickUs: 5 },
+  'an interval with a fraction': { tickUs: 5, versions: [createQuota('token-bucket', 3, 20), createQuota('token-bucket', 2, 15)] },
   'a sliding window is lowered': { ...LOWERED_LOG, hasRefunds: true },
   'a sliding window, shorter and faster': share(['sliding-window', 3, 4], ['sliding-window', 3, 2]),
   'a sliding window, longer': share(['sliding-window', 4, 4], ['sliding-window', 2, 8]),

@@ -123,5 +123,6 @@ function moveLog (log: GrantLog, us: number): GrantLog {
 export function writeBucket (bucket: StoredBucket | null): string {
   if (bucket === null) return ''
   const { version, timeUs, count, log, overuse } = bucket
-  return `${version},${timeUs},${count},${log},${overuse === null ? '' : `${overuse.atUs},${overuse.units},${overuse.max},${overuse.windowUs}`}`
+  const beside = overuse === null ? '' : `${overuse.atUs},${overuse.units},${overuse.max},${overuse.windowUs}`
+  return `${version},${timeUs},${count},${log},${beside}`
 }

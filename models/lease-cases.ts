@@ -1,7 +1,8 @@
 import { createQuota } from '../lib/algorithms/quota.js'
 import { explore, type Exploration } from './explore.js'
 import { RULES, WRONG_RULES, type WrongRule } from './lease-rules.js'
-import { createLeaseModel, type LeaseModelOptions } from './leases.js'
+import type { LeaseModelOptions } from './lease-state.js'
+import { createLeaseModel } from './leases.js'
 
 /** Two nodes, capacity 3, one unit per tick. A lease lives for one to two ticks. */
 const SMALL: LeaseModelOptions = { quota: createQuota('token-bucket', 3, 3), gridUs: 1, nodes: 2, want: 2, leases: 1 }
@@ -61,6 +62,7 @@ export const CAUGHT_IN: Readonly<Record<WrongRule, Case>> = {
   'the life counts from the reply': 'two nodes',
   'a report is sent twice': 'longer leases',
   'a request is executed twice': 'a fixed window',
+  'a reply is taken twice': 'two nodes',
   'reserved units are reported as spent, and given back': 'reserved units',
   'returned, and still spent': 'returns',
   'forgotten at the end: nothing drains': 'two nodes',

@@ -22,6 +22,8 @@ export interface Rules {
   readonly replyAges: boolean
   /** Whether a request for leases can be executed twice. */
   readonly isSentTwice: boolean
+  /** Whether a reply that arrives twice is taken twice. */
+  readonly isTakenTwice: boolean
 }
 
 export const RULES: Rules = {
@@ -44,7 +46,8 @@ export const RULES: Rules = {
     return left
   },
   replyAges: true,
-  isSentTwice: false
+  isSentTwice: false,
+  isTakenTwice: false
 }
 
 function withoutLeased (quota: Quota, bucket: LeasedBucket, direction: 1 | -1): void {
@@ -58,6 +61,7 @@ export const WRONG_RULES = {
   'the life counts from the reply': { replyAges: false },
   'a report is sent twice': { report: ({ unreported }) => unreported },
   'a request is executed twice': { isSentTwice: true },
+  'a reply is taken twice': { isTakenTwice: true },
   'reserved units are reported as spent, and given back': {
     report: (lease) => {
       const units = lease.unreported + lease.away

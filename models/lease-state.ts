@@ -1,4 +1,31 @@
+import type { Quota } from '../lib/algorithms/quota.js'
 import type { Report, StoredBucket } from './lease-store.js'
+
+/** How a bucket loses what it knew. The bound then has one more burst, or the units that were leased. */
+export type Loss = 'reset' | 'lost' | 'older' | 'old-version' | 'clock'
+
+export interface LeaseModelOptions {
+  readonly quota: Quota
+  readonly gridUs: number
+  readonly nodes: number
+  /** The most units that a node asks for, and the most leases that it has. */
+  readonly want: number
+  readonly leases: number
+  readonly hasReturns?: boolean
+  /** Checks of several limits, and refunds to the lease. */
+  readonly hasReserved?: boolean
+  /** Refunds of exact takes. */
+  readonly hasRefunds?: boolean
+  /** Requests can arrive after their sender has stopped waiting or has crashed. */
+  readonly hasLate?: boolean
+  readonly losses?: readonly Loss[]
+  /** How many of them. Default 1 if there are any. */
+  readonly maxLosses?: number
+  /** What a loss may add to the bound: see addToBound. Default `leased`. */
+  readonly lossBound?: 'leased' | 'burst' | 'nothing'
+  /** Steps of the clock of Redis, ticks. */
+  readonly clockSteps?: readonly number[]
+}
 
 /** Units that a node may spend without asking. */
 export interface Lease {

@@ -2,4 +2,4 @@
 import * as cases from '../../models/lease-cases.js'
 import { checkModel } from './check-model.js'
 
-checkModel(cases, { steps: ['a node spends', 'a node reports', 'a node crashes', 'an exact take', 'Redis leases 1'] })
+checkModel(cases, { steps: ['a node spends', 'a node reports', 'a node crashes', 'a node stops to wait', 'a reply is lost', 'an exact take', 'Redis leases 1'] })
