@@ -163,7 +163,8 @@ export class HeldSlots {
       if (holding.sequence !== reports[i].sequence) return
       holding.reported = isTaken ? reports[i].slots : null
       if (!isTaken) return
-      holding.isUncertain = false
+      // Only a report that was kept makes a check that comes late a stale one.
+      if (reports[i].isKept) holding.isUncertain = false
       this.#compare(holding)
     })
   }

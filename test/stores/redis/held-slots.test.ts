@@ -17,7 +17,7 @@ interface Reporting {
   take (slots: number, granted?: number): BatchReport
 }
 
-function report (t: Test, answer: () => boolean = () => true): Reporting {
+function report (t: Test, answer: () => boolean | Promise<boolean> = () => true): Reporting {
   const sent: Array<readonly HoldingReport[]> = []
   const counts = new InFlightCounts()
   const held = new HeldSlots({
@@ -90,6 +90,20 @@ t.test('a check without an answer is taken back, and its process stays known unt
   await sleep(20)
   t.strictSame(slotsOf(sent), [['a 0 kept']])
   t.ok(sent[0][0].sequence > lost.sequence, 'a later execution is stale')
+})
+
+t.test('the answer to an earlier report does not end the doubt about a check without an answer', async (t) => {
+  let answer = (_isTaken: boolean): void => {}
+  const { take, held, sent } = report(t, () => sent.length > 1 || new Promise((resolve) => { answer = resolve }))
+  take(1)
+  const lost = held.open(limit, 'a')
+  held.ask(lost, 1)
+  held.release(limit, 'a', 1)
+  await sleep(20)
+  held.close(lost, false)
+  answer(true)
+  await sleep(20)
+  t.strictSame(slotsOf(sent), [['a 1'], ['a 0 kept']])
 })
 
 t.test('a heartbeat repeats what is held three times in a lease, also what was not taken', async (t) => {

@@ -17,6 +17,8 @@ local function decodeHolders (kept, stored, nowUs)
     assert(holder.sequence < MAX_SAFE_INTEGER and holder.slots <= MAX_SLOTS and holder.leaseMs <= MAX_LEASE_MS)
     local lastUs = nowUs + holder.leaseMs * 1000
     if holder.endsUs > lastUs then holder.endsUs, kept.isChanged = lastUs, true end
+    -- It was kept before, and stays until its lease ends.
+    holder.isKept = holder.slots == 0
     if holder.endsUs > nowUs then holders[#holders + 1] = holder end
   end
   kept.holders = holders
