@@ -3,7 +3,7 @@
 import { pathToFileURL } from 'node:url'
 import { compile, toCompiledPath } from './compile.js'
 
-const MODELS = { leases: 'lease-cases', 'carry-over': 'carry-over-cases', breaker: 'breaker-cases' }
+const MODELS = { leases: 'lease-cases', 'carry-over': 'carry-over-cases', breaker: 'breaker-cases', slots: 'slot-cases' }
 
 const [model, wrong] = process.argv.slice(2)
 if (!Object.hasOwn(MODELS, model)) throw new Error(`The models are: ${Object.keys(MODELS).join(', ')}.`)
