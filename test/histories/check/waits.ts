@@ -1,0 +1,102 @@
+// Waits that refusals state, and blocks: for all decisions of one client of a policy, by the time of their decision.
+import type { Decision } from '../history.js'
+import type { PenaltyPromise, PolicyPromise } from '../promises.js'
+import type { Outages } from './outages.js'
+import { DRIFT, lowerBound } from './charges.js'
+import { isCounted } from './bucket.js'
+import type { Violation, ViolationKind } from './violation.js'
+
+const SECOND_US = 1_000_000
+
+/** The decisions of one client under one policy. */
+export interface Visits {
+  readonly policy: PolicyPromise
+  readonly policyIndex: number
+  readonly client: string
+  /** Ordered by `fromUs`. */
+  readonly decisions: readonly Decision[]
+}
+
+/** `callUs`: the longest time that a call may take. */
+export function checkWaits (visits: Visits, outages: Outages, callUs: number): Violation[] {
+  const { policy } = visits
+  return [
+    ...findBrokenWaits(visits, outages),
+    ...policy.penalty === undefined ? [] : findBrokenBlocks(visits, policy.penalty, { outages, callUs })
+  ]
+}
+
+function createViolation ({ policyIndex, client }: Visits, [kind, what]: readonly [ViolationKind, string], decision: Decision, fromUs = decision.fromUs): Violation {
+  return { kind, policy: policyIndex, client, fromUs, untilUs: decision.untilUs, what, decision }
+}
+
+/** The longest wait that a limit may state for a request, seconds. */
+function longestWait ({ limits, penalty }: PolicyPromise, { refusal, violated, cost }: Decision): number {
+  if (refusal === 'blocked') return Math.ceil((penalty?.maxCooldownUs ?? 0) / SECOND_US)
+  const waits = limits.filter((_, i) => violated & 1 << i).map(({ algorithm, windowUs, max, burst, least, leaseUs = 0 }) => {
+    // A bucket that lost some of its capacity keeps what was used, until it has drained.
+    const overUs = least === undefined ? 0 : (burst - least.burst) * windowUs / least.max
+    return (algorithm === 'token-bucket' ? cost * windowUs / (least?.max ?? max) + overUs : windowUs) + leaseUs
+  })
+  return Math.ceil(Math.max(0, ...waits) * (1 + DRIFT) / SECOND_US)
+}
+
+/** A client that waits as long as was stated is granted, if it was not charged in the meantime. */
+function findBrokenWaits (visits: Visits, outages: Outages): Violation[] {
+  const { policy, decisions } = visits
+  const found: Violation[] = []
+  let promised: { readonly atUs: number, readonly cost: number, readonly refused: Decision } | null = null
+  for (const decision of decisions) {
+    const { status, refusal, fromUs, untilUs, cost, retryAfter } = decision
+    const isShared = policy.limits.some((limit, i) => limit.isShared && decision.violated & 1 << i)
+    const isAway = outages.awayUntilUs(decision.instance, decision) !== null
+    if (status !== 429 || isAway || isShared) {
+      // It was charged, or may have been.
+      promised = null
+      continue
+    }
+    if (promised !== null && fromUs >= promised.atUs && cost <= promised.cost && !(policy.penalty && refusal === 'blocked' && promised.refused.refusal === 'quota')) {
+      const what = `refused again after the stated wait of ${promised.refused.retryAfter} s, and no unit was used in between`
+      found.push(createViolation(visits, ['Retry-After too short', what], decision, promised.refused.fromUs))
+      promised = null
+      continue
+    }
+    const longest = longestWait(policy, decision)
+    if (retryAfter < 1 || retryAfter > Math.max(1, longest)) {
+      found.push(createViolation(visits, ['Retry-After too long', `Retry-After is ${retryAfter}, at most ${longest} s are promised`], decision))
+    }
+    const atUs = untilUs + retryAfter * SECOND_US * (1 + DRIFT)
+    if (promised === null || atUs < promised.atUs) promised = { atUs, cost, refused: decision }
+  }
+  return found
+}
+
+/** While a client is blocked, no request of it is granted; and a block has enough refusals before it. */
+function findBrokenBlocks (visits: Visits, penalty: PenaltyPromise, { outages, callUs }: { readonly outages: Outages, readonly callUs: number }): Violation[] {
+  const { decisions } = visits
+  const found: Violation[] = []
+  // Also requests without an answer, or without the store: they may have been refused.
+  const strikes = decisions.filter((decision) => decision.refusal !== 'blocked' && !isCounted(decision)).map(({ fromUs }) => fromUs)
+  let blocked: { readonly untilUs: number, readonly decision: Decision } | null = null
+  for (const decision of decisions) {
+    const { refusal, fromUs, untilUs, retryAfter } = decision
+    if (refusal === 'blocked') {
+      const sinceUs = fromUs - penalty.withinUs - penalty.maxCooldownUs
+      const count = lowerBound(strikes, untilUs) - lowerBound(strikes, sinceUs)
+      // The request that begins the block is one of them.
+      if (count + 1 < penalty.strikes && blocked === null) {
+        found.push(createViolation(visits, ['block too early', `blocked after ${count} refusals, ${penalty.strikes} are promised`], decision))
+      }
+      // Rounded up: up to a second less is left. And an instance counts what is left from when it got the reply.
+      const endUs = fromUs + (retryAfter - 1) * SECOND_US * (1 - DRIFT) - callUs
+      if (blocked === null || endUs > blocked.untilUs) blocked = { untilUs: endUs, decision }
+    } else if (isCounted(decision)) {
+      const block = blocked
+      const wasLost = block !== null && outages.losses.some((loss) => loss.fromUs <= untilUs && loss.untilUs >= block.decision.fromUs)
+      if (block !== null && untilUs < block.untilUs && fromUs > block.decision.untilUs && !wasLost) {
+        found.push(createViolation(visits, ['block not kept', 'granted during a block'], decision, block.decision.fromUs))
+      }
+    }
+  }
+  return found
+}

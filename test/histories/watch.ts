@@ -1,0 +1,77 @@
+import { Redis } from 'ioredis'
+import { sleep } from '../fixtures/until.js'
+import type { Fault } from './history.js'
+import { DEADLINE_MS } from './policies.js'
+
+const PROBE_MS = 50
+/** A reply to a probe is older than this only while a server is slow. */
+const ROLES_MS = 500
+/** A reply that takes so long is a slow server: well below the deadline. */
+const SLOW_US = DEADLINE_MS * 1000 / 3
+/** A loop that comes back so late did not run. */
+const STALL_US = 50_000
+
+/** Measures what happens without a plan, on a busy machine: servers that answer late, failovers, and stalls of this process. */
+export class Watch {
+  /** Whether a failover is a planned fault, which is recorded as such. */
+  expectsFailover = false
+  readonly #clients: readonly Redis[]
+  readonly #roles: string[]
+  readonly #pending = new Set<number>()
+  readonly #timer: NodeJS.Timeout
+  readonly #record: (fault: Fault) => void
+  readonly #nowUs: () => number
+  #tickedUs: number
+  #primaries = ''
+  #steadyUs: number
+
+  constructor (ports: readonly number[], record: (fault: Fault) => void, nowUs: () => number) {
+    this.#record = record
+    this.#nowUs = nowUs
+    this.#tickedUs = nowUs()
+    this.#steadyUs = nowUs()
+    this.#roles = ports.map(() => '')
+    this.#clients = ports.map((port) => {
+      const client = new Redis({ port, host: '127.0.0.1', enableOfflineQueue: false, retryStrategy: () => 100, maxRetriesPerRequest: 0 })
+      return client.on('error', () => {})
+    })
+    this.#timer = setInterval(() => { this.#look() }, PROBE_MS)
+  }
+
+  /** After a planned failover: wait until the servers say what they are. */
+  async waitForRoles (): Promise<void> {
+    if (!this.expectsFailover) return
+    await sleep(ROLES_MS)
+    this.expectsFailover = false
+  }
+
+  end (): void {
+    clearInterval(this.#timer)
+    for (const client of this.#clients) client.disconnect()
+  }
+
+  #look (): void {
+    const fromUs = this.#nowUs()
+    if (fromUs - this.#tickedUs - PROBE_MS * 1000 > STALL_US) this.#record({ kind: 'stall', fromUs: this.#tickedUs, untilUs: fromUs })
+    this.#tickedUs = fromUs
+    for (const [i, client] of this.#clients.entries()) {
+      if (this.#pending.has(i)) continue
+      this.#pending.add(i)
+      client.role().then((reply) => {
+        if (this.#nowUs() - fromUs > SLOW_US) this.#record({ kind: 'slow server', fromUs, untilUs: this.#nowUs() })
+        this.#roles[i] = String(reply[0])
+      }, () => {}).finally(() => { this.#pending.delete(i) })
+    }
+    this.#lookForFailover()
+  }
+
+  #lookForFailover (): void {
+    const primaries = this.#roles.map((role, i) => role === 'master' ? i : '').join()
+    const isFirst = this.#roles.includes('') || this.#primaries === ''
+    if (!isFirst && primaries !== this.#primaries && !this.expectsFailover) {
+      this.#record({ kind: 'failover', fromUs: this.#steadyUs, untilUs: this.#nowUs() })
+    }
+    this.#primaries = this.#roles.includes('') ? '' : primaries
+    this.#steadyUs = this.#nowUs()
+  }
+}
