@@ -164,6 +164,9 @@ const allowed: ReadonlyArray<readonly [title: string, scene: Scene]> = [
   ['one more fixed window after a failover', {
     policy: policyOf(FIXED), decisions: times(6, (i) => granted(i * 2)), faults: [fault('failover', 5, 7)]
   }],
+  ['the rate of two servers while one is being demoted, beside the burst', {
+    policy: policyOf(BUCKET), decisions: [...times(10, (i) => granted(i)), ...times(20, (i) => granted(50 * (i + 1)))], faults: [fault('failover', 0, 1001)]
+  }],
   ['leased units of a lost bucket beside a new burst', {
     policy: policyOf({ ...BUCKET, leaseUs: SECOND }), decisions: times(10, (i) => granted(500 + i)), faults: [fault('flushed', 9, 11)]
   }],
@@ -203,6 +206,9 @@ const allowed: ReadonlyArray<readonly [title: string, scene: Scene]> = [
     decisions: [refused(0, { violated: 2, untilUs: 2 * MS }), ...times(6, (i) => granted(1 + i))].map((decision) => decision.status === 200 ? decision : { ...decision, violated: 0 }),
     topology: 'cluster'
   }],
+  ['a grant by one instance while another repeats a block that was lost', {
+    policy: PENALTY, decisions: [...USED_UP, refused(7), blocked(8, { retryAfter: 3 }), blocked(400, { retryAfter: 3 }), granted(500, { instance: 1 })], faults: [fault('flushed', 300, 310)]
+  }],
   ['a limit with more left, on a Cluster, while a refusal of the other is being given back', {
     policy: policyOf([{ ...BUCKET, name: 'each' }, { ...BUCKET, name: 'all', burst: 2, isShared: true }]),
     decisions: [granted(0), granted(1), refused(2, { violated: 2 }), refused(210, { violated: 2, client: 'other' })],
@@ -216,6 +222,15 @@ for (const [title, scene] of allowed) {
     t.strictSame(violations.map(({ kind, what }) => `${kind}: ${what}`), [])
   })
 }
+
+t.test('a history that uses a limit up breaks a promise of one unit less, and of one more', async (t) => {
+  for (const limit of [{ ...BUCKET, max: 1, burst: 3 }, SLIDING, FIXED]) {
+    const decisions = [...times(3, (i) => granted(i)), refused(100)]
+    const changed = (by: number) => policyOf({ ...limit, burst: limit.burst + by, max: limit.algorithm === 'token-bucket' ? limit.max : limit.max + by })
+    const kindsFor = (by: number) => checkHistory(historyOf({ policy: changed(by), decisions })).violations.map(({ kind }) => kind)
+    t.strictSame([kindsFor(-1), kindsFor(0), kindsFor(1)], [['over-admission'], [], ['under-admission']], limit.algorithm)
+  }
+})
 
 t.test('the time that is shown is as short as can be', async (t) => {
   const decisions = [...times(30, (i) => granted(i * 100)), ...times(5, (i) => granted(3000 + i))]

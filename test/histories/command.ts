@@ -15,6 +15,7 @@ const TOPOLOGIES: readonly Topology[] = ['single', 'sentinel', 'cluster']
 const SECONDS = 60
 const RATE = 3000
 const MAX_SHOWN = 5
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 function toNumber (text: string | undefined, otherwise: number): number {
   const number = text === undefined ? otherwise : Number(text)
@@ -41,9 +42,12 @@ async function checkFile (path: string): Promise<{ readonly counts: Counts, read
 /** Record and check one history. */
 async function runHistory (options: Omit<Parameters<typeof recordHistory>[1], 'path'>, path: string): Promise<Awaited<ReturnType<typeof checkFile>>> {
   const resources = new Resources()
+  const stop = () => { resources.close().finally(() => { process.exit(1) }) }
+  for (const signal of SIGNALS) process.on(signal, stop)
   try {
     await recordHistory(resources, { ...options, path })
   } finally {
+    for (const signal of SIGNALS) process.off(signal, stop)
     await resources.close()
   }
   return await checkFile(path)

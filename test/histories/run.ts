@@ -61,9 +61,10 @@ export async function recordHistory (t: Pick<Test, 'teardown'>, options: RunOpti
   if (hasFaults) {
     await Promise.all([
       play(store, startUs, nowUs, async (fault, over) => {
-        watch.expectsFailover = CHANGES_ROLES.has(fault.kind)
+        // Of a Cluster, the other primaries are seen to change too, until all have their replicas again.
+        if (CHANGES_ROLES.has(fault.kind)) watch.beginFailover(topology === 'cluster' ? Infinity : 1)
         await servers.inject(fault, over)
-        await watch.waitForRoles()
+        await watch.endFailover()
       }, record),
       play(ofInstances, startUs, nowUs, async (fault, over) => { await instances.inject(fault).then(over) }, record)
     ])

@@ -13,8 +13,8 @@ const STALL_US = 50_000
 
 /** Measures what happens without a plan, on a busy machine: servers that answer late, failovers, and stalls of this process. */
 export class Watch {
-  /** Whether a failover is a planned fault, which is recorded as such. */
-  expectsFailover = false
+  /** Changes of primaries that belong to a fault of the schedule, which is recorded as such. */
+  #expected = 0
   readonly #clients: readonly Redis[]
   readonly #roles: string[]
   readonly #pending = new Set<number>()
@@ -38,11 +38,15 @@ export class Watch {
     this.#timer = setInterval(() => { this.#look() }, PROBE_MS)
   }
 
-  /** After a planned failover: wait until the servers say what they are. */
-  async waitForRoles (): Promise<void> {
-    if (!this.expectsFailover) return
-    await sleep(ROLES_MS)
-    this.expectsFailover = false
+  /** So many changes of primaries are planned until `endFailover`. */
+  beginFailover (changes: number): void {
+    this.#expected = changes
+  }
+
+  /** Wait until the servers say what they are. */
+  async endFailover (): Promise<void> {
+    if (this.#expected > 0) await sleep(ROLES_MS)
+    this.#expected = 0
   }
 
   end (): void {
@@ -59,19 +63,21 @@ export class Watch {
       this.#pending.add(i)
       client.role().then((reply) => {
         if (this.#nowUs() - fromUs > SLOW_US) this.#record({ kind: 'slow server', fromUs, untilUs: this.#nowUs() })
-        this.#roles[i] = String(reply[0])
+        // One that has just started again believes that it is a primary, and has no replica.
+        this.#roles[i] = reply[0] === 'master' && Array.isArray(reply[2]) && reply[2].length > 0 ? 'primary' : 'other'
       }, () => {}).finally(() => { this.#pending.delete(i) })
     }
     this.#lookForFailover()
   }
 
   #lookForFailover (): void {
-    const primaries = this.#roles.map((role, i) => role === 'master' ? i : '').join()
-    const isFirst = this.#roles.includes('') || this.#primaries === ''
-    if (!isFirst && primaries !== this.#primaries && !this.expectsFailover) {
-      this.#record({ kind: 'failover', fromUs: this.#steadyUs, untilUs: this.#nowUs() })
+    const primaries = this.#roles.map((role, i) => role === 'primary' ? i : '').join('')
+    if (primaries === '') return
+    if (primaries !== this.#primaries && this.#primaries !== '') {
+      if (this.#expected > 0) this.#expected--
+      else this.#record({ kind: 'failover', fromUs: this.#steadyUs, untilUs: this.#nowUs() })
     }
-    this.#primaries = this.#roles.includes('') ? '' : primaries
+    this.#primaries = primaries
     this.#steadyUs = this.#nowUs()
   }
 }

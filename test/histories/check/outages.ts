@@ -6,6 +6,12 @@ export interface Span {
   readonly untilUs: number
 }
 
+/** A time in which each bucket may be lost once. */
+export interface Loss extends Span {
+  /** Whether two servers may decide in this time: the new primary, and the old one until it is demoted. */
+  readonly isSplit: boolean
+}
+
 /** What a fault excuses. Kinds that are not listed excuse nothing: a killed instance, a reload, a flush of scripts, a slow reply. */
 interface Effect {
   /** The store may be away, for all instances or for the one that is named. */
@@ -33,7 +39,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
 /** Which exceptions hold when, by the faults of a history. */
 export class Outages {
   /** Ordered. In each of these, every bucket may be lost once. */
-  readonly losses: readonly Span[]
+  readonly losses: readonly Loss[]
   readonly #away: readonly Span[][]
   readonly #stalls: readonly Span[][]
 
@@ -41,7 +47,7 @@ export class Outages {
     const ordered = [...faults].sort((a, b) => a.fromUs - b.fromUs)
     const concerns = (slot: number) => (fault: Fault) => fault.slot === undefined || fault.slot === slot
     const overUs = ({ kind, fromUs, untilUs }: Fault) => kind === 'half open' ? Math.max(untilUs, fromUs + times.silenceUs) : untilUs
-    this.losses = ordered.filter(({ kind }) => EFFECTS[kind]?.isLoss)
+    this.losses = ordered.filter(({ kind }) => EFFECTS[kind]?.isLoss).map(({ kind, fromUs, untilUs }) => ({ fromUs, untilUs, isSplit: kind === 'failover' }))
     const each = Array.from({ length: slots }, (_, slot) => ordered.filter(concerns(slot)))
     this.#stalls = each.map((own) => merge(own.filter(({ kind }) => kind === 'stall' || kind === 'instance stopped')))
     this.#away = each.map((own, slot) => merge(own.filter(({ kind }) => EFFECTS[kind]?.isAway).map((fault) => {

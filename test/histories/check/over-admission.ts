@@ -2,7 +2,7 @@
 import { neededBurst } from '../../fixtures/needed-burst.js'
 import type { LimitPromise } from '../promises.js'
 import { countOpen, DRIFT, lowerBound, sums, type Charge } from './charges.js'
-import type { Span } from './outages.js'
+import type { Loss, Span } from './outages.js'
 
 /** A time with more units than promised. */
 export interface Excess extends Span {
@@ -19,7 +19,7 @@ export interface Grants {
   readonly sure: readonly Charge[]
   /** Charges that may have been made. A window may begin with one of them. */
   readonly possible: readonly Charge[]
-  readonly losses: readonly Span[]
+  readonly losses: readonly Loss[]
   /** Charges that were given back. One that was on its way when a time begins may excuse as much in it. */
   readonly returned: readonly Charge[]
   /** How many budgets there are: 2 for an instance that may also decide by itself. */
@@ -39,7 +39,7 @@ export function findExcess (grants: Grants): Excess | null {
 
 /**
  * After a loss, a bucket is full. So time seems to make a leap in which one burst drains. Requests that were held have their
- * units already, and pass beside the new burst.
+ * units already, and pass beside the new burst. While two servers decide, time seems to run twice as fast.
  */
 function findBucketExcess ({ limit, sure, losses, returned, budgets }: Grants): Excess | null {
   const rate = budgets * limit.max / limit.windowUs * (1 + DRIFT)
@@ -48,10 +48,12 @@ function findBucketExcess ({ limit, sure, losses, returned, budgets }: Grants): 
   const leapUs = burst / rate + heldUs
   const begins = losses.map(({ fromUs }) => fromUs)
   const ends = losses.map(({ untilUs }) => untilUs + heldUs + (limit.leaseUs ?? 0)).sort((a, b) => a - b)
+  const splits = losses.filter(({ isSplit }) => isSplit)
+  const splitUs = (atUs: number) => splits.reduce((sum, { fromUs, untilUs }) => sum + Math.max(0, Math.min(atUs, untilUs) - fromUs), 0)
   const onTheWay = countOpen(returned)
   const leapt = sure.map((charge) => ({
-    fromUs: charge.fromUs + lowerBound(ends, charge.fromUs) * leapUs - onTheWay(charge.fromUs, charge.fromUs) / rate,
-    untilUs: charge.untilUs + lowerBound(begins, charge.untilUs + 1) * leapUs,
+    fromUs: charge.fromUs + lowerBound(ends, charge.fromUs) * leapUs + splitUs(charge.fromUs) - onTheWay(charge.fromUs, charge.fromUs) / rate,
+    untilUs: charge.untilUs + lowerBound(begins, charge.untilUs + 1) * leapUs + splitUs(charge.untilUs),
     units: charge.units,
     charge
   }))

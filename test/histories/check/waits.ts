@@ -92,7 +92,9 @@ function findBrokenBlocks (visits: Visits, penalty: PenaltyPromise, { outages, c
       if (blocked === null || endUs > blocked.untilUs) blocked = { untilUs: endUs, decision }
     } else if (isCounted(decision)) {
       const block = blocked
-      const wasLost = block !== null && outages.losses.some((loss) => loss.fromUs <= untilUs && loss.untilUs >= block.decision.fromUs)
+      // An instance repeats a block that it knows, also after the loss of it.
+      const sinceUs = block === null ? 0 : block.decision.fromUs - penalty.maxCooldownUs
+      const wasLost = outages.losses.some((loss) => loss.fromUs <= untilUs && loss.untilUs >= sinceUs)
       if (block !== null && untilUs < block.untilUs && fromUs > block.decision.untilUs && !wasLost) {
         found.push(createViolation(visits, ['block not kept', 'granted during a block'], decision, block.decision.fromUs))
       }
