@@ -6,6 +6,8 @@ import type { Decision, Fault, History } from './history.js'
 const MAX_EVENTS = 40
 /** Events this long before and after a violation are shown. Microseconds. */
 const AROUND_US = 100_000
+/** Stalls of a busy machine explain these only. */
+const OF_TIME: ReadonlySet<Violation['kind']> = new Set(['late answer', 'no answer', 'not enforced'])
 /** What a fault excuses lasts for some time. Microseconds. */
 const FAULTS_BEFORE_US = 3_000_000
 
@@ -20,7 +22,7 @@ export function formatViolation (violation: Violation, { header, decisions, faul
   const isNear = (event: Decision | Fault, beforeUs: number) => event.untilUs >= fromUs - beforeUs && event.fromUs <= untilUs + AROUND_US
   const isOwn = (decision: Decision) => decision.policy === policy && (client === '*' || decision.client === client)
   const own = decisions.filter((decision) => isOwn(decision) && isNear(decision, AROUND_US) && (kind !== 'over-admission' || decision.status !== 429))
-  const near = faults.filter((fault) => isNear(fault, FAULTS_BEFORE_US))
+  const near = faults.filter((fault) => isNear(fault, FAULTS_BEFORE_US) && (fault.kind !== 'stall' || OF_TIME.has(kind)))
   const events = [
     ...own.map((decision) => ({ fromUs: decision.fromUs, text: formatDecision(decision) })),
     ...near.map((fault) => ({ fromUs: fault.fromUs, text: formatFault(fault) }))
