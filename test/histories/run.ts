@@ -60,13 +60,13 @@ export async function recordHistory (t: Pick<Test, 'teardown'>, options: RunOpti
   const { store, instances: ofInstances } = createSchedule({ seed, topology, lengthMs, slots: SLOTS })
   if (hasFaults) {
     await Promise.all([
-      play(store, startUs, nowUs, async (fault, over) => {
+      play(store, { startUs, nowUs, record }, async (fault, over) => {
         // Of a Cluster, the other primaries are seen to change too, until all have their replicas again.
         if (CHANGES_ROLES.has(fault.kind)) watch.beginFailover(topology === 'cluster' ? Infinity : 1)
         await servers.inject(fault, over)
         await watch.endFailover()
-      }, record),
-      play(ofInstances, startUs, nowUs, async (fault, over) => { await instances.inject(fault).then(over) }, record)
+      }),
+      play(ofInstances, { startUs, nowUs, record }, async (fault, over) => { await instances.inject(fault).then(over) })
     ])
   }
   await sleep(Math.max(1, lengthMs - (nowUs() - startUs) / 1000))
@@ -76,10 +76,15 @@ export async function recordHistory (t: Pick<Test, 'teardown'>, options: RunOpti
   return { decisions: writer.decisions }
 }
 
+interface Playing {
+  readonly startUs: number
+  readonly nowUs: () => number
+  readonly record: (fault: Fault) => void
+}
+
 /** Let the faults of a list happen, one after the other, and write each down. */
 async function play<Kind extends string> (
-  faults: ReadonlyArray<PlannedFault<Kind>>, startUs: number, nowUs: () => number,
-  inject: (fault: PlannedFault<Kind>, over: () => void) => Promise<void>, record: (fault: Fault) => void
+  faults: ReadonlyArray<PlannedFault<Kind>>, { startUs, nowUs, record }: Playing, inject: (fault: PlannedFault<Kind>, over: () => void) => Promise<void>
 ): Promise<void> {
   for (const fault of faults) {
     await delay(Math.max(0, fault.atMs - (nowUs() - startUs) / 1000))
