@@ -195,6 +195,12 @@ const allowed: ReadonlyArray<readonly [title: string, scene: Scene]> = [
   ['a refusal after the wait, by a client that was charged in between', {
     policy: policyOf({ ...BUCKET, max: 1, burst: 1 }), decisions: [granted(0), refused(100), granted(1000.5), refused(1101.5)]
   }],
+  ['a refusal after the wait, by a client that may have been charged just before', {
+    policy: policyOf({ ...BUCKET, max: 1, burst: 1 }), decisions: [granted(0), refused(100), refused(1101, { untilUs: 1120 * MS }), granted(1105)]
+  }],
+  ['a refusal after a wait that was stated while a request was on its way', {
+    policy: policyOf({ ...BUCKET, max: 1, burst: 1 }), decisions: [granted(0, { untilUs: 300 * MS }), refused(100), refused(1101)]
+  }],
   ['a block after enough refusals, and a grant after it', {
     policy: PENALTY, decisions: [...USED_UP, refused(7), blocked(8), granted(1010)]
   }],

@@ -41,34 +41,52 @@ function longestWait ({ limits, penalty }: PolicyPromise, { refusal, violated, c
   return Math.ceil(Math.max(0, ...waits) * (1 + DRIFT) / SECOND_US)
 }
 
+/** A refusal, and when its stated wait is surely over. */
+interface StatedWait {
+  readonly overUs: number
+  readonly refused: Decision
+}
+
 /** A client that waits as long as was stated is granted, if it was not charged in the meantime. */
 function findBrokenWaits (visits: Visits, outages: Outages): Violation[] {
   const { policy, decisions } = visits
   const found: Violation[] = []
-  let promised: { readonly atUs: number, readonly cost: number, readonly refused: Decision } | null = null
-  for (const decision of decisions) {
-    const { status, refusal, fromUs, untilUs, cost, retryAfter } = decision
-    const isShared = policy.limits.some((limit, i) => limit.isShared && decision.violated & 1 << i)
-    const isAway = outages.awayUntilUs(decision.instance, decision) !== null
-    if (status !== 429 || isAway || isShared) {
-      // It was charged, or may have been.
-      promised = null
+  // It was charged, or may have been; or others may have used the unit.
+  const mayUse = (decision: Decision) => decision.status !== 429 || outages.awayUntilUs(decision.instance, decision) !== null ||
+    policy.limits.some((limit, i) => limit.isShared === true && (decision.violated & 1 << i) !== 0)
+  let stated: StatedWait | null = null
+  let usedUntilUs = -Infinity
+  for (const [i, decision] of decisions.entries()) {
+    const { refusal, fromUs, untilUs, cost, retryAfter } = decision
+    if (mayUse(decision)) {
+      stated = null
+      usedUntilUs = Math.max(usedUntilUs, untilUs)
       continue
     }
-    if (promised !== null && fromUs >= promised.atUs && cost <= promised.cost && !(policy.penalty && refusal === 'blocked' && promised.refused.refusal === 'quota')) {
-      const what = `refused again after the stated wait of ${promised.refused.retryAfter} s, and no unit was used in between`
-      found.push(createViolation(visits, ['Retry-After too short', what], decision, promised.refused.fromUs))
-      promised = null
+    if (stated !== null && fromUs >= stated.overUs && cost <= stated.refused.cost && !(refusal === 'blocked' && stated.refused.refusal === 'quota')) {
+      if (!mayBeUsedBefore(decisions, i, mayUse)) {
+        const what = `refused again after the stated wait of ${stated.refused.retryAfter} s, and no unit was used in between`
+        found.push(createViolation(visits, ['Retry-After too short', what], decision, stated.refused.fromUs))
+      }
+      stated = null
       continue
     }
     const longest = longestWait(policy, decision)
     if (retryAfter < 1 || retryAfter > Math.max(1, longest)) {
       found.push(createViolation(visits, ['Retry-After too long', `Retry-After is ${retryAfter}, at most ${longest} s are promised`], decision))
     }
-    const atUs = untilUs + retryAfter * SECOND_US * (1 + DRIFT)
-    if (promised === null || atUs < promised.atUs) promised = { atUs, cost, refused: decision }
+    const overUs = untilUs + retryAfter * SECOND_US * (1 + DRIFT)
+    if (fromUs >= usedUntilUs && (stated === null || overUs < stated.overUs)) stated = { overUs, refused: decision }
   }
   return found
+}
+
+/** Whether a decision that began later may have been made before this one. */
+function mayBeUsedBefore (decisions: readonly Decision[], index: number, mayUse: (decision: Decision) => boolean): boolean {
+  for (let i = index + 1; i < decisions.length && decisions[i].fromUs <= decisions[index].untilUs; i++) {
+    if (mayUse(decisions[i])) return true
+  }
+  return false
 }
 
 /** While a client is blocked, no request of it is granted; and a block has enough refusals before it. */
