@@ -2,73 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import {
+  blocked, BUCKET, fault, FIXED, granted, historyOf, MS, policyOf, refused, SECOND, SLIDING, times, unavailable, type Scene
+} from './by-hand.js'
 import { checkHistory } from './check/check.js'
 import type { ViolationKind } from './check/violation.js'
-import type { Decision, Fault, History } from './history.js'
-import type { LimitPromise, PolicyPromise, Topology } from './promises.js'
 import { formatViolation } from './report.js'
-
-const MS = 1000
-const SECOND = 1_000_000
-
-const BUCKET: LimitPromise = { name: 'default', algorithm: 'token-bucket', max: 10, windowUs: SECOND, burst: 5 }
-const SLIDING: LimitPromise = { name: 'default', algorithm: 'sliding-window', max: 3, windowUs: SECOND, burst: 3 }
-const FIXED: LimitPromise = { ...SLIDING, algorithm: 'fixed-window' }
-
-function policyOf (limit: LimitPromise | readonly LimitPromise[], more: Partial<PolicyPromise> = {}): PolicyPromise {
-  return { name: 'policy', failureMode: 'closed', limits: [limit].flat(), ...more }
-}
-
-/** A request at this time, in milliseconds, that was granted with nothing left. */
-function granted (atMs: number, more: Partial<Decision> = {}): Decision {
-  return {
-    instance: 0,
-    policy: 0,
-    client: 'client',
-    status: 200,
-    refusal: 'none',
-    fromUs: atMs * MS,
-    untilUs: atMs * MS + 100,
-    waitUs: 1000,
-    cost: 1,
-    retryAfter: -1,
-    remaining: 0,
-    violated: 0,
-    ...more
-  }
-}
-
-function refused (atMs: number, more: Partial<Decision> = {}): Decision {
-  return granted(atMs, { status: 429, refusal: 'quota', retryAfter: 1, violated: 1, ...more })
-}
-
-function blocked (atMs: number, more: Partial<Decision> = {}): Decision {
-  return refused(atMs, { refusal: 'blocked', ...more })
-}
-
-function unavailable (atMs: number, more: Partial<Decision> = {}): Decision {
-  return granted(atMs, { status: 503, refusal: 'unavailable', retryAfter: 1, remaining: -1, ...more })
-}
-
-function times<Made> (count: number, make: (i: number) => Made): Made[] {
-  return Array.from({ length: count }, (_, i) => make(i))
-}
-
-interface Scene {
-  readonly policy: PolicyPromise
-  readonly decisions: readonly Decision[]
-  readonly faults?: readonly Fault[]
-  readonly topology?: Topology
-}
-
-function historyOf ({ policy, decisions, faults = [], topology = 'single' }: Scene): History {
-  const promised = { deadlineUs: 250 * MS, backUs: 1500 * MS, silenceUs: 1500 * MS }
-  return { header: { seed: 1, topology, slots: 4, policies: [policy], times: promised }, decisions: [...decisions], faults: [...faults] }
-}
-
-function fault (kind: string, fromMs: number, untilMs: number, slot?: number): Fault {
-  return { kind, fromUs: fromMs * MS, untilUs: untilMs * MS, ...slot === undefined ? {} : { slot } }
-}
 
 const PENALTY = policyOf(BUCKET, { penalty: { strikes: 3, withinUs: SECOND, maxCooldownUs: 4 * SECOND } })
 const SEVERAL = policyOf([{ ...BUCKET, name: 'short', burst: 2 }, { ...SLIDING, name: 'long' }])
