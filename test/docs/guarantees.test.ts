@@ -16,7 +16,7 @@ const linked = new Set<string>()
 for (const section of sections) {
   const [title, ...lines] = section.split('\n')
   // A formula has an indent, and counts are in a table.
-  const items = lines.filter((line) => line !== '' && !line.startsWith('    ') && !line.startsWith('| '))
+  const items = lines.filter((line) => line !== '' && !line.startsWith('    ') && !line.startsWith('|'))
 
   t.test(`${title}: each item names the tests that hold it`, async (t) => {
     for (const item of items) {
