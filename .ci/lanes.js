@@ -12,6 +12,7 @@ const SLOW = [
   'test/docs/api.test.ts',
   'test/docs/with-other-plugins.test.ts',
   'test/examples',
+  'test/histories/recorded.test.ts',
   'test/integration/causes.test.ts',
   'test/integration/cluster',
   'test/integration/failures',
