@@ -25,7 +25,7 @@ function describeLease (reason: UnleasedReason | null): string[] {
   return reason === 'off' ? [] : [`not leased (${reason})`]
 }
 
-function describeLimit ({ max, windowUs, capacity, algorithm, by }: Limit): string {
+export function describeLimit ({ max, windowUs, capacity, algorithm, by }: Limit): string {
   return [
     max === 0 ? 'nothing' : `${max} per ${describeWindow(windowUs / 1000)}`,
     ...(capacity === max || max === 0 ? [] : [`burst ${capacity}`]),

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Identifier } from '../clients/identifier.js'
+import type { ClientIdentifier } from '../clients/identifier.js'
 import { GLOBAL_PARTITION } from '../clients/partition.js'
 import type { FaultReporter } from '../common/log.js'
 import { waitFor } from '../common/time-budget.js'
@@ -29,10 +29,10 @@ type DraftCharge = { -readonly [Field in keyof Charge]: Charge[Field] }
 
 /** Builds the charges of a request: which limits, which partitions, how many units. A promise of them never rejects. */
 export class ChargeBuilder {
-  readonly #identifier: Identifier
+  readonly #identifier: ClientIdentifier
   readonly #faults: FaultReporter
 
-  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }) {
+  constructor ({ identifier, faults }: { readonly identifier: ClientIdentifier, readonly faults: FaultReporter }) {
     this.#identifier = identifier
     this.#faults = faults
   }

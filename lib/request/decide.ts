@@ -8,7 +8,7 @@ import type { Reservation } from '../throttle/delay-queue.js'
 import { ChargeBuilder, FALLBACK_COST } from './charges.js'
 import { findDecision, RequestDecision } from './decision.js'
 import { saveReservation } from './hold.js'
-import type { LimiterContext } from './limiter-context.js'
+import type { DeciderContext } from './limiter-context.js'
 import { isLostPeerCharged, refuseLostPeer } from './lost-peer.js'
 import { selectRollout } from './rollout.js'
 
@@ -26,12 +26,12 @@ type UnchargedCheck = Omit<PendingCheck, 'charges'> & { readonly request: Fastif
 
 /** Identifies the client of a request, charges it and decides. */
 export class Decider {
-  readonly #context: LimiterContext
+  readonly #context: DeciderContext
   readonly #chargeBuilder: ChargeBuilder
   /** For calls before or without the hook of a policy: what its functions read may be missing. */
   readonly #earlyChargeBuilder: ChargeBuilder
 
-  constructor (context: LimiterContext) {
+  constructor (context: DeciderContext) {
     this.#context = context
     this.#chargeBuilder = new ChargeBuilder(context)
     this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS })
