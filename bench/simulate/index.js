@@ -33,7 +33,7 @@ export async function measureSimulate ({ requests, rounds }) {
       const samples = []
       for (let round = 0; round < rounds; round++) {
         progress(`simulate: ${format}, round ${round + 1} of ${rounds}`)
-        const { stdout, stderr } = await run(process.execPath, [WORKER, '-', 'simulate', '--log', log, '--config', config, '--json'], { maxBuffer: 1e8 })
+        const { stdout, stderr } = await run(process.execPath, [WORKER, 'simulate', '--log', log, '--config', config, '--json'], { maxBuffer: 1e8 })
         const { log: { lines } } = JSON.parse(stdout)
         const { cpuSeconds, residentMiB } = JSON.parse(stderr.split('\n').at(-1))
         samples.push({ perSecond: lines / cpuSeconds, residentMiB })

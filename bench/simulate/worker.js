@@ -3,5 +3,4 @@ process.on('exit', () => {
   const { user, system } = process.cpuUsage()
   process.stderr.write(JSON.stringify({ cpuSeconds: (user + system) / 1e6, residentMiB: process.resourceUsage().maxRSS / 1024 }))
 })
-process.argv.splice(1, 1)
 await import('../../dist/cli/index.js')
