@@ -59,7 +59,7 @@ export function findClosingQuote (text: string, from: number, end: number): numb
   return -1
 }
 
-/** The method of a request line; empty if there is none. */
+/** The method of a request line; empty without one. */
 export function readMethod (text: string, start: number, close: number): string {
   // Most lines: without a new text for each of them.
   if (text.startsWith('GET ', start)) return 'GET'

@@ -28,7 +28,7 @@ export class LogEntry {
   readonly url: string
   /** The status of the response; `null` while it is not known. */
   status: number | null = null
-  /** Names the response that another line has; `null` if there is none. */
+  /** Names the response that another line has; `null` without one. */
   pairKey: string | null = null
   given = NOTHING
 
@@ -60,7 +60,7 @@ export interface Block {
 /** Parses the line between two positions of a block. Never throws. */
 export type LineParser = (block: Block, start: number, end: number, line: number) => ParsedLine
 
-/** Longest address that is kept, such as a hash. Longer text is none. */
+/** Longest address that is kept, such as a hash. Longer text is no address. */
 const MAX_WORD_LENGTH = 256
 
 export function isWord (text: string): boolean {

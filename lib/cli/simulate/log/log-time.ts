@@ -10,7 +10,7 @@ export const CLF_LENGTH = 26
 let lastText = '-'
 let lastUs: number | null = null
 
-/** Parse the time of the common log format at a position, such as `10/Oct/2000:13:55:36 -0700`. `null` if it is none. */
+/** Parse the time of the common log format at a position, such as `10/Oct/2000:13:55:36 -0700`. `null` for any other text. */
 export function parseClfTime (text: string, start: number): number | null {
   if (text.startsWith(lastText, start)) return lastUs
   lastText = text.slice(start, start + CLF_LENGTH)
@@ -39,7 +39,7 @@ function parseDigits (text: string, from: number, to: number): number {
   return value
 }
 
-/** Parse a date of ISO 8601, to the microsecond. `null` if it is none. */
+/** Parse a date of ISO 8601, to the microsecond. `null` for any other text. */
 export function parseIsoTime (text: string): number | null {
   if (text.length < 10 || text.length > 40) return null
   // The usual form, 2018-07-02T22:23:00.186641Z, without the costs of Date.parse.

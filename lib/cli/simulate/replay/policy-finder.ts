@@ -32,7 +32,7 @@ interface PathPolicy extends FoundPolicy {
 
 /**
  * Finds the policies of the paths in a log, by the patterns of the rules. Routes are not known: a path is taken for that of
- * a route without limits of its own, unless its status says that there is none.
+ * a route without limits of its own, unless its status is 404.
  */
 export class PolicyFinder {
   readonly #policySet: PolicySet
