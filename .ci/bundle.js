@@ -16,11 +16,22 @@ const TYPES = ['index', 'store-contract/index', 'testing/index']
 /** Files that several entries share, by a module that is in them. The others are named after a module by rollup. */
 const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schema.js': 'config' }
 
-/** Loaded when it is used; and small modules, which would be a file each. */
+/** Loaded when it is used; what the command shares with it; and small modules, which would be a file each. */
 const CHUNKS = [
+  ['simulate', /\/cli\/simulate\//],
+  ['cli/command', /\/cli\/(?!index)/],
   ['redis', /\/stores\/(?:lease\/|redis\/(?!client-options|retry-delay))/],
   ['shared', /\/(?:algorithms\/|common\/type-guards|stores\/[^/]+$|stores\/redis\/(?:client-options|retry-delay))/]
 ]
+
+/**
+ * The simulation uses many modules of the plugin. As if it used all of them, they are in the file of the plugin, so that an
+ * application does not load one more.
+ */
+const withPlugin = {
+  name: 'with-plugin',
+  transform: (text, id) => id.endsWith('/cli/simulate/simulate.js') ? { code: `import '../../plugin/plugin.js'\n${text}`, map: null } : null
+}
 
 function withoutComments (text, path) {
   return ts.transpileModule(text, {
@@ -72,7 +83,7 @@ function write (fileName, text) {
 
 /** Bundle the modules in a folder into `dist`. */
 export async function bundleModules (modules) {
-  const code = await bundle(toInput(modules, ENTRIES, '.js'), [], {
+  const code = await bundle(toInput(modules, ENTRIES, '.js'), [withPlugin], {
     chunkFileNames: nameChunk,
     manualChunks: (id) => CHUNKS.find(([, pattern]) => pattern.test(id))?.[0],
     onlyExplicitManualChunks: true,

@@ -49,6 +49,9 @@ const goals = {
       goal(`leases, ${traffic[kind].title}: throughput, times without leases, upper quartile`, 'at least', 1, ({ races }) => rowOf(races[kind], 'leased').ratioOfBaseline.high)),
     goal(`leases, ${traffic.halfBusy.title}: script calls, times without leases`, 'at most', 0.5, ({ races }) => rowOf(races.halfBusy, 'leased').callsOfBaseline.median)
   ],
+  simulate: [
+    goal('simulate: lines per second of a combined log', 'at least', 300_000, ({ rows }) => rows.find(({ format }) => format === 'combined').perSecond.median)
+  ],
   start: [
     goal('start: time of the import, times @fastify/rate-limit', 'at most', 3, ({ rows }) => rowOf(rows, 'fastify-sluice').importMs.ratio.median),
     goal('start: processor time until the first answer, times @fastify/rate-limit', 'at most', 1.25, ({ rows }) => rowOf(rows, 'fastify-sluice').cpuMs.ratio.median),

@@ -1,5 +1,5 @@
 // Compares the stores with their rivals, and measures the memory store alone. Results go to stdout as Markdown.
-//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis,lease,start] [--json FILE]
+//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis,lease,start,simulate] [--json FILE]
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { endChildren } from './children.js'
@@ -13,9 +13,10 @@ import { measureGrowth } from './micro/growth.js'
 import { measureRedis } from './redis/index.js'
 import { report } from './report.js'
 import { full, quick } from './settings.js'
+import { measureSimulate } from './simulate/index.js'
 import { measureStart } from './start/index.js'
 
-const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis, lease: measureLeases, start: measureStart }
+const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis, lease: measureLeases, start: measureStart, simulate: measureSimulate }
 
 const { values: { quick: isQuick, only, json } } = parseArgs({
   options: {

@@ -10,7 +10,7 @@ export function report ({ machine, isQuick, parts }) {
   ].join('\n\n')
 }
 
-const sections = { http, inProcess, checks, growth, redis, lease, start }
+const sections = { http, inProcess, checks, growth, redis, lease, start, simulate }
 
 function describe (machine, isQuick) {
   const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`).join(', ')
@@ -166,5 +166,13 @@ function start ({ settings, rows }) {
         importMs.median.toFixed(0), ratio(importMs), importCpuMs.median.toFixed(0), ratio(importCpuMs), cpuMs.median.toFixed(0), ratio(cpuMs), residentMiB.median.toFixed(0), ratio(residentMiB)
       ])
     )
+  ].join('\n\n')
+}
+
+function simulate ({ settings, rows }) {
+  return [
+    '#### Simulate',
+    `Lines of a log of ${count(settings.requests)} requests per second of processor time, ${settings.rounds} rounds. Start and report are part of it.`,
+    table(['format', 'lines per second', 'resident memory, MiB'], rows.map((row) => [row.format, countWithSpread(row.perSecond), withSpread(row.residentMiB, 0)]))
   ].join('\n\n')
 }

@@ -20,7 +20,8 @@ export const full = {
     shortRounds: 4,
     takes: { warmUpRounds: 5, rounds: 15, takes: 50_000 }
   },
-  start: { warmUpRounds: 2, rounds: 31 }
+  start: { warmUpRounds: 2, rounds: 31 },
+  simulate: { requests: 2_000_000, rounds: 5 }
 }
 
 export const quick = {
@@ -44,5 +45,6 @@ export const quick = {
     shortRounds: 1,
     takes: { warmUpRounds: 3, rounds: 5, takes: 20_000 }
   },
-  start: { warmUpRounds: 1, rounds: 7 }
+  start: { warmUpRounds: 1, rounds: 7 },
+  simulate: { requests: 300_000, rounds: 1 }
 }

@@ -72,8 +72,20 @@ const ROOMS: Readonly<Record<string, Row>> = {
   // Programs of their own on top of the plugin. No room imports them.
   compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'plugin', 'response', 'routing'], types: [] },
   testing: { values: ['common', 'config/schema'], types: [] },
+  'cli/common': { values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing'], types: [] },
+  'cli/simulate/log': { values: ['clients/address', 'common', 'throttle'], types: [] },
+  'cli/simulate/replay': {
+    values: ['cli/common', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
+    types: ['cli/simulate/log']
+  },
+  'cli/simulate/stats': { values: ['clients/address', 'model', 'request', 'throttle'], types: ['cli/simulate/log', 'cli/simulate/replay', 'policies', 'stores'] },
+  'cli/simulate/report': { values: ['cli/common', 'cli/simulate/stats', 'common'], types: ['cli/simulate/log'] },
+  'cli/simulate': {
+    values: ['cli/common', 'cli/simulate/log', 'cli/simulate/replay', 'cli/simulate/report', 'cli/simulate/stats', 'common', 'observability/refusal-log'],
+    types: ['config/environment']
+  },
   cli: {
-    values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing', 'warnings'],
+    values: ['cli/common', 'cli/simulate', 'common', 'config/environment', 'config/layers', 'config/schema', 'policies', 'warnings'],
     types: ['model', 'stores']
   }
 }
@@ -83,6 +95,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/error': ['errors.ts'],
   '@lukeed/ms': ['compat/hook', 'config/schema/durations'],
   '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas'],
+  'cli-progress': ['cli/simulate/progress.ts'],
   'fastify-plugin': ['compat/build', 'plugin/plugin.ts'],
   ioredis: ['stores/redis/'],
   'ipaddr.js': ['clients/address/'],

@@ -1,10 +1,10 @@
 import type { Environment } from '../config/environment/environment.js'
 import { explainPlugin, type ExplainedOption } from '../config/layers/explain.js'
 import { findWarnings } from '../warnings/warnings.js'
-import { findCompileErrors, ROUTING } from './compile-errors.js'
+import { findCompileErrors, ROUTING } from './common/compile-errors.js'
 import { buildEffectivePolicies, type EffectivePolicy } from './effective-policies.js'
-import { readSources } from './read-sources.js'
-import { sortDiagnostics, parseDiagnostic, toDiagnostic, type Diagnostic } from './diagnostic.js'
+import { readSources } from './common/read-sources.js'
+import { sortDiagnostics, parseDiagnostic, toDiagnostic, type Diagnostic } from './common/diagnostic.js'
 
 /** The result of checking a config file. */
 export interface CheckReport {

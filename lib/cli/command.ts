@@ -1,30 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { styleText } from 'node:util'
-import { getConfigFile, type Environment } from '../config/environment/environment.js'
+import { getConfigFile } from '../config/environment/environment.js'
+import { formatError } from './common/diagnostic.js'
+import { print, type ProcessEnvironment } from './common/process-environment.js'
 import { HELP, parseCommandLine, type CommandLine } from './command-line.js'
 import { toJson } from './format-json.js'
-import { formatExplanation, formatError, formatPolicyTable, formatWarning } from './format-text.js'
+import { formatExplanation, formatPolicyTable, formatWarning } from './format-text.js'
 import { checkFile } from './check.js'
 
 export const EXIT_INVALID = 1
 const EXIT_OK = 0
 const EXIT_USAGE = 2
 
-interface Output {
-  write (text: string): unknown
-  /** Whether it is a terminal. */
-  readonly isTTY?: boolean
-}
-
-/** The part of `process` that the command uses. */
-export interface ProcessEnvironment {
-  readonly env: Environment
-  readonly stdout: Output
-  readonly stderr: Output
-}
-
 /** Run the command with these arguments. Returns the exit status. */
-export function runCommand (args: readonly string[], host: ProcessEnvironment): number {
+export function runCommand (args: readonly string[], host: ProcessEnvironment): number | Promise<number> {
   const { env, stdout, stderr } = host
   const command = parseCommandLine(args, getConfigFile(env))
   switch (command.kind) {
@@ -38,6 +27,7 @@ export function runCommand (args: readonly string[], host: ProcessEnvironment): 
       print(stderr, [`fastify-sluice: ${command.message}`, 'See fastify-sluice --help.'])
       return EXIT_USAGE
     case 'check': return check(command, host)
+    case 'simulate': return simulate(command, host)
     default: return command satisfies never
   }
 }
@@ -61,8 +51,10 @@ function check (command: Extract<CommandLine, { kind: 'check' }>, { env, stdout,
   return isValid ? EXIT_OK : EXIT_INVALID
 }
 
-function print (output: Output, lines: readonly string[]): void {
-  if (lines.length > 0) output.write(`${lines.join('\n')}\n`)
+async function simulate (command: Extract<CommandLine, { kind: 'simulate' }>, host: ProcessEnvironment): Promise<number> {
+  // Imported only here: to check a file, none of the code that limits requests is loaded.
+  const { runSimulation } = await import('./simulate/simulate.js')
+  return await runSimulation(command, host) ? EXIT_OK : EXIT_INVALID
 }
 
 function readVersion (): string {

@@ -26,7 +26,7 @@ function describeLease (reason: UnleasedReason | null): string[] {
   return reason === 'off' ? [] : [`not leased (${reason})`]
 }
 
-function describeLimit ({ max, windowUs, calendar, capacity, algorithm, by }: Limit): string {
+export function describeLimit ({ max, windowUs, calendar, capacity, algorithm, by }: Limit): string {
   return [
     max === 0 ? 'nothing' : `${max} per ${calendar?.description ?? describeWindow(windowUs / 1000)}`,
     ...(capacity === max || max === 0 ? [] : [`burst ${capacity}`]),

@@ -2,9 +2,9 @@ import { explainPolicy, listPolicies } from '../config/layers/explain.js'
 import { compilePolicy } from '../policies/compile.js'
 import { builtInDraft, mergePolicy } from '../policies/policy-draft.js'
 import type { Policy } from '../policies/policy.js'
-import { REGISTRATION, ROOT } from './compile-errors.js'
+import { REGISTRATION, ROOT } from './common/compile-errors.js'
 import type { WarningPolicy } from '../warnings/warning-input.js'
-import type { Sources } from './read-sources.js'
+import type { Sources } from './common/read-sources.js'
 
 /** A policy, or the limits of one of its tiers, after merging. */
 export interface EffectivePolicy extends WarningPolicy {

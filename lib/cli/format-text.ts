@@ -1,13 +1,8 @@
 import type { EffectivePolicy } from './effective-policies.js'
-import { alignRows, type Cell } from './table.js'
-import type { Diagnostic } from './diagnostic.js'
+import { alignRows, type Cell } from './common/table.js'
+import type { Diagnostic } from './common/diagnostic.js'
 import type { CheckReport } from './check.js'
 import { IN_CODE, describeLimits, describeModes, findValue } from './describe-limits.js'
-
-/** A mistake as one line, in the form from which editors and terminals open a file. */
-export function formatError ({ place, message }: Diagnostic): string {
-  return `${place}: ${message}`
-}
 
 export function formatWarning ({ place, message, code }: Diagnostic): string {
   return `${place}: warning: ${message} (${code})`

@@ -11,5 +11,7 @@ function onOutputError (error: Error): void {
 
 process.stdout.on('error', onOutputError)
 process.stderr.on('error', () => {})
-// Not process.exit(), which would drop output that a pipe has not accepted yet.
-process.exitCode = runCommand(process.argv.slice(2), process)
+// Not process.exit(), which would drop output that a pipe has not accepted yet. Set at once if possible: an output may fail.
+const status = runCommand(process.argv.slice(2), process)
+if (typeof status === 'number') process.exitCode = status
+else status.then((settled) => { process.exitCode ??= settled }, onOutputError)

@@ -35,6 +35,9 @@ export interface IdentitySources {
   readonly proxies?: TrustedProxies | null
 }
 
+/** What deciding a request needs to know of its client. */
+export type ClientIdentifier = Pick<Identifier, 'identifyByAddress' | 'getAddress' | 'identify' | 'deadlineMs'>
+
 /**
  * Identifies the client: the user, else the policy's key, else the address. A source that fails or is late does not make
  * a request free: the address is charged then.

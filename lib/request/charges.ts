@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Identifier } from '../clients/identifier.js'
+import type { ClientIdentifier } from '../clients/identifier.js'
 import { getTemporal, loadTemporal } from '../calendar/temporal.js'
 import { GLOBAL_PARTITION } from '../clients/partition.js'
 import type { FaultReporter } from '../common/log.js'
@@ -28,13 +28,13 @@ type DraftCharge = { -readonly [Field in keyof Charge]: Charge[Field] }
 
 /** Builds the charges of a request: which limits, which partitions, how many units. A promise of them never rejects. */
 export class ChargeBuilder {
-  readonly #identifier: Identifier
+  readonly #identifier: ClientIdentifier
   readonly #faults: FaultReporter
   readonly #costs: CostResolver
   readonly #takesSlots: boolean
 
   /** `takesSlots`: whether requests take slots of concurrency limits, which must be released. */
-  constructor ({ identifier, faults }: { readonly identifier: Identifier, readonly faults: FaultReporter }, takesSlots: boolean) {
+  constructor ({ identifier, faults }: { readonly identifier: ClientIdentifier, readonly faults: FaultReporter }, takesSlots: boolean) {
     this.#identifier = identifier
     this.#faults = faults
     this.#costs = new CostResolver(identifier, faults)

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Identifier } from '../clients/identifier.js'
+import type { ClientIdentifier } from '../clients/identifier.js'
 import type { FaultReporter } from '../common/log.js'
 import { waitFor } from '../common/time-budget.js'
 import { isThenable } from '../common/type-guards.js'
@@ -42,10 +42,10 @@ const NEEDS_REQUEST = 'is a function of the request, and consume has no request;
 
 /** Computes what requests cost. Fractions are rounded up. A promise of a cost never rejects. */
 export class CostResolver {
-  readonly #identifier: Identifier
+  readonly #identifier: ClientIdentifier
   readonly #faults: FaultReporter
 
-  constructor (identifier: Identifier, faults: FaultReporter) {
+  constructor (identifier: ClientIdentifier, faults: FaultReporter) {
     this.#identifier = identifier
     this.#faults = faults
   }

@@ -10,7 +10,7 @@ import { ChargeBuilder } from './charges.js'
 import { CostResolver, type Cost } from './cost.js'
 import { findDecision, RequestDecision } from './decision.js'
 import { saveReservation } from './hold.js'
-import type { LimiterContext } from './limiter-context.js'
+import type { DeciderContext } from './limiter-context.js'
 import { isLostPeerCharged, refuseLostPeer } from './lost-peer.js'
 import { selectRollout } from './rollout.js'
 import { isBehindOthers, mayWait, refuseSlot, waitForSlot } from './wait-for-slot.js'
@@ -29,14 +29,14 @@ type UnchargedCheck = Omit<PendingCheck, 'charges'> & { readonly request: Fastif
 
 /** Identifies the client of a request, charges it and decides. */
 export class Decider {
-  readonly #context: LimiterContext
+  readonly #context: DeciderContext
   readonly #chargeBuilder: ChargeBuilder
   /** For calls before or without the hook of a policy: what its functions read may be missing. */
   readonly #earlyChargeBuilder: ChargeBuilder
   readonly #earlyCosts: CostResolver
 
   /** `takesSlots`: whether decisions may hold slots of concurrency limits. */
-  constructor (context: LimiterContext, takesSlots: boolean) {
+  constructor (context: DeciderContext, takesSlots: boolean) {
     this.#context = context
     this.#chargeBuilder = new ChargeBuilder(context, takesSlots)
     this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS }, false)

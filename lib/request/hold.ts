@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Reservation } from '../throttle/delay-queue.js'
+import type { Reservation, Ticket } from '../throttle/delay-queue.js'
 import type { RequestDecision } from './decision.js'
 import { onFinished } from './on-finished.js'
 
@@ -9,6 +9,18 @@ const reservations = new WeakMap<RequestDecision, Reservation>()
 /** Save the place reserved for a delayed request. */
 export function saveReservation (decision: RequestDecision, reservation: Reservation): void {
   reservations.set(decision, reservation)
+}
+
+/** Hold a delayed request in its reserved place. Returns `null`, and calls neither callback, if the queue is closed. */
+export function holdUntilDue (decision: RequestDecision, onDue: () => void, onClose: () => void): Ticket | null {
+  const { policy, client, delayUs } = decision
+  return reservations.get(decision)?.hold({
+    dueInUs: delayUs,
+    // The buckets of one scope and client share a queue; other routes of the same client have their own.
+    orderKey: `${policy.scope} ${client.partition}`,
+    onDue,
+    onClose
+  }) ?? null
 }
 
 /** A request is held for a whole number of these parts of its `handlerTimeout`: few different limits, and time for the handler. */
@@ -27,17 +39,10 @@ export function computeMaxHoldUs ({ request, elapsedTime }: Pick<FastifyReply, '
  * client leaves, neither is called; its units are refunded if no request waits behind it.
  */
 export function hold (decision: RequestDecision, reply: FastifyReply, onDue: () => void, onClose: () => void): void {
-  const { policy, client, delayUs } = decision
-  const ticket = reservations.get(decision)?.hold({
-    dueInUs: delayUs,
-    // The buckets of one scope and client share a queue; other routes of the same client have their own.
-    orderKey: `${policy.scope} ${client.partition}`,
-    onDue,
-    onClose: () => {
-      decision.leaveQueue()
-      onClose()
-    }
-  }) ?? null
+  const ticket = holdUntilDue(decision, onDue, () => {
+    decision.leaveQueue()
+    onClose()
+  })
   if (ticket === null) {
     decision.leaveQueue()
     onClose()

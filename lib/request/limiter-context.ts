@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { Exemptions } from '../clients/exemptions.js'
-import type { Identifier } from '../clients/identifier.js'
+import type { ClientIdentifier, Identifier } from '../clients/identifier.js'
 import type { KnownTiers } from '../clients/known-tiers.js'
-import type { FaultLog } from '../common/log.js'
+import type { FaultLog, FaultReporter } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import type { HeaderWriter } from '../response/headers.js'
@@ -11,11 +11,9 @@ import type { MemoryStore } from '../stores/memory/store.js'
 import type { Charge, Receipt, Store } from '../stores/store.js'
 import type { DelayQueue } from '../throttle/delay-queue.js'
 
-/** Services and settings for limiting a request. Built once per configuration snapshot. */
-export interface LimiterContext {
-  /** The registration's name. */
-  readonly registration: string
-  readonly identifier: Identifier
+/** Services and settings for deciding a request. */
+export interface DeciderContext {
+  readonly identifier: ClientIdentifier
   /** `null` without exemptions. */
   readonly exemptions: Exemptions | null
   readonly tiers: KnownTiers
@@ -25,13 +23,21 @@ export interface LimiterContext {
   /** Returns the refusal of a client with a known block. Used while the store is unavailable. */
   readonly findKnownBlock: (charges: readonly Charge[]) => Receipt | null
   readonly delayQueue: DelayQueue
+  /** `null` with `metrics: false`. */
+  readonly metrics: Metrics | null
+  readonly faults: FaultReporter
+}
+
+/** Services and settings for limiting a request. Built once per configuration snapshot. */
+export interface LimiterContext extends DeciderContext {
+  /** The registration's name. */
+  readonly registration: string
+  readonly identifier: Identifier
   /** The `Retry-After` of a 503, seconds. */
   readonly retryUnavailableSeconds: number
   readonly writeHeaders: HeaderWriter
   /** `null` if refusals are not logged. */
   readonly refusals: RefusalLog | null
-  /** `null` with `metrics: false`. */
-  readonly metrics: Metrics | null
   readonly getRouteConfig: (request: FastifyRequest) => RouteConfig
   readonly faults: FaultLog
 }

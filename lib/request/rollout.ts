@@ -8,8 +8,8 @@ export function selectRollout (policy: Policy, { share, shadow }: Rollout, parti
   return hashToUnit(`${policy.scope} ${partition}`) < share ? policy : shadow
 }
 
-/** Hash a text to a number from 0 up to 1: FNV-1a with a final mix, so that the last characters affect all bits. */
-function hashToUnit (text: string): number {
+/** Hash a text to a number from 0 up to, but not including, 1: FNV-1a with a final mix, so that the last characters affect all bits. */
+export function hashToUnit (text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Test } from 'tap'
 import { runCommand } from '../../lib/cli/command.js'
 
@@ -14,6 +15,8 @@ export interface ProcessResult {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Only for a run in this process. */
+  readonly stdin?: Readable
   /** What Node runs, in place of the package's command. */
   readonly program?: string
 }
@@ -34,13 +37,14 @@ export function startProgram (args: readonly string[], { cwd, env, program = PRO
 }
 
 /** Run the command to its end in this process, as its program would. */
-export async function run (args: readonly string[], { cwd = '.', env = {} }: Omit<RunOptions, 'program'> = {}): Promise<ProcessResult> {
+export async function run (args: readonly string[], { cwd = '.', env = {}, stdin = Readable.from([]) }: Omit<RunOptions, 'program'> = {}): Promise<ProcessResult> {
   const output = { stdout: '', stderr: '' }
   const outputTo = (name: keyof typeof output) => ({ write: (text: string) => { output[name] += text } })
   const before = process.cwd()
   process.chdir(cwd)
   try {
-    return { status: runCommand(args, { env, stdout: outputTo('stdout'), stderr: outputTo('stderr') }), ...output }
+    const status = await runCommand(args, { env, stdin, stdout: outputTo('stdout'), stderr: outputTo('stderr') })
+    return { status, ...output }
   } finally {
     process.chdir(before)
   }

@@ -20,7 +20,16 @@ const misuses: ReadonlyArray<readonly [words: string, message: string]> = [
   ['check -x rate-limit.toml', 'unknown option "-x"'],
   ['check --json=yes rate-limit.toml', '--json takes no value, got "yes"'],
   ['check a.toml b.toml', 'check takes one file, got 2'],
-  ['check', 'check needs the path of a file, and SLUICE_CONFIG is not set']
+  ['check', 'check needs the path of a file, and SLUICE_CONFIG is not set'],
+  ['simulate', 'simulate needs --log with the path of a log, or - for standard input'],
+  ['simulate access.log', 'simulate takes no argument "access.log", did you mean "--log access.log"?'],
+  ['simulate --log', '--log needs a value'],
+  ['simulate --log a --fial-over 1%', 'unknown option "--fial-over", did you mean "--fail-over"?'],
+  ['simulate --log a --fail-over 101%', 'a share is a number such as 0.1% or 0.001, from 0% to 100%'],
+  ['simulate --log a --reorder soon', '--reorder takes a duration such as 10s, up to an hour'],
+  ['simulate --log a --flips b', '--flips needs --against'],
+  ['simulate --log a --json --html', '--json and --html exclude each other'],
+  ['check --log a', 'unknown option "--log"']
 ]
 t.test('wrong usage is told, with the nearest word that is known', async (t) => {
   for (const [text, message] of misuses) {

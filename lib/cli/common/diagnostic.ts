@@ -1,4 +1,4 @@
-import { escapeUnprintable } from '../common/printable.js'
+import { escapeUnprintable } from '../../common/printable.js'
 
 /** A mistake or a warning. */
 export interface Diagnostic {
@@ -7,6 +7,11 @@ export interface Diagnostic {
   /** The error at this place, beginning with the option: `rules[2].max: expected ...`. */
   readonly message: string
   readonly code: string
+}
+
+/** A mistake as one line, in the form from which editors and terminals open a file. */
+export function formatError ({ place, message }: Diagnostic): string {
+  return `${place}: ${message}`
 }
 
 /** Convert an error of the options. `file`: the path as it was given. */

@@ -1,4 +1,4 @@
-import { escapeUnprintable } from '../common/printable.js'
+import { escapeUnprintable } from '../../common/printable.js'
 
 /** A cell has one line or more. */
 export type Cell = string | readonly string[]

@@ -1,0 +1,82 @@
+/** What few formats have of a request. */
+export interface GivenFields {
+  /** The pattern of its route; `null` if the log does not have it. */
+  readonly route: string | null
+  /** `null` without a user. */
+  readonly user: string | null
+  /** The generated key; `null` without one. */
+  readonly key: string | null
+  /** `null`: the default tier. */
+  readonly tier: string | null
+  /** Units; `null` if the log does not have them. */
+  readonly cost: number | null
+  /** Whether the plugin exempted the request by its address, or by a function of the application. */
+  readonly isExempt: boolean
+}
+
+const NOTHING: GivenFields = { route: null, user: null, key: null, tier: null, cost: null, isExempt: false }
+
+/** A request in a log. A class, because an object is created for each line. */
+export class LogEntry {
+  /** Number of its line, from 1, through all files. */
+  readonly line: number
+  /** Microseconds since 1970. */
+  readonly timeUs: number
+  /** The client's address as written, possibly a hash such as `ip#0123456789abcdef`. */
+  readonly address: string
+  readonly method: string
+  readonly url: string
+  /** The status of the response; `null` while it is not known. */
+  status: number | null = null
+  /** Names the response that another line has; `null` without one. */
+  pairKey: string | null = null
+  given = NOTHING
+
+  constructor (line: number, timeUs: number, address: string, method: string, url: string) {
+    this.line = line
+    this.timeUs = timeUs
+    this.address = address
+    this.method = method
+    this.url = url
+  }
+}
+
+/** The response of a request whose line came before. */
+export interface LogResponse {
+  readonly pairKey: string
+  readonly status: number
+}
+
+/** `other`: a line about something else than a request. `bad`: no format fits. */
+export type ParsedLine = LogEntry | LogResponse | 'other' | 'bad'
+
+/** Bytes that contain lines, and the same as text with a character for each byte. */
+export interface Block {
+  readonly bytes: Buffer
+  readonly text: string
+  readonly isAscii: boolean
+}
+
+/** Parses the line between two positions of a block. Never throws. */
+export type LineParser = (block: Block, start: number, end: number, line: number) => ParsedLine
+
+/** Longest address that is kept, such as a hash. Longer text is no address. */
+const MAX_WORD_LENGTH = 256
+
+export function isWord (text: string): boolean {
+  return text.length > 0 && text.length <= MAX_WORD_LENGTH
+}
+
+/** Text outside of ASCII is decoded as UTF-8. */
+export function decodeText ({ bytes, text, isAscii }: Block, start: number, end: number): string {
+  return isAscii ? text.slice(start, end) : bytes.toString('utf8', start, end)
+}
+
+/** The path and query of a request's target, which proxies log with scheme and host. */
+export function toPath (target: string): string {
+  if (target.startsWith('/')) return target
+  const authority = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i.exec(target)
+  if (authority === null) return target
+  const path = target.slice(authority[0].length)
+  return path.startsWith('/') ? path : `/${path}`
+}

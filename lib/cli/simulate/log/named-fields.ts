@@ -1,0 +1,61 @@
+import { copyText } from '../../../clients/address/address-reader.js'
+import { isMethod } from './common-log.js'
+import { isWord, LogEntry, toPath, type ParsedLine } from './log-entry.js'
+import { parseTime } from './log-time.js'
+
+/** The fields of a request by name, in CSV and in JSON lines. */
+export type FieldName = 'time' | 'address' | 'method' | 'url' | 'route' | 'status' | 'user' | 'key' | 'tier' | 'cost' | 'outcome'
+
+/** Names that other programs have for the fields. Compared without case, spaces, dashes and underscores. */
+const SYNONYMS: Readonly<Record<FieldName, readonly string[]>> = {
+  time: ['time', 'timestamp', '@timestamp', 'date', 'datetime', 'edgestarttimestamp'],
+  address: ['address', 'ip', 'clientip', 'remoteaddr', 'remoteaddress', 'client', 'host'],
+  method: ['method', 'verb', 'httpmethod', 'requestmethod', 'clientrequestmethod'],
+  url: ['url', 'path', 'uri', 'requesturi', 'requestpath', 'clientrequesturi', 'clientrequestpath'],
+  route: ['route'],
+  status: ['status', 'statuscode', 'responsestatus', 'edgeresponsestatus'],
+  user: ['user', 'userid', 'username'],
+  key: ['key'],
+  tier: ['tier', 'plan'],
+  cost: ['cost', 'units'],
+  outcome: ['outcome']
+}
+
+const NAMES: ReadonlyMap<string, FieldName> = new Map(Object.entries(SYNONYMS).flatMap(([field, names]) => {
+  return names.map((name) => [name, field as FieldName] as const)
+}))
+
+/** The field that a column is named after; `null` for another column. */
+export function findField (column: string): FieldName | null {
+  return NAMES.get(column.trim().toLowerCase().replace(/[\s_-]/g, '')) ?? null
+}
+
+/** Build an entry from its fields by name. `get`: the value of a field, `undefined` if it is absent. */
+export function parseFields (get: (field: FieldName) => unknown, line: number): ParsedLine {
+  const timeUs = parseTime(get('time'))
+  const [address, url] = [toText(get('address')), toText(get('url'))]
+  const method = toText(get('method'))?.toUpperCase() ?? 'GET'
+  if (timeUs === null || address === null || !isWord(address) || url === null || !isMethod(method)) return 'bad'
+  const user = toText(get('user'))
+  const cost = Number(toText(get('cost')) ?? NaN)
+  const status = Number(toText(get('status')) ?? NaN)
+  // A copy: a part of a block would keep all of it in memory.
+  const entry = new LogEntry(line, timeUs, copyText(address), method, toPath(url))
+  entry.status = Number.isInteger(status) ? status : null
+  entry.given = {
+    route: toText(get('route')),
+    user,
+    key: toText(get('key')),
+    tier: toText(get('tier')),
+    cost: cost >= 0 && cost <= Number.MAX_SAFE_INTEGER ? cost : null,
+    // A user is exempt by the configuration, which decides again.
+    isExempt: user === null && get('outcome') === 'exempt'
+  }
+  return entry
+}
+
+/** `null` for an absent value, and for `-`, by which logs mean none. */
+function toText (value: unknown): string | null {
+  if (typeof value === 'number') return String(value)
+  return typeof value === 'string' && value !== '' && value !== '-' ? value : null
+}

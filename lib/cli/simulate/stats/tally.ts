@@ -1,0 +1,163 @@
+import { findStorePartition, type Client } from '../../../model/client.js'
+import type { Outcome } from '../../../model/decision.js'
+import type { Policy } from '../../../policies/policy.js'
+import type { RequestDecision } from '../../../request/decision.js'
+import type { Limit, Standing } from '../../../stores/store.js'
+import type { LogEntry } from '../log/log-entry.js'
+import type { Verdict } from '../replay/replay.js'
+import { Demand } from './demand.js'
+import { ClientSample } from './client-sample.js'
+import { SpaceSaving } from './space-saving.js'
+
+/** Clients whose statistics are kept. They take about 500 bytes each. */
+const MAX_SAMPLED = 131_072
+const MAX_REFUSED = 1024
+const MAX_ROUTES = 512
+/** More hours than a year has. */
+const MAX_HOURS = 10_000
+const HOUR_US = 3_600_000_000
+
+/** What a request met. `unlimited`: no limit applies to its path. */
+export type ReplayOutcome = Exclude<Outcome, 'unavailable'> | 'unlimited'
+
+/** Requests, and how many of them would have been refused. */
+export interface RequestCount {
+  requests: number
+  refused: number
+}
+
+/** What is known of a client. */
+export class ClientTally implements RequestCount {
+  requests = 0
+  refused = 0
+  /** By the index of the limit. */
+  readonly demands: Array<Demand | undefined> = []
+  /** The highest demand in a window, as a multiple of what its limit allows. */
+  excess = 0
+  /** The limit of that demand. */
+  limit: LimitTally | null = null
+  peak = 0
+}
+
+/** A client that was refused, also one outside of the sample. */
+export interface RefusedClient {
+  readonly client: Client
+  readonly tally: ClientTally
+  /** Whether `tally` has the requests before the first refusal. */
+  readonly isComplete: boolean
+}
+
+/** What is known of a limit. */
+export interface LimitTally extends RequestCount {
+  /** The rule that it belongs to; `null` for the default policy. */
+  readonly rule: string | null
+  /** `null`: for every tier without limits of its own. */
+  readonly tier: string | null
+  readonly limit: Limit
+  readonly index: number
+}
+
+/** Counts verdicts, in bounded memory. */
+export class Tally {
+  readonly outcomes: Record<ReplayOutcome, number> = { allowed: 0, delayed: 0, rejected: 0, blocked: 0, exempt: 0, unlimited: 0 }
+  /** By partition. One that was only charged as the address of a user has no requests. */
+  readonly clients = new ClientSample(MAX_SAMPLED, () => new ClientTally())
+  readonly limits = new Map<string, LimitTally>()
+  readonly tiers = new Map<string, RequestCount>()
+  /** By number of the hour since 1970. */
+  readonly hours = new Map<number, RequestCount>()
+  readonly refusedRoutes = new SpaceSaving<string>(MAX_ROUTES)
+  readonly refusedClients = new SpaceSaving<RefusedClient>(MAX_REFUSED)
+  /** By the limit itself, to find it without a look-up by its text. */
+  readonly #limits = new Map<Limit, LimitTally>()
+
+  add (entry: LogEntry, { found, decision }: Verdict, nowUs: number): void {
+    const outcome = findOutcome(entry, decision)
+    const isRefused = outcome === 'rejected' || outcome === 'blocked'
+    this.outcomes[outcome]++
+    this.#countHour(Math.floor(entry.timeUs / HOUR_US), isRefused)
+    if (decision === null || decision.storeStandings.length === 0) return
+    const { client } = decision
+    const partition = findStorePartition(client)
+    const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.tally ?? null
+    if (isRefused) {
+      this.refusedRoutes.add(found.route, () => found.route)
+      this.refusedClients.add(partition, () => ({ client, tally: sampled ?? new ClientTally(), isComplete: sampled !== null }))
+    }
+    const tally = sampled ?? this.refusedClients.find(partition)?.tally ?? null
+    count(getCount(this.tiers, client.tier), isRefused)
+    if (tally !== null) count(tally, isRefused)
+    this.#addStandings(entry, found.rule, decision, nowUs, tally)
+  }
+
+  #addStandings (entry: LogEntry, rule: string | null, decision: RequestDecision, nowUs: number, client: ClientTally | null): void {
+    const { policy, isRefused, limitName } = decision
+    const ownPartition = findStorePartition(decision.client)
+    for (const standing of decision.storeStandings) {
+      const { limit, partition } = standing
+      const tally = this.#limits.get(limit) ?? this.#meetLimit(standing, rule, decision)
+      // A request is refused by the limit that binds, so that the limits add up. One in shadow mode refuses by itself.
+      count(tally, limit.mode === 'shadow' ? !standing.granted : isRefused && limit.name === limitName)
+      const payer = partition === ownPartition ? client : this.clients.get(partition)
+      if (payer === null) continue
+      const demand = payer.demands[tally.index] ??= new Demand()
+      demand.add(findUnits(policy, limit, entry), nowUs, limit)
+      if (client !== null && limit.mode === 'enforce' && limit.by !== 'global') noteExcess(client, tally, demand)
+    }
+  }
+
+  #meetLimit ({ limit }: Standing, rule: string | null, { policy, client }: RequestDecision): LimitTally {
+    let tally = this.limits.get(limit.bucket)
+    if (tally === undefined) {
+      tally = { rule, tier: findTier(policy, client), limit, index: this.limits.size, requests: 0, refused: 0 }
+      this.limits.set(limit.bucket, tally)
+    }
+    this.#limits.set(limit, tally)
+    return tally
+  }
+
+  #countHour (hour: number, isRefused: boolean): void {
+    if (this.hours.has(hour) || this.hours.size < MAX_HOURS) count(getCount(this.hours, hour), isRefused)
+  }
+}
+
+/** The units that a request takes from a limit. A log may say what the functions of the application computed. */
+function findUnits ({ cost, costs, limits }: Policy, { name }: Limit, { given }: LogEntry): number {
+  const units = costs === null ? cost : costs[limits.findIndex((limit) => limit.name === name)]
+  return typeof units === 'number' ? units : given.cost ?? 1
+}
+
+export function findOutcome (entry: LogEntry, decision: RequestDecision | null): ReplayOutcome {
+  if (decision === null) return entry.given.isExempt ? 'exempt' : 'unlimited'
+  // The memory store always answers.
+  return decision.outcome === 'unavailable' ? 'rejected' : decision.outcome
+}
+
+function getCount<Key> (counts: Map<Key, RequestCount>, key: Key): RequestCount {
+  let found = counts.get(key)
+  if (found === undefined) {
+    found = { requests: 0, refused: 0 }
+    counts.set(key, found)
+  }
+  return found
+}
+
+function count (counter: RequestCount, isRefused: boolean): void {
+  counter.requests++
+  if (isRefused) counter.refused++
+}
+
+function noteExcess (client: ClientTally, tally: LimitTally, { peak }: Demand): void {
+  const { max, capacity } = tally.limit
+  const excess = peak / Math.max(max, capacity)
+  if (excess <= client.excess) return
+  client.excess = excess
+  client.limit = tally
+  client.peak = peak
+}
+
+/** The tier whose limits a policy has; `null` for the limits of all other tiers. */
+function findTier (policy: Policy, { tier }: Client): string | null {
+  const own = policy.parent?.tiers?.get(tier) ?? null
+  return own !== null && (own === policy || own.rollout?.shadow === policy) ? tier : null
+}
