@@ -1,5 +1,5 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
-import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type ExplainedLease, type ExplainedOption, type LimitStanding, type RateLimitOptions, type RegistrationExplanation, type RouteExplanation, type RouteRateLimit, type UnleasedReason } from 'fastify-sluice'
+import rateLimitPlugin, { rateLimitPlugin as namedPlugin, RateLimitError, type RateLimitOptionsSchema, type RouteRateLimitSchema, type Decision, type ExplainedLease, type ExplainedOption, type LimitStanding, type QuotaUsage, type RateLimitOptions, type RegistrationExplanation, type RouteExplanation, type RouteRateLimit, type UnleasedReason } from 'fastify-sluice'
 import { Redis as Redis5 } from 'ioredis5'
 import type { Static } from '@sinclair/typebox'
 import { describe, expect, test } from 'tstyche'
@@ -186,7 +186,7 @@ describe('the types of options', () => {
     expect<keyof RouteRateLimit>().type.toBe<
       'max' | 'timeWindow' | 'limits' | 'algorithm' | 'burst' | 'by' | 'cost' | 'groupId' | 'mode' | 'hook' |
       'keyGenerator' | 'errorResponseBuilder' | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'failureMode' |
-      'tiers' | 'refundOn' | 'throttle' | 'penalty' | 'enforce' | 'leases' | 'concurrency'
+      'tiers' | 'refundOn' | 'throttle' | 'penalty' | 'enforce' | 'leases' | 'concurrency' | 'period' | 'timeZone' | 'anchor'
     >()
   })
 })
@@ -195,6 +195,8 @@ describe('a decision', () => {
   test('is what request.rateLimit holds, and what check answers', () => {
     expect<FastifyRequest['rateLimit']>().type.toBe<Decision | null>()
     expect(app.rateLimit.check({} as FastifyRequest)).type.toBe<Promise<Decision | null>>()
+    expect(app.rateLimit.usage('user:42')).type.toBe<Promise<QuotaUsage[]>>()
+    expect<Decision['settle']>().type.toBeCallableWith({ tokens: 12 })
     expect(app.rateLimit.consume('global')).type.toBe<Promise<Decision | null>>()
     expect<Decision>().type.toBeAssignableTo<AsyncDisposable>()
     expect<Decision>().type.toBeAssignableTo<Disposable>()

@@ -18,7 +18,7 @@ export class SlotLine {
 
   /** Wait at the end of the line, for at most `maxWaitMs`. */
   enter (maxWaitMs: number): Place {
-    const place = new Place(maxWaitMs, (isFirst) => { this.#remove(place, isFirst) }, () => this.#first() === place)
+    const place: Place = new Place(maxWaitMs, (isFirst) => { this.#remove(place, isFirst) }, () => this.#first() === place)
     this.#places.add(place)
     if (this.#poll === null) this.#pollLater()
     return place
