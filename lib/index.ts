@@ -31,7 +31,7 @@ export type { AnyReply, AnyRequest, Guard, PartitionStanding, RateLimitDecorator
 export type { QuotaUsage, UsageOptions } from './decorator/usage.js'
 export type { Health, MountedRoutes, StoreHealth } from './observability/health.js'
 export type {
-  MetricsRegistry, OtelHistogram, OtelInstrumentOptions, OtelMeter, OtelObservable, RegisteredMetric
+  MetricsRegistry, OtelHistogram, OtelHistogramOptions, OtelInstrumentOptions, OtelMeter, OtelObservable, RegisteredMetric
 } from './config/schema/metrics-schema.js'
 export type { BreakerState } from './resilience/breaker.js'
 export { limiterClientOptions, type LimiterClientOptions } from './stores/redis/client-options.js'

@@ -46,7 +46,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
     values: ['calendar', 'clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
-    types: ['config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
+    types: ['concurrency', 'config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
     values: [
@@ -78,10 +78,10 @@ const ROOMS: Readonly<Record<string, Row>> = {
     values: ['cli/common', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
     types: ['cli/simulate/log']
   },
-  'cli/simulate/stats': { values: ['clients/address', 'model', 'request', 'throttle'], types: ['cli/simulate/log', 'cli/simulate/replay', 'policies', 'stores'] },
+  'cli/simulate/stats': { values: ['cli/simulate/log', 'clients/address', 'model', 'request', 'throttle'], types: ['cli/simulate/replay', 'policies', 'stores'] },
   'cli/simulate/report': { values: ['cli/common', 'cli/simulate/stats', 'common'], types: ['cli/simulate/log'] },
   'cli/simulate': {
-    values: ['cli/common', 'cli/simulate/log', 'cli/simulate/replay', 'cli/simulate/report', 'cli/simulate/stats', 'common', 'observability/refusal-log'],
+    values: ['calendar', 'cli/common', 'cli/simulate/log', 'cli/simulate/replay', 'cli/simulate/report', 'cli/simulate/stats', 'common', 'observability/refusal-log'],
     types: ['config/environment']
   },
   cli: {

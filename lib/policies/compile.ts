@@ -11,6 +11,7 @@ import { asShadowConcurrency, compileConcurrency, type ConcurrencySettings } fro
 import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
 import { planLeases, type LeasePlan, type StoreLeaseObstacle } from './lease-plan.js'
 import type { LimitDraft } from './limit-draft.js'
+import { compileCosts } from './compile-costs.js'
 import { computeQuota } from './compute-quota.js'
 import { DynamicLimit, type CompileLimitPair, type LimitPair } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
@@ -191,22 +192,6 @@ function compileLimit (context: CompileContext, { scope, tier, plan }: LimitCont
 /** The number in place of one that is only known with a request. */
 function toStaticNumber (value: LimitDraft['max'] | LimitDraft['windowMs']): number {
   return typeof value === 'number' ? value : 0
-}
-
-/** `shared`: the cost of limits without their own. `place`: of the policy. */
-function compileCosts (
-  drafts: readonly LimitDraft[], compiled: readonly CompiledLimit[], shared: Policy['cost'], place: string
-): Pick<Policy, 'cost' | 'costs'> {
-  const costs = drafts.map(({ cost, place: ownPlace }, index) => {
-    if (compiled[index].dynamicLimit === null) checkCost(cost ?? shared, compiled[index].pair.immediate, cost === null ? place : ownPlace)
-    return cost ?? shared
-  })
-  return costs.every((cost) => cost === costs[0]) ? { cost: costs[0], costs: null } : { cost: shared, costs }
-}
-
-function checkCost (cost: Policy['cost'], { name, max, capacity }: Limit, place: string): void {
-  if (typeof cost !== 'number' || max === 0 || cost <= capacity) return
-  throw badOption(`${place}.cost`, `at most ${capacity}, the capacity of the limit "${name}"`, cost)
 }
 
 /** All tiers of a policy share its strikes. */

@@ -79,7 +79,9 @@ export class ChargeBuilder {
       throw new FST_SLUICE_CONTRADICTION(place, `no limit applies to the partition "${client.partition}"; see the option "by"`)
     }
     const partition = findStorePartition(client)
-    const toCharge = (limit: Limit, units: number) => ({ limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost: units })
+    const toCharge = (limit: Limit, units: number): Charge => {
+      return { limit, partition: limit.by === 'global' ? GLOBAL_PARTITION : partition, cost: units }
+    }
     const charges = chosen.map((limit) => toCharge(limit, findUnits(cost, policy, limit)))
     if (concurrency !== null && this.#takesSlots && appliesTo(concurrency.limit, client)) charges.push(toCharge(concurrency.limit, 1))
     return charges

@@ -4,7 +4,9 @@ import type { Exemptions } from '../clients/exemptions.js'
 import { NO_FAULTS } from '../common/log.js'
 import { findStorePartition, type Client } from '../model/client.js'
 import type { Policy } from '../policies/policy.js'
-import { computeDelayUs, findSlot, isUnavailable, toUncharged, type Answer, type Charge, type Receipt, type Store, type Unavailable } from '../stores/store.js'
+import {
+  computeDelayUs, findSlot, isUnavailable, toUncharged, type Answer, type Charge, type Receipt, type Store, type Unavailable
+} from '../stores/store.js'
 import type { Reservation } from '../throttle/delay-queue.js'
 import { ChargeBuilder } from './charges.js'
 import { CostResolver, type Cost } from './cost.js'

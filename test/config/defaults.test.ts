@@ -41,6 +41,7 @@ const { explainPlugin, explainPolicy } = await import('../../lib/config/layers/e
 const { mergeLayers } = await import('../../lib/config/layers/merge.js')
 const { compilePolicy } = await import('../../lib/policies/compile.js')
 const { builtInDraft, mergePolicy } = await import('../../lib/policies/policy-draft.js')
+const { periodOptions } = await import('../../lib/config/schema/limit-fields.js')
 const { resolvePolicyOptions } = await import('../../lib/config/schema/resolve-options.js')
 
 /** Objects that are only there where a policy switches them on. */
@@ -56,7 +57,7 @@ t.test('every default of the schema is filled in', async (t) => {
   const policy = resolvePolicyOptions({ ...builtInDraft.options, ...SWITCHED_ON })
   t.ok(defaults.length > 40)
   const [{ max, windowMs, algorithm, by }] = builtInDraft.limits
-  const limits = { max, timeWindow: windowMs, algorithm, by }
+  const limits = { max, timeWindow: windowMs, timeZone: periodOptions.timeZone.default, algorithm, by }
   for (const { path, schema } of defaults) {
     const isSwitch = schema.default === false && schema.anyOf !== undefined
     const filled = [resolved, policy, limits].map((options) => read(options, path)).find((value) => value !== undefined)

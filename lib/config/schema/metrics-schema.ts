@@ -27,6 +27,11 @@ export interface OtelInstrumentOptions {
   readonly unit?: string
 }
 
+/** How a histogram is described, with the upper bounds of its buckets. */
+export interface OtelHistogramOptions extends OtelInstrumentOptions {
+  readonly advice: { explicitBucketBoundaries: number[] }
+}
+
 /** An instrument that a meter reads. */
 export interface OtelObservable {
   addCallback (callback: (result: { observe (value: number, attributes: Readonly<Record<string, string>>): void }) => Promise<void>): void
@@ -41,7 +46,7 @@ export interface OtelHistogram {
 export interface OtelMeter {
   createObservableCounter (name: string, options: OtelInstrumentOptions): OtelObservable
   createObservableGauge (name: string, options: OtelInstrumentOptions): OtelObservable
-  createHistogram (name: string, options: OtelInstrumentOptions & { readonly advice: { explicitBucketBoundaries: number[] } }): OtelHistogram
+  createHistogram (name: string, options: OtelHistogramOptions): OtelHistogram
 }
 
 /** `metrics`: the route with metrics for Prometheus, and a meter of OpenTelemetry. */

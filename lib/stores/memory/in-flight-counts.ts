@@ -73,7 +73,8 @@ export class InFlightCounts {
   settle ({ limit, partition }: Charge, granted: boolean, charged: number): Standing {
     const slots = this.#find(limit)
     const count = charged > 0 ? slots.add(partition, charged) : slots.get(partition)
-    return { limit, partition, charged, granted, remaining: Math.max(0, limit.max - count), resetUs: 0, delayUs: 0, retryUs: 0, blockedUs: 0 }
+    const remaining = Math.max(0, limit.max - count)
+    return { limit, partition, charged, granted, remaining, resetUs: 0, delayUs: 0, retryUs: 0, blockedUs: 0 }
   }
 
   #find ({ bucket }: Limit): LimitSlots {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Limit } from '../store.js'
-import { INSTANCE_BYTES, type KeptSlots, type SlotCount } from './wire-format.js'
+import type { KeptSlots } from './pack-slot-reports.js'
+import { INSTANCE_BYTES, type SlotCount } from './wire-format.js'
 
 /** Slots of this process, by limit and partition. */
 export interface SlotCounts {

@@ -9,7 +9,9 @@ import { OUT_OF_PERIODS, toFailureCode } from './failure-code.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
 import { KeyWriter } from './keys.js'
 import { HeldSlots, type HoldingReport, type SlotCounts } from './held-slots.js'
-import { packAdjustments, packLimit, packSlotReports, type LeaseCharge } from './wire-format.js'
+import { packAdjustments } from './pack-adjustments.js'
+import { packSlotReports } from './pack-slot-reports.js'
+import { packLimit, type LeaseCharge } from './wire-format.js'
 import { loadScript } from './scripts.js'
 
 const adjustScript = loadScript('adjust')

@@ -1,6 +1,6 @@
 import type { LeaseGrant, LeaseRequest } from '../../algorithms/lease.js'
 import type { QuotaAlgorithm } from '../../algorithms/quota.js'
-import { findPenalty, type Adjustment, type Charge, type Limit, type Penalty, type Standing, type Usage } from '../store.js'
+import { findPenalty, type Charge, type Limit, type Penalty, type Standing, type Usage } from '../store.js'
 
 /*
  * The format of script arguments and replies: big-endian integers of fixed width. A Lua number in a reply would lose its
@@ -12,7 +12,7 @@ const ALGORITHM_NUMBER: Record<QuotaAlgorithm, number> = {
 }
 
 /** Bytes of each time and count. */
-const NUMBER_BYTES = 7
+export const NUMBER_BYTES = 7
 
 /** `retryUs` of a charge that no wait helps. */
 const NEVER = Number.MAX_SAFE_INTEGER
@@ -65,13 +65,6 @@ export interface SlotCount {
   /** 0: no report, only a look. */
   readonly sequence: number
   readonly slots: number
-}
-
-/** A report without a check. */
-export interface KeptSlots extends SlotCount {
-  readonly leaseMs: number
-  /** Whether the entry of the process stays without slots: an earlier check may still arrive. */
-  readonly isKept: boolean
 }
 
 /** A charge that may ask for units in advance. */
@@ -141,18 +134,6 @@ export function writeStrikes (target: Buffer, strikes: number, at: number): numb
 export function writeSlotReport (target: Buffer, { sequence, slots }: SlotCount, instance: Buffer, at: number): number {
   at = target.writeUInt32BE(slots, writeNumber(target, sequence, at))
   return at + instance.copy(target, at)
-}
-
-/** The arguments of `report-slots.lua`. */
-export function packSlotReports (instance: Buffer, reports: readonly KeptSlots[]): Buffer[] {
-  const packed = Buffer.alloc(INSTANCE_BYTES + reports.length * (NUMBER_BYTES + 9))
-  let at = instance.copy(packed)
-  for (const { sequence, slots, leaseMs, isKept } of reports) {
-    at = packed.writeUInt32BE(slots, writeNumber(packed, sequence, at))
-    at = packed.writeUInt32BE(leaseMs, at)
-    at = packed.writeUInt8(isKept ? 1 : 0, at)
-  }
-  return [Buffer.alloc(0), packed]
 }
 
 /** Write the request for a lease of a charge. Returns the next position. */
@@ -249,20 +230,4 @@ export function answerBytes (source: Buffer, at: number, { calendar }: Limit): n
 /** Whether the check started the block of the charge at this position of a reply. */
 export function hasStartedBlock (source: Buffer, at: number): boolean {
   return (source[at] & BLOCK_STARTED) !== 0
-}
-
-/** Bytes of one adjustment. */
-const ADJUSTMENT_BYTES = 2 + 1 + 3 * NUMBER_BYTES
-
-/** The arguments of `adjust.lua`. `nowUs`: see `packLimit`. */
-export function packAdjustments (adjustments: readonly Adjustment[], nowUs = 0): Buffer[] {
-  const limits = [...new Set(adjustments.map(({ standing }) => standing.limit))]
-  const packed = Buffer.alloc(adjustments.length * ADJUSTMENT_BYTES)
-  let at = 0
-  for (const { standing, atUs, units, onlyIfLast } of adjustments) {
-    at = packed.writeUInt16BE(limits.indexOf(standing.limit) + 1, at)
-    at = packed.writeUInt8(units >= 0 ? 0 : onlyIfLast ? 2 : 1, at)
-    for (const number of [Math.abs(units), atUs, standing.resetUs]) at = writeNumber(packed, number, at)
-  }
-  return [Buffer.concat(limits.map((limit) => packLimit(limit, nowUs))), packed]
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ANSWER_BYTES, answerBytes, hasStartedBlock, packAdjustments, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/wire-format.js'
+import { packAdjustments } from '../../../lib/stores/redis/pack-adjustments.js'
+import { ANSWER_BYTES, answerBytes, hasStartedBlock, packLimit, readNumber, readStanding, writeNumber } from '../../../lib/stores/redis/wire-format.js'
 import type { Standing } from '../../../lib/stores/store.js'
 import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { Seeded } from '../../fixtures/seeded.js'

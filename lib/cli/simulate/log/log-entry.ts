@@ -14,6 +14,11 @@ export interface GivenFields {
   readonly isExempt: boolean
 }
 
+/** The units of a request whose cost a function of the application computes: those that the log gives, else 1. */
+export function findCost (given: GivenFields | undefined): number {
+  return given === undefined || given.cost === null ? 1 : given.cost
+}
+
 const NOTHING: GivenFields = { route: null, user: null, key: null, tier: null, cost: null, isExempt: false }
 
 /** A request in a log. A class, because an object is created for each line. */

@@ -46,9 +46,10 @@ export class Replay {
     const tiers = new KnownTiers(resolved.identify.defaultTier)
     const policySet = new PolicySet(REGISTRATION, options, ROUTING, (tier) => { tiers.add(tier) })
     const isInMemory = redis === undefined || redis === false
+    const { maxKeys } = isInMemory ? resolved.memory : { maxKeys: MAX_KEYS, ...memory }
     this.#store = new MemoryStore({
       clock: this.#clock,
-      maxKeys: isInMemory ? resolved.memory.maxKeys : memory?.maxKeys ?? MAX_KEYS,
+      maxKeys,
       onOverflow: () => { this.overflows++ }
     })
     this.#delayQueue = new DelayQueue(this.#clock)

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../model/decision.js'
 import type { Policy } from '../../../policies/policy.js'
 import type { RequestDecision } from '../../../request/decision.js'
 import type { Limit, Standing } from '../../../stores/store.js'
-import type { LogEntry } from '../log/log-entry.js'
+import { findCost, type LogEntry } from '../log/log-entry.js'
 import type { Verdict } from '../replay/replay.js'
 import { Demand } from './demand.js'
 import { ClientSample } from './client-sample.js'
@@ -124,7 +124,7 @@ export class Tally {
 /** The units that a request takes from a limit. A log may say what the functions of the application computed. */
 function findUnits ({ cost, costs, limits }: Policy, { name }: Limit, { given }: LogEntry): number {
   const units = costs === null ? cost : costs[limits.findIndex((limit) => limit.name === name)]
-  return typeof units === 'number' ? units : given.cost ?? 1
+  return typeof units === 'number' ? units : findCost(given)
 }
 
 export function findOutcome (entry: LogEntry, decision: RequestDecision | null): ReplayOutcome {

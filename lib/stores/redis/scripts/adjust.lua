@@ -12,6 +12,14 @@ if isOutOfPeriods then return string.format('PERIOD %.0f', nowUs) end
 local adjustments, position, keyIndex = ARGV[2], 1, 0
 local err
 
+-- The numbers to charge by. A window that a version with a larger max has written is charged by those of that version: it may
+-- hold more units than a window of this one has room for, its debt included.
+local function numbersOf (quota, bucket)
+  if quota.algorithm == TOKEN_BUCKET or bucket.algorithm ~= quota.algorithm or bucket.max <= quota.max then return quota end
+  local written = { max = bucket.max, capacity = bucket.capacity, windowUs = bucket.windowUs, mergeUs = ceil(bucket.windowUs / 128) }
+  return setmetatable(written, { __index = quota })
+end
+
 while position <= #adjustments do
   local limitIndex, kind, units, atUs, resetUs
   limitIndex, kind, units, atUs, resetUs, position = unpack('>I2I1I7I7I7', adjustments, position)
@@ -21,6 +29,7 @@ while position <= #adjustments do
   -- Do not refund to a bucket that is gone, or that another algorithm uses now.
   local isGone = bucket.max == nil or bucket.algorithm ~= quota.algorithm
   if not bucket.err and quota.max > 0 and not (kind > 0 and isGone) then
+    if kind == 0 then quota = numbersOf(quota, bucket) end
     carryBucket(bucket, quota, nowUs)
     if kind == 0 then
       changeBucket(bucket, chargeBucket(quota, bucket, units, nowUs), min(units, quota.capacity + quota.max), nowUs)
