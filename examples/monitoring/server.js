@@ -15,7 +15,8 @@ export async function buildServer ({ redis }) {
     redis,
     limits: [
       { name: 'burst', max: 10, timeWindow: '1s' },
-      { name: 'steady', max: 300, timeWindow: '1 minute' }
+      { name: 'steady', max: 300, timeWindow: '1 minute' },
+      { name: 'daily', max: 100_000, period: 'day' }
     ],
     concurrency: { max: 500, by: 'global' },
     tiers: { premium: { max: 50, timeWindow: '1s' }, internal: false },

@@ -86,6 +86,8 @@ async function warmUp (instance: Instance, world: World, grants: Grant[]): Promi
     world.clock.advance(5000)
     await takeMany([instance], [1, 1, 1, 1], world.clock, grants)
   }
+  // A request for more units that is on its way goes with this call.
+  await instance.store.peek([instance.limit], PARTITION)
 }
 
 t.test('beside instances of the old version that are charged, no unit is leased and none is over', async (t) => {

@@ -127,7 +127,7 @@ export function describeNumbers ({ max, burst, timeWindowMs }: LimitReport): str
 
 /** Digits in groups of three. */
 export function formatCount (number: number): string {
-  return String(Math.round(number)).replace(/\B(?=(?:\d{3})+$)/g, ' ')
+  return Math.round(number).toLocaleString('en-US').replaceAll(',', ' ')
 }
 
 /** Per cent, with three digits. */
