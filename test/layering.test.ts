@@ -26,7 +26,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
   'stores/lease': { values: ['common', 'stores', 'stores/memory'], types: ['algorithms', 'stores/redis'] }, // spends units of Redis in memory
-  concurrency: { values: ['stores', 'stores/memory'], types: ['common'] }, // what the plugin adds to the slots of stores
+  concurrency: { values: ['algorithms', 'stores', 'stores/memory'], types: ['common'] }, // what the plugin adds to the slots of stores
   'store-contract': { values: ['algorithms', 'common', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
   resilience: { values: ['algorithms', 'common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
   'config/schema': { values: ['common', 'errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target
@@ -46,7 +46,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
     values: ['calendar', 'clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
-    types: ['config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
+    types: ['concurrency', 'config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
     values: [

@@ -72,8 +72,8 @@ export function createGradient ({ min, max }: GradientTerms, nowUs: number): Gra
 }
 
 /** How many requests may be in flight now: whole, from `min` to `max`. */
-export function admittedRequests ({ limit, probing }: GradientState, { min }: GradientTerms): number {
-  return Math.max(min, Math.floor(probing > 0 ? limit / 2 : limit))
+export function admittedRequests ({ limit, probing }: GradientState, { min, max }: GradientTerms): number {
+  return Math.max(min, Math.min(max, Math.floor(probing > 0 ? limit / 2 : limit)))
 }
 
 /** Note that a request has ended. `latencyUs`: of its work. `inFlight`: the requests at that time, with this one. */
