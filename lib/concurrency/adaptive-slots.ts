@@ -55,7 +55,7 @@ export class AdaptiveSlots {
    */
   observe (latencyUs: number, nowUs: number, isWhole: boolean): void {
     if (!isWhole && latencyUs < (this.#gradient.baselineUs ?? Infinity)) return
-    // With slots kept for others, requests are refused before the limit is reached: it is too low all the same.
+    // With slots kept for others, requests are refused before the limit is reached: it is still too low.
     const inFlight = Math.max(this.#inFlight + 1, this.#hasRefused ? Math.floor(this.#gradient.limit) : 0)
     this.#hasRefused = false
     observeLatency(this.#gradient, this.#terms, latencyUs, inFlight, nowUs)

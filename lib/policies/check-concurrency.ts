@@ -11,8 +11,12 @@ import { FST_SLUICE_CONTRADICTION } from '../errors.js'
 export function checkConcurrencyFields (given: ConcurrencyOptions | undefined, merged: ConcurrencyOptions, place: string): void {
   if (given === undefined || given === false || merged === false) return
   if (merged.max === 'adaptive') {
-    if (given.by !== undefined && given.by !== 'global') throw badOption(`${place}.by`, '"global", or nothing, with max: "adaptive"', given.by)
-    if (given.lease !== undefined) throw new FST_SLUICE_CONTRADICTION(`${place}.lease`, 'has no effect with max: "adaptive", which each process counts by itself')
+    if (given.by !== undefined && given.by !== 'global') {
+      throw badOption(`${place}.by`, '"global", or nothing, with max: "adaptive"', given.by)
+    }
+    if (given.lease !== undefined) {
+      throw new FST_SLUICE_CONTRADICTION(`${place}.lease`, 'has no effect with max: "adaptive", which each process counts by itself')
+    }
     if (given.queue !== undefined && given.queue !== false) {
       throw new FST_SLUICE_CONTRADICTION(`${place}.queue`, 'does not go with max: "adaptive", which refuses what would have to wait')
     }

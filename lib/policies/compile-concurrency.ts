@@ -69,7 +69,9 @@ function compileAdaptive (
 ): Concurrency {
   const { min, limit: max, mode } = options
   if (min > max) throw badOption(`${place}.min`, `at most ${max}, the \`limit\``, min)
-  if (mayDelay) throw new FST_SLUICE_CONTRADICTION(`${place}.max`, '"adaptive" cannot measure requests that throttle may hold; set throttle: false')
+  if (mayDelay) {
+    throw new FST_SLUICE_CONTRADICTION(`${place}.max`, '"adaptive" cannot measure requests that throttle may hold; set throttle: false')
+  }
   const bucket = formatBucket(registration, draft, mode === 'shadow' ? ['adaptive', 'shadow'] : ['adaptive'])
   const scope = describeScope(draft.scope, draft.tier)
   const usage = getUsage(bucket, scope)

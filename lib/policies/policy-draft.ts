@@ -85,7 +85,8 @@ export function mergePolicy (base: PolicyDraft, given: RouteRateLimit, ownScope:
     const inheritedTier = ownTiers.has(name) ? undefined : base.tiers.get(name)
     const tierScope = group ?? inheritedTier?.scope ?? ownScope
     const { priority = 0 } = toObject(tier.shared) as TierOptions
-    const toOwnConcurrency = () => ({ options: toTierConcurrency(inherited, tier), scope: inheritedTier?.concurrency.scope ?? tierScope, tier: name })
+    const slotScope = inheritedTier?.concurrency.scope ?? tierScope
+    const toOwnConcurrency = () => ({ options: toTierConcurrency(inherited, tier), scope: slotScope, tier: name })
     const ownTier = given.tiers?.[name]
     if (ownTier) checkConcurrencyFields(ownTier.concurrency, toTierConcurrency(inherited, tier), `${place}.tiers.${name}.concurrency`)
     return [name, {

@@ -40,7 +40,8 @@ export const Concurrency = (meta: SchemaOptions = {}) => Type.Union([Type.Litera
   ...meta,
   expected: 'false, or an object: { max, min?, limit?, by?, mode?, lease?, queue? }',
   description: 'At most `max` requests of one partition in flight at once, in addition to the limits by rate. ' +
-    '`{ max: 10, by: \'client\', queue: { maxWaiting: 100, maxWait: \'1s\' } }`. `{ max: \'adaptive\', min: 1, limit: 200 }` finds the number.'
+    '`{ max: 10, by: \'client\', queue: { maxWaiting: 100, maxWait: \'1s\' } }`. ' +
+    '`{ max: \'adaptive\', min: 1, limit: 200 }` finds the number.'
 })
 
 /** Which tier is shed last. */
