@@ -52,6 +52,14 @@ const goals = {
   simulate: [
     goal('simulate: lines per second of a combined log', 'at least', 300_000, ({ rows }) => rows.find(({ format }) => format === 'combined').perSecond.median)
   ],
+  adaptive: [
+    goal('overload: answers in time with half of the workers, of their capacity', 'at least', 0.8, ({ settings: { workers, serviceMs }, rows }) =>
+      rowOf(rows, 'adaptive').after.goodPerSecond / (workers / 2 * 1000 / serviceMs)),
+    goal('overload: premium refused, of the share of the others', 'at most', 0.1, ({ rows }) => {
+      const { premiumRefused, standardRefused } = rowOf(rows, 'adaptive').after
+      return premiumRefused / standardRefused
+    })
+  ],
   start: [
     goal('start: time of the import, times @fastify/rate-limit', 'at most', 3, ({ rows }) => rowOf(rows, 'fastify-sluice').importMs.ratio.median),
     goal('start: processor time until the first answer, times @fastify/rate-limit', 'at most', 1.25, ({ rows }) => rowOf(rows, 'fastify-sluice').cpuMs.ratio.median),

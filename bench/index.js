@@ -1,7 +1,8 @@
 // Compares the stores with their rivals, and measures the memory store alone. Results go to stdout as Markdown.
-//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis,lease,start,simulate] [--json FILE]
+//   npm run bench -- [--quick] [--only http,inProcess,checks,growth,redis,lease,start,simulate,adaptive] [--json FILE]
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { measureAdaptive } from './adaptive/index.js'
 import { endChildren } from './children.js'
 import { judge } from './goals.js'
 import { measureHttp } from './http/index.js'
@@ -16,7 +17,7 @@ import { full, quick } from './settings.js'
 import { measureSimulate } from './simulate/index.js'
 import { measureStart } from './start/index.js'
 
-const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis, lease: measureLeases, start: measureStart, simulate: measureSimulate }
+const measures = { http: measureHttp, inProcess: measureInProcess, checks: measureChecks, growth: measureGrowth, redis: measureRedis, lease: measureLeases, start: measureStart, simulate: measureSimulate, adaptive: measureAdaptive }
 
 const { values: { quick: isQuick, only, json } } = parseArgs({
   options: {

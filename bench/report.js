@@ -10,7 +10,7 @@ export function report ({ machine, isQuick, parts }) {
   ].join('\n\n')
 }
 
-const sections = { http, inProcess, checks, growth, redis, lease, start, simulate }
+const sections = { http, inProcess, checks, growth, redis, lease, start, simulate, adaptive }
 
 function describe (machine, isQuick) {
   const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`).join(', ')
@@ -174,5 +174,23 @@ function simulate ({ settings, rows }) {
     '#### Simulate',
     `Lines of a log of ${count(settings.requests)} requests per second of processor time, ${settings.rounds} rounds. Start and report are part of it.`,
     table(['format', 'lines per second', 'resident memory, MiB'], rows.map((row) => [row.format, countWithSpread(row.perSecond), withSpread(row.residentMiB, 0)]))
+  ].join('\n\n')
+}
+
+function adaptive ({ settings: { workers, serviceMs, perSecond, premiumShare, goodMs, seconds }, rows }) {
+  const percent = (share) => `${(100 * share).toFixed(0)} %`
+  const describePhase = (phase) => table(
+    ['', `answers within ${goodMs} ms, per second`, 'of premium', 'p99 of premium, ms', 'premium refused', 'standard refused'],
+    rows.map(({ title, [phase]: row }) => [
+      title, count(row.goodPerSecond), percent(row.premiumGood), row.premiumP99Ms === null ? '' : count(row.premiumP99Ms), percent(row.premiumRefused), percent(row.standardRefused)
+    ])
+  )
+  const capacity = workers * 1000 / serviceMs
+  return [
+    '#### Overload',
+    `${count(perSecond)} requests per second, ${percent(premiumShare)} of them premium, for a handler that can serve ${count(capacity)} (${workers} workers of ${serviceMs} ms); ${seconds} s.`,
+    describePhase('before'),
+    `The same for the next ${seconds} s, with half of the workers.`,
+    describePhase('after')
   ].join('\n\n')
 }

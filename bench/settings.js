@@ -21,7 +21,8 @@ export const full = {
     takes: { warmUpRounds: 5, rounds: 15, takes: 50_000 }
   },
   start: { warmUpRounds: 2, rounds: 31 },
-  simulate: { requests: 2_000_000, rounds: 5 }
+  simulate: { requests: 2_000_000, rounds: 5 },
+  adaptive: { workers: 10, serviceMs: 20, perSecond: 800, premiumShare: 0.2, goodMs: 250, seconds: 10 }
 }
 
 export const quick = {
@@ -46,5 +47,6 @@ export const quick = {
     takes: { warmUpRounds: 3, rounds: 5, takes: 20_000 }
   },
   start: { warmUpRounds: 1, rounds: 7 },
-  simulate: { requests: 300_000, rounds: 1 }
+  simulate: { requests: 300_000, rounds: 1 },
+  adaptive: { workers: 10, serviceMs: 20, perSecond: 800, premiumShare: 0.2, goodMs: 250, seconds: 5 }
 }

@@ -42,7 +42,7 @@ export type { Calendar, Period, PeriodUnit } from './algorithms/calendar.js'
 export type { Algorithm, Quota, QuotaAlgorithm } from './algorithms/quota.js'
 export type { PenaltyRule } from './algorithms/penalty.js'
 export type {
-  Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, Standing, Store, Unavailable, Usage
+  Adjustment, Answer, Block, Charge, FailureReason, Limit, PartitionBy, Penalty, Receipt, SlotRoom, Standing, Store, Unavailable, Usage
 } from './stores/store.js'
 
 declare module 'fastify' {

@@ -26,7 +26,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
   'stores/lease': { values: ['common', 'stores', 'stores/memory'], types: ['algorithms', 'stores/redis'] }, // spends units of Redis in memory
-  concurrency: { values: ['stores', 'stores/memory'], types: ['common'] }, // what the plugin adds to the slots of stores
+  concurrency: { values: ['algorithms', 'stores', 'stores/memory'], types: ['common'] }, // what the plugin adds to the slots of stores
   'store-contract': { values: ['algorithms', 'common', 'stores'], types: [] }, // the cases that every store passes. No room imports it.
   resilience: { values: ['algorithms', 'common', 'errors', 'stores'], types: [] }, // wraps the contract of stores
   'config/schema': { values: ['common', 'errors'], types: ['model', 'stores', 'stores/redis'] }, // callbacks receive clients and decisions; redis is a store's target

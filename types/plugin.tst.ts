@@ -178,6 +178,8 @@ describe('the types of options', () => {
   test('refuse wrong values on a route', () => {
     expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { max: '5' } } }, async () => 'hello')
     expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { by: 'everyone' } } }, async () => 'hello')
+    expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { concurrency: { max: 'auto' } } } }, async () => 'hello')
+    expect(app.get).type.toBeCallableWith('/', { config: { rateLimit: { concurrency: { max: 'adaptive', min: 2 }, tiers: { gold: { priority: 1 } } } } }, async () => 'hello')
     expect(app.get).type.not.toBeCallableWith('/', { config: { rateLimit: { cost: async () => '1' } } }, async () => 'hello')
   })
 

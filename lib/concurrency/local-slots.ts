@@ -5,25 +5,28 @@ import {
 import type { InFlightCounts } from '../stores/memory/in-flight-counts.js'
 
 /**
- * A store that does not count requests in flight, with slots that are counted in this process. A slot is reserved while
- * the store decides: it is taken together with the units of the store, or given back.
+ * A store with slots that are counted in this process: all of them for a store that does not count requests in flight, and
+ * otherwise those of limits that follow latency. A slot is reserved while the store decides: it is taken together with the
+ * units of the store, or given back.
  */
 export class LocalSlots implements Store {
   readonly kind: string
   readonly countsInFlight = true
   readonly #store: Store
   readonly #counts: InFlightCounts
+  readonly #isLocal: (limit: Limit) => boolean
 
-  /** `counts`: shared with the memory that decides while the store cannot answer. */
-  constructor (store: Store, counts: InFlightCounts) {
+  /** `counts`: shared with the memory that decides while the store cannot answer. `counted`: which slots are counted here. */
+  constructor (store: Store, counts: InFlightCounts, counted: 'all' | 'adaptive') {
     this.kind = store.kind
     this.#store = store
     this.#counts = counts
+    this.#isLocal = counted === 'all' ? isConcurrency : isAdaptive
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     const slot = findSlot(charges)
-    if (slot === undefined) return this.#store.take(charges)
+    if (slot === undefined || !this.#isLocal(slot.limit)) return this.#store.take(charges)
     const { limit, partition, cost } = slot
     const rates = charges.slice(0, -1)
     const hasRoom = this.#counts.hasSlots(slot)
@@ -37,23 +40,24 @@ export class LocalSlots implements Store {
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
-    const rates = limits.filter((limit) => !isConcurrency(limit))
+    const rates = limits.filter((limit) => !this.#isLocal(limit))
     const standings = [...await this.#store.peek(rates, partition)]
     return limits.map((limit) => {
-      return (isConcurrency(limit) ? undefined : standings.shift()) ?? this.#counts.settle({ limit, partition, cost: 0 }, true, 0)
+      return (this.#isLocal(limit) ? undefined : standings.shift()) ?? this.#counts.settle({ limit, partition, cost: 0 }, true, 0)
     })
   }
 
   adjust (adjustments: readonly Adjustment[]): void | Promise<void> {
     const rest = adjustments.filter(({ standing: { limit, partition }, units }) => {
-      if (isConcurrency(limit) && units < 0) this.#counts.release(limit, partition, -units)
-      return !isConcurrency(limit)
+      if (!this.#isLocal(limit)) return true
+      if (units < 0) this.#counts.release(limit, partition, -units)
+      return false
     })
     if (rest.length > 0) return this.#store.adjust(rest)
   }
 
   reset (limits: readonly Limit[], partition: string): number | Promise<number> {
-    return this.#store.reset(limits.filter((limit) => !isConcurrency(limit)), partition)
+    return this.#store.reset(limits.filter((limit) => !this.#isLocal(limit)), partition)
   }
 
   ping (): void | Promise<void> {
@@ -74,4 +78,9 @@ export class LocalSlots implements Store {
     const standing = this.#counts.settle(slot, hasRoom, isTaken ? cost : 0)
     return { ...answer, granted: answer.granted && (hasRoom || limit.mode === 'shadow'), standings: [...answer.standings, standing] }
   }
+}
+
+/** Whether the slots of a limit are counted in this process, whatever the store can count. */
+function isAdaptive ({ room }: Limit): boolean {
+  return room != null
 }

@@ -1,4 +1,6 @@
 import type { Clock } from '../common/clock.js'
+import type { GradientTerms } from '../algorithms/gradient.js'
+import { AdaptiveSlots } from './adaptive-slots.js'
 import { SlotLine, type Place } from './slot-line.js'
 
 /** Of this many slots, one is measured: two readings of the clock would be most of what a slot costs. */
@@ -28,16 +30,28 @@ export class SlotUsage {
   #count = 0
   #isClosed = false
   #meanHoldUs: number | null = null
+  #adaptive: AdaptiveSlots | null = null
 
   constructor (scope: string, clock: Clock) {
     this.scope = scope
     this.#clock = clock
   }
 
+  /** The slots of a limit that follows latency. `terms`: until the first request. */
+  adapt (terms: GradientTerms): AdaptiveSlots {
+    this.#adaptive ??= new AdaptiveSlots(terms, this.#clock)
+    return this.#adaptive
+  }
+
+  /** How many requests may be in flight, if that follows latency; else `null`. */
+  get adaptiveMax (): number | null {
+    return this.#adaptive === null ? null : this.#adaptive.max
+  }
+
   /** Note a slot that was taken. Returns the time for `end`, microseconds; 0 if its time is not measured. */
   begin (): number {
     this.inFlight++
-    return ++this.#count % SAMPLED === 1 ? this.#clock.nowUs() : 0
+    return this.#adaptive !== null || ++this.#count % SAMPLED === 1 ? this.#clock.nowUs() : 0
   }
 
   /** Microseconds, for the time of a wait. */
@@ -78,11 +92,13 @@ export class SlotUsage {
     for (const line of this.#lines.values()) line.close()
   }
 
-  /** Note that a slot was given back. `beganUs`: the result of `begin`. */
-  end (beganUs: number): void {
+  /** Note that a slot was given back. `beganUs`: the result of `begin`. `isWhole`: see `AdaptiveSlots.observe`. */
+  end (beganUs: number, isWhole: boolean): void {
     this.inFlight--
     if (beganUs === 0) return
-    const holdUs = this.#clock.nowUs() - beganUs
+    const nowUs = this.#clock.nowUs()
+    const holdUs = nowUs - beganUs
+    this.#adaptive?.observe(holdUs, nowUs, isWhole)
     this.#meanHoldUs = this.#meanHoldUs === null ? holdUs : this.#meanHoldUs + (holdUs - this.#meanHoldUs) * WEIGHT
   }
 

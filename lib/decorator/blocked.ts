@@ -41,7 +41,8 @@ type BlockCursor = Pick<ActiveBlock, 'partition' | 'penalty'>
  * block counts. Rejects with FST_SLUICE_BAD_OPTION.
  */
 export function createBlocked (snapshots: SnapshotHolder): (query?: BlockedQuery) => Promise<BlockedPage> {
-  return async function blocked ({ cursor, limit: pageSize = DEFAULT_PAGE_SIZE } = {}) {
+  return async function blocked ({ cursor, limit } = {}) {
+    const pageSize = limit === undefined ? DEFAULT_PAGE_SIZE : limit
     if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
       throw badOption('limit', `an integer from 1 to ${MAX_PAGE_SIZE}`, pageSize)
     }

@@ -22,7 +22,7 @@ export interface DocumentedLimit {
 
 /** Requests in flight as the document shows them. */
 export interface DocumentedConcurrency {
-  readonly max: number
+  readonly max: number | 'adaptive'
   /** Whose requests are counted. Present if they are not the client's. */
   readonly by?: string
 }
@@ -63,8 +63,8 @@ function mayRefuse (policy: Policy): boolean {
 
 function toDocumentedConcurrency ({ concurrency }: Policy): DocumentedConcurrency | null {
   if (concurrency === null || concurrency.limit.mode === 'shadow') return null
-  const { max, by } = concurrency.limit
-  return { max, ...(by !== 'client' && { by }) }
+  const { max, by, room } = concurrency.limit
+  return { max: room == null ? max : 'adaptive', ...(by !== 'client' && { by }) }
 }
 
 function toDocumentedPolicy (policy: Policy): DocumentedPolicy {

@@ -46,8 +46,9 @@ export class BucketRegistry {
   /** Register the concurrency limit of a policy. Throws FST_SLUICE_UNEQUAL_LIMITS if another policy counts by other numbers. */
   registerConcurrency ({ concurrency }: Policy, place: string): void {
     if (concurrency === null) return
-    const { max, by, windowUs } = concurrency.limit
-    this.#requireSame(`${concurrency.scope} has the concurrency`, `${max} by ${by}, lease ${windowUs / 1000} ms`, place)
+    const { max, by, windowUs, room } = concurrency.limit
+    const numbers = room == null ? `${max} by ${by}, lease ${windowUs / 1000} ms` : `adaptive, from ${room.min} to ${max}`
+    this.#requireSame(`${concurrency.scope} has the concurrency`, numbers, place)
   }
 
   /** Routes of one group need the same tiers: otherwise a client could have two budgets in it. Throws FST_SLUICE_UNEQUAL_LIMITS. */

@@ -2,8 +2,9 @@ import { hasLimitFields, type InheritedLimits } from '../config/layers/inherit-l
 import { builtInPolicy, inheritPolicy, type InheritedPolicy, type InheritedTier } from '../config/layers/inherit-policy.js'
 import { getFields, overlayFields, toObject, toPolicyTree } from '../config/layers/option-tree.js'
 import type { ConcurrencyOptions } from '../config/schema/concurrency-schema.js'
-import type { RouteRateLimit } from '../config/schema/policy-schema.js'
+import type { RouteRateLimit, TierOptions } from '../config/schema/policy-schema.js'
 import { FST_SLUICE_CONTRADICTION } from '../errors.js'
+import { checkConcurrencyFields } from './check-concurrency.js'
 import { checkLimitList, parseLimit, type LimitDraft } from './limit-draft.js'
 
 /** Options that every policy has: their defaults are inherited. */
@@ -26,6 +27,8 @@ export interface ConcurrencyDraft {
   readonly scope: string
   /** The tier that it belongs to; `null` for the clients of all tiers without their own. */
   readonly tier: string | null
+  /** Under an adaptive limit, requests of lower ones are refused first. */
+  readonly priority: number
 }
 
 /** A policy before it is compiled: its options, with all that they inherit. */
@@ -48,7 +51,7 @@ const builtInOptions = toSharedOptions(builtInPolicy)
 export const builtInDraft: PolicyDraft = {
   scope: 'default',
   limits: parseLimits(builtInPolicy.limits, builtInOptions),
-  concurrency: { options: builtInOptions.concurrency, scope: 'default', tier: null },
+  concurrency: { options: builtInOptions.concurrency, scope: 'default', tier: null, priority: 0 },
   tiers: new Map(),
   options: builtInOptions,
   sharedThrottle: builtInOptions.throttle,
@@ -74,17 +77,22 @@ export function mergePolicy (base: PolicyDraft, given: RouteRateLimit, ownScope:
   const scope = group ?? (hasLimits ? ownScope : base.scope)
   const limits = parseLimits(inherited.limits, options)
   const concurrencyScope = given.concurrency === undefined ? base.concurrency.scope : group ?? ownScope
-  const concurrency = { options: options.concurrency, scope: concurrencyScope, tier: null }
+  checkConcurrencyFields(given.concurrency, options.concurrency, `${place}.concurrency`)
+  const concurrency = { options: options.concurrency, scope: concurrencyScope, tier: null, priority: 0 }
   const ownTiers = getFields(tree.fields, 'tiers')
   const tiers = new Map(Array.from(inherited.tiers, ([name, tier]): [string, TierDraft | null] => {
     if (tier === null) return [name, null]
     const inheritedTier = ownTiers.has(name) ? undefined : base.tiers.get(name)
     const tierScope = group ?? inheritedTier?.scope ?? ownScope
-    const ownConcurrency = (scope: string) => ({ ...toTierOptions(inherited, tier), scope, tier: name })
+    const { priority = 0 } = toObject(tier.shared) as TierOptions
+    const slotScope = inheritedTier?.concurrency.scope ?? tierScope
+    const toOwnConcurrency = () => ({ options: toTierConcurrency(inherited, tier), scope: slotScope, tier: name })
+    const ownTier = given.tiers?.[name]
+    if (ownTier) checkConcurrencyFields(ownTier.concurrency, toTierConcurrency(inherited, tier), `${place}.tiers.${name}.concurrency`)
     return [name, {
       scope: tierScope,
       limits: parseLimits(tier, options),
-      concurrency: tier.shared.size === 0 ? concurrency : ownConcurrency(inheritedTier?.concurrency.scope ?? tierScope)
+      concurrency: { ...(tier.shared.has('concurrency') ? toOwnConcurrency() : concurrency), priority }
     }]
   }))
   if (hasLimits && typeof given.penalty === 'object') checkPenalty([{ limits }, ...tiers.values()], place)
@@ -93,9 +101,9 @@ export function mergePolicy (base: PolicyDraft, given: RouteRateLimit, ownScope:
   return { scope, limits, concurrency, tiers, options, sharedThrottle, inherited }
 }
 
-/** The options of a tier that take precedence over those of its policy, field by field. */
-function toTierOptions ({ shared }: InheritedPolicy, tier: InheritedTier): { readonly options: ConcurrencyOptions } {
-  return { options: (toObject(overlayFields(shared, tier.shared)) as SharedOptions).concurrency }
+/** The option of a tier takes precedence over that of its policy, field by field. */
+function toTierConcurrency ({ shared }: InheritedPolicy, tier: InheritedTier): ConcurrencyOptions {
+  return (toObject(overlayFields(shared, tier.shared)) as SharedOptions).concurrency
 }
 
 /** An inherited penalty may have nothing to count here. One beside limits that it cannot count is a mistake. */

@@ -33,7 +33,7 @@ export class Responder {
     request.rateLimit = decision
     this.record(decision, request)
     if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, request)
-    if (decision.hasSlot) onClosed(reply, () => { decision.release() })
+    if (decision.hasSlot) releaseAtEnd(decision, reply)
     if (decision.outcome === 'allowed') this.#allow(decision, reply, next)
     else this.#applyOutcome(decision.outcome, decision, reply, next)
   }
@@ -140,6 +140,13 @@ export class Responder {
       faults.report(source, error)
     }
   }
+}
+
+/** Give the slot back at the end of the response. A limit that follows latency has to know whether it was sent. */
+function releaseAtEnd (decision: RequestDecision, reply: FastifyReply): void {
+  const room = decision.policy.concurrency?.limit.room
+  if (room == null) onClosed(reply, () => { decision.release() })
+  else onFinished(reply, ({ isComplete, status }) => { decision.releaseAfter(isComplete && status < 500) })
 }
 
 /** Refund only responses that were sent completely: otherwise a client could abort to get the work for free. */

@@ -181,12 +181,17 @@ export class RequestDecision implements Decision {
   }
 
   release (): void | Promise<void> {
+    return this.releaseAfter(true)
+  }
+
+  /** Give the slot back. `isWhole`: whether the response was sent, and not by a failure. Only then its time is that of the work. */
+  releaseAfter (isWhole: boolean): void | Promise<void> {
     const slot = this.#slot
     if (slot === null || this.#receipt === null) return
     this.#slot = null
     const released = this.#store.adjust([{ standing: slot, atUs: slot.atUs ?? this.#receipt.atUs, units: -slot.charged }])
     const usage = this.#policy.concurrency?.usage
-    usage?.end(this.#slotBeganUs)
+    usage?.end(this.#slotBeganUs, isWhole)
     usage?.wake(slot.partition)
     return released
   }

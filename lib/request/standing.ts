@@ -45,7 +45,7 @@ export function toLimitStanding (standing: Standing, delayUs = 0, remaining = st
   return {
     name: limit.name,
     limit: limit.capacity,
-    max: limit.max,
+    max: limit.room == null ? limit.max : limit.room.max,
     windowMs: limit.windowUs / 1000,
     ...limit.calendar === null ? {} : { period: limit.calendar.unit },
     remaining,

@@ -117,12 +117,13 @@ async function createRedisBackend (
   })
   // What Redis has refused stays refused by the time of Redis, which no other clock moves.
   const cached = new DenyCache(redis, clock, guard.maxDenialUs)
-  const backend = withDenyCache(cached, local, clock, guard)
+  const backend: Backend = withDenyCache(cached, local, clock, guard)
+  const leased: Backend = pool.maySendTwice
+    ? { ...backend, leaseObstacle: 'client-resends' }
+    : { ...backend, ...await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend) }
   return {
-    ...backend,
-    ...pool.maySendTwice
-      ? { leaseObstacle: 'client-resends' }
-      : await withLeases({ store: cached, source: redis, clock, maxPending: options.maxPending }, backend),
+    ...leased,
+    store: new LocalSlots(leased.store, local.inFlight, 'adaptive'),
     health: {
       ...backend.health,
       location: formatRedisLocation(target),
@@ -164,7 +165,7 @@ function createCustomBackend (
 ): Backend {
   const guarded = new GuardedStore({ ...guard, store, maxPending, clock })
   const backend = withDenyCache(new DenyCache(guarded, givenClock ?? clock, guard.maxDenialUs), local, clock, guard)
-  return store.countsInFlight === true ? backend : { ...backend, store: new LocalSlots(backend.store, local.inFlight) }
+  return { ...backend, store: new LocalSlots(backend.store, local.inFlight, store.countsInFlight === true ? 'adaptive' : 'all') }
 }
 
 /** Supervision of a store that can fail, and its last failure. */

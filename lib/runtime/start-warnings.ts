@@ -66,7 +66,8 @@ function warnAboutClient (policies: readonly WarningPolicy[]): void {
 /** With a store that counts no requests in flight, each process has slots of its own: the limit is that of one process. */
 function warnAboutLocalSlots ({ merged: { options: { store } } }: ConfigSnapshot, policies: readonly WarningPolicy[]): void {
   if (store === undefined || store.countsInFlight === true) return
-  if (!policies.some(({ policy }) => policy !== null && policy.concurrency !== null)) return
+  // The slots of an adaptive limit are always those of one process.
+  if (!policies.some(({ policy }) => policy?.concurrency != null && policy.concurrency.limit.room == null)) return
   process.emitWarning(
     `the store "${store.kind}" does not count requests in flight, so the limits of "concurrency" are counted in each process by itself; ` +
     'a store that counts them has countsInFlight: true',

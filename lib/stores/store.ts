@@ -30,6 +30,21 @@ export interface Limit extends Quota {
   readonly generation?: number
   /** How units of this limit are leased; `null` if each charge is decided by the store. Default `null`. */
   readonly lease?: LeaseTerms | null
+  /** The slots of a limit that follows latency. They are counted by them, and no store receives the limit. Default `null`. */
+  readonly room?: SlotRoom | null
+}
+
+/** Slots whose number changes, counted in this process. */
+export interface SlotRoom {
+  /** How many requests may be in flight now: from `min` to the `max` of the limit. */
+  readonly max: number
+  readonly min: number
+  /** Slots that are free, 0 or more. */
+  readonly left: number
+  /** Whether a request may take a slot. Takes none. */
+  hasSlot (): boolean
+  /** Take slots, or give them back: less than 0. */
+  change (count: number): void
 }
 
 /** The penalty under which refusals of a limit are strikes. `null` also for refusals that no single client causes. */

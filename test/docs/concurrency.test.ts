@@ -13,7 +13,7 @@ t.test('a report of two takes a slot of two', async (t) => {
   const app = await createSnippetApp(t, page, 'A limit')
   t.equal((await app.inject('/reports/1')).statusCode, 200)
   t.match(app.rateLimit.explain('GET /reports/:id').policies[0].options.filter(({ option }) => option.startsWith('concurrency')), [
-    { option: 'concurrency.max', value: 2 }, { option: 'concurrency.by', value: 'client' }, { option: 'concurrency.lease', value: '10s' },
+    { option: 'concurrency.max', value: 2 }, { option: 'concurrency.min' }, { option: 'concurrency.limit' }, { option: 'concurrency.by', value: 'client' }, { option: 'concurrency.lease', value: '10s' },
     { option: 'concurrency.queue.maxWaiting', value: 100 }, { option: 'concurrency.queue.maxWait', value: '5s' }
   ])
 })
@@ -35,9 +35,17 @@ t.test('a job that finds no slot is refused, and a slot is given back', async (t
   t.equal((await second).statusCode, 200)
 })
 
+t.test('a tier with a priority has slots that no other one takes', async (t) => {
+  RUN.add('A number found by latency')
+  const app = await createSnippetApp(t, page, 'A number found by latency')
+  const [{ options, tiers }] = app.rateLimit.explain('GET /').policies
+  t.match(options.find(({ option }) => option === 'concurrency.max'), { value: 'adaptive' })
+  t.match(tiers?.[0].options.find(({ option }) => option === 'priority'), { value: 1 })
+})
+
 t.test('the table has every option', async (t) => {
   const options = policyOptions.concurrency.anyOf.flatMap((form) => 'properties' in form ? Object.keys(form.properties) : [])
-  t.strictSame(Array.from(page.matchAll(/^\| `(max|by|mode|lease|queue)` \|/gm), ([, option]) => option).sort(), options.sort())
+  t.strictSame(Array.from(page.matchAll(/^\| `(max|by|mode|lease|queue|min|limit)` \|/gm), ([, option]) => option).sort(), options.sort())
 })
 
 t.test('no block is shown that is not run', async (t) => {

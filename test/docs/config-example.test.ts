@@ -27,20 +27,26 @@ function layerOf (text: string): LayerOptions {
   return file.layer.options
 }
 
+const others = Array.from(text.matchAll(/^# or: (.+)$/gm), ([, other]) => other)
+
+/** As it is shown with all others, or else in an alternative. */
+function findShownValue (options: ReturnType<typeof layerOf>, path: readonly string[]): unknown {
+  return [options, ...others.map(layerOf)].map((one) => findKnownValue(one, path)).find((value) => value !== undefined)
+}
+
 t.test('the example sets nothing as long as nobody removes a comment sign', async (t) => {
   t.strictSame(layerOf(text), {})
 })
 
 t.test('nothing is wrong with what it shows, all at once and each alternative by itself', async (t) => {
   t.strictSame(findErrors(shown), [])
-  const others = Array.from(text.matchAll(/^# or: (.+)$/gm), ([, other]) => other)
   t.ok(others.length > 5)
   for (const other of others) t.strictSame(findErrors(other), [], other)
 })
 
 t.test('it shows every option that a file can set', async (t) => {
   const options = layerOf(shown)
-  const isShown = (path: readonly string[]) => findKnownValue(options, path) !== undefined || text.includes(`# or: ${path.join('.')} = `)
+  const isShown = (path: readonly string[]) => findShownValue(options, path) !== undefined || text.includes(`# or: ${path.join('.')} = `)
   t.ok(all.length > 50)
   t.strictSame(all.filter(({ path }) => !path.includes('rules') && !isShown(path)).map(({ path }) => path.join('.')), [])
   for (const field of ['name', 'match', 'methods', 'override', 'tiers', 'limits']) t.ok(options.rules?.some((rule) => field in rule), `a rule's ${field}`)
@@ -54,7 +60,7 @@ t.test('what has a default is shown with it', async (t) => {
   const rows = all.filter(({ path, schema }) => schema.default !== undefined && !path.includes('rules'))
   t.ok(rows.length > 25)
   for (const { path, schema } of rows) {
-    const value = findKnownValue(options, path)
+    const value = findShownValue(options, path)
     // Of a switch that may be a table, the table is shown.
     if (typeof value !== 'object' || Array.isArray(value)) t.strictSame(comparable(value), comparable(schema.default), path.join('.'))
   }

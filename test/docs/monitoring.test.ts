@@ -46,7 +46,10 @@ function namesIn (cell: string): string[] {
 
 t.test('the table has every metric, with its kind and labels', async (t) => {
   const metrics = await createTestMetrics()
-  metrics.watch(createSources('open', 1, { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }, [{ scope: 'default', inFlight: 1 }]))
+  metrics.watch({
+    ...createSources('open', 1, { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }),
+    slots: [{ scope: 'default', inFlight: 1, adaptiveMax: 20 }]
+  })
   metrics.getStore('redis').observe('take', 1)
   metrics.getStore('redis').countCode('DEADLINE')
   metrics.getRoute('/').count('allowed', 'anonymous')

@@ -119,7 +119,7 @@ t.test('consume holds a slot of a partition', async (t) => {
 t.test('wrong options are refused with their place', async (t) => {
   for (const [concurrency, message] of [
     [{}, 'rateLimit.concurrency.max: expected the number of requests that may be in flight, got nothing'],
-    [{ max: 0 }, 'rateLimit.concurrency.max: expected an integer from 1 to 1000000, got 0'],
+    [{ max: 0 }, 'rateLimit.concurrency.max: expected an integer from 1 to 1000000, or "adaptive", got 0'],
     [{ max: 1, by: 'host' }, 'rateLimit.concurrency.by: expected "client" or "ip" or "user" or "global", got "host"'],
     [{ max: 1, lease: 10 }, 'rateLimit.concurrency.lease: expected a duration from 1 second to 1 hour, got 10'],
     [{ max: 1, maxx: 1 }, /rateLimit\.concurrency\.maxx: unknown option/]

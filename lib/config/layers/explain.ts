@@ -67,7 +67,8 @@ export function explainPolicy (merged: MergedOptions, { rule, tier }: PolicyName
   return [
     ...RULE_FIELDS.flatMap((key) => explainNode(key, ruleBranch?.fields.get(key), undefined)),
     ...explainLimits(chain, inherited, tier),
-    ...SHARED_FIELDS.flatMap((key) => explainNode(key, shared.get(key), policySchemas[key]))
+    ...SHARED_FIELDS.flatMap((key) => explainNode(key, shared.get(key), policySchemas[key])),
+    ...explainNode('priority', tierShared?.get('priority'), undefined)
   ]
 }
 

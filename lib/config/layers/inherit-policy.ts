@@ -9,7 +9,7 @@ import { getFields, overlayFields, pick, without, type Branch, type Fields, type
 
 /** A tier, with all that it inherits. */
 export interface InheritedTier extends InheritedLimits {
-  /** Options of the tier that take precedence over those of its policy: `concurrency`. */
+  /** Options of the tier that take precedence over those of its policy: `concurrency`. And its `priority`. */
   readonly shared: Fields
 }
 

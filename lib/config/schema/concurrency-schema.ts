@@ -10,7 +10,13 @@ const ConcurrencyQueueSchema = Type.Object({
 }, { additionalProperties: false })
 
 const ConcurrencySchema = Type.Object({
-  max: Type.Optional(IntegerRange(1, 1_000_000, { description: 'Requests of one partition that may be in flight at once.' })),
+  max: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 1_000_000 }), Type.Literal('adaptive')], {
+    expected: 'an integer from 1 to 1000000, or "adaptive"',
+    description: 'Requests of one partition that may be in flight at once. `\'adaptive\'`: of all clients together in this process, ' +
+      'as many as latency allows.'
+  })),
+  min: Type.Optional(IntegerRange(1, 1_000_000, { default: 1, description: 'The lowest number that `adaptive` may find.' })),
+  limit: Type.Optional(IntegerRange(1, 1_000_000, { default: 200, description: 'The highest number that `adaptive` may find.' })),
   by: Type.Optional(StringEnum(['client', 'ip', 'user', 'global'], {
     default: 'client', description: 'Whose requests are counted, as for limits. `user` does not apply to unidentified clients.'
   })),
@@ -32,9 +38,16 @@ const ConcurrencySchema = Type.Object({
 /** Requests in flight: in a policy, and in a tier. */
 export const Concurrency = (meta: SchemaOptions = {}) => Type.Union([Type.Literal(false), ConcurrencySchema], {
   ...meta,
-  expected: 'false, or an object: { max, by?, mode?, lease?, queue? }',
+  expected: 'false, or an object: { max, min?, limit?, by?, mode?, lease?, queue? }',
   description: 'At most `max` requests of one partition in flight at once, in addition to the limits by rate. ' +
-    '`{ max: 10, by: \'client\', queue: { maxWaiting: 100, maxWait: \'1s\' } }`'
+    '`{ max: 10, by: \'client\', queue: { maxWaiting: 100, maxWait: \'1s\' } }`. ' +
+    '`{ max: \'adaptive\', min: 1, limit: 200 }` finds the number.'
+})
+
+/** Which tier is shed last. */
+export const Priority = IntegerRange(0, 9, {
+  default: 0,
+  description: 'Of an adaptive `concurrency`, the requests of tiers with a lower number are refused first.'
 })
 
 /** The option `concurrency`. */

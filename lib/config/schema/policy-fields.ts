@@ -8,7 +8,7 @@ export const policySchemas: Readonly<Record<string, TSchema>> = policyOptions
 export const LIMIT_FIELDS: readonly string[] = Object.keys(limitOptions)
 
 /** Options of a tier that are no limits by rate. */
-export const TIER_SHARED_FIELDS = ['concurrency'] as const
+export const TIER_SHARED_FIELDS = ['concurrency', 'priority'] as const
 
 /** Options of a single limit. `limits` takes their place, so both together are an error. */
 export const REPLACED_FIELDS = ['max', 'timeWindow', 'period', 'anchor', 'burst'] as const

@@ -1,5 +1,5 @@
 import type { SchemaOptions, Static } from '@sinclair/typebox'
-import { Concurrency } from './concurrency-schema.js'
+import { Concurrency, Priority } from './concurrency-schema.js'
 import { LimitCost, OnUnsettled, PolicyCost } from './cost-schema.js'
 import { DURATION_EXPECTED } from './durations.js'
 import type { DecisionCallback, ErrorResponseBuilder, KeyGenerator, PerRequest } from './functions.js'
@@ -97,7 +97,7 @@ export const limitOptions = {
 
 const TIER_EXPECTED = 'limits: { max, timeWindow, ... } or { limits }, or false'
 
-const TierSchema = Type.Object({ ...limitOptions, concurrency: Type.Optional(Concurrency()) }, {
+const TierSchema = Type.Object({ ...limitOptions, concurrency: Type.Optional(Concurrency()), priority: Type.Optional(Priority) }, {
   additionalProperties: false, expected: TIER_EXPECTED
 })
 

@@ -39,7 +39,7 @@ type GivenConcurrency = Exclude<RouteRateLimit['concurrency'], false | undefined
 type GivenQueue = Exclude<GivenConcurrency['queue'], false | undefined>
 
 /** The option `concurrency` with its defaults. `max` may be missing: no default is right. */
-export type ResolvedConcurrency = Omit<Resolved<GivenConcurrency, 'by' | 'lease'>, 'queue'> & {
+export type ResolvedConcurrency = Omit<Resolved<GivenConcurrency, 'by' | 'lease' | 'min' | 'limit'>, 'queue'> & {
   readonly queue: false | Required<GivenQueue>
 }
 

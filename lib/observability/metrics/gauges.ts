@@ -12,7 +12,15 @@ export interface MetricSources {
   /** `null` if the store grants no leases. */
   readonly leases: LeaseCounters | null
   /** The concurrency limits, each with its scope. */
-  readonly slots: Iterable<{ readonly scope: string, readonly inFlight: number }>
+  readonly slots: Iterable<MeasuredSlots>
+}
+
+/** A concurrency limit. */
+export interface MeasuredSlots {
+  readonly scope: string
+  readonly inFlight: number
+  /** How many requests may be in flight, if that follows latency; else `null`. */
+  readonly adaptiveMax: number | null
 }
 
 interface GaugeValue {
@@ -46,14 +54,32 @@ export function createMemoryGauge (name: string, sources: ReadonlySet<MetricSour
 
 /** The requests in flight under each concurrency limit, of all registrations together. `labels`: bound the scopes. */
 export function createInFlightGauge (name: string, sources: ReadonlySet<MetricSources>, labels: BoundedLabels): ReadableMetric {
-  return createGauge(name, 'Requests in flight under a concurrency limit.', () => {
-    const counts = new Map<string, number>()
+  return createSlotsGauge(name, 'Requests in flight under a concurrency limit.', sources, { labels, read: ({ inFlight }) => inFlight })
+}
+
+/** The number that each concurrency limit with `max: 'adaptive'` has found. */
+export function createConcurrencyLimitGauge (name: string, sources: ReadonlySet<MetricSources>, labels: BoundedLabels): ReadableMetric {
+  const help = 'Requests that may be in flight under an adaptive concurrency limit.'
+  return createSlotsGauge(name, help, sources, { labels, read: ({ adaptiveMax }) => adaptiveMax })
+}
+
+interface SlotsReader {
+  readonly labels: BoundedLabels
+  /** `null`: no value. */
+  readonly read: (slots: MeasuredSlots) => number | null
+}
+
+function createSlotsGauge (name: string, help: string, sources: ReadonlySet<MetricSources>, { labels, read }: SlotsReader): ReadableMetric {
+  return createGauge(name, help, () => {
+    const sums = new Map<string, number>()
     for (const { slots } of sources) {
-      for (const { scope, inFlight } of slots) {
-        const policy = labels.get(scope)
-        counts.set(policy, (counts.get(policy) ?? 0) + inFlight)
+      for (const one of slots) {
+        const value = read(one)
+        if (value === null) continue
+        const policy = labels.get(one.scope)
+        sums.set(policy, (sums.get(policy) ?? 0) + value)
       }
     }
-    return Array.from(counts, ([policy, value]) => ({ labels: { policy }, value }))
+    return Array.from(sums, ([policy, value]) => ({ labels: { policy }, value }))
   })
 }

@@ -5,7 +5,7 @@ import type { RouteRateLimit } from '../../config/schema/policy-schema.js'
 import { createLeaseCounters, LeaseTotals } from './lease-metrics.js'
 import { LabelCache, BoundedLabels } from './label-cache.js'
 import { CellCounter, type Cell } from './cell-counter.js'
-import { createBreakerGauge, createInFlightGauge, createMemoryGauge, type MetricSources } from './gauges.js'
+import { createBreakerGauge, createConcurrencyLimitGauge, createInFlightGauge, createMemoryGauge, type MetricSources } from './gauges.js'
 import { BucketHistogram, type HistogramBuckets } from './histogram.js'
 import { publishMetric, type ReadableMetric } from './otel.js'
 import { RouteMetrics } from './route-metrics.js'
@@ -50,6 +50,7 @@ const names = {
   memoryKeys: 'rate_limit_memory_keys',
   memoryOverflow: 'rate_limit_memory_overflow_total',
   inFlight: 'rate_limit_in_flight',
+  concurrencyLimit: 'rate_limit_concurrency_limit',
   leaseChecks: 'rate_limit_lease_checks_total',
   leaseLapsed: 'rate_limit_lease_lapsed_units_total',
   leaseRenewals: 'rate_limit_lease_renewals_total'
@@ -129,6 +130,7 @@ export class MetricSet {
       [names.memoryKeys, createMemoryGauge(names.memoryKeys, this.sources)],
       [names.memoryOverflow, memoryOverflow],
       [names.inFlight, createInFlightGauge(names.inFlight, this.sources, new BoundedLabels(MAX_POLICIES))],
+      [names.concurrencyLimit, createConcurrencyLimitGauge(names.concurrencyLimit, this.sources, new BoundedLabels(MAX_POLICIES))],
       ...createLeaseCounters(names, this.leases)
     ])
   }

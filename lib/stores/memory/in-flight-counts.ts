@@ -56,25 +56,36 @@ export class InFlightCounts {
 
   /** Whether a charge finds enough slots. Takes none. */
   hasSlots ({ limit, partition, cost }: Charge): boolean {
+    if (limit.room != null) return cost === 0 || limit.room.hasSlot()
     return hasSlots(limit, this.#find(limit).get(partition), cost)
   }
 
   /** Take slots, whether or not the limit has them. */
   take (limit: Limit, partition: string, slots: number): void {
-    this.#find(limit).add(partition, slots)
+    if (limit.room != null) limit.room.change(slots)
+    else this.#find(limit).add(partition, slots)
   }
 
   /** Give slots back. */
   release (limit: Limit, partition: string, slots: number): void {
-    this.#find(limit).add(partition, -slots)
+    if (limit.room != null) limit.room.change(-slots)
+    else this.#find(limit).add(partition, -slots)
   }
 
   /** The standing of a charge that was decided, after its slots were taken. `charged`: their number. */
   settle ({ limit, partition }: Charge, granted: boolean, charged: number): Standing {
-    const slots = this.#find(limit)
-    const count = charged > 0 ? slots.add(partition, charged) : slots.get(partition)
-    const remaining = Math.max(0, limit.max - count)
+    const remaining = this.#settleCount(limit, partition, charged)
     return { limit, partition, charged, granted, remaining, resetUs: 0, delayUs: 0, retryUs: 0, blockedUs: 0 }
+  }
+
+  /** Returns the slots that are left. */
+  #settleCount (limit: Limit, partition: string, charged: number): number {
+    if (limit.room != null) {
+      if (charged > 0) limit.room.change(charged)
+      return limit.room.left
+    }
+    const slots = this.#find(limit)
+    return Math.max(0, limit.max - (charged > 0 ? slots.add(partition, charged) : slots.get(partition)))
   }
 
   #find ({ bucket }: Limit): LimitSlots {

@@ -117,11 +117,14 @@ t.test('the breaker is 1 in the state in which it is, and 0 in the others', asyn
   t.strictSame(await readSeries(metrics, 'rate_limit_breaker_state'), { '{state="closed"}': 0, '{state="open"}': 1, '{state="half-open"}': 0 })
 })
 
+const slots = (scope: string, inFlight: number, adaptiveMax: number | null = null) => ({ scope, inFlight, adaptiveMax })
+
 t.test('requests in flight are told by policy, at most 1000 of them', async (t) => {
   const metrics = await createTestMetrics()
-  metrics.watch({ ...createSources(null, 0), slots: [{ scope: 'default', inFlight: 2 }, { scope: 'rule:reports', inFlight: 0 }, { scope: 'default', inFlight: 1 }] })
+  metrics.watch({ ...createSources(null, 0), slots: [slots('default', 2), slots('rule:reports', 0, 20), slots('default', 1)] })
   t.strictSame(await readSeries(metrics, 'rate_limit_in_flight'), { '{policy="default"}': 3, '{policy="rule:reports"}': 0 })
-  metrics.watch({ ...createSources(null, 0), slots: Array.from({ length: 1100 }, (_, i) => ({ scope: `group:${i}`, inFlight: 1 })) })
+  t.strictSame(await readSeries(metrics, 'rate_limit_concurrency_limit'), { '{policy="rule:reports"}': 20 }, 'only that of an adaptive limit')
+  metrics.watch({ ...createSources(null, 0), slots: Array.from({ length: 1100 }, (_, i) => slots(`group:${i}`, 1)) })
   const series = await readSeries(metrics, 'rate_limit_in_flight')
   t.match(series, { '{policy="(other)"}': 102 })
   t.equal(Object.keys(series).length, 999)

@@ -59,6 +59,7 @@ t.test('all that is asked of a registry is to keep metrics by name', async (t) =
   const read = await Promise.all(kept.map((metric) => metric.get())) as Array<{ name: string, type: string, values: Array<{ labels: object, value: number }> }>
   t.strictSame(read.map(({ name, type }) => `${name} ${type}`).sort(), [
     'rate_limit_breaker_state gauge',
+    'rate_limit_concurrency_limit gauge',
     'rate_limit_config_reloads_total counter',
     'rate_limit_delay_seconds histogram',
     'rate_limit_fallback_total counter',
