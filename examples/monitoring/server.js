@@ -35,7 +35,9 @@ export async function buildServer ({ redis }) {
           { name: 'search', max: 8, timeWindow: '1s' },
           // Would 4 a second do? It is counted as mode="shadow", and nobody is refused by it.
           { name: 'search-tighter', max: 4, timeWindow: '1s', mode: 'shadow' }
-        ]
+        ],
+        // As many at once as the search answers without a queue.
+        concurrency: { max: 'adaptive' }
       }
     }
   }, async () => ({ found: [] }))
