@@ -52,8 +52,10 @@ t.test('four instances grant no more than burst plus rate', async (t) => {
   const grants: Grant[] = []
   const startMs = performance.now()
   while (performance.now() - startMs < 4000) {
+    // Below the rate at first: an empty bucket has no units to lease.
+    const isOverload = performance.now() - startMs > 1500
     await Promise.all(fleet.map(async (leases) => {
-      for (let i = 0; i < 8; i++) {
+      for (let i = 0; i < (isOverload ? 8 : 1); i++) {
         const answer = leases.take([{ limit, partition: 'ip:203.0.113.9', cost: 1 }])
         const isLeased = !(answer instanceof Promise)
         const receipt = await answer
@@ -61,7 +63,7 @@ t.test('four instances grant no more than burst plus rate', async (t) => {
         if (receipt.granted) grants.push({ atUs: isLeased ? Math.floor((performance.timeOrigin + performance.now()) * 1000) : receipt.atUs, units: 1 })
       }
     }))
-    await sleep(2)
+    await sleep(isOverload ? 2 : 8)
   }
   // The sum of doubles is not exact.
   t.ok(neededBurst(grants, 1000 / 1_000_000) < 1000.001)
