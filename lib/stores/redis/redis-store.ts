@@ -83,17 +83,14 @@ export class RedisStore implements Store {
   }
 
   async adjust (adjustments: readonly Adjustment[]): Promise<void> {
-    const byTag = new Map<string, Adjustment[]>()
+    const rates: Adjustment[] = []
     for (const adjustment of adjustments) {
       const { standing: { limit, partition }, units } = adjustment
-      if (isConcurrency(limit)) {
-        if (units < 0) this.#heldSlots.release(limit, partition, -units)
-        continue
-      }
-      const tag = this.#options.pool.hasSlots ? adjustment.standing.partition : ''
-      byTag.set(tag, [...byTag.get(tag) ?? [], adjustment])
+      if (!isConcurrency(limit)) rates.push(adjustment)
+      else if (units < 0) this.#heldSlots.release(limit, partition, -units)
     }
-    await Promise.all(Array.from(byTag.values(), (group) => this.#adjustGroup(group)))
+    if (rates.length === 0) return
+    await Promise.all(this.#divide(rates, ({ standing }) => standing.partition).map((group) => this.#adjustGroup(group)))
   }
 
   async reset (all: readonly Limit[], partition: string): Promise<number> {
@@ -125,10 +122,9 @@ export class RedisStore implements Store {
     await this.#options.pool.close()
   }
 
-  /** Returns whether Redis has taken each report. On a Cluster, a call has the keys of one partition. */
+  /** Returns whether Redis has taken each report. */
   async #sendReports (reports: readonly HoldingReport[]): Promise<boolean> {
-    const groups = this.#options.pool.hasSlots ? groupByPartition(reports) : [reports]
-    const taken = await Promise.all(groups.map((group) => this.#sendGroup(group)))
+    const taken = await Promise.all(this.#divide(reports, ({ partition }) => partition).map((group) => this.#sendGroup(group)))
     return taken.every((isTaken) => isTaken)
   }
 
@@ -137,10 +133,7 @@ export class RedisStore implements Store {
     try {
       return await this.#runner.call('adjust', reportSlotsScript, reports.map(({ key }) => key), args, findTextError) !== null
     } catch (error) {
-      const { cause } = error instanceof Error ? error : {}
-      if (groupByPartition(reports).length === 1 || toFailureCode(cause) !== 'CROSSSLOT') return false
-      this.#runner.detectSlots(cause)
-      return await this.#sendReports(reports)
+      return this.#mustDivide(error, reports.map(({ partition }) => partition)) && await this.#sendReports(reports)
     }
   }
 
@@ -150,24 +143,35 @@ export class RedisStore implements Store {
     const callScript = (redisUs: number): Promise<unknown> => {
       return this.#runner.call('adjust', adjustScript, keys, packAdjustments(adjustments, redisUs), findTextError)
     }
-    await callScript(this.#runner.redisTimeUs).then(async (reply) => {
-      const redisUs = parseTimeOutOfPeriods(String(reply))
+    try {
+      const redisUs = parseTimeOutOfPeriods(String(await callScript(this.#runner.redisTimeUs)))
       if (redisUs === null) return
       this.#runner.noteRedisTime(redisUs)
       await callScript(redisUs)
-    }).catch(async ({ cause }) => {
-      const isSplit = adjustments.every(({ standing }) => standing.partition === adjustments[0].standing.partition)
-      if (isSplit || toFailureCode(cause) !== 'CROSSSLOT') return
-      this.#runner.detectSlots(cause)
-      await this.adjust(adjustments)
-    })
+    } catch (error) {
+      if (this.#mustDivide(error, adjustments.map(({ standing }) => standing.partition))) await this.adjust(adjustments)
+    }
   }
-}
 
-function groupByPartition (reports: readonly HoldingReport[]): HoldingReport[][] {
-  const groups = new Map<string, HoldingReport[]>()
-  for (const report of reports) groups.set(report.partition, [...groups.get(report.partition) ?? [], report])
-  return [...groups.values()]
+  /** What one call can have: on a Cluster, the keys of one partition. */
+  #divide<One> (all: readonly One[], partitionOf: (one: One) => string): ReadonlyArray<readonly One[]> {
+    if (!this.#options.pool.hasSlots) return [all]
+    const groups = new Map<string, One[]>()
+    for (const one of all) {
+      const group = groups.get(partitionOf(one))
+      if (group === undefined) groups.set(partitionOf(one), [one])
+      else group.push(one)
+    }
+    return [...groups.values()]
+  }
+
+  /** Whether a call failed because Redis is a Cluster, which was not known, and its keys are of several partitions. */
+  #mustDivide (error: unknown, partitions: readonly string[]): boolean {
+    const { cause } = error instanceof Error ? error : {}
+    if (partitions.every((partition) => partition === partitions[0]) || toFailureCode(cause) !== 'CROSSSLOT') return false
+    this.#runner.detectSlots(cause)
+    return true
+  }
 }
 
 /** The reply of `adjust.lua` is the text of an error, or ''. */
