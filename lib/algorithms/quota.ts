@@ -50,7 +50,7 @@ const ENTRIES_PER_WINDOW = 128
  * `max` 0 or more; `windowUs` 1 or more; `burst` (token bucket only) 1 or more, default `max`; `maxDelayUs` (token
  * bucket only) 0 or more, default 0. Check `isExact` before using the result.
  */
-export function createQuota (algorithm: Quota['algorithm'], max: number, windowUs: number, burst: number = max, maxDelayUs = 0): Quota {
+export function createQuota (algorithm: QuotaAlgorithm, max: number, windowUs: number, burst: number = max, maxDelayUs = 0): Quota {
   const isBucket = algorithm === 'token-bucket' && max > 0
   const capacity = isBucket ? burst : max
   const divisor = greatestCommonDivisor(max, windowUs)

@@ -43,7 +43,7 @@ export class LocalSlots implements Store {
     const rates = limits.filter((limit) => !this.#isLocal(limit))
     const standings = [...await this.#store.peek(rates, partition)]
     return limits.map((limit) => {
-      return (this.#isLocal(limit) ? undefined : standings.shift()) ?? this.#counts.settle({ limit, partition, cost: 0 }, true, 0)
+      return (this.#isLocal(limit) ? undefined : standings.shift()) ?? this.#counts.peek(limit, partition)
     })
   }
 
@@ -71,11 +71,9 @@ export class LocalSlots implements Store {
   /** `hasRoom`: whether a slot is reserved. */
   #complete (slot: Charge, hasRoom: boolean, answer: Answer): Answer {
     const { limit, partition, cost } = slot
-    const isUnanswered = isUnavailable(answer)
-    const isTaken = hasRoom && !isUnanswered && (answer.granted || (limit.mode === 'shadow' && answer.blocks.length === 0))
     if (hasRoom) this.#counts.release(limit, partition, cost)
-    if (isUnanswered) return answer
-    const standing = this.#counts.settle(slot, hasRoom, isTaken ? cost : 0)
+    if (isUnavailable(answer)) return answer
+    const standing = this.#counts.settle(slot, hasRoom, answer)
     return { ...answer, granted: answer.granted && (hasRoom || limit.mode === 'shadow'), standings: [...answer.standings, standing] }
   }
 }

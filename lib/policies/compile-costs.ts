@@ -4,14 +4,16 @@ import type { DynamicLimit, LimitPair } from './dynamic-limit.js'
 import type { LimitDraft } from './limit-draft.js'
 import type { Policy } from './policy.js'
 
-interface Compiled {
+/** A limit of a policy. */
+export interface CompiledLimit {
   readonly pair: LimitPair
+  /** `null` without functions. */
   readonly dynamicLimit: DynamicLimit | null
 }
 
 /** The costs of a policy. `shared`: of limits without their own. `place`: of the policy. Throws FST_SLUICE_BAD_OPTION. */
 export function compileCosts (
-  drafts: readonly LimitDraft[], compiled: readonly Compiled[], shared: Policy['cost'], place: string
+  drafts: readonly LimitDraft[], compiled: readonly CompiledLimit[], shared: Policy['cost'], place: string
 ): Pick<Policy, 'cost' | 'costs'> {
   const costs = drafts.map(({ cost, place: ownPlace }, index) => {
     if (compiled[index].dynamicLimit === null) checkCost(cost ?? shared, compiled[index].pair.immediate, cost === null ? place : ownPlace)

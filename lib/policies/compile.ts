@@ -11,9 +11,9 @@ import { asShadowConcurrency, compileConcurrency, type ConcurrencySettings } fro
 import { builtInDraft, type PolicyDraft, type TierDraft } from './policy-draft.js'
 import { planLeases, type LeasePlan, type StoreLeaseObstacle } from './lease-plan.js'
 import type { LimitDraft } from './limit-draft.js'
-import { compileCosts } from './compile-costs.js'
+import { compileCosts, type CompiledLimit } from './compile-costs.js'
 import { computeQuota } from './compute-quota.js'
-import { DynamicLimit, type CompileLimitPair, type LimitPair } from './dynamic-limit.js'
+import { DynamicLimit, type CompileLimitPair } from './dynamic-limit.js'
 import type { Policy } from './policy.js'
 import { parseStatuses, type StatusSet } from './status-set.js'
 
@@ -140,12 +140,6 @@ function compileLimits (context: CompileContext, draft: TierDraft, tier: string 
     mayQueue: concurrency !== null && concurrency.queue !== null,
     policyField: isDynamic ? null : formatPolicyField(limits)
   }
-}
-
-interface CompiledLimit {
-  readonly pair: LimitPair
-  /** `null` without functions. */
-  readonly dynamicLimit: DynamicLimit | null
 }
 
 interface LimitContext {

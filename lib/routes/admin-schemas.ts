@@ -33,6 +33,8 @@ const refusals = {
 
 const tags = ['rate limit']
 
+const Mode = Type.Union([Type.Literal('enforce'), Type.Literal('shadow')])
+
 export const PartitionQuery = Type.Object({ partition: Partition })
 
 export const standings = {
@@ -54,7 +56,7 @@ export const standings = {
         resetAfterMs: Type.Number({ description: 'Milliseconds until the full limit is available again.' }),
         retryAfterMs: Type.Union([Type.Number(), Type.Literal('never')]),
         blockedMs: Type.Number({ description: 'Milliseconds until the block ends; 0 without a block.' }),
-        mode: Type.Union([Type.Literal('enforce'), Type.Literal('shadow')]),
+        mode: Mode,
         isExceeded: Type.Boolean({ description: 'Whether the limit refuses every request now, for example during a block.' })
       }))
     }, { description: 'One entry for each limit that can charge the client.' }),
@@ -78,7 +80,7 @@ export const usage = {
         scope: Type.String({ description: 'The scope of the quota, such as `default` or `rule:login`. Its routes share the quota.' }),
         tier: Nullable,
         name: Type.String({ description: 'The name of the limit.' }),
-        mode: Type.Union([Type.Literal('enforce'), Type.Literal('shadow')]),
+        mode: Mode,
         period: Type.String({ description: 'hour, day, week, month or year.' }),
         limit: Type.Integer({ description: 'Units per period.' }),
         used: Type.Integer({ description: 'Used units of the current period.' }),

@@ -1,6 +1,7 @@
 // What docs/concurrency.md says. The bound itself is proved by test/integration/fleet/slots.test.ts.
 import t from 'tap'
 import { policyOptions } from '../../lib/config/schema/policy-schema.js'
+import { until } from '../fixtures/until.js'
 import { createSnippetApp, parseSnippets, readPage } from './snippets.js'
 
 const page = readPage('docs/concurrency.md')
@@ -20,18 +21,19 @@ t.test('a report of two takes a slot of two', async (t) => {
 
 t.test('a job that finds no slot is refused, and a slot is given back', async (t) => {
   RUN.add('In jobs and messages')
-  let finish: () => void = () => {}
-  const runExport = () => new Promise((resolve) => { finish = () => { resolve('done') } })
+  const exports: Array<() => void> = []
+  const runExport = () => new Promise((resolve) => { exports.push(() => { resolve('done') }) })
+  const running = async (count: number) => { await until('an export runs', 20_000, () => exports.length === count) }
   const app = await createSnippetApp(t, page, 'In jobs and messages', { runExport })
   const post = () => app.inject({ method: 'POST', url: '/exports' })
   const first = post()
-  await new Promise((resolve) => { setTimeout(resolve, 50) })
+  await running(1)
   t.equal((await post()).statusCode, 429)
-  finish()
+  exports[0]()
   t.equal((await first).statusCode, 200)
   const second = post()
-  await new Promise((resolve) => { setTimeout(resolve, 50) })
-  finish()
+  await running(2)
+  exports[1]()
   t.equal((await second).statusCode, 200)
 })
 

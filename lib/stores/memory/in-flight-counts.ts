@@ -1,5 +1,5 @@
 import { hasSlots } from '../../algorithms/concurrency.js'
-import type { Charge, Limit, Standing } from '../store.js'
+import type { Charge, Limit, Receipt, Standing } from '../store.js'
 
 /** Slots of one partition. */
 interface InFlight {
@@ -72,20 +72,33 @@ export class InFlightCounts {
     else this.#find(limit).add(partition, -slots)
   }
 
-  /** The standing of a charge that was decided, after its slots were taken. `charged`: their number. */
-  settle ({ limit, partition }: Charge, granted: boolean, charged: number): Standing {
-    const remaining = this.#settleCount(limit, partition, charged)
+  /**
+   * Take the slots of a charge if its request is granted, and a limit in shadow mode by itself unless the client is blocked.
+   * Returns its standing. `hasRoom`: the result of `hasSlots`. `receipt`: of the limits by rate.
+   */
+  settle ({ limit, partition, cost }: Charge, hasRoom: boolean, { granted, blocks }: Pick<Receipt, 'granted' | 'blocks'>): Standing {
+    const isTaken = hasRoom && (granted || (limit.mode === 'shadow' && blocks.length === 0))
+    return this.#createStanding(limit, partition, hasRoom, isTaken ? cost : 0)
+  }
+
+  /** The standing of a limit for a request that takes no slot. */
+  peek (limit: Limit, partition: string): Standing {
+    return this.#createStanding(limit, partition, true, 0)
+  }
+
+  #createStanding (limit: Limit, partition: string, granted: boolean, charged: number): Standing {
+    const remaining = this.#change(limit, partition, charged)
     return { limit, partition, charged, granted, remaining, resetUs: 0, delayUs: 0, retryUs: 0, blockedUs: 0 }
   }
 
-  /** Returns the slots that are left. */
-  #settleCount (limit: Limit, partition: string, charged: number): number {
+  /** Take slots. Returns how many are left. */
+  #change (limit: Limit, partition: string, taken: number): number {
     if (limit.room != null) {
-      if (charged > 0) limit.room.change(charged)
+      if (taken > 0) limit.room.change(taken)
       return limit.room.left
     }
     const slots = this.#find(limit)
-    return Math.max(0, limit.max - (charged > 0 ? slots.add(partition, charged) : slots.get(partition)))
+    return Math.max(0, limit.max - (taken > 0 ? slots.add(partition, taken) : slots.get(partition)))
   }
 
   #find ({ bucket }: Limit): LimitSlots {

@@ -93,7 +93,7 @@ export class MemoryStore implements Store {
     const pending = this.#pendingCharges[0]
     this.#buckets.selectPartition(partition)
     return limits.map((limit) => {
-      if (isConcurrency(limit)) return this.inFlight.settle({ limit, partition, cost: 0 }, true, 0)
+      if (isConcurrency(limit)) return this.inFlight.peek(limit, partition)
       this.#buckets.find(pending, this.#buckets.registry.findGroupId(limit))
       this.#buckets.read(pending, limit, nowUs)
       assessBucket(pending.quota, pending, 0, nowUs, pending.result)
@@ -192,14 +192,12 @@ export class MemoryStore implements Store {
 
   /** Charge limits by rate together with a slot, all or none. */
   #takeWithSlot (charges: readonly Charge[], slot: Charge, nowUs: number): Receipt {
-    const { limit, cost } = slot
     const hasRoom = this.inFlight.hasSlots(slot)
-    const isRefusing = !hasRoom && limit.mode === 'enforce'
+    const isRefusing = !hasRoom && slot.limit.mode === 'enforce'
     const receipt = !isRefusing && charges.length === 2 && charges[0].limit.penalty === null
       ? this.#takeOne(charges[0], nowUs)
       : this.#takeSeveral(charges.slice(0, -1), nowUs, isRefusing ? 'slot' : null)
-    const isTaken = hasRoom && (receipt.granted || (limit.mode === 'shadow' && receipt.blocks.length === 0))
-    receipt.standings.push(this.inFlight.settle(slot, hasRoom, isTaken ? cost : 0))
+    receipt.standings.push(this.inFlight.settle(slot, hasRoom, receipt))
     return receipt
   }
 

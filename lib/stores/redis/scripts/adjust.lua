@@ -9,6 +9,9 @@
 
 if isOutOfPeriods then return string.format('PERIOD %.0f', nowUs) end
 
+-- As in lib/algorithms/quota.ts.
+local ENTRIES_PER_WINDOW = 128
+
 local adjustments, position, keyIndex = ARGV[2], 1, 0
 local err
 
@@ -16,7 +19,8 @@ local err
 -- hold more units than a window of this one has room for, its debt included.
 local function numbersOf (quota, bucket)
   if quota.algorithm == TOKEN_BUCKET or bucket.algorithm ~= quota.algorithm or bucket.max <= quota.max then return quota end
-  local written = { max = bucket.max, capacity = bucket.capacity, windowUs = bucket.windowUs, mergeUs = ceil(bucket.windowUs / 128) }
+  local windowUs = bucket.windowUs
+  local written = { max = bucket.max, capacity = bucket.capacity, windowUs = windowUs, mergeUs = ceil(windowUs / ENTRIES_PER_WINDOW) }
   return setmetatable(written, { __index = quota })
 end
 
