@@ -14,7 +14,7 @@ const ENTRIES = ['index', 'compat/index', 'store-contract/index', 'testing/index
 const TYPES = ['index', 'store-contract/index', 'testing/index']
 
 /** Files that several entries share, by a module that is in them. The others are named after a module by rollup. */
-const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schema.js': 'config' }
+const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schema.js': 'config', 'errors.js': 'errors' }
 
 /** Loaded when it is used; what the command shares with it; and small modules, which would be a file each. */
 const CHUNKS = [
