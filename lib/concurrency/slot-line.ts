@@ -4,12 +4,12 @@ const POLL_MS = 60
 /** Requests in this process that wait for a slot of one partition, first come, first served. */
 export class SlotLine {
   readonly #places = new Set<Place>()
-  readonly #onEmpty: () => void
+  readonly #onLeave: (isEmpty: boolean) => void
   #poll: NodeJS.Timeout | null = null
 
-  /** `onEmpty`: called when the last request leaves. */
-  constructor (onEmpty: () => void) {
-    this.#onEmpty = onEmpty
+  /** `onLeave`: called when a request leaves. `isEmpty`: whether it was the last one. */
+  constructor (onLeave: (isEmpty: boolean) => void) {
+    this.#onLeave = onLeave
   }
 
   get size (): number {
@@ -41,6 +41,7 @@ export class SlotLine {
 
   #remove (place: Place, isFirst: boolean): void {
     this.#places.delete(place)
+    this.#onLeave(this.#places.size === 0)
     // There may be more than one free slot.
     if (this.#places.size > 0) {
       if (isFirst) this.wake()
@@ -48,7 +49,6 @@ export class SlotLine {
     }
     if (this.#poll !== null) clearTimeout(this.#poll)
     this.#poll = null
-    this.#onEmpty()
   }
 
   #pollLater (): void {

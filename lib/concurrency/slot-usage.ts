@@ -12,6 +12,9 @@ const WEIGHT = 1 / 8
 /** The mean before the first measurement. */
 const UNKNOWN_HOLD_US = 1_000_000
 
+/** Requests that wait for slots of one limit in this process, of all partitions together. */
+const MAX_WAITING = 10_000
+
 /** How many requests of a partition may wait in this process, and for how long, milliseconds. */
 export interface LineLimits {
   readonly maxWaiting: number
@@ -24,6 +27,8 @@ export class SlotUsage {
   readonly scope: string
   /** Requests in flight. */
   inFlight = 0
+  /** Requests that wait here. */
+  waiting = 0
   /** By partition. A partition without waiting requests has no line. */
   readonly #lines = new Map<string, SlotLine>()
   readonly #clock: Clock
@@ -64,21 +69,20 @@ export class SlotUsage {
     return this.#lines.size > 0 && this.#lines.has(partition)
   }
 
-  /** Requests that wait here. */
-  get waiting (): number {
-    let waiting = 0
-    for (const line of this.#lines.values()) waiting += line.size
-    return waiting
-  }
-
   /** Wait for a slot. Returns `null` if the line is full or closed. */
   enterLine (partition: string, { maxWaiting, maxWaitMs }: LineLimits): Place | null {
-    if (this.#isClosed) return null
-    const known = this.#lines.get(partition)
-    if (known !== undefined) return known.size >= maxWaiting ? null : known.enter(maxWaitMs)
-    const line = new SlotLine(() => { this.#lines.delete(partition) })
+    const line = this.#lines.get(partition) ?? this.#createLine(partition)
+    if (this.#isClosed || this.waiting >= MAX_WAITING || line.size >= maxWaiting) return null
     this.#lines.set(partition, line)
+    this.waiting++
     return line.enter(maxWaitMs)
+  }
+
+  #createLine (partition: string): SlotLine {
+    return new SlotLine((isEmpty) => {
+      this.waiting--
+      if (isEmpty) this.#lines.delete(partition)
+    })
   }
 
   /** A slot of a partition is free: it is the turn of the first request that waits. */

@@ -6,25 +6,29 @@ interface InFlight {
   count: number
 }
 
-/** Partitions without slots that a limit keeps, so that not every request changes the map. Few, so that it stays in the cache. */
-const MAX_IDLE = 64
+/** Partitions without slots that a limit keeps, so that not every request changes the map. */
+const MAX_IDLE = 1024
 
 /** The slots of one limit. */
 class LimitSlots {
   readonly #partitions = new Map<string, InFlight>()
   #idle = 0
+  /** The entry that was looked up last: a request asks for its slots, and then takes one. */
+  #latestPartition = ''
+  #latest: InFlight | undefined
 
   get (partition: string): number {
-    return this.#partitions.get(partition)?.count ?? 0
+    return this.#find(partition)?.count ?? 0
   }
 
   /** Change a count, which stays 0 or more. Returns the new count. */
   add (partition: string, slots: number): number {
-    let entry = this.#partitions.get(partition)
+    let entry = this.#find(partition)
     if (entry === undefined) {
       if (slots <= 0) return 0
       entry = { count: 0 }
       this.#partitions.set(partition, entry)
+      this.#latest = entry
     } else if (entry.count === 0) {
       this.#idle--
     }
@@ -33,9 +37,17 @@ class LimitSlots {
     return entry.count
   }
 
+  #find (partition: string): InFlight | undefined {
+    if (partition === this.#latestPartition) return this.#latest
+    this.#latestPartition = partition
+    this.#latest = this.#partitions.get(partition)
+    return this.#latest
+  }
+
   #dropIdle (): void {
     for (const [partition, { count }] of this.#partitions) if (count === 0) this.#partitions.delete(partition)
     this.#idle = 0
+    this.#latest = this.#partitions.get(this.#latestPartition)
   }
 }
 

@@ -197,7 +197,9 @@ export class MemoryStore implements Store {
     const receipt = !isRefusing && charges.length === 2 && charges[0].limit.penalty === null
       ? this.#takeOne(charges[0], nowUs)
       : this.#takeSeveral(charges.slice(0, -1), nowUs, isRefusing ? 'slot' : null)
-    receipt.standings.push(this.inFlight.settle(slot, hasRoom, receipt))
+    const settled = this.inFlight.settle(slot, hasRoom, receipt)
+    // An array of one that grows gets room for many.
+    receipt.standings = receipt.standings.length === 1 ? [receipt.standings[0], settled] : [...receipt.standings, settled]
     return receipt
   }
 

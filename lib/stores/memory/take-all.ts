@@ -10,7 +10,7 @@ import { createStanding, PendingCharge } from './pending-charge.js'
 
 /** A receipt of limits by rate. The standing of a slot is added to it. */
 export interface OpenReceipt extends Receipt {
-  readonly standings: Standing[]
+  standings: Standing[]
 }
 
 /** Why a request is refused whatever its limits by rate decide. A block also keeps shadow limits uncharged. */

@@ -1,11 +1,14 @@
 // How checks travel: how many calls they make, and what one of them can do to the others.
 import t from 'tap'
-import { isUnavailable, type Answer, type Charge } from '../../../lib/stores/store.js'
+import { createQuota } from '../../../lib/algorithms/quota.js'
+import { isUnavailable, type Answer, type Charge, type Receipt } from '../../../lib/stores/store.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
+import { until } from '../../fixtures/until.js'
 import { openBench } from './open-store.js'
 
 const bench = await openBench(t, 'own')
 const { redis } = bench
+const together = bench.store({ keyPrefix: 'together:' })
 const limit = limitOf({ max: 3, windowUs: 600 * SECOND_US })
 
 function chargeOf (partition: string, cost = 1): Charge[] {
@@ -24,13 +27,29 @@ async function scriptCalls (): Promise<{ bySha: number, byText: number }> {
 }
 
 t.test('checks of one turn travel together, 16 a call', async (t) => {
-  const store = bench.store({ keyPrefix: 'together:' })
-  await store.take(chargeOf('user:0'))
+  await together.take(chargeOf('user:0'))
   const before = await scriptCalls()
-  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => store.take(chargeOf(`user:${i % 8}`))))
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => together.take(chargeOf(`user:${i % 8}`))))
   t.equal((await scriptCalls()).bySha - before.bySha, 3, '16, 16, and the rest')
   const perUser = [0, 1, 2, 3, 4, 5, 6, 7].map((user) => answers.filter((answer, i) => i % 8 === user && isGranted(answer)).length)
   t.strictSame(perUser, [2, 3, 3, 3, 3, 3, 3, 3], 'in their order, on what those before left')
+})
+
+t.test('slots travel with the rates of their checks, and are given back together', async (t) => {
+  const slots = { ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 8, 600 * SECOND_US) }
+  const other = limitOf({ max: 3, bucket: 'app/other' })
+  const chargesOf = (partition: string): Charge[] => [other, slots].map((one) => ({ limit: one, partition, cost: 1 }))
+  const before = await scriptCalls()
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => together.take(chargesOf(`user:${i % 8}`))))
+  t.equal((await scriptCalls()).bySha - before.bySha, 3, 'as many calls as without slots')
+
+  const granted = answers.filter((answer): answer is Receipt => isGranted(answer))
+  t.equal(granted.length, 24)
+  const keys = await redis.keys('together:*')
+  t.equal(keys.length, 24, 'of two rates and of the slots of each user')
+  for (const { atUs, standings: [, standing] } of granted) together.adjust([{ standing, atUs, units: -1 }])
+  await until('Redis counts no slots', 5000, async () => (await redis.keys('together:*')).length === 16)
+  t.equal((await scriptCalls()).bySha - before.bySha, 4, 'one call gives all of them back')
 })
 
 t.test('a check of the next turn travels with those of this one', async (t) => {
