@@ -16,7 +16,7 @@ const paths = process.argv.slice(2).filter((word) => !word.startsWith('-'))
 const { TEST_FULL, TEST_LANE = TEST_FULL === '1' ? 'full' : 'quick' } = process.env
 const options = process.argv.slice(2).filter((word) => word.startsWith('-'))
 // Many of the slow tests wait for servers.
-if (TEST_FULL === '1') options.unshift('--jobs=5')
+if (TEST_LANE !== 'quick') options.unshift('--jobs=5')
 
 async function runTap (entries) {
   const redis = await startSharedRedis()
