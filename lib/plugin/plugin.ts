@@ -4,13 +4,13 @@ import { loadTemporal } from '../calendar/temporal.js'
 import { AddressReader } from '../clients/address/address-reader.js'
 import { notePeers } from '../clients/address/peer.js'
 import { IdentityFactory } from '../clients/identity.js'
-import { systemClock, type Clock } from '../common/clock.js'
+import { systemClock, wallClock, type Clock } from '../common/clock.js'
 import { FaultLog } from '../common/log.js'
 import { SlotUsages } from '../concurrency/slot-usage.js'
 import { Configuration } from '../config/configuration.js'
 import type { Environment } from '../config/environment/environment.js'
 import { relocateError, type MergedOptions } from '../config/layers/merge.js'
-import { toLogSettings } from '../config/schema/log-schema.js'
+import { toLogSettings, type LogSettings } from '../config/schema/log-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { buildDecorator } from '../decorator/decorator.js'
 import { createHealthReport } from '../decorator/health-report.js'
@@ -18,12 +18,16 @@ import type { Decision } from '../model/decision.js'
 import type { MountedRoutes } from '../observability/health.js'
 import { logStart } from '../observability/lifecycle-events.js'
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
+import { StoreActivity } from '../observability/store-activity.js'
+import { createClientLabeler } from '../observability/refusal-log/client-label.js'
 import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
+import type { Traffic } from '../observability/traffic/traffic.js'
 import { documentLimits } from '../openapi/swagger.js'
 import { DeclaredRoutes } from '../policies/declared-routes.js'
 import { mountAdminRoutes } from '../routes/admin.js'
 import { mountHealthRoute } from '../routes/health.js'
 import { mountMetricsRoute } from '../routes/metrics.js'
+import type { PageServices, ServedPage } from '../routes/page/operator-page.js'
 import { UnroutedPaths } from '../routes/unrouted-paths.js'
 import { buildBackend } from '../runtime/backend.js'
 import { GuardOptionsRegistry } from '../runtime/guard-options.js'
@@ -39,10 +43,12 @@ interface Tuning {
   readonly filePollMs?: number
   /** How long a refusal of Redis or a custom store is cached; 0 caches none. */
   readonly maxDenialUs?: number
+  /** How often the operator page publishes the summary of this instance. */
+  readonly pagePublishMs?: number
 }
 
 /** Build the plugin for a clock of the process and an environment. Tests pass their own. */
-export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, { filePollMs, maxDenialUs }: Tuning = {}) {
+export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, { filePollMs, maxDenialUs, pagePublishMs }: Tuning = {}) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
     // Fastify passes its own `register` options together with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
@@ -60,22 +66,26 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
     const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
-    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, maxDenialUs })
+    const activity = hasPage(layered.options.admin) ? new StoreActivity(processClock) : null
+    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, activity, maxDenialUs })
     const delayQueue = new DelayQueue(clock)
     const slotUsages = new SlotUsages(clock)
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
+    const traffic = await buildTraffic(layered, logSettings)
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
-    const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, faults, guards
-    }, layered))
+    const services = { fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, faults, guards }
+    const snapshots = new SnapshotHolder(new ConfigSnapshot({ ...services, refusals, metrics, traffic, activity }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
     const reportHealth = createHealthReport(snapshots, mounted)
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
+    const page = traffic === null || activity === null
+      ? null
+      : await buildPage({ snapshots, reloader, rateLimit: decorator, traffic, activity, clock: processClock, publishMs: pagePublishMs })
     const closing = new AbortController()
     if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
@@ -92,6 +102,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
       if (taken.includes(String(mounted.metrics))) mounted.metrics = null
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
+      page?.start()
       reloader.watch(layered.resolved.reloadOnSignal, filePollMs)
       // Not awaited: an application starts even if its store is unavailable.
       logStart(fastify.log, backend.health, reportHealth, closing.signal).catch(() => {})
@@ -107,6 +118,8 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
       identity.close()
       refusals?.close()
       metrics?.close()
+      traffic?.close()
+      await page?.close()
       await backend.close()
     })
 
@@ -116,7 +129,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const mounting = { fastify, unrouted, identity: () => snapshots.current.identity }
     mounted.health = mountHealthRoute(mounting, layered.options.health, reportHealth)
     if (metrics !== null) mounted.metrics = mountMetricsRoute(mounting, layered.options.metrics, metrics.registry)
-    mounted.admin = mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
+    mounted.admin = mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader, page })
     documentLimits(fastify, snapshots)
     limitRequests(fastify, limiting)
   }, { fastify: '5.x', name: 'fastify-sluice' })
@@ -139,6 +152,23 @@ export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 /** `null` with `metrics: false`; prom-client is not loaded then. */
 async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
   return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry, meter: metrics.otel })
+}
+
+/** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
+async function buildTraffic ({ options }: MergedOptions, log: LogSettings | null): Promise<Traffic | null> {
+  const { admin = false, clock = wallClock } = options
+  if (!hasPage(admin)) return null
+  const { Traffic } = await import('../observability/traffic/traffic.js')
+  return new Traffic({ clock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) })
+}
+
+function hasPage (admin: RateLimitOptions['admin'] = false): boolean {
+  return admin !== false && admin.page === true
+}
+
+async function buildPage (services: PageServices): Promise<ServedPage> {
+  const { ServedPage } = await import('../routes/page/operator-page.js')
+  return new ServedPage(services)
 }
 
 /** Throws FST_SLUICE_NO_JWT. */
