@@ -4,13 +4,13 @@ import { loadTemporal } from '../calendar/temporal.js'
 import { AddressReader } from '../clients/address/address-reader.js'
 import { notePeers } from '../clients/address/peer.js'
 import { IdentityFactory } from '../clients/identity.js'
-import { systemClock, type Clock } from '../common/clock.js'
+import { systemClock, wallClock, type Clock } from '../common/clock.js'
 import { FaultLog } from '../common/log.js'
 import { SlotUsages } from '../concurrency/slot-usage.js'
 import { Configuration } from '../config/configuration.js'
 import type { Environment } from '../config/environment/environment.js'
 import { relocateError, type MergedOptions } from '../config/layers/merge.js'
-import { toLogSettings } from '../config/schema/log-schema.js'
+import { toLogSettings, type LogSettings } from '../config/schema/log-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { buildDecorator } from '../decorator/decorator.js'
 import { createHealthReport } from '../decorator/health-report.js'
@@ -18,7 +18,9 @@ import type { Decision } from '../model/decision.js'
 import type { MountedRoutes } from '../observability/health.js'
 import { logStart } from '../observability/lifecycle-events.js'
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
+import { createClientLabeler } from '../observability/refusal-log/client-label.js'
 import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
+import type { Traffic } from '../observability/traffic/traffic.js'
 import { documentLimits } from '../openapi/swagger.js'
 import { DeclaredRoutes } from '../policies/declared-routes.js'
 import { mountAdminRoutes } from '../routes/admin.js'
@@ -66,11 +68,13 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
+    const traffic = await buildTraffic(layered, logSettings)
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, faults, guards
+      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, traffic, faults,
+      guards
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
@@ -107,6 +111,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
       identity.close()
       refusals?.close()
       metrics?.close()
+      traffic?.close()
       await backend.close()
     })
 
@@ -139,6 +144,14 @@ export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 /** `null` with `metrics: false`; prom-client is not loaded then. */
 async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
   return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry, meter: metrics.otel })
+}
+
+/** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
+async function buildTraffic ({ options }: MergedOptions, log: LogSettings | null): Promise<Traffic | null> {
+  const { admin = false, clock = wallClock } = options
+  if (admin === false || admin.page !== true) return null
+  const { Traffic } = await import('../observability/traffic/traffic.js')
+  return new Traffic({ clock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) })
 }
 
 /** Throws FST_SLUICE_NO_JWT. */

@@ -247,7 +247,7 @@ t.test('while the store is away, what only it can answer gets 503, and the switc
 })
 
 const mistakes: ReadonlyArray<readonly [admin: unknown, code: string, message: string]> = [
-  [true, 'BAD_OPTION', ': expected false, or an object: { prefix?, onRequest?, allow?, openapi? }, got true'],
+  [true, 'BAD_OPTION', ': expected false, or an object: { prefix?, onRequest?, allow?, openapi?, page? }, got true'],
   [{ prefix: 'admin' }, 'BAD_OPTION', '.prefix: expected a path such as "/admin/rate-limit", got "admin"'],
   [{ prefix: '/admin/' }, 'BAD_OPTION', '.prefix: expected a path such as "/admin/rate-limit", got "/admin/"'],
   [{ prefix: '/:id' }, 'BAD_OPTION', '.prefix: expected a path such as "/admin/rate-limit", got "/:id"'],
