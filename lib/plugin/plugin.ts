@@ -60,7 +60,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const clock = layered.options.clock ?? processClock
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
-    const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
+    const identityFactory = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
     const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, maxDenialUs })
     const delayQueue = new DelayQueue(clock)
@@ -73,8 +73,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, traffic, faults,
-      guards
+      fastify, name, addresses, identityFactory, backend, delayQueue, slotUsages, routes, refusals, metrics, traffic, faults, guards
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
@@ -88,7 +87,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     // A nested registration inherits the request decorator from the outer one.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
-      checkIdentity(identity, layered)
+      checkIdentity(identityFactory, layered)
       if (snapshots.current.hasPeriods) await loadTemporal()
       warnAboutOptions(snapshots.current)
       const taken = unrouted.warnAboutTaken(fastify)
@@ -108,7 +107,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     })
     fastify.addHook('onClose', async () => {
       reloader.close()
-      identity.close()
+      identityFactory.close()
       refusals?.close()
       metrics?.close()
       traffic?.close()
