@@ -64,7 +64,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const clock = layered.options.clock ?? processClock
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
-    const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
+    const identityFactory = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
     const activity = hasPage(layered.options.admin) ? new StoreActivity(processClock) : null
     const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, activity, maxDenialUs })
@@ -73,11 +73,12 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
-    const traffic = await buildTraffic(layered, logSettings)
+    const trafficClock = layered.options.clock ?? wallClock
+    const traffic = await buildTraffic(layered.options, trafficClock, logSettings)
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
-    const services = { fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, faults, guards }
+    const services = { fastify, name, addresses, identityFactory, backend, delayQueue, slotUsages, routes, faults, guards }
     const snapshots = new SnapshotHolder(new ConfigSnapshot({ ...services, refusals, metrics, traffic, activity }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
@@ -85,7 +86,16 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
     const page = traffic === null || activity === null
       ? null
-      : await buildPage({ snapshots, reloader, rateLimit: decorator, traffic, activity, clock: processClock, publishMs: pagePublishMs })
+      : await buildPage({
+        snapshots,
+        reloader,
+        rateLimit: decorator,
+        traffic,
+        activity,
+        clock: processClock,
+        nowMs: () => Math.floor(trafficClock.nowUs() / 1000),
+        publishMs: pagePublishMs
+      })
     const closing = new AbortController()
     if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
@@ -94,7 +104,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     // A nested registration inherits the request decorator from the outer one.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
-      checkIdentity(identity, layered)
+      checkIdentity(identityFactory, layered)
       if (snapshots.current.hasPeriods) await loadTemporal()
       warnAboutOptions(snapshots.current)
       const taken = unrouted.warnAboutTaken(fastify)
@@ -115,7 +125,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     })
     fastify.addHook('onClose', async () => {
       reloader.close()
-      identity.close()
+      identityFactory.close()
       refusals?.close()
       metrics?.close()
       traffic?.close()
@@ -155,8 +165,7 @@ async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: Rate
 }
 
 /** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
-async function buildTraffic ({ options }: MergedOptions, log: LogSettings | null): Promise<Traffic | null> {
-  const { admin = false, clock = wallClock } = options
+async function buildTraffic ({ admin }: RateLimitOptions, clock: Clock, log: LogSettings | null): Promise<Traffic | null> {
   if (!hasPage(admin)) return null
   const { Traffic } = await import('../observability/traffic/traffic.js')
   return new Traffic({ clock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) })

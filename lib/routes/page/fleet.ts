@@ -1,4 +1,3 @@
-import { readWallClockMs } from '../../common/clock.js'
 import type { SharedSwitch, Sighting, SummaryBoard } from '../../stores/redis/summary-board.js'
 import { parseSummary, type InstanceSummary } from './instance-summary.js'
 
@@ -16,6 +15,8 @@ export interface FleetOptions {
   /** An operator has set the switch of all instances. */
   readonly onSwitch: (enabled: boolean) => void
   readonly publishMs: number | undefined
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number
 }
 
 /** What the other instances have published. */
@@ -107,7 +108,7 @@ export class Fleet {
 
   async #refresh (): Promise<void> {
     const { board, id: ownId } = this.#options
-    const { nowMs, instances } = await board.list()
+    const { nowMs: redisMs, instances } = await board.list()
     const sightings = instances.filter(({ id }) => id !== ownId)
     const fresh = sightings.filter(({ id, seenAtMs }) => this.#known.get(id)?.seenAtMs !== seenAtMs)
     const read = await board.read(fresh.map(({ id }) => id))
@@ -118,7 +119,7 @@ export class Fleet {
       if (one !== undefined) known.set(sighting.id, one)
     }
     this.#known = known
-    this.#aheadMs = nowMs - readWallClockMs()
+    this.#aheadMs = redisMs - this.#options.nowMs()
   }
 }
 

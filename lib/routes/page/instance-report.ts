@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { readWallClockMs } from '../../common/clock.js'
 import { isEnabledBySettings } from '../../config/configuration.js'
 import { checkHealth } from '../../observability/health.js'
 import type { StoreActivity } from '../../observability/store-activity.js'
@@ -18,6 +17,8 @@ export interface ReportSources {
   readonly reloader: Reloader
   readonly traffic: Traffic
   readonly activity: StoreActivity
+  /** The clock of the traffic, milliseconds since 1970. */
+  readonly nowMs: () => number
 }
 
 /** Describes this instance. */
@@ -25,16 +26,17 @@ export class InstanceReport {
   readonly id: string
   readonly #sources: ReportSources
   readonly #host = hostname().replaceAll(/[^\w.-]/g, '_').slice(0, MAX_HOST_LENGTH)
-  readonly #startedAtMs = readWallClockMs()
+  readonly #startedAtMs: number
 
   constructor (sources: ReportSources) {
     this.#sources = sources
+    this.#startedAtMs = sources.nowMs()
     this.id = `${this.#host}:${process.pid}:${randomBytes(4).toString('hex')}`
   }
 
   /** Pings the store, for no longer than its deadline. */
   async create (): Promise<InstanceSummary> {
-    const { snapshots, reloader, traffic, activity: { latencyMs, errors, fallbacks } } = this.#sources
+    const { snapshots, reloader, traffic, activity: { latencyMs, errors, fallbacks }, nowMs } = this.#sources
     const { store: kind, pingMs, breaker } = await checkHealth(snapshots.current.services.backend.health)
     const { isEnabled, merged } = snapshots.current
     return {
@@ -44,7 +46,7 @@ export class InstanceReport {
         pid: process.pid,
         version: packageVersion,
         startedAtMs: this.#startedAtMs,
-        seenAtMs: readWallClockMs(),
+        seenAtMs: nowMs(),
         enabled: isEnabled,
         configured: isEnabledBySettings(merged),
         store: { kind, isReachable: pingMs !== null, breaker, latencyMs, errors, fallbacks },

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { readWallClockMs, type Clock } from '../../common/clock.js'
+import type { Clock } from '../../common/clock.js'
 import { badOption } from '../../config/schema/check.js'
 import type { RegistrationExplanation } from '../../decorator/explanation.js'
 import type { RateLimitDecorator } from '../../decorator/decorator.js'
@@ -42,7 +42,7 @@ export class ServedPage implements OperatorPage {
   #explained: { readonly snapshot: ConfigSnapshot, readonly policies: RegistrationExplanation } | null = null
 
   constructor (services: PageServices) {
-    const { snapshots, reloader, publishMs } = services
+    const { snapshots, reloader, publishMs, nowMs } = services
     const { board } = snapshots.current.services.backend
     const report = new InstanceReport(services)
     const fleet = board === null
@@ -52,7 +52,8 @@ export class ServedPage implements OperatorPage {
         id: report.id,
         summarize: async () => formatSummary(await report.create()),
         onSwitch: (enabled) => { reloader.setEnabled(enabled) },
-        publishMs
+        publishMs,
+        nowMs
       })
     this.#services = services
     this.#report = report
@@ -90,11 +91,11 @@ export class ServedPage implements OperatorPage {
   }
 
   async #buildState ({ prefix, canWrite }: PagePlace): Promise<PageState> {
-    const { rateLimit } = this.#services
+    const { rateLimit, nowMs } = this.#services
     const [own, { others, problem, skipped }, { blocked }] = await Promise.all([
       this.#report.create(), this.#fleet?.read() ?? ALONE, rateLimit.blocked({ limit: MAX_BLOCKED })
     ])
-    const atMs = readWallClockMs()
+    const atMs = nowMs()
     const policies = this.#explain()
     return {
       atMs,
