@@ -35,11 +35,12 @@ export function renderOutcomes (state, page) {
 }
 
 function renderContent (state, page) {
-  const { startMs, stepMs, series } = cutUnfinished(state)
+  const { startMs, stepMs, series } = state.outcomes
   const shown = series.filter((one) => ['route', 'tier'].every((field) => filter[field] === ALL || filter[field] === one[field]))
   const steps = series[0]?.allowed.length ?? 0
   const layers = LAYERS.map(({ field }) => ({ name: field, values: addUp(shown, field, steps) }))
-  const visible = layers.filter(({ name }) => !filter.hidden.has(name))
+  const full = countFull(state)
+  const visible = layers.filter(({ name }) => !filter.hidden.has(name)).map(({ name, values }) => ({ name, values: values.slice(0, full) }))
   const label = describeChart(layers, steps * stepMs)
   render(byId('outcomes').querySelector('.content'),
     h('div.bar-of-controls', null, describeFilters(series, page), describeLegend(layers)),
@@ -47,7 +48,7 @@ function renderContent (state, page) {
       h('div.chart', null,
         h('div', {
           id: 'areas',
-          onpointermove: (event) => point(findStep(event.offsetX, width, steps)),
+          onpointermove: (event) => point(findStep(event.offsetX, width, full)),
           onpointerleave: () => point(null)
         }, describeAreas({ layers: visible, startMs, stepMs, width, height: HEIGHT, at, label })),
         h('p.note', null, describePoint(layers, startMs, stepMs)),
@@ -56,12 +57,8 @@ function renderContent (state, page) {
 }
 
 /** The last step is still growing, and would look like a drop. */
-function cutUnfinished ({ atMs, outcomes: { startMs, stepMs, series } }) {
-  const full = Math.max(0, Math.floor((atMs - startMs) / stepMs))
-  const cut = (values) => values.slice(0, full)
-  return {
-    startMs, stepMs, series: series.map((one) => ({ ...one, allowed: cut(one.allowed), refused: cut(one.refused), other: cut(one.other) }))
-  }
+function countFull ({ atMs, outcomes: { startMs, stepMs } }) {
+  return Math.max(0, Math.floor((atMs - startMs) / stepMs))
 }
 
 function addUp (series, field, steps) {
