@@ -33,7 +33,7 @@ async function build () {
     return
   }
   writeLuaFiles(MODULES)
-  writePageFiles(MODULES)
+  await writePageFiles(MODULES)
   cpSync('lib/compat/types.d.ts', `${MODULES}/compat/types.d.ts`)
   // Only here: the compiler takes longer to load than it takes to see that nothing is to be built.
   const [{ describeOptions }, { bundleModules }] = await Promise.all([import('./describe-options.js'), import('./bundle.js')])

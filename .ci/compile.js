@@ -40,7 +40,7 @@ export async function compile () {
     if (!entry.isDirectory() && !(path in metafile.outputs)) rmSync(path)
   }
   writeLuaFiles(join(COMPILED, 'lib'))
-  writePageFiles(join(COMPILED, 'lib'))
+  await writePageFiles(join(COMPILED, 'lib'))
   // Modules of lib and test load these by paths relative to themselves.
   for (const name of ['dist', 'examples', 'package.json']) symlinkSync(join('..', name), join(COMPILED, name))
 }
