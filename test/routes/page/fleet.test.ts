@@ -88,8 +88,16 @@ t.test('registrations and prefixes are apart', async (t) => {
 
 const { url: hostileUrl } = await shareRedis()
 const instance = {
-  id: 'web-2:1:ffff', host: 'web-2', pid: 1, version: '9.9.9', startedAtMs: 1, seenAtMs: 2, enabled: true, configured: true,
-  store: { kind: 'redis', isReachable: true, breaker: 'closed', latencyMs: { p50: 1, p99: 2 }, errors: 0, fallbacks: 0 }, reload: null
+  id: 'web-2:1:ffff',
+  host: 'web-2',
+  pid: 1,
+  version: '9.9.9',
+  startedAtMs: 1,
+  seenAtMs: 2,
+  enabled: true,
+  configured: true,
+  store: { kind: 'redis', isReachable: true, breaker: 'closed', latencyMs: { p50: 1, p99: 2 }, errors: 0, fallbacks: 0 },
+  reload: null
 }
 const traffic = { version: 1, step: 1, series: [], limits: [], sampled: 1, clients: [], unlisted: [0, 0] }
 const good = { version: 1, instance, traffic }
