@@ -102,7 +102,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/error': ['errors.ts'],
   '@lukeed/ms': ['compat/hook', 'config/schema/durations'],
-  '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas'],
+  '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas', 'routes/page/instance-summary'],
   'cli-progress': ['cli/simulate/progress.ts'],
   'fastify-plugin': ['compat/build', 'plugin/plugin.ts'],
   ioredis: ['stores/redis/'],

@@ -41,7 +41,8 @@ export function createFileRoutes (isSlashIgnored: boolean): AdminRoute[] {
 /** The page names its files relative to the prefix, so its own URL must not end in a slash. */
 function createIndexRoute (path: string): AdminRoute {
   return createRoute(path, (request, reply) => {
-    return /^[^?#]*\/(?:[?#]|$)/.test(request.url) ? reply.code(308).header('location', '../page').send('') : sendText(reply, INDEX, pageFiles[INDEX])
+    if (/^[^?]*\/(?:\?|$)/.test(request.url)) return reply.code(308).header('location', '../page').serializer(asIs).send('')
+    return sendText(reply, INDEX, pageFiles[INDEX])
   })
 }
 

@@ -8,7 +8,6 @@ import type { InstanceState } from './page-state.js'
 const VERSION = 1
 
 const MAX_TIME_MS = 8_640_000_000_000_000
-/** An escaped text may be longer than what was cut. */
 const MAX_ERROR_LENGTH = 500
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
