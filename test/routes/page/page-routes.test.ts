@@ -4,6 +4,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { RateLimitOptions } from '../../../lib/index.js'
+import { pageFiles } from '../../../lib/routes/page/page-files.js'
 import { bareApp, limitedApp } from '../../fixtures/app.js'
 
 const limit = { max: 2, timeWindow: '1 hour' } as const
@@ -29,7 +30,7 @@ async function requirePage (t: Parameters<typeof limitedApp>[0], app: FastifyIns
     const { statusCode, headers, body } = await app.inject(url)
     t.equal(statusCode, 200, url)
     t.match(headers, { ...SECURITY, 'content-type': TYPES[name.split('.')[1]] })
-    t.equal(body, readFileSync(`${ASSETS}/${name}`, 'utf8'))
+    t.equal(body, pageFiles[name])
     t.match(await app.inject({ method: 'HEAD', url }), { statusCode: 200, body: '', headers: { ...SECURITY, 'content-length': String(Buffer.byteLength(body)) } })
   }
   const { statusCode, headers, body } = await app.inject(`${page}/data`)
@@ -49,8 +50,13 @@ t.test('the page is sent with its files and its data', async (t) => {
 t.test('the page names nothing outside of its prefix', async (t) => {
   for (const name of readdirSync(ASSETS)) {
     const text = readFileSync(`${ASSETS}/${name}`, 'utf8').replaceAll('http://www.w3.org/', '')
-    t.notMatch(text, /https?:\/\/|(?:src|href)="\/|url\(["']?(?!data:)/, name)
+    t.notMatch(text, /https?:\/\/|(?:src|href)="\/|url\((?!["']?(?:data:|#))/, name)
   }
+})
+
+t.test('the files of the page are small', async (t) => {
+  t.strictSame(Object.keys(pageFiles).sort(), readdirSync(ASSETS).sort())
+  t.ok(Object.values(pageFiles).reduce((bytes, text) => bytes + Buffer.byteLength(text), 0) <= 60_000)
 })
 
 t.test('without the option there is no page', async (t) => {
