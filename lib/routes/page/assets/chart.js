@@ -100,7 +100,7 @@ export function describeColumns (counts, label) {
   return h('svg.histogram', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label },
     counts.map((count, index) => {
       const tall = count === 0 ? 1 : Math.max(2, (height - 1) * count / top)
-      const name = index === counts.length - 1 ? 'column is-full' : 'column'
+      const name = count === 0 ? 'column is-empty' : index === counts.length - 1 ? 'column is-full' : 'column'
       return h('rect', { class: name, x: step * index + 0.5, y: height - tall, width: step - 1.5, height: tall })
     }))
 }

@@ -2,7 +2,7 @@ import { resetClient } from './act.js'
 import { partitionQuery, request } from './api.js'
 import { byId, h, render } from './dom.js'
 import { badge, button, describeTable, limitCell, numberCell, shareCell } from './elements.js'
-import { formatCount, formatDate, formatDuration, formatLimit, formatShare } from './format.js'
+import { CLIENTS_TIME, formatCount, formatDate, formatDuration, formatLimit, formatShare, plural } from './format.js'
 
 /** The client that is shown: `{ partition, standings, usage, error }`; `null` while the dialog is closed. */
 let open = null
@@ -60,14 +60,29 @@ function describeReset (partition, isBlocked, page) {
 }
 
 function describeRequests ({ requests, refused }) {
-  return `About ${formatCount(requests)} requests this hour, ${formatCount(refused)} of them refused (${formatShare(refused, requests)}).`
+  const share = formatShare(refused, requests)
+  return `About ${formatCount(requests)} requests in ${CLIENTS_TIME}, ${formatCount(refused)} of them refused (${share}).`
 }
 
 function describeStandings ({ standings, error }) {
   if (standings === null) return h('p.empty', null, error === null ? 'Loading…' : 'Not available.')
   if (standings.length === 0) return h('p.empty', null, 'No limit can charge this client.')
+  const used = standings.filter(isUsed)
+  const unused = standings.filter((standing) => !isUsed(standing))
+  return [
+    used.length === 0 ? h('p.empty', null, 'Nothing is used.') : describeStandingTable('Standings of the client', used),
+    unused.length > 0 && h('details.numbers', null,
+      h('summary', null, `${plural(unused.length, 'limit')} without use`), describeStandingTable('Limits without use', unused))
+  ]
+}
+
+function isUsed ({ limit, remaining, isExceeded, blockedMs }) {
+  return remaining < limit || isExceeded || blockedMs > 0
+}
+
+function describeStandingTable (caption, standings) {
   const columns = ['Limit', 'Allows', 'Used', ['Left', 'number'], 'Full again in', 'State']
-  return describeTable('Standings of the client', columns, standings.map((standing, index) => {
+  return describeTable(caption, columns, standings.map((standing, index) => {
     const { limit, remaining, resetAfterMs, kind, mode } = standing
     return h('tr', { key: String(index) },
       limitCell(standing, mode === 'shadow'),

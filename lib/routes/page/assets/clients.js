@@ -2,7 +2,7 @@ import { describeBar } from './chart.js'
 import { openClient, refreshClient } from './client-view.js'
 import { byId, h, render } from './dom.js'
 import { badge, button, describeTable, headCell, numberCell, shareCell, textField } from './elements.js'
-import { formatAge, formatCount } from './format.js'
+import { CLIENTS_TIME, formatAge, formatCount } from './format.js'
 
 const FEW = 12
 const ORDERS = { requests: 'Most requests', refused: 'Most refusals' }
@@ -23,14 +23,14 @@ export function renderClients (state, page) {
     h('div.bar-of-controls', null, describeOrders(page), describeSearch(state, page)),
     rows.length === 0
       ? h('p.empty', null, 'No client has been sampled yet. Open any client by its partition.')
-      : [describeTable('Clients of this hour', COLUMNS, rows), h('p.note', null, describeAccuracy(sampled, top))],
+      : [describeTable('Clients with most requests', COLUMNS, rows), h('p.note', null, describeAccuracy(sampled, top))],
     top.length > FEW && describeLength(top.length, page))
   refreshClient(state, page)
 }
 
 function describeAccuracy (sampled, top) {
   const error = Math.max(...top.map((client) => client.error))
-  const source = sampled > 1 ? `Estimates from one of ${sampled} requests.` : 'Counted from every request.'
+  const source = sampled > 1 ? `Estimates of ${CLIENTS_TIME}, from one of ${sampled} requests.` : `Counts of ${CLIENTS_TIME}.`
   return error === 0 ? source : `${source} A number is at most ${formatCount(error)} too high.`
 }
 

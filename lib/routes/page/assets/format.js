@@ -13,6 +13,9 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const UNITS = [['d', DAY], ['h', HOUR], ['min', MINUTE], ['s', SECOND]]
 
+/** Which requests the numbers of clients are about. */
+export const CLIENTS_TIME = 'the last 30 to 60 minutes'
+
 /** 12,345 */
 export function formatCount (value) {
   return count.format(value)

@@ -3,7 +3,7 @@ import { byId, h, render } from './dom.js'
 import { button, describeTable, headCell, numberCell } from './elements.js'
 import { formatClock, formatClockWithSeconds, formatCount, formatRate, formatShare, plural, sum } from './format.js'
 
-const HEIGHT = 300
+const HEIGHT = 320
 /** The lowest first: refusals stand on the axis, where their changes can be seen. */
 const LAYERS = [
   { field: 'refused', name: 'Refused', hint: 'rejected by a limit, or blocked' },
@@ -11,7 +11,7 @@ const LAYERS = [
   { field: 'other', name: 'Not counted', hint: 'exempt, or decided without the store' }
 ]
 const ALL = ''
-const ROWS = 8
+const ROWS = 7
 const SERIES_COLUMNS = ['Route and tier', 'Over the hour', ['Requests', 'number'], ['Refused', 'number']]
 
 const filter = { route: ALL, tier: ALL, hidden: new Set() }
