@@ -20,7 +20,9 @@ export async function buildRecorders (
 }
 
 /** `null` if nothing is recorded for it. */
-export async function buildPage (recorders: PageRecorders | null, services: Omit<PageServices, keyof PageRecorders>): Promise<ServedPage | null> {
+export async function buildPage (
+  recorders: PageRecorders | null, services: Omit<PageServices, keyof PageRecorders>
+): Promise<ServedPage | null> {
   if (recorders === null) return null
   const { ServedPage } = await import('../routes/page/operator-page.js')
   return new ServedPage({ ...services, ...recorders })
