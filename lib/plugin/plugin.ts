@@ -4,13 +4,13 @@ import { loadTemporal } from '../calendar/temporal.js'
 import { AddressReader } from '../clients/address/address-reader.js'
 import { notePeers } from '../clients/address/peer.js'
 import { IdentityFactory } from '../clients/identity.js'
-import { systemClock, wallClock, type Clock } from '../common/clock.js'
+import { systemClock, type Clock } from '../common/clock.js'
 import { FaultLog } from '../common/log.js'
 import { SlotUsages } from '../concurrency/slot-usage.js'
 import { Configuration } from '../config/configuration.js'
 import type { Environment } from '../config/environment/environment.js'
 import { relocateError, type MergedOptions } from '../config/layers/merge.js'
-import { toLogSettings, type LogSettings } from '../config/schema/log-schema.js'
+import { toLogSettings } from '../config/schema/log-schema.js'
 import type { RateLimitOptions } from '../config/schema/options-schema.js'
 import { buildDecorator } from '../decorator/decorator.js'
 import { createHealthReport } from '../decorator/health-report.js'
@@ -18,16 +18,12 @@ import type { Decision } from '../model/decision.js'
 import type { MountedRoutes } from '../observability/health.js'
 import { logStart } from '../observability/lifecycle-events.js'
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
-import { StoreActivity } from '../observability/store-activity.js'
-import { createClientLabeler } from '../observability/refusal-log/client-label.js'
 import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
-import type { Traffic } from '../observability/traffic/traffic.js'
 import { documentLimits } from '../openapi/swagger.js'
 import { DeclaredRoutes } from '../policies/declared-routes.js'
 import { mountAdminRoutes } from '../routes/admin.js'
 import { mountHealthRoute } from '../routes/health.js'
 import { mountMetricsRoute } from '../routes/metrics.js'
-import type { PageServices, ServedPage } from '../routes/page/operator-page.js'
 import { UnroutedPaths } from '../routes/unrouted-paths.js'
 import { buildBackend } from '../runtime/backend.js'
 import { GuardOptionsRegistry } from '../runtime/guard-options.js'
@@ -36,6 +32,7 @@ import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { warnAboutOptions } from '../runtime/start-warnings.js'
 import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
+import { buildPage, buildRecorders } from './page.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
 
 interface Tuning {
@@ -66,15 +63,14 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
     const identityFactory = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
-    const activity = hasPage(layered.options.admin) ? new StoreActivity(processClock) : null
+    const logSettings = toLogSettings(layered.resolved.log)
+    const recorders = await buildRecorders(layered.options, processClock, logSettings)
+    const { traffic, activity } = recorders ?? { traffic: null, activity: null }
     const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, activity, maxDenialUs })
     const delayQueue = new DelayQueue(clock)
     const slotUsages = new SlotUsages(clock)
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
-    const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
-    const trafficClock = layered.options.clock ?? wallClock
-    const traffic = await buildTraffic(layered.options, trafficClock, logSettings)
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
@@ -84,18 +80,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
     const reportHealth = createHealthReport(snapshots, mounted)
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
-    const page = traffic === null || activity === null
-      ? null
-      : await buildPage({
-        snapshots,
-        reloader,
-        rateLimit: decorator,
-        traffic,
-        activity,
-        clock: processClock,
-        nowMs: () => Math.floor(trafficClock.nowUs() / 1000),
-        publishMs: pagePublishMs
-      })
+    const page = await buildPage(recorders, { snapshots, reloader, rateLimit: decorator, clock: processClock, publishMs: pagePublishMs })
     const closing = new AbortController()
     if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
@@ -162,22 +147,6 @@ export const rateLimitPlugin = buildRateLimitPlugin(systemClock, process.env)
 /** `null` with `metrics: false`; prom-client is not loaded then. */
 async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: RateLimitOptions): Promise<Metrics | null> {
   return metrics === false ? null : await createMetrics({ app: server, registry: metrics.registry, meter: metrics.otel })
-}
-
-/** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
-async function buildTraffic ({ admin }: RateLimitOptions, clock: Clock, log: LogSettings | null): Promise<Traffic | null> {
-  if (!hasPage(admin)) return null
-  const { Traffic } = await import('../observability/traffic/traffic.js')
-  return new Traffic({ clock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) })
-}
-
-function hasPage (admin: RateLimitOptions['admin'] = false): boolean {
-  return admin !== false && admin.page === true
-}
-
-async function buildPage (services: PageServices): Promise<ServedPage> {
-  const { ServedPage } = await import('../routes/page/operator-page.js')
-  return new ServedPage(services)
 }
 
 /** Throws FST_SLUICE_NO_JWT. */

@@ -6,8 +6,8 @@ import { RequestSample } from './request-sample.js'
 /** Limits with counts: 17 kB each. Those that were idle for an hour make room for others. */
 const MAX_LIMITS = 100
 
-/** Limits with a sample of requests: 80 kB each. */
-const MAX_SAMPLES = 32
+/** Limits with a sample of requests: 330 kB each. */
+const MAX_SAMPLES = 16
 
 /** A replay of an hour shows nothing of longer windows. */
 const MAX_WINDOW_US = 3_600_000_000

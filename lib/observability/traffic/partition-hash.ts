@@ -8,10 +8,14 @@ export const HASHES = 0x100000000
 export function hashPartition (partition: string, seed: number): number {
   const { length } = partition
   let hash = seed ^ length
-  for (let i = length > MAX_CHARACTERS ? length - MAX_CHARACTERS : 0; i < length; i++) {
-    hash = Math.imul(hash ^ partition.charCodeAt(i), 0x01000193)
+  let at = length > MAX_CHARACTERS ? length - MAX_CHARACTERS : 0
+  // Four characters at once: a multiplication waits for the one before.
+  for (const whole = length - 3; at < whole; at += 4) {
+    hash ^= partition.charCodeAt(at) | partition.charCodeAt(at + 1) << 8 |
+      partition.charCodeAt(at + 2) << 16 | partition.charCodeAt(at + 3) << 24
+    hash = Math.imul(hash ^ hash >>> 15, 0x85ebca6b)
   }
-  hash = Math.imul(hash ^ hash >>> 15, 0x85ebca6b)
+  for (; at < length; at++) hash = Math.imul(hash ^ partition.charCodeAt(at), 0x01000193)
   hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35)
   return (hash ^ hash >>> 16) >>> 0
 }

@@ -1,12 +1,12 @@
 import { HASHES } from './partition-hash.js'
 
-/** Requests that a sample holds: 80 kB. */
-export const MAX_SAMPLED = 4096
+/** Requests that a sample holds: 330 kB. */
+export const MAX_SAMPLED = 16_384
 
 const HOUR_US = 3_600_000_000
 
-/** With fewer clients, the sample covers a shorter time instead of half of them. */
-const MIN_CLIENTS = 32
+/** With so many clients half of them are forgotten when the sample is full, with fewer the oldest requests of all. */
+const MANY_CLIENTS = 16
 
 /** A request of a sampled client. */
 export interface SampledRequest {
@@ -38,16 +38,12 @@ export class RequestSample {
       this.#makeRoom(timeUs)
       if (client >= this.maxHash) return
     }
-    this.#timesUs[this.#size] = timeUs
-    this.#clients[this.#size] = client
-    this.#costs[this.#size] = cost
-    this.#costSum += cost
-    this.#size++
+    this.#append(timeUs, client, cost)
   }
 
   /** Forget what is older than an hour, and accept more clients again if that leaves little. */
   advance (nowUs: number): void {
-    if (this.#size > 0 && this.#timesUs[0] < nowUs - HOUR_US) this.#dropOld(nowUs)
+    this.#dropOld(nowUs)
     if (this.#size < MAX_SAMPLED / 8 && this.maxHash < HASHES) this.maxHash *= 2
   }
 
@@ -60,31 +56,48 @@ export class RequestSample {
   #makeRoom (nowUs: number): void {
     this.#dropOld(nowUs)
     if (this.#size <= MAX_SAMPLED * 3 / 4) return
-    if (new Set(this.#clients.subarray(0, this.#size)).size >= MIN_CLIENTS) {
-      this.maxHash /= 2
-      this.#keep((index) => this.#clients[index] < this.maxHash)
-    }
+    if (this.#hasManyClients()) this.#halve()
     // Most requests may be of few clients.
-    if (this.#size > MAX_SAMPLED * 3 / 4) this.#keep((index) => index >= MAX_SAMPLED / 4)
+    if (this.#size > MAX_SAMPLED * 3 / 4) this.#dropFirst(MAX_SAMPLED / 4)
+  }
+
+  #hasManyClients (): boolean {
+    const found = new Set<number>()
+    for (let index = 0; index < this.#size && found.size < MANY_CLIENTS; index++) found.add(this.#clients[index])
+    return found.size === MANY_CLIENTS
+  }
+
+  /** Forget the clients in the upper half of the hashes. */
+  #halve (): void {
+    this.maxHash /= 2
+    const last = this.#size
+    this.#size = 0
+    this.#costSum = 0
+    for (let index = 0; index < last; index++) {
+      if (this.#clients[index] < this.maxHash) this.#append(this.#timesUs[index], this.#clients[index], this.#costs[index])
+    }
   }
 
   #dropOld (nowUs: number): void {
     const sinceUs = nowUs - HOUR_US
-    this.#keep((index) => this.#timesUs[index] >= sinceUs)
+    let count = 0
+    while (count < this.#size && this.#timesUs[count] < sinceUs) count++
+    if (count > 0) this.#dropFirst(count)
   }
 
-  #keep (isKept: (index: number) => boolean): void {
-    let size = 0
-    let costSum = 0
-    for (let index = 0; index < this.#size; index++) {
-      if (!isKept(index)) continue
-      this.#timesUs[size] = this.#timesUs[index]
-      this.#clients[size] = this.#clients[index]
-      this.#costs[size] = this.#costs[index]
-      costSum += this.#costs[size]
-      size++
-    }
-    this.#size = size
-    this.#costSum = costSum
+  #dropFirst (count: number): void {
+    for (let index = 0; index < count; index++) this.#costSum -= this.#costs[index]
+    this.#timesUs.copyWithin(0, count, this.#size)
+    this.#clients.copyWithin(0, count, this.#size)
+    this.#costs.copyWithin(0, count, this.#size)
+    this.#size -= count
+  }
+
+  #append (timeUs: number, client: number, cost: number): void {
+    this.#timesUs[this.#size] = timeUs
+    this.#clients[this.#size] = client
+    this.#costs[this.#size] = cost
+    this.#costSum += cost
+    this.#size++
   }
 }

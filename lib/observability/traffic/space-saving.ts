@@ -23,6 +23,9 @@ export class SpaceSaving<Value> {
   readonly #counts: Float64Array
   readonly #errors: Float64Array
   readonly #marks: Float64Array
+  /** No count is lower. Counts only grow, so the next one of this height is searched from where the last one was. */
+  #leastCount = 0
+  #next = 0
 
   constructor (capacity: number) {
     this.#capacity = capacity
@@ -33,7 +36,7 @@ export class SpaceSaving<Value> {
 
   /** At most this often was a key counted that has no entry. */
   get absentCount (): number {
-    return this.#keys.length < this.#capacity ? 0 : this.#counts[this.#findLeast()]
+    return this.#keys.length < this.#capacity ? 0 : Math.min(...this.#counts)
   }
 
   /** Count a key `times` times. `value`: kept with a new entry. */
@@ -80,10 +83,12 @@ export class SpaceSaving<Value> {
 
   #findLeast (): number {
     const counts = this.#counts
-    let least = 0
-    for (let place = 1; place < counts.length; place++) {
-      if (counts[place] < counts[least]) least = place
+    for (let tried = 0; tried < counts.length; tried++) {
+      const place = this.#next
+      this.#next = place + 1 === counts.length ? 0 : place + 1
+      if (counts[place] <= this.#leastCount) return place
     }
-    return least
+    this.#leastCount = Math.min(...counts)
+    return this.#findLeast()
   }
 }

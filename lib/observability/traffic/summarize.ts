@@ -66,7 +66,7 @@ function summarizeClients (clients: TopClients, labelClient: ClientLabeler) {
   const chosen = new Set(all.flatMap((client, index) => [client, ...exceeding.slice(index, index + 1)]))
   const parts = fit(Array.from(chosen, ({ client, requests, refused, error, lastStep }): ClientSummary => {
     const label = labelClient(client)
-    return [label, label.startsWith(`${client.kind}#`) ? 1 : 0, requests, refused, error, lastStep]
+    return [label, label !== client.partition && label.startsWith(`${client.kind}#`) ? 1 : 0, requests, refused, error, lastStep]
   }), CLIENTS_BYTES)
   const [maxRequests, maxRefused] = clients.unlisted
   // Those that did not fit are unlisted too.

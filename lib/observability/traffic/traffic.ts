@@ -15,7 +15,7 @@ import type { WhatIf } from './traffic-views.js'
 import { replay } from './what-if.js'
 
 /** Of so many requests one is looked at, after the first ones of each step. */
-const SAMPLED = 8
+const SAMPLED = 16
 
 /** The first requests of each step: all of them are looked at. So the numbers of a quiet application are exact. */
 const EXACT_PER_STEP = 1000
@@ -69,16 +69,18 @@ export class Traffic {
     const { outcome, client, policy } = decision
     this.#outcomes.count(config, outcome, client.tier)
     if (--this.#untilLook <= 0) this.#look(decision, standings)
+    const { maxHash } = this.#limits
     let partition = ''
     let hash = HASHES
     for (let i = 0; i < standings.length; i++) {
       const standing = standings[i]
       if (!standing.granted) this.#limits.findOrAdd(standing.limit, policy, this.#step)?.count(REFUSALS, 1)
+      if (maxHash === 0) continue
       if (standing.partition !== partition) {
         partition = standing.partition
         hash = hashPartition(partition, this.#hashSeed)
       }
-      if (hash < this.#limits.maxHash) this.#addToSample(standing, policy, hash)
+      if (hash < maxHash) this.#addToSample(standing, policy, hash)
     }
   }
 
@@ -122,11 +124,11 @@ export class Traffic {
     this.#clients.add(findStorePartition(client), client, isRefused, times, this.#step)
     const enforced = findLeastLeft(standings, true)
     const all = findLeastLeft(standings, false)
-    for (const standing of standings) {
-      const limit = this.#limits.findOrAdd(standing.limit, policy, this.#step)
+    for (let i = 0; i < standings.length; i++) {
+      const limit = this.#limits.findOrAdd(standings[i].limit, policy, this.#step)
       if (limit === null) continue
-      limit.count(FIRST_TENTH + findUsedTenth(standing), times)
-      if (standing === (standing.limit.mode === 'enforce' ? enforced : all)) limit.count(BOUND, times)
+      limit.count(FIRST_TENTH + findUsedTenth(standings[i]), times)
+      if (i === (standings[i].limit.mode === 'enforce' ? enforced : all)) limit.count(BOUND, times)
     }
   }
 
@@ -165,16 +167,16 @@ export class Traffic {
   }
 }
 
-/** The standing with the least left; a refusal has nothing left. */
-function findLeastLeft (standings: readonly Standing[], isEnforced: boolean): Standing | null {
-  let least: Standing | null = null
+/** The index of the standing with the least left; a refusal has nothing left. -1 without one. */
+function findLeastLeft (standings: readonly Standing[], isEnforced: boolean): number {
+  let least = -1
   let leastShare = Infinity
-  for (const standing of standings) {
-    const { limit, granted, remaining } = standing
+  for (let i = 0; i < standings.length; i++) {
+    const { limit, granted, remaining } = standings[i]
     if (isEnforced && limit.mode !== 'enforce') continue
     const share = granted ? remaining / Math.max(1, findCapacity(limit)) : -1
     if (share < leastShare) {
-      least = standing
+      least = i
       leastShare = share
     }
   }

@@ -12,13 +12,17 @@ import { packageVersion } from './page-files.js'
 /** A name of a host has 253 characters at most. */
 const MAX_HOST_LENGTH = 120
 
-export interface ReportSources {
-  readonly snapshots: SnapshotHolder
-  readonly reloader: Reloader
+/** What is recorded for the page. */
+export interface PageRecorders {
   readonly traffic: Traffic
   readonly activity: StoreActivity
-  /** The clock of the traffic, milliseconds since 1970. */
+  /** The time of the traffic, milliseconds since 1970. */
   readonly nowMs: () => number
+}
+
+export interface ReportSources extends PageRecorders {
+  readonly snapshots: SnapshotHolder
+  readonly reloader: Reloader
 }
 
 /** Describes this instance. */

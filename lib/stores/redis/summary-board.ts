@@ -71,7 +71,7 @@ export class SummaryBoard {
     this.#prefix = `${options.keyPrefix}{page:${toHashTag(options.registration)}}`
   }
 
-  /** Returns the switch; `null` if there is none. */
+  /** Returns the switch; `null` without one. */
   async publish (id: string, summary: string): Promise<SharedSwitch | null> {
     return parseSwitch(await this.#call(publishScript, [this.#indexKey, this.#toSummaryKey(id), this.#switchKey],
       [id, summary, String(SUMMARY_TTL_MS), String(MAX_INSTANCES)]))
