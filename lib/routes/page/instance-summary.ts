@@ -11,6 +11,7 @@ const MAX_TIME_MS = 8_640_000_000_000_000
 const MAX_ERROR_LENGTH = 500
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const Estimate = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Time = Type.Integer({ minimum: 0, maximum: MAX_TIME_MS })
 const Word = Type.String({ maxLength: 200 })
 const Duration = Type.Number({ minimum: 0, maximum: 1_000_000 })
@@ -40,8 +41,17 @@ const InstanceSchema = Type.Object({
   ])
 }, { additionalProperties: false })
 
+/** Bounds only: more than an instance writes. `isTrafficSummary` checks the form. */
+const TrafficBounds = Type.Object({
+  step: Count,
+  sampled: Count,
+  series: Type.Array(Type.Array(Type.String()), { maxItems: 32 }),
+  limits: Type.Array(Type.Array(Type.Unknown()), { maxItems: 128 }),
+  clients: Type.Array(Type.Array(Type.Union([Type.String({ maxLength: 1000 }), Estimate])), { maxItems: 256 })
+})
+
 const SummarySchema = Type.Object({
-  version: Type.Literal(VERSION), instance: InstanceSchema, traffic: Type.Unknown()
+  version: Type.Literal(VERSION), instance: InstanceSchema, traffic: TrafficBounds
 }, { additionalProperties: false })
 
 /** What one instance publishes: its state, and what it has counted. */

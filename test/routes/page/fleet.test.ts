@@ -121,6 +121,9 @@ const summaries: ReadonlyArray<readonly [why: string, value: unknown, isShown: b
   ['no traffic', { ...good, traffic: null }, false],
   ['traffic of a later version', { ...good, traffic: { ...traffic, version: 2 } }, false],
   ['traffic that is no list', { ...good, traffic: { ...traffic, series: 'many' } }, false],
+  ['a client with more requests than can be', { ...good, traffic: { ...traffic, clients: [['user:1', 0, 1e300, 0, 0, 1]] } }, false],
+  ['clients of an instance', { ...good, traffic: { ...traffic, clients: [['user:1', 0, 1, 0, 0, 1]] } }, true],
+  ['so many series that adding them up takes long', { ...good, traffic: { ...traffic, series: Array.from({ length: 500 }, (_, index) => [`/${index}`, '', 'A', '', '']) } }, false],
   ['more than any instance writes', { ...good, padding: 'x'.repeat(20_000) }, false],
   ['a depth that no parser likes', '['.repeat(16_000), false],
   ['a prototype', JSON.stringify(good).replace('"traffic":{', '"traffic":{"__proto__":{"x":1},'), true]
