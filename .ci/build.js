@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { writeLuaFiles } from './lua.js'
+import { writePageFiles } from './page.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -17,8 +18,8 @@ function modifiedMs (path) {
 
 function isFresh () {
   // Folders count as well: deleting a source file touches nothing but its folder.
-  const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'lib',
-    ...['build', 'bundle', 'declarations', 'describe-options', 'lua'].map((name) => `.ci/${name}.js`),
+  const sources = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'lib',
+    ...['build', 'bundle', 'declarations', 'describe-options', 'lua', 'page'].map((name) => `.ci/${name}.js`),
     ...readdirSync('lib', { recursive: true }).map((path) => `lib/${path}`)]
   return modifiedMs('dist/index.js') > Math.max(...sources.map(modifiedMs))
 }
@@ -32,6 +33,7 @@ async function build () {
     return
   }
   writeLuaFiles(MODULES)
+  await writePageFiles(MODULES)
   cpSync('lib/compat/types.d.ts', `${MODULES}/compat/types.d.ts`)
   // Only here: the compiler takes longer to load than it takes to see that nothing is to be built.
   const [{ describeOptions }, { bundleModules }] = await Promise.all([import('./describe-options.js'), import('./bundle.js')])

@@ -20,6 +20,7 @@ const SHARED_NAMES = { 'plugin/plugin.js': 'plugin', 'config/schema/policy-schem
 const CHUNKS = [
   ['simulate', /\/cli\/simulate\//],
   ['cli/command', /\/cli\/(?!index)/],
+  ['page', /\/(?:routes\/page|observability\/traffic)\//],
   ['redis', /\/stores\/(?:lease\/|redis\/(?!client-options|retry-delay))/],
   ['shared', /\/(?:algorithms\/|common\/type-guards|stores\/[^/]+$|stores\/redis\/(?:client-options|retry-delay))/]
 ]

@@ -4,6 +4,7 @@ import { readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 import { writeLuaFiles } from './lua.js'
+import { writePageFiles } from './page.js'
 
 export const COMPILED = '.compiled'
 
@@ -12,10 +13,10 @@ export function toCompiledPath (path) {
   return join(COMPILED, relative('.', path)).replace(/\.ts$/, '.js')
 }
 
-// Declarations contain nothing to run.
+// Declarations contain nothing to run, and assets are run by browsers.
 function findSources () {
   return ['lib', 'models', 'test'].flatMap((folder) => readdirSync(folder, { recursive: true }).map((path) => join(folder, path)))
-    .filter((path) => /\.(?:ts|js|json|lua|toml)$/.test(path) && !path.endsWith('.d.ts'))
+    .filter((path) => /\.(?:ts|js|json|lua|toml)$/.test(path) && !path.endsWith('.d.ts') && !path.includes('/assets/'))
 }
 
 /** Compile all files, and remove compiled files without a source. Errors are printed with their position, and thrown. */
@@ -39,6 +40,7 @@ export async function compile () {
     if (!entry.isDirectory() && !(path in metafile.outputs)) rmSync(path)
   }
   writeLuaFiles(join(COMPILED, 'lib'))
+  await writePageFiles(join(COMPILED, 'lib'))
   // Modules of lib and test load these by paths relative to themselves.
   for (const name of ['dist', 'examples', 'package.json']) symlinkSync(join('..', name), join(COMPILED, name))
 }

@@ -24,7 +24,8 @@ const SLOW = [
   'test/regressions/damaged-value-in-redis-spoils-others.test.ts',
   'test/regressions/null-reply-ends-the-process.test.ts',
   'test/regressions/refused-upload-is-read-to-its-end.test.ts',
-  'test/regressions/request-after-quit-never-ends.test.ts'
+  'test/regressions/request-after-quit-never-ends.test.ts',
+  'test/routes/page/browser.test.ts'
 ]
 
 /** A test that imports one of these has more examples in the full lane: see test/fixtures/lane.ts. */

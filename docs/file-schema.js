@@ -52,6 +52,7 @@ const WORDS = {
   'admin.prefix': { default: '/admin/rate-limit', description: 'What the routes are below, itself below the prefix of the registration.' },
   'admin.allow': { default: ['loopback', 'private'], description: 'The networks that may use them; others get 404.' },
   'admin.openapi': { default: false },
+  'admin.page': { default: false },
   'admin.allow[]': { pattern: `^(loopback|private|${NETWORK})$`, examples: ['10.0.0.0/8'] },
   redis: {
     anyOf: [

@@ -41,27 +41,35 @@ const ROOMS: Readonly<Record<string, Row>> = {
   observability: { values: ['common'], types: ['model', 'resilience'] },
   'observability/metrics': { values: ['errors'], types: ['config/schema', 'model', 'resilience', 'stores', 'stores/lease'] },
   'observability/refusal-log': { values: ['common', 'model'], types: ['config/schema'] },
+  // What the operator page shows; it replays requests in a memory store.
+  'observability/traffic': {
+    values: ['algorithms', 'common', 'model', 'observability/refusal-log', 'stores', 'stores/memory'], types: []
+  },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
   policies: { values: ['algorithms', 'calendar', 'common', 'concurrency', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
     values: ['calendar', 'clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
-    types: ['concurrency', 'config/schema', 'observability/metrics', 'observability/refusal-log', 'policies', 'routing', 'stores/memory', 'throttle']
+    types: ['concurrency', 'config/schema', 'observability/metrics', 'observability/refusal-log', 'observability/traffic', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
     values: [
       'clients', 'common', 'concurrency', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
       'policies', 'request', 'resilience', 'response', 'routing', 'stores/lease', 'stores/memory', 'stores/redis', 'warnings'
     ],
-    types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'stores', 'throttle']
+    types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'observability/traffic', 'stores', 'throttle']
   },
   decorator: { values: ['calendar', 'clients', 'common', 'config/layers', 'config/schema', 'errors', 'model', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: [] },
   openapi: { values: ['common', 'policies'], types: ['config/schema', 'runtime'] },
   routes: { values: ['clients/address', 'common', 'config', 'config/schema', 'errors', 'observability', 'response', 'routing'], types: ['clients', 'decorator', 'runtime'] },
+  'routes/page': {
+    values: ['common', 'config', 'config/schema', 'observability', 'observability/traffic', 'response', 'routes'],
+    types: ['decorator', 'runtime', 'stores/redis']
+  },
   plugin: {
     values: [
       'calendar', 'clients', 'clients/address', 'common', 'concurrency', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
-      'observability/refusal-log', 'openapi', 'policies', 'request', 'routes', 'routing', 'runtime', 'throttle'
+      'observability/refusal-log', 'observability/traffic', 'openapi', 'policies', 'request', 'routes', 'routes/page', 'routing', 'runtime', 'throttle'
     ],
     types: ['config/environment', 'model']
   },
@@ -94,7 +102,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@fastify/error': ['errors.ts'],
   '@lukeed/ms': ['compat/hook', 'config/schema/durations'],
-  '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas'],
+  '@sinclair/typebox': ['compat/options', 'config/', 'routes/admin-schemas', 'routes/page/instance-summary'],
   'cli-progress': ['cli/simulate/progress.ts'],
   'fastify-plugin': ['compat/build', 'plugin/plugin.ts'],
   ioredis: ['stores/redis/'],

@@ -1,4 +1,5 @@
 // npm run demo:fleet  several processes, one limit, and the proof; ends by itself
+// npm run demo:fleet -- --stay  goes on serving until Ctrl-C, for its operator page
 // REDIS_URL=redis://127.0.0.1:6379 npm run demo:fleet  on that Redis instead of one of its own
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,15 +24,9 @@ const ports = await Promise.all(fleet.map(async (node) => {
   return Number(port)
 }))
 
-console.log(`${PROCESSES} processes, one Redis, one client: at most ${limit.burst} at once and ${limit.max} a second.\n`)
+console.log(`${PROCESSES} processes, one Redis, one client: at most ${limit.burst} at once and ${limit.max} a second.`)
+console.log(`Their operator page, with -- --stay also after the proof: http://127.0.0.1:${ports[0]}/admin/rate-limit/page\n`)
 const { tallies, seconds } = await sendLoad(ports, { connections: CONNECTIONS, forMs: LOAD_MS })
-
-await Promise.all(fleet.map(async (node) => {
-  const exit = once(node, 'exit')
-  node.disconnect()
-  await exit
-}))
-redis.stop()
 
 const granted = tallies.reduce((sum, tally) => sum + tally.granted, 0)
 const most = mostGranted(seconds)
@@ -44,3 +39,14 @@ ${PROCESSES} limiters that know nothing of each other would have granted up to $
 const isHeld = granted <= most && granted >= limit.burst && tallies.every(({ others }) => others === 0)
 if (!isHeld) console.error('\nNot as promised.')
 process.exitCode = isHeld ? 0 : 1
+
+if (process.argv.includes('--stay')) {
+  console.log('\nStill serving. Ctrl-C ends it.')
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+}
+await Promise.all(fleet.map(async (node) => {
+  const exit = once(node, 'exit')
+  if (node.connected) node.disconnect()
+  if (node.exitCode === null && node.signalCode === null) await exit
+}))
+redis.stop()

@@ -19,6 +19,7 @@ const [origin] = await Promise.race([once(service, 'message'), ended])
 const load = start('visit.js', { SERVICE_URL: String(origin) })
 
 console.log(`The service is under load. Let Prometheus read ${origin}/metrics; Ctrl-C ends it.`)
+console.log(`Without Prometheus, the operator page shows the last hour: ${origin}/admin/rate-limit/page`)
 
 const asked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
 await Promise.race([asked, ended]).catch((error) => {

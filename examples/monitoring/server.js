@@ -13,6 +13,8 @@ export async function buildServer ({ redis }) {
 
   await app.register(rateLimitPlugin, {
     redis,
+    // The same numbers without Prometheus: /admin/rate-limit/page.
+    admin: { page: true },
     limits: [
       { name: 'burst', max: 10, timeWindow: '1s' },
       { name: 'steady', max: 300, timeWindow: '1 minute' },

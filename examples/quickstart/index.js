@@ -49,5 +49,9 @@ Still serving. Try it yourself, a few times in a row:
   curl -i -X POST ${origin}/login
   curl -i ${origin}/search
 
+What the limits do, in the browser:
+
+  ${origin}/admin/rate-limit/page
+
 Ctrl-C ends it.`)
 }

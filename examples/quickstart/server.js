@@ -5,8 +5,9 @@ import rateLimitPlugin from 'fastify-sluice'
 export async function buildServer () {
   const app = Fastify()
 
-  // Every route without limits of its own, and every unknown URL, gets these.
-  await app.register(rateLimitPlugin, { max: 20, timeWindow: '1 minute' })
+  // Every route without limits of its own, and every unknown URL, gets these. The page for operators is at
+  // /admin/rate-limit/page, for loopback and private addresses. It only shows, since there are no hooks that check who asks.
+  await app.register(rateLimitPlugin, { max: 20, timeWindow: '1 minute', admin: { page: true } })
 
   app.get('/', async () => ({ hello: 'world' }))
 

@@ -16,6 +16,11 @@ export function readWallClockMs (): number {
   return Date.now()
 }
 
+/** The clock of the system, microseconds since 1970. Unlike other clocks, it may be set back. */
+export const wallClock: Clock = {
+  nowUs: () => Date.now() * 1000
+}
+
 /** When the process started, by the clock of the system. */
 const STARTED_US = Math.round(performance.timeOrigin * 1000)
 

@@ -32,6 +32,7 @@ import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { warnAboutOptions } from '../runtime/start-warnings.js'
 import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
+import { buildPage, buildRecorders } from './page.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
 
 interface Tuning {
@@ -39,10 +40,12 @@ interface Tuning {
   readonly filePollMs?: number
   /** How long a refusal of Redis or a custom store is cached; 0 caches none. */
   readonly maxDenialUs?: number
+  /** How often the operator page publishes the summary of this instance. */
+  readonly pagePublishMs?: number
 }
 
 /** Build the plugin for a clock of the process and an environment. Tests pass their own. */
-export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, { filePollMs, maxDenialUs }: Tuning = {}) {
+export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}, { filePollMs, maxDenialUs, pagePublishMs }: Tuning = {}) {
   return fp(async function rateLimitPlugin (fastify: FastifyInstance, given: RateLimitOptions & RegisterOptions) {
     // Fastify passes its own `register` options together with ours.
     const { prefix, logLevel, logSerializers, ...options } = given
@@ -58,24 +61,26 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const clock = layered.options.clock ?? processClock
     const faults = new FaultLog(fastify.log, clock)
     const addresses = new AddressReader(layered.resolved.ipv6Subnet)
-    const identity = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
+    const identityFactory = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
-    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, maxDenialUs })
+    const logSettings = toLogSettings(layered.resolved.log)
+    const recorders = await buildRecorders(layered.options, processClock, logSettings)
+    const { traffic, activity } = recorders ?? { traffic: null, activity: null }
+    const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, activity, maxDenialUs })
     const delayQueue = new DelayQueue(clock)
     const slotUsages = new SlotUsages(clock)
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
-    const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
-    const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, faults, guards
-    }, layered))
+    const services = { fastify, name, addresses, identityFactory, backend, delayQueue, slotUsages, routes, faults, guards }
+    const snapshots = new SnapshotHolder(new ConfigSnapshot({ ...services, refusals, metrics, traffic, activity }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
     const reportHealth = createHealthReport(snapshots, mounted)
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
+    const page = await buildPage(recorders, { snapshots, reloader, rateLimit: decorator, clock: processClock, publishMs: pagePublishMs })
     const closing = new AbortController()
     if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
@@ -84,7 +89,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     // A nested registration inherits the request decorator from the outer one.
     if (!fastify.hasRequestDecorator('rateLimit')) decorateRequests(fastify)
     fastify.addHook('onReady', async () => {
-      checkIdentity(identity, layered)
+      checkIdentity(identityFactory, layered)
       if (snapshots.current.hasPeriods) await loadTemporal()
       warnAboutOptions(snapshots.current)
       const taken = unrouted.warnAboutTaken(fastify)
@@ -92,6 +97,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
       if (taken.includes(String(mounted.metrics))) mounted.metrics = null
       const { exempted } = snapshots.current.policySet
       if (exempted.length > 0) fastify.log.info({ routes: exempted }, 'rate limit: routes that are exempt')
+      page?.start()
       reloader.watch(layered.resolved.reloadOnSignal, filePollMs)
       // Not awaited: an application starts even if its store is unavailable.
       logStart(fastify.log, backend.health, reportHealth, closing.signal).catch(() => {})
@@ -104,9 +110,11 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     })
     fastify.addHook('onClose', async () => {
       reloader.close()
-      identity.close()
+      identityFactory.close()
       refusals?.close()
       metrics?.close()
+      traffic?.close()
+      await page?.close()
       await backend.close()
     })
 
@@ -116,7 +124,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const mounting = { fastify, unrouted, identity: () => snapshots.current.identity }
     mounted.health = mountHealthRoute(mounting, layered.options.health, reportHealth)
     if (metrics !== null) mounted.metrics = mountMetricsRoute(mounting, layered.options.metrics, metrics.registry)
-    mounted.admin = mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader })
+    mounted.admin = mountAdminRoutes(fastify, layered.options.admin, { rateLimit: decorator, snapshots, reloader, page })
     documentLimits(fastify, snapshots)
     limitRequests(fastify, limiting)
   }, { fastify: '5.x', name: 'fastify-sluice' })

@@ -40,15 +40,17 @@ export class Responder {
 
   /** Count a decision and publish it on the diagnostics channel. */
   record (decision: RequestDecision, request: FastifyRequest): void {
-    const { metrics, getRouteConfig, registration } = this.#context
+    const { metrics, traffic, getRouteConfig, registration } = this.#context
     if (metrics !== null) metrics.countDecision(getRouteConfig(request), decision, decision.storeStandings)
+    if (traffic !== null) traffic.record(getRouteConfig(request), decision, decision.storeStandings)
     publishDecision(registration, request, decision.policy, decision)
   }
 
   /** Count and publish a decision without a request, and log its refusals. */
   recordWithoutRequest (decision: RequestDecision): void {
-    const { metrics, registration, refusals } = this.#context
+    const { metrics, traffic, registration, refusals } = this.#context
     if (metrics !== null) metrics.countDecision(NO_ROUTE, decision, decision.storeStandings)
+    if (traffic !== null) traffic.record(NO_ROUTE, decision, decision.storeStandings)
     publishDecision(registration, null, decision.policy, decision)
     if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, null)
     if (decision.isRefused) refusals?.logRefusal(null, decision.policy, decision)

@@ -209,7 +209,8 @@ export class Decider {
   }
 
   #countFallback ({ policy }: PendingCheck, { unavailable }: Unavailable): void {
-    const { metrics, store } = this.#context
+    const { metrics, activity, store } = this.#context
+    if (activity !== null) activity.fallbacks++
     metrics?.countFallback(policy.failureMode, store.kind, unavailable)
   }
 

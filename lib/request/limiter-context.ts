@@ -5,6 +5,8 @@ import type { KnownTiers } from '../clients/known-tiers.js'
 import type { FaultLog, FaultReporter } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
+import type { Traffic } from '../observability/traffic/traffic.js'
+import type { StoreActivity } from '../observability/store-activity.js'
 import type { HeaderWriter } from '../response/headers.js'
 import type { RouteConfig } from '../routing/route-config.js'
 import type { MemoryStore } from '../stores/memory/store.js'
@@ -25,6 +27,8 @@ export interface DeciderContext {
   readonly delayQueue: DelayQueue
   /** `null` with `metrics: false`. */
   readonly metrics: Metrics | null
+  /** `null` without the operator page. */
+  readonly activity: StoreActivity | null
   readonly faults: FaultReporter
 }
 
@@ -38,6 +42,8 @@ export interface LimiterContext extends DeciderContext {
   readonly writeHeaders: HeaderWriter
   /** `null` if refusals are not logged. */
   readonly refusals: RefusalLog | null
+  /** `null` without the operator page. */
+  readonly traffic: Traffic | null
   readonly getRouteConfig: (request: FastifyRequest) => RouteConfig
   readonly faults: FaultLog
 }

@@ -1,4 +1,4 @@
-import { BooleanOption } from '../config/schema/option-types.js'
+import { BooleanOption, StringEnum } from '../config/schema/option-types.js'
 import { Type } from '../config/schema/type-builder.js'
 
 /*
@@ -146,11 +146,16 @@ export const policies = {
   }
 }
 
-export const SwitchBody = Type.Object({ enabled: BooleanOption({}) }, { additionalProperties: false, expected: 'an object: { enabled }' })
+export const SwitchBody = Type.Object({ enabled: BooleanOption({}), instances: Type.Optional(StringEnum(['this', 'all'], {})) }, {
+  additionalProperties: false, expected: 'an object: { enabled, instances? }'
+})
 
 /** The same without the keyword `expected`, which is ours: OpenAPI 3.0 allows no unknown keywords. */
 const documentedBody = Type.Object({
-  enabled: Type.Boolean({ description: '`false`: all requests pass uncounted.' })
+  enabled: Type.Boolean({ description: '`false`: all requests pass uncounted.' }),
+  instances: Type.Optional(Type.Union([Type.Literal('this'), Type.Literal('all')], {
+    description: '`all`: also the other instances with a page, within 10 seconds. Default `this`.'
+  }))
 }, { additionalProperties: false })
 
 const State = Type.Object({

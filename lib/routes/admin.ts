@@ -9,38 +9,71 @@ import type { SnapshotHolder } from '../runtime/snapshot.js'
 import { FST_SLUICE_STORE, isLocated } from '../errors.js'
 import { HIDDEN, reserveRoute } from './private-route.js'
 import { AccessList } from './allow-list.js'
+import { isFromSameOrigin, isToPrivateHost } from './request-origin.js'
 import type { Reloader } from '../runtime/reloader.js'
 import { asIs } from '../response/refuse.js'
+import { readRouterOptions } from '../routing/router-options.js'
 import { formatBadRequest, formatReducedCapacity } from '../response/problem.js'
 
 const PREFIX = '/admin/rate-limit'
 const PLACE = 'rateLimit.admin.prefix'
+const ALL_EXPECTED = '"this"; "all" needs Redis, and the option admin.page on each instance'
 
 /** The services that the routes use. */
 export interface AdminServices {
   readonly rateLimit: RateLimitDecorator
   readonly snapshots: SnapshotHolder
   readonly reloader: Reloader
+  /** `null` without the option `page`. */
+  readonly page: OperatorPage | null
 }
 
-interface AdminRoute {
+/** The page that shows what the operator routes answer. */
+export interface OperatorPage {
+  createRoutes (place: PagePlace): readonly AdminRoute[]
+  /** Switch limits on or off in every other instance with a page. Rejects with FST_SLUICE_STORE. `null` without Redis. */
+  readonly switchAll: ((enabled: boolean) => Promise<void>) | null
+  /** The next response must show what has just changed. */
+  forgetState (): void
+}
+
+/** Where the page is mounted. */
+export interface PagePlace {
+  /** Of the operator routes, with the prefix of the scope. */
+  readonly prefix: string
+  /** Whether the routes that change something are mounted too. */
+  readonly canWrite: boolean
+  /** Whether the router ignores a slash at the end of a URL. */
+  readonly isSlashIgnored: boolean
+}
+
+export interface AdminRoute {
   readonly method: HTTPMethods
   readonly path: string
   readonly schema: FastifySchema
-  readonly answer: (request: FastifyRequest) => unknown
+  /** May send the response itself. */
+  readonly answer: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
 /**
  * Mount the operator routes. They are not counted, run the application's hooks, and send 404 to addresses that are not
- * allowed. Without hooks, routes that change something are not mounted. Returns their prefix. Throws FST_SLUICE_ROUTE_TAKEN.
+ * allowed, and to pages of other origins. Without hooks, routes that change something are not mounted, and others answer only
+ * at addresses and private names. Returns their prefix. Throws FST_SLUICE_ROUTE_TAKEN.
  */
 export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOptions | undefined, services: AdminServices): string | null {
   if (options === undefined || options === false) return null
   const { prefix = PREFIX, onRequest, allow, openapi } = options
-  const { snapshots } = services
+  const { snapshots, page } = services
   const accessList = new AccessList(allow, 'rateLimit.admin.allow', () => snapshots.current.identity)
   const hooks = toHooks(onRequest)
-  const routes = hooks.length === 0 ? createReadRoutes(services) : [...createReadRoutes(services), ...createWriteRoutes(services)]
+  const isAllowed = (request: FastifyRequest) => {
+    return accessList.allows(request) && isFromSameOrigin(request) && (hooks.length > 0 || isToPrivateHost(request))
+  }
+  const place = {
+    prefix: fastify.prefix + prefix, canWrite: hooks.length > 0, isSlashIgnored: readRouterOptions(fastify).ignoresTrailingSlash
+  }
+  const readRoutes = [...createReadRoutes(services), ...page?.createRoutes(place) ?? []]
+  const routes = hooks.length === 0 ? readRoutes : [...readRoutes, ...createWriteRoutes(services)]
   for (const { method, path, schema, answer } of routes) {
     reserveRoute(fastify, PLACE, method, prefix + path, () => {
       fastify.route({
@@ -48,7 +81,7 @@ export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOption
         url: prefix + path,
         schema: openapi === true ? schema : { ...schema, ...HIDDEN },
         config: { rateLimit: false },
-        onRequest: [createAccessHook(accessList), ...hooks],
+        onRequest: [createAccessHook(isAllowed), ...hooks],
         // The application's compilers may not support these schemas.
         validatorCompiler: () => () => true,
         serializerCompiler: () => JSON.stringify,
@@ -56,7 +89,7 @@ export function mountAdminRoutes (fastify: FastifyInstance, options: AdminOption
       })
     })
   }
-  return fastify.prefix + prefix
+  return place.prefix
 }
 
 function createReadRoutes ({ rateLimit, snapshots }: AdminServices): AdminRoute[] {
@@ -106,21 +139,31 @@ function createReadRoutes ({ rateLimit, snapshots }: AdminServices): AdminRoute[
   ]
 }
 
-function createWriteRoutes ({ rateLimit, snapshots, reloader }: AdminServices): AdminRoute[] {
+function createWriteRoutes ({ rateLimit, snapshots, reloader, page }: AdminServices): AdminRoute[] {
   return [
     {
       method: 'DELETE',
       path: '/standings',
       schema: schemas.reset,
-      answer: async (request) => ({ forgotten: await rateLimit.reset(readPartition(request)) })
+      async answer (request) {
+        const forgotten = await rateLimit.reset(readPartition(request))
+        page?.forgetState()
+        return { forgotten }
+      }
     },
     {
       method: 'PUT',
       path: '/state',
       schema: schemas.change,
-      answer ({ body }) {
+      async answer ({ body }) {
         checkOptions(schemas.SwitchBody, body, 'body')
-        reloader.setEnabled(body.enabled)
+        const { enabled, instances } = body
+        if (instances === 'all') {
+          if (page === null || page.switchAll === null) throw badOption('body.instances', ALL_EXPECTED, instances)
+          await page.switchAll(enabled)
+        }
+        reloader.setEnabled(enabled)
+        page?.forgetState()
         return buildState(snapshots)
       }
     }
@@ -131,9 +174,9 @@ function buildState ({ current }: SnapshotHolder) {
   return { enabled: current.isEnabled, configured: isEnabledBySettings(current.merged) }
 }
 
-function createAccessHook (accessList: AccessList): onRequestHookHandler {
+function createAccessHook (isAllowed: (request: FastifyRequest) => boolean): onRequestHookHandler {
   return function rateLimitAccess (request, reply, done) {
-    if (!accessList.allows(request)) {
+    if (!isAllowed(request)) {
       reply.callNotFound()
       return
     }
@@ -147,7 +190,7 @@ async function answerOrSendProblem (
   request: FastifyRequest, reply: FastifyReply, answer: AdminRoute['answer'], { current }: SnapshotHolder
 ): Promise<unknown> {
   try {
-    return await answer(request)
+    return await answer(request, reply)
   } catch (error) {
     if (isLocated(error)) return sendProblem(reply, 400, formatBadRequest(error.message, request.id))
     if (!(error instanceof FST_SLUICE_STORE)) throw error

@@ -1,25 +1,20 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../common/clock.js'
 import { formatRedisLocation } from '../config/backend/redis-location.js'
 import { splitRedisTarget } from '../config/backend/redis-credentials.js'
-import { requireDurationMs } from '../config/schema/check.js'
 import type { ResolvedOptions } from '../config/schema/resolve-options.js'
-import { FST_SLUICE_MEMORY_FULL, FST_SLUICE_STORE } from '../errors.js'
-import type { FaultLog } from '../common/log.js'
-import { logBreakerChange, logSlotsEnforced, logUnreachable } from '../observability/lifecycle-events.js'
+import { FST_SLUICE_MEMORY_FULL } from '../errors.js'
 import type { HealthSource } from '../observability/health.js'
-import type { Metrics } from '../observability/metrics/metrics.js'
-import type { StoreOperation } from '../observability/metrics/store-metrics.js'
 import type { StoreLeaseObstacle } from '../policies/lease-plan.js'
 import { LocalSlots } from '../concurrency/local-slots.js'
-import { CallGuard } from '../resilience/call-guard.js'
 import { DenyCache } from '../resilience/deny-cache.js'
 import { GuardedStore } from '../resilience/guarded-store.js'
 import type { LeaseCounters } from '../stores/lease/lease-counters.js'
 import type { LeasesOptions } from '../stores/lease/leases.js'
 import { MemoryStore } from '../stores/memory/store.js'
 import type { RedisTarget } from '../stores/redis/connect.js'
-import type { Charge, FailureReason, ActiveBlock, Receipt, Store } from '../stores/store.js'
+import type { SummaryBoard } from '../stores/redis/summary-board.js'
+import type { Charge, ActiveBlock, Receipt, Store } from '../stores/store.js'
+import { createStoreGuard, type BackendHooks, type StoreGuard } from './store-guard.js'
 
 /** The stores of a registration, and their health. */
 export interface Backend {
@@ -38,18 +33,11 @@ export interface Backend {
   /** Drop the cached refusals and the leases, because their limits have changed. */
   forgetRefusals (): void
   readonly health: HealthSource
+  /** Where instances show each other their summaries; `null` without Redis. */
+  readonly board: SummaryBoard | null
   /** Use the credentials of `redis` from now on. Everything else in it is unchanged. */
   setCredentials (redis: ResolvedOptions['redis']): void
   close (): Promise<void>
-}
-
-/** Receivers of the events of the stores, and how long the refusals of a remote store are cached. */
-export interface BackendHooks {
-  readonly log: FastifyBaseLogger
-  readonly faults: FaultLog
-  readonly metrics: Metrics | null
-  /** Microseconds; 0 caches none. The default is that of the cache. */
-  readonly maxDenialUs?: number
 }
 
 /**
@@ -77,7 +65,8 @@ export async function buildBackend (
   return createMemoryBackend(options, local, clock)
 }
 
-const NO_LEASES = { leaseObstacle: 'no-redis', leaseCounters: null } as const
+/** What only Redis has. */
+const WITHOUT_REDIS = { leaseObstacle: 'no-redis', leaseCounters: null, board: null, setCredentials () {} } as const
 
 function createMemoryBackend ({ deadline: deadlineMs }: ResolvedOptions, local: MemoryStore, clock: Clock): Backend {
   return {
@@ -85,10 +74,9 @@ function createMemoryBackend ({ deadline: deadlineMs }: ResolvedOptions, local: 
     local,
     knownBlock: () => null,
     blocks: () => local.blocks(),
-    ...NO_LEASES,
+    ...WITHOUT_REDIS,
     forgetRefusals () {},
     health: { kind: local.kind, location: null, clock, ping: () => local.ping(), deadlineMs, breaker: null, lastError: () => null },
-    setCredentials () {},
     close: async () => { local.close() }
   }
 }
@@ -100,6 +88,7 @@ async function createRedisBackend (
   const { connect } = await import('../stores/redis/connect.js')
   const { Authenticator } = await import('../stores/redis/authenticator.js')
   const { RedisStore } = await import('../stores/redis/redis-store.js')
+  const { SummaryBoard } = await import('../stores/redis/summary-board.js')
   const { target, credentials } = splitRedisTarget(option)
   const authenticator = new Authenticator(credentials, (code) => { guard.onFailure('connection', code) })
   const connectOptions = { connections: options.connections, deadlineMs: guard.deadlineMs, clock, authenticator }
@@ -124,6 +113,7 @@ async function createRedisBackend (
   return {
     ...leased,
     store: new LocalSlots(leased.store, local.inFlight, 'adaptive'),
+    board: new SummaryBoard({ pool, keyPrefix: options.keyPrefix, registration: guard.registration, deadlineMs: guard.deadlineMs }),
     health: {
       ...backend.health,
       location: formatRedisLocation(target),
@@ -168,47 +158,6 @@ function createCustomBackend (
   return { ...backend, store: new LocalSlots(backend.store, local.inFlight, store.countsInFlight === true ? 'adaptive' : 'all') }
 }
 
-/** Supervision of a store that can fail, and its last failure. */
-interface StoreGuard {
-  readonly callGuard: CallGuard
-  readonly deadlineMs: number
-  readonly onAnswer: (operation: StoreOperation, tookUs: number) => void
-  readonly onFailure: (reason: FailureReason, code: string, cause?: unknown) => void
-  readonly onSlotsEnforced: () => void
-  readonly onUnreachable: (code: string) => void
-  readonly lastError: () => string | null
-  readonly setLastError: (code: string) => void
-  readonly maxDenialUs: number | undefined
-}
-
-function createStoreGuard (
-  kind: string, registration: string, options: ResolvedOptions, clock: Clock, { log, faults, metrics, maxDenialUs }: BackendHooks
-): StoreGuard {
-  const deadlineMs = options.deadline
-  const storeMetrics = metrics?.getStore(kind)
-  let lastError: string | null = null
-  return {
-    callGuard: new CallGuard(deadlineMs, breakerOptions(options), clock, (state) => {
-      logBreakerChange(log, { registration, store: kind, state, lastError })
-    }, options.clock),
-    deadlineMs,
-    onAnswer: (operation, tookUs) => { storeMetrics?.observe(operation, tookUs / 1_000_000) },
-    onFailure (reason, code, cause) {
-      lastError = code
-      storeMetrics?.countError(reason)
-      // A code may be followed by what to do.
-      const [word] = code.split(':', 1)
-      storeMetrics?.countCode(word)
-      faults.reportLazy('store', () => new FST_SLUICE_STORE(reason, code, { cause }), word)
-    },
-    onSlotsEnforced: () => { logSlotsEnforced(log, registration, kind) },
-    onUnreachable: (code) => { logUnreachable(log, registration, kind, code) },
-    lastError: () => lastError,
-    setLastError: (code) => { lastError = code },
-    maxDenialUs
-  }
-}
-
 /** A remote store behind its deny cache, and an in-memory fallback. */
 function withDenyCache (store: DenyCache, local: MemoryStore, clock: Clock, { callGuard, deadlineMs, lastError }: StoreGuard): Backend {
   return {
@@ -220,26 +169,12 @@ function withDenyCache (store: DenyCache, local: MemoryStore, clock: Clock, { ca
       // Blocks that started while the store was unavailable.
       yield * local.blocks()
     },
-    ...NO_LEASES,
+    ...WITHOUT_REDIS,
     forgetRefusals: () => { store.clearDenials() },
-    setCredentials () {},
     health: { kind: store.kind, location: null, clock, ping: () => store.ping(), deadlineMs, breaker: callGuard.breaker, lastError },
     async close () {
       local.close()
       await store.close()
     }
-  }
-}
-
-/** Retry-After of a 503, whole seconds. */
-export function retryUnavailableSeconds (options: ResolvedOptions): number {
-  return Math.ceil(breakerOptions(options).openForMs / 1000)
-}
-
-function breakerOptions ({ breaker: { failures, within, openFor } }: ResolvedOptions) {
-  return {
-    failures,
-    withinMs: requireDurationMs(within, 'rateLimit.breaker.within'),
-    openForMs: requireDurationMs(openFor, 'rateLimit.breaker.openFor')
   }
 }

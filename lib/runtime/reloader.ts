@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
+import { readWallClockMs } from '../common/clock.js'
 import { warnIfSilent } from '../common/log.js'
-import { escapeUnprintable } from '../common/printable.js'
+import { escapeUnprintable, toPrintable } from '../common/printable.js'
 import { warnings } from '../errors.js'
 import { onSighup } from './sighup.js'
 import { watchFile, type FileWatch } from '../config/file/watch.js'
@@ -10,11 +11,25 @@ import { ConfigSnapshot, type SnapshotHolder } from './snapshot.js'
 import type { ReloadSource } from '../observability/channels.js'
 import { logReload, logSwitch } from '../observability/lifecycle-events.js'
 
+/** The latest reload: what it has changed is in effect, or it was rejected. */
+export interface LastReload {
+  /** Milliseconds since 1970. */
+  readonly atMs: number
+  readonly isApplied: boolean
+  /** The message of a rejected one, printable; else `null`. */
+  readonly error: string | null
+}
+
+/** Characters of the message of a rejected reload that are kept. */
+const MAX_ERROR_LENGTH = 400
+
 /**
  * Replaces the snapshot by one with changed options, completely or not at all. A rejected reload is logged and counted,
  * and the old snapshot stays.
  */
 export class Reloader {
+  /** `null` before the first one. */
+  lastReload: LastReload | null = null
   readonly #configuration: Configuration
   readonly #snapshots: SnapshotHolder
   readonly #log: FastifyBaseLogger
@@ -41,10 +56,13 @@ export class Reloader {
       }
     } catch (error) {
       metrics?.countReload('failure')
+      const message = error instanceof Error ? error.message : String(error)
+      this.lastReload = { atMs: readWallClockMs(), isApplied: false, error: toPrintable(message, MAX_ERROR_LENGTH) }
       logReload(this.#log, { registration, source, result: 'failure', error })
       throw error
     }
     metrics?.countReload('success')
+    this.lastReload = { atMs: readWallClockMs(), isApplied: true, error: null }
     logReload(this.#log, { registration, source, result: 'success' })
   }
 

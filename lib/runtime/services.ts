@@ -5,6 +5,8 @@ import type { SlotUsages } from '../concurrency/slot-usage.js'
 import type { FaultLog } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
+import type { Traffic } from '../observability/traffic/traffic.js'
+import type { StoreActivity } from '../observability/store-activity.js'
 import type { DeclaredRoutes } from '../policies/declared-routes.js'
 import type { DelayQueue } from '../throttle/delay-queue.js'
 import type { Backend } from './backend.js'
@@ -22,6 +24,9 @@ export interface SharedServices {
   readonly routes: DeclaredRoutes
   readonly refusals: RefusalLog | null
   readonly metrics: Metrics | null
+  /** `null` without the operator page. */
+  readonly traffic: Traffic | null
+  readonly activity: StoreActivity | null
   readonly faults: FaultLog
   readonly guards: GuardOptionsRegistry
 }

@@ -16,7 +16,7 @@ import { RequestLimiter } from '../request/limit.js'
 import { readRouterOptions } from '../routing/router-options.js'
 import { RouteTable } from '../policies/route-table.js'
 import { createHeaderWriter } from '../response/headers.js'
-import { retryUnavailableSeconds } from './backend.js'
+import { retryUnavailableSeconds } from './store-guard.js'
 import type { SharedServices } from './services.js'
 
 /** By policy: a request that was decided under a policy keeps the snapshot of that policy. */
@@ -53,7 +53,7 @@ export class ConfigSnapshot {
 
   /** Throws on wrong options, with the place in the layer that they come from. */
   constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
-    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, faults } = services
+    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, traffic, activity, faults } = services
     const { options, resolved } = merged
     this.services = services
     this.merged = merged
@@ -98,6 +98,8 @@ export class ConfigSnapshot {
         writeHeaders: createHeaderWriter(resolved),
         refusals,
         metrics,
+        traffic,
+        activity,
         getRouteConfig: routes.getRouteConfig,
         faults
       })

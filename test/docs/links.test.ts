@@ -20,7 +20,8 @@ const FILES = `${manifest.homepage.replace('#readme', '')}/blob/main/`
 
 for (const page of pages) {
   t.test(`what ${page} links to is there`, async (t) => {
-    for (const [, link] of readPage(page).replaceAll(`](${FILES}`, '](/').matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+    for (const [, inText, ofPicture] of readPage(page).replaceAll(`](${FILES}`, '](/').matchAll(/\]\((?!https?:)([^)\s]+)\)|src(?:set)?="(.+?)"/g)) {
+      const link = inText ?? ofPicture
       const [path, anchor] = link.split('#')
       const target = path === '' ? page : new URL(path, new URL(page, 'https://docs/')).pathname.slice(1)
       t.ok(existsSync(new URL(target, root)), link)

@@ -56,6 +56,8 @@ t.test('the quickstart goes on serving until it is told to end', async (t) => {
   const text = await readUntil(example.stdout, 'Ctrl-C ends it.')
   const origin = text.match(/Serving on (http:\/\/[\d.:]+)\./)?.[1]
   t.equal((await fetch(`${origin}/health`)).status, 200)
+  const page = await fetch(/http:\S+\/page/.exec(text)?.[0] ?? '')
+  t.match(await page.text(), '<title>Rate limits</title>')
 
   const exit = once(example, 'exit')
   example.kill('SIGTERM')

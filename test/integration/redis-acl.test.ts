@@ -18,6 +18,7 @@ async function useEverything (t: Test, redis: RateLimitOptions['redis']): Promis
   const { app, log } = await limitedApp(t, {
     redis,
     deadline: 5000,
+    admin: { page: true, onRequest: async () => {} },
     limits: [
       { name: 'bucket', max: 3, timeWindow: '1 hour' },
       { name: 'sliding', max: 3, timeWindow: '1 hour', algorithm: 'sliding-window' },
@@ -31,7 +32,10 @@ async function useEverything (t: Test, redis: RateLimitOptions['redis']): Promis
   t.strictSame(await statuses(app, 4, '/refunded'), [200, 200, 200, 200], 'refunds give back')
   t.strictSame((await app.rateLimit.peek('ip:127.0.0.1')).map(({ remaining }) => remaining), [3, 3, 3], 'a peek reads')
   t.match(await app.rateLimit.health(), { status: 'ok', store: 'redis', lastError: null })
+  t.match((await app.inject('/admin/rate-limit/page/data')).json().fleet, { isShared: true, problem: null }, 'the page reads')
   t.strictSame(log, [], 'nothing failed')
+  const body = { enabled: true, instances: 'all' }
+  t.equal((await app.inject({ method: 'PUT', url: '/admin/rate-limit/state', payload: body })).statusCode, 200, 'the switch is written')
 }
 
 t.test('a user with the documented rule can do everything, and nothing of it is refused', async (t) => {

@@ -77,7 +77,9 @@ const wrong: ReadonlyArray<readonly [method: 'GET' | 'DELETE' | 'PUT', path: str
   ['GET', '/policies?route=login', 'rateLimit.explain: expected a route such as "GET /login" or { method: "GET", url: "/login" }, got "login"'],
   ['PUT', '/state', 'body.enabled: expected true or false, got "no"', { enabled: 'no' }],
   ['PUT', '/state', 'body.enable: unknown option, did you mean "enabled"?', { enabled: true, enable: false }],
-  ['PUT', '/state', 'body: expected an object: { enabled }, got an array of 0', []]
+  ['PUT', '/state', 'body: expected an object: { enabled, instances? }, got an array of 0', []],
+  ['PUT', '/state', 'body.instances: expected "this" or "all", got "some"', { enabled: true, instances: 'some' }],
+  ['PUT', '/state', 'body.instances: expected "this"; "all" needs Redis, and the option admin.page on each instance, got "all"', { enabled: true, instances: 'all' }]
 ]
 
 t.test('what cannot be answered gets 400 with the reason', async (t) => {
@@ -247,7 +249,7 @@ t.test('while the store is away, what only it can answer gets 503, and the switc
 })
 
 const mistakes: ReadonlyArray<readonly [admin: unknown, code: string, message: string]> = [
-  [true, 'BAD_OPTION', ': expected false, or an object: { prefix?, onRequest?, allow?, openapi? }, got true'],
+  [true, 'BAD_OPTION', ': expected false, or an object: { prefix?, onRequest?, allow?, openapi?, page? }, got true'],
   [{ prefix: 'admin' }, 'BAD_OPTION', '.prefix: expected a path such as "/admin/rate-limit", got "admin"'],
   [{ prefix: '/admin/' }, 'BAD_OPTION', '.prefix: expected a path such as "/admin/rate-limit", got "/admin/"'],
   [{ prefix: '/:id' }, 'BAD_OPTION', '.prefix: expected a path such as "/admin/rate-limit", got "/:id"'],

@@ -17,11 +17,14 @@ export const AdminSchema = Type.Union([
     prefix: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9._~-]+)+$', expected: 'a path such as "/admin/rate-limit"' })),
     onRequest: Type.Optional(Type.Unsafe<AdminHook | readonly AdminHook[]>(Type.Any({ expected: HOOKS_EXPECTED }))),
     allow: Type.Optional(NetworkList()),
-    openapi: Type.Optional(BooleanOption({ description: 'Whether documents of `@fastify/swagger` list the routes.' }))
+    openapi: Type.Optional(BooleanOption({ description: 'Whether documents of `@fastify/swagger` list the routes.' })),
+    page: Type.Optional(BooleanOption({
+      description: 'Whether a page for browsers shows what the limits do, below `<prefix>/page`, and counts for it are kept in memory.'
+    }))
   }, { additionalProperties: false })
 ], {
   default: false,
-  expected: 'false, or an object: { prefix?, onRequest?, allow?, openapi? }',
+  expected: 'false, or an object: { prefix?, onRequest?, allow?, openapi?, page? }',
   description: 'Routes for operators below `prefix` (`/admin/rate-limit`): standings, blocks, policies, and a switch for all limits. ' +
     'They answer loopback and private addresses only; others get 404 unless `allow` lists their networks. ' +
     'Requests are authorized by `onRequest` hooks of yours; without them, only the routes that read are mounted.'

@@ -40,7 +40,7 @@ export class KeyWriter {
 const PLAIN = /^[\x21-\x24\x26-\x7a\x7c\x7e]{1,128}$/
 
 /** Format a partition as a hash tag. All other texts are hashed, not cut, so that no text ends the tag or equals another tag. */
-function toHashTag (partition: string): string {
+export function toHashTag (partition: string): string {
   // No plain tag contains "%". Hash UTF-16, because in UTF-8 all lone surrogates become one character.
   return PLAIN.test(partition) ? partition : `%${createHash('sha256').update(partition, 'utf16le').digest('base64url')}`
 }

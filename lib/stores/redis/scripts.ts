@@ -22,8 +22,16 @@ export function loadScript (name: string): Script {
   return composeScript(luaFiles[name], name in FAST_PATHS ? luaFiles[FAST_PATHS[name]] : '')
 }
 
+/** A script that needs no shared file: no bucket is in its keys. */
+export function loadPlainScript (name: string): Script {
+  return toScript(luaFiles[name])
+}
+
 /** Compose a script from its text and the shared files. */
 export function composeScript (text: string, fastPath = ''): Script {
-  const lua = [luaFiles.lease, fastPath, ...SHARED_FILES.map((file) => luaFiles[file]), text].join('\n')
+  return toScript([luaFiles.lease, fastPath, ...SHARED_FILES.map((file) => luaFiles[file]), text].join('\n'))
+}
+
+function toScript (lua: string): Script {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }

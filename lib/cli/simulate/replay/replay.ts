@@ -65,6 +65,7 @@ export class Replay {
       findKnownBlock: () => null,
       delayQueue: this.#delayQueue,
       metrics: null,
+      activity: null,
       faults: NO_FAULTS
     }, false)
   }

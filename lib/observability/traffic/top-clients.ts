@@ -1,0 +1,94 @@
+import type { Client } from '../../model/client.js'
+import { STEPS } from './hour-steps.js'
+import { SpaceSaving } from './space-saving.js'
+
+/** Clients with counts. */
+export const MAX_CLIENTS = 100
+
+/** Counts begin anew after this many steps, and those before are kept as long. */
+const STEPS_PER_GENERATION = STEPS / 2
+
+/** Estimates of one client. */
+export interface ClientEstimate {
+  readonly key: string
+  readonly client: Client
+  readonly requests: number
+  readonly refused: number
+  /** Each of them is at most so much too high. */
+  readonly error: number
+  readonly lastStep: number
+}
+
+type Counts = SpaceSaving<Client>
+
+/** The clients that use most, and those that exceed most: counted apart, because the latter may be few requests. */
+export class TopClients {
+  #requests: Counts[] = createGenerations()
+  #refused: Counts[] = createGenerations()
+  #generation = 0
+
+  /** `times`: how many requests it stands for. */
+  add (key: string, client: Client, isRefused: boolean, times: number, step: number): void {
+    this.#requests[0].add(key, client, times, step)
+    if (isRefused) this.#refused[0].add(key, client, times, step)
+  }
+
+  /** Forget the counts of the generation before the previous one. */
+  advance (step: number): void {
+    const generation = Math.floor(step / STEPS_PER_GENERATION)
+    if (generation === this.#generation) return
+    const isNext = generation === this.#generation + 1
+    this.#requests = isNext ? [new SpaceSaving(MAX_CLIENTS), this.#requests[0]] : createGenerations()
+    this.#refused = isNext ? [new SpaceSaving(MAX_CLIENTS), this.#refused[0]] : createGenerations()
+    this.#generation = generation
+  }
+
+  /** At most so many requests and refusals has a client without an estimate. */
+  get unlisted (): readonly [requests: number, refused: number] {
+    return [sumAbsent(this.#requests), sumAbsent(this.#refused)]
+  }
+
+  /** Every client with a count. */
+  list (): ClientEstimate[] {
+    const clients = new Map<string, Client>()
+    for (const counts of [...this.#requests, ...this.#refused]) {
+      for (const { key, value } of counts.entries()) clients.set(key, value)
+    }
+    return Array.from(clients, ([key, client]) => this.#estimate(key, client))
+  }
+
+  #estimate (key: string, client: Client): ClientEstimate {
+    const requests = estimate(this.#requests, key)
+    const refused = estimate(this.#refused, key)
+    return {
+      key,
+      client,
+      requests: requests.count,
+      refused: Math.min(refused.count, requests.count),
+      error: Math.max(requests.error, refused.error),
+      lastStep: Math.max(requests.mark, refused.mark)
+    }
+  }
+}
+
+function createGenerations (): Counts[] {
+  return [new SpaceSaving(MAX_CLIENTS), new SpaceSaving(MAX_CLIENTS)]
+}
+
+function sumAbsent (generations: readonly Counts[]): number {
+  return generations.reduce((sum, counts) => sum + counts.absentCount, 0)
+}
+
+/** Add up generations. Where a key has no entry, it may have had the count of the least frequent one. */
+function estimate (generations: readonly Counts[], key: string) {
+  let count = 0
+  let error = 0
+  let mark = 0
+  for (const counts of generations) {
+    const entry = counts.find(key)
+    count += entry?.count ?? counts.absentCount
+    error += entry?.error ?? counts.absentCount
+    mark = Math.max(mark, entry?.mark ?? 0)
+  }
+  return { count, error, mark }
+}
