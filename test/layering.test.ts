@@ -73,12 +73,13 @@ const ROOMS: Readonly<Record<string, Row>> = {
   compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'plugin', 'response', 'routing'], types: [] },
   testing: { values: ['common', 'config/schema'], types: [] },
   'cli/common': { values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing'], types: [] },
+  'cli/simulate/common': { values: ['stores/memory'], types: [] },
   'cli/simulate/log': { values: ['clients/address', 'common', 'throttle'], types: [] },
   'cli/simulate/replay': {
-    values: ['cli/common', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
+    values: ['cli/common', 'cli/simulate/common', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
     types: ['cli/simulate/log']
   },
-  'cli/simulate/stats': { values: ['cli/simulate/log', 'clients/address', 'model', 'request', 'throttle'], types: ['cli/simulate/replay', 'policies', 'stores'] },
+  'cli/simulate/stats': { values: ['cli/simulate/common', 'cli/simulate/log', 'model', 'throttle'], types: ['cli/simulate/replay', 'policies', 'request', 'stores'] },
   'cli/simulate/report': { values: ['cli/common', 'cli/simulate/stats', 'common'], types: ['cli/simulate/log'] },
   'cli/simulate': {
     values: ['calendar', 'cli/common', 'cli/simulate/log', 'cli/simulate/replay', 'cli/simulate/report', 'cli/simulate/stats', 'common', 'observability/refusal-log'],

@@ -30,19 +30,20 @@ export class LogEntry {
   /** The client's address as written, possibly a hash such as `ip#0123456789abcdef`. */
   readonly address: string
   readonly method: string
-  readonly url: string
+  /** Without the query. */
+  readonly path: string
   /** The status of the response; `null` while it is not known. */
   status: number | null = null
   /** Names the response that another line has; `null` without one. */
   pairKey: string | null = null
   given = NOTHING
 
-  constructor (line: number, timeUs: number, address: string, method: string, url: string) {
+  constructor (line: number, timeUs: number, address: string, method: string, path: string) {
     this.line = line
     this.timeUs = timeUs
     this.address = address
     this.method = method
-    this.url = url
+    this.path = path
   }
 }
 

@@ -1,7 +1,7 @@
 import { copyText } from '../../../clients/address/address-reader.js'
-import { isMethod } from './common-log.js'
-import { isWord, LogEntry, toPath, type ParsedLine } from './log-entry.js'
+import { isWord, LogEntry, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
+import { isMethod, parsePath } from './request-line.js'
 
 /** The fields of a request by name, in CSV and in JSON lines. */
 export type FieldName = 'time' | 'address' | 'method' | 'url' | 'route' | 'status' | 'user' | 'key' | 'tier' | 'cost' | 'outcome'
@@ -36,11 +36,13 @@ export function parseFields (get: (field: FieldName) => unknown, line: number): 
   const [address, url] = [toText(get('address')), toText(get('url'))]
   const method = toText(get('method'))?.toUpperCase() ?? 'GET'
   if (timeUs === null || address === null || !isWord(address) || url === null || !isMethod(method)) return 'bad'
+  const path = parsePath(url)
+  if (path === '') return 'bad'
   const user = toText(get('user'))
   const cost = Number(toText(get('cost')) ?? NaN)
   const status = Number(toText(get('status')) ?? NaN)
   // A copy: a part of a block would keep all of it in memory.
-  const entry = new LogEntry(line, timeUs, copyText(address), method, toPath(url))
+  const entry = new LogEntry(line, timeUs, copyText(address), method, path)
   entry.status = Number.isInteger(status) ? status : null
   entry.given = {
     route: toText(get('route')),
