@@ -18,6 +18,7 @@ import type { Decision } from '../model/decision.js'
 import type { MountedRoutes } from '../observability/health.js'
 import { logStart } from '../observability/lifecycle-events.js'
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
+import { Recorder } from '../observability/recording/recorder.js'
 import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import { documentLimits } from '../openapi/swagger.js'
 import { DeclaredRoutes } from '../policies/declared-routes.js'
@@ -66,11 +67,13 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
     const logSettings = toLogSettings(layered.resolved.log)
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
+    const { record } = layered.resolved
+    const recorder = record === false ? null : new Recorder(record, { clock, faults })
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, faults, guards
+      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, refusals, metrics, recorder, faults, guards
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
@@ -106,6 +109,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
       reloader.close()
       identity.close()
       refusals?.close()
+      await recorder?.close()
       metrics?.close()
       await backend.close()
     })

@@ -4,6 +4,7 @@ import type { ClientIdentifier, Identifier } from '../clients/identifier.js'
 import type { KnownTiers } from '../clients/known-tiers.js'
 import type { FaultLog, FaultReporter } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
+import type { Recorder } from '../observability/recording/recorder.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import type { HeaderWriter } from '../response/headers.js'
 import type { RouteConfig } from '../routing/route-config.js'
@@ -25,6 +26,8 @@ export interface DeciderContext {
   readonly delayQueue: DelayQueue
   /** `null` with `metrics: false`. */
   readonly metrics: Metrics | null
+  /** `null` if decisions are not recorded. */
+  readonly recorder: Recorder | null
   readonly faults: FaultReporter
 }
 

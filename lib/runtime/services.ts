@@ -4,6 +4,7 @@ import type { IdentityFactory } from '../clients/identity.js'
 import type { SlotUsages } from '../concurrency/slot-usage.js'
 import type { FaultLog } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
+import type { Recorder } from '../observability/recording/recorder.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import type { DeclaredRoutes } from '../policies/declared-routes.js'
 import type { DelayQueue } from '../throttle/delay-queue.js'
@@ -22,6 +23,7 @@ export interface SharedServices {
   readonly routes: DeclaredRoutes
   readonly refusals: RefusalLog | null
   readonly metrics: Metrics | null
+  readonly recorder: Recorder | null
   readonly faults: FaultLog
   readonly guards: GuardOptionsRegistry
 }

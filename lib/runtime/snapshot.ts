@@ -53,7 +53,7 @@ export class ConfigSnapshot {
 
   /** Throws on wrong options, with the place in the layer that they come from. */
   constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
-    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, faults } = services
+    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, recorder, faults } = services
     const { options, resolved } = merged
     this.services = services
     this.merged = merged
@@ -98,6 +98,7 @@ export class ConfigSnapshot {
         writeHeaders: createHeaderWriter(resolved),
         refusals,
         metrics,
+        recorder,
         getRouteConfig: routes.getRouteConfig,
         faults
       })

@@ -21,7 +21,9 @@ export function parseJsonLine ({ bytes }: Block, start: number, end: number, lin
     const field = findFieldOf(name)
     if (field !== null && !fields.has(field)) fields.set(field, one)
   }
-  return parseFields((field) => fields.get(field), line)
+  const parsed = parseFields((field) => fields.get(field), line)
+  if (typeof parsed === 'object' && 'address' in parsed) parsed.pairKey = toPairKey(value)
+  return parsed
 }
 
 /** All lines have the same few names. */

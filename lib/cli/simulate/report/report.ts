@@ -1,7 +1,8 @@
 import type { LineCounts } from '../log/log-entries.js'
 import { DemandDistribution, type Advice, type Peaks } from '../stats/advice.js'
 import type { Flip, Flips, FormatClient } from '../stats/flips.js'
-import type { LimitTally, ReplayOutcome, RequestCount, Tally } from '../stats/tally.js'
+import type { LimitTally, RequestCount } from '../stats/limit-tally.js'
+import type { ReplayOutcome, Tally } from '../stats/tally.js'
 
 const MAX_LISTED = 20
 

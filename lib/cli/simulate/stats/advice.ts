@@ -1,4 +1,5 @@
-import type { LimitTally, Tally } from './tally.js'
+import type { LimitTally } from './limit-tally.js'
+import type { Tally } from './tally.js'
 
 /** What a limit must allow so that at most a share of its clients is ever refused. */
 export interface Advice {

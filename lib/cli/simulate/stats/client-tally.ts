@@ -1,5 +1,5 @@
 import type { DemandTable } from './demand-table.js'
-import type { LimitTally, RequestCount } from './tally.js'
+import type { LimitTally, RequestCount } from './limit-tally.js'
 
 /** What is known of a client. */
 export class ClientTally implements RequestCount {

@@ -8,6 +8,7 @@ import type { Verdict } from '../replay/replay.js'
 import { ClientSample } from './client-sample.js'
 import { ClientTally } from './client-tally.js'
 import { DemandTable } from './demand-table.js'
+import type { LimitTally, RequestCount } from './limit-tally.js'
 import { SpaceSaving } from './space-saving.js'
 
 /** Clients whose statistics are kept. They take about 400 bytes each, and 128 for each further limit. */
@@ -21,28 +22,12 @@ const HOUR_US = 3_600_000_000
 /** What a request met. `unlimited`: no limit applies to its path. */
 export type ReplayOutcome = Exclude<Outcome, 'unavailable'> | 'unlimited'
 
-/** Requests, and how many of them would have been refused. */
-export interface RequestCount {
-  requests: number
-  refused: number
-}
-
 /** A client that was refused, also one outside of the sample. */
 export interface RefusedClient {
   readonly client: Client
   readonly tally: ClientTally
   /** Whether `tally` has the requests before the first refusal. */
   readonly isComplete: boolean
-}
-
-/** What is known of a limit. */
-export interface LimitTally extends RequestCount {
-  /** The rule that it belongs to; `null` for the default policy. */
-  readonly rule: string | null
-  /** `null`: for every tier without limits of its own. */
-  readonly tier: string | null
-  readonly limit: Limit
-  readonly index: number
 }
 
 /** Counts verdicts, in bounded memory. */
@@ -116,7 +101,7 @@ export class Tally {
 /** The units that a request takes from a limit. A log may say what the functions of the application computed. */
 function findUnits ({ cost, costs, limits }: Policy, { name }: Limit, { given }: LogEntry): number {
   const units = costs === null ? cost : costs[limits.findIndex((limit) => limit.name === name)]
-  return typeof units === 'number' ? units : findCost(given)
+  return typeof units === 'number' ? units : findCost(given, name)
 }
 
 export function findOutcome (entry: LogEntry, decision: RequestDecision | null): ReplayOutcome {
