@@ -45,19 +45,20 @@ const ROOMS: Readonly<Record<string, Row>> = {
   'observability/traffic': {
     values: ['algorithms', 'common', 'model', 'observability/refusal-log', 'stores', 'stores/memory'], types: []
   },
+  'observability/recording': { values: ['common', 'observability/refusal-log'], types: ['config/schema', 'model'] },
   response: { values: ['common'], types: ['config/schema', 'model', 'stores'] },
   policies: { values: ['algorithms', 'calendar', 'common', 'concurrency', 'config/layers', 'config/schema', 'errors', 'response', 'routing'], types: ['model', 'stores'] },
   warnings: { values: ['common', 'config/schema', 'errors', 'model', 'routing'], types: ['config/layers', 'policies', 'stores'] }, // of options that are probably wrong
   request: {
     values: ['calendar', 'clients', 'clients/address', 'common', 'errors', 'model', 'observability', 'response', 'stores'],
-    types: ['concurrency', 'config/schema', 'observability/metrics', 'observability/refusal-log', 'observability/traffic', 'policies', 'routing', 'stores/memory', 'throttle']
+    types: ['concurrency', 'config/schema', 'observability/metrics', 'observability/recording', 'observability/refusal-log', 'observability/traffic', 'policies', 'routing', 'stores/memory', 'throttle']
   },
   runtime: {
     values: [
       'clients', 'common', 'concurrency', 'config', 'config/backend', 'config/file', 'config/layers', 'config/schema', 'errors', 'model', 'observability',
       'policies', 'request', 'resilience', 'response', 'routing', 'stores/lease', 'stores/memory', 'stores/redis', 'warnings'
     ],
-    types: ['clients/address', 'observability/metrics', 'observability/refusal-log', 'observability/traffic', 'stores', 'throttle']
+    types: ['clients/address', 'observability/metrics', 'observability/recording', 'observability/refusal-log', 'observability/traffic', 'stores', 'throttle']
   },
   decorator: { values: ['calendar', 'clients', 'common', 'config/layers', 'config/schema', 'errors', 'model', 'observability', 'policies', 'request', 'routing', 'runtime', 'stores'], types: [] },
   openapi: { values: ['common', 'policies'], types: ['config/schema', 'runtime'] },
@@ -69,7 +70,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   plugin: {
     values: [
       'calendar', 'clients', 'clients/address', 'common', 'concurrency', 'config', 'config/layers', 'config/schema', 'decorator', 'errors', 'observability', 'observability/metrics',
-      'observability/refusal-log', 'observability/traffic', 'openapi', 'policies', 'request', 'routes', 'routes/page', 'routing', 'runtime', 'throttle'
+      'observability/recording', 'observability/refusal-log', 'observability/traffic', 'openapi', 'policies', 'request', 'routes', 'routes/page', 'routing', 'runtime', 'throttle'
     ],
     types: ['config/environment', 'model']
   },
@@ -81,12 +82,13 @@ const ROOMS: Readonly<Record<string, Row>> = {
   compat: { values: ['clients/address', 'common', 'config/backend', 'config/schema', 'errors', 'index', 'plugin', 'response', 'routing'], types: [] },
   testing: { values: ['common', 'config/schema'], types: [] },
   'cli/common': { values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing'], types: [] },
+  'cli/simulate/common': { values: ['stores/memory'], types: [] },
   'cli/simulate/log': { values: ['clients/address', 'common', 'throttle'], types: [] },
   'cli/simulate/replay': {
-    values: ['cli/common', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
-    types: ['cli/simulate/log']
+    values: ['cli/common', 'cli/simulate/common', 'cli/simulate/log', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
+    types: []
   },
-  'cli/simulate/stats': { values: ['cli/simulate/log', 'clients/address', 'model', 'request', 'throttle'], types: ['cli/simulate/replay', 'policies', 'stores'] },
+  'cli/simulate/stats': { values: ['cli/simulate/common', 'cli/simulate/log', 'model', 'throttle'], types: ['cli/simulate/replay', 'policies', 'request', 'stores'] },
   'cli/simulate/report': { values: ['cli/common', 'cli/simulate/stats', 'common'], types: ['cli/simulate/log'] },
   'cli/simulate': {
     values: ['calendar', 'cli/common', 'cli/simulate/log', 'cli/simulate/replay', 'cli/simulate/report', 'cli/simulate/stats', 'common', 'observability/refusal-log'],

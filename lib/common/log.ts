@@ -5,7 +5,7 @@ import { toPrintable } from './printable.js'
 /** Parts of the application that can fail while a request is limited. */
 export type FaultSource =
   | 'address' | 'identify' | 'exempt' | 'keyGenerator' | 'cost' | 'limit' | 'errorResponseBuilder'
-  | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store' | 'memory'
+  | 'onExceeding' | 'onExceeded' | 'onBlocked' | 'config' | 'store' | 'memory' | 'record'
 
 const INTERVAL_US = 60_000_000
 const MAX_MESSAGE_LENGTH = 256

@@ -11,13 +11,14 @@ import { formatPath } from './schema/option-path.js'
 import { mergeLayers, relocateError, registerLayer, type MergedOptions } from './layers/merge.js'
 import { checkLogOptions } from './schema/log-schema.js'
 import { checkMetricsOptions } from './schema/metrics-schema.js'
+import { checkRecordOptions } from './schema/record-schema.js'
 import { RateLimitOptionsSchema, ReloadOptionsSchema, type RateLimitOptions } from './schema/options-schema.js'
 import { FST_SLUICE_FIXED_OPTION, FST_SLUICE_UNREADABLE_FILE } from '../errors.js'
 
 /** Options of what is built once: connections, key names, mounted routes, the source of user identities. */
 const FIXED_OPTIONS = [
   'name', 'redis', 'store', 'clock', 'keyPrefix', 'memory', 'ipv6Subnet', 'deadline', 'breaker', 'connections', 'maxPending',
-  'identify', 'health', 'metrics', 'admin', 'log', 'configFile', 'environment', 'reloadOnSignal'
+  'identify', 'health', 'metrics', 'admin', 'log', 'record', 'configFile', 'environment', 'reloadOnSignal'
 ] as const satisfies ReadonlyArray<keyof RateLimitOptions>
 
 /** The layers of one registration's options, and their merged result. */
@@ -95,6 +96,7 @@ export class Configuration {
     try {
       checkBackendOptions(merged.options)
       checkLogOptions(merged.options, 'rateLimit')
+      checkRecordOptions(merged.options, 'rateLimit')
       checkMetricsOptions(merged.options, 'rateLimit')
       checkAdminOptions(merged.options, 'rateLimit')
     } catch (error) {

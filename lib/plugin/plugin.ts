@@ -18,6 +18,7 @@ import type { Decision } from '../model/decision.js'
 import type { MountedRoutes } from '../observability/health.js'
 import { logStart } from '../observability/lifecycle-events.js'
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js'
+import { Recorder } from '../observability/recording/recorder.js'
 import { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import { documentLimits } from '../openapi/swagger.js'
 import { DeclaredRoutes } from '../policies/declared-routes.js'
@@ -71,11 +72,13 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const slotUsages = new SlotUsages(clock)
     metrics?.watch({ breaker: backend.health.breaker, memory: backend.local, leases: backend.leaseCounters, slots: slotUsages })
     const refusals = logSettings === null ? null : new RefusalLog({ logger: fastify.log, clock, settings: logSettings })
+    const { record } = layered.resolved
+    const recorder = record === false ? null : new Recorder(record, { clock, faults })
     const unrouted = UnroutedPaths.of(fastify)
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const services = { fastify, name, addresses, identityFactory, backend, delayQueue, slotUsages, routes, faults, guards }
-    const snapshots = new SnapshotHolder(new ConfigSnapshot({ ...services, refusals, metrics, traffic, activity }, layered))
+    const snapshots = new SnapshotHolder(new ConfigSnapshot({ ...services, refusals, metrics, traffic, activity, recorder }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
     const reportHealth = createHealthReport(snapshots, mounted)
@@ -112,6 +115,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
       reloader.close()
       identityFactory.close()
       refusals?.close()
+      await recorder?.close()
       metrics?.close()
       traffic?.close()
       await page?.close()

@@ -12,6 +12,7 @@ import { hold } from './hold.js'
 import type { LimiterContext, Next } from './limiter-context.js'
 import { onClosed } from './on-closed.js'
 import { onFinished } from './on-finished.js'
+import { recordDecision } from './record-decision.js'
 
 /** For the metrics of decisions without a request. */
 const NO_ROUTE = {}
@@ -30,8 +31,10 @@ export class Responder {
 
   answer (decision: RequestDecision, reply: FastifyReply, next: Next): void {
     const { request } = reply
+    const { recorder, identifier } = this.#context
     request.rateLimit = decision
     this.record(decision, request)
+    if (recorder !== null && decision.previous === null) recordDecision({ recorder, identifier }, decision, reply)
     if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, request)
     if (decision.hasSlot) releaseAtEnd(decision, reply)
     if (decision.outcome === 'allowed') this.#allow(decision, reply, next)

@@ -11,6 +11,8 @@ import type { Charge, Limit, PartitionBy } from '../stores/store.js'
 import { anchorLimit } from './anchored-limit.js'
 import { CostResolver, findUnits, requireStaticCost, type Cost } from './cost.js'
 import { findDecision } from './decision.js'
+import type { DeciderContext } from './limiter-context.js'
+import { noteCost } from './record-decision.js'
 
 const NEEDS_REQUEST = 'is a function of the request, and consume has no request; set a number for it'
 
@@ -32,13 +34,15 @@ export class ChargeBuilder {
   readonly #faults: FaultReporter
   readonly #costs: CostResolver
   readonly #takesSlots: boolean
+  readonly #keepsCosts: boolean
 
   /** `takesSlots`: whether requests take slots of concurrency limits, which must be released. */
-  constructor ({ identifier, faults }: { readonly identifier: ClientIdentifier, readonly faults: FaultReporter }, takesSlots: boolean) {
+  constructor ({ identifier, faults, recorder }: Pick<DeciderContext, 'identifier' | 'faults' | 'recorder'>, takesSlots: boolean) {
     this.#identifier = identifier
     this.#faults = faults
     this.#costs = new CostResolver(identifier, faults)
     this.#takesSlots = takesSlots
+    this.#keepsCosts = recorder !== null
   }
 
   /**
@@ -57,6 +61,7 @@ export class ChargeBuilder {
   #buildRates (policy: Policy, request: FastifyRequest, client: Client, maxHoldUs: number): Charge[] | Promise<Charge[]> {
     const cost = this.#costs.resolve(policy, request)
     if (cost instanceof Promise) return this.#buildLater(policy, { request, client, cost: 0, maxHoldUs }, cost)
+    if (this.#keepsCosts) noteCost(request, cost)
     return policy.single !== null && typeof cost === 'number' && maxHoldUs === 0
       ? [{ limit: policy.single, partition: findStorePartition(client), cost }]
       : this.buildAll(policy, { request, client, cost, maxHoldUs })
@@ -140,7 +145,9 @@ export class ChargeBuilder {
 
   /** `input`: its cost is replaced. */
   async #buildLater (policy: Policy, input: ChargeInput, pending: Promise<Cost>): Promise<Charge[]> {
-    return this.buildAll(policy, { ...input, cost: await pending })
+    const cost = await pending
+    if (this.#keepsCosts) noteCost(input.request, cost)
+    return this.buildAll(policy, { ...input, cost })
   }
 
   /** Replace the limits that depend on the request by those with its numbers. All of their functions are called at once. */

@@ -41,7 +41,7 @@ export class Decider {
   constructor (context: DeciderContext, takesSlots: boolean) {
     this.#context = context
     this.#chargeBuilder = new ChargeBuilder(context, takesSlots)
-    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS }, false)
+    this.#earlyChargeBuilder = new ChargeBuilder({ identifier: context.identifier, faults: NO_FAULTS, recorder: null }, false)
     this.#earlyCosts = new CostResolver(context.identifier, NO_FAULTS)
   }
 

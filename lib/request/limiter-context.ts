@@ -4,6 +4,7 @@ import type { ClientIdentifier, Identifier } from '../clients/identifier.js'
 import type { KnownTiers } from '../clients/known-tiers.js'
 import type { FaultLog, FaultReporter } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
+import type { Recorder } from '../observability/recording/recorder.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import type { Traffic } from '../observability/traffic/traffic.js'
 import type { StoreActivity } from '../observability/store-activity.js'
@@ -29,6 +30,8 @@ export interface DeciderContext {
   readonly metrics: Metrics | null
   /** `null` without the operator page. */
   readonly activity: StoreActivity | null
+  /** `null` if decisions are not recorded. */
+  readonly recorder: Recorder | null
   readonly faults: FaultReporter
 }
 

@@ -4,6 +4,7 @@ import type { IdentityFactory } from '../clients/identity.js'
 import type { SlotUsages } from '../concurrency/slot-usage.js'
 import type { FaultLog } from '../common/log.js'
 import type { Metrics } from '../observability/metrics/metrics.js'
+import type { Recorder } from '../observability/recording/recorder.js'
 import type { RefusalLog } from '../observability/refusal-log/refusal-log.js'
 import type { Traffic } from '../observability/traffic/traffic.js'
 import type { StoreActivity } from '../observability/store-activity.js'
@@ -27,6 +28,7 @@ export interface SharedServices {
   /** `null` without the operator page. */
   readonly traffic: Traffic | null
   readonly activity: StoreActivity | null
+  readonly recorder: Recorder | null
   readonly faults: FaultLog
   readonly guards: GuardOptionsRegistry
 }

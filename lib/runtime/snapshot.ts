@@ -53,7 +53,7 @@ export class ConfigSnapshot {
 
   /** Throws on wrong options, with the place in the layer that they come from. */
   constructor (services: SharedServices, merged: MergedOptions, previous: ConfigSnapshot | null = null) {
-    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, traffic, activity, faults } = services
+    const { fastify, name, backend, delayQueue, slotUsages, routes, refusals, metrics, traffic, activity, recorder, faults } = services
     const { options, resolved } = merged
     this.services = services
     this.merged = merged
@@ -100,6 +100,7 @@ export class ConfigSnapshot {
         metrics,
         traffic,
         activity,
+        recorder,
         getRouteConfig: routes.getRouteConfig,
         faults
       })

@@ -6,7 +6,7 @@ import { findCost } from './log/log-entry.js'
 import { findEntry } from './replay/replay-request.js'
 
 /** In place of the code of an application: the cost that a log gives. A file overrides it. */
-export const CODE = { cost: (request: unknown) => findCost(findEntry(request)?.given) }
+export const CODE = { cost: (request: unknown) => findCost(findEntry(request)?.given, null) }
 
 /** Read the options that a log is replayed under. `file`: `null` for the defaults. Returns all mistakes as lines, if there are any. */
 export function loadSources (file: string | null, environment: Environment | null): Sources | { readonly mistakes: readonly string[] } {

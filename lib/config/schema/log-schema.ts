@@ -11,7 +11,7 @@ import { Type } from './type-builder.js'
  */
 
 const MIN_SECRET_LENGTH = 16
-const SECRET_EXPECTED = `a string of ${MIN_SECRET_LENGTH} or more characters`
+export const SECRET_EXPECTED = `a string of ${MIN_SECRET_LENGTH} or more characters`
 const MIN_INTERVAL_MS = 1000
 const MAX_INTERVAL_MS = 3_600_000
 
@@ -84,7 +84,8 @@ function isInterval (ms: number | null): boolean {
   return ms !== null && ms >= MIN_INTERVAL_MS && ms <= MAX_INTERVAL_MS
 }
 
-function checkSecret (secret: unknown, place: string): void {
+/** Check the key of hashes of clients. Throws FST_SLUICE_BAD_OPTION, without the key. */
+export function checkSecret (secret: unknown, place: string): void {
   if (typeof secret !== 'string') throw new FST_SLUICE_BAD_OPTION(place, SECRET_EXPECTED, 'another value (not shown)')
   if (secret.length < MIN_SECRET_LENGTH) throw new FST_SLUICE_BAD_OPTION(place, SECRET_EXPECTED, `a string of ${secret.length} (not shown)`)
 }

@@ -9,6 +9,7 @@ import { MetricsSchema } from './metrics-schema.js'
 import { NetworkList } from './network-list.js'
 import { IntegerRange, Duration, BooleanOption, Name, StringEnum, RoutePath } from './option-types.js'
 import { defaultedLimit, policyOptions, RuleSchema } from './policy-schema.js'
+import { RecordSchema } from './record-schema.js'
 import { Type } from './type-builder.js'
 
 export const STORE_EXPECTED = 'a store: an object with a `kind` and the methods take, peek, adjust, reset and ping'
@@ -119,6 +120,7 @@ export const RateLimitOptionsSchema = Type.Object({
     default: true, description: 'Whether the limits are described in the documents of `@fastify/swagger` (OpenAPI 3), if it is registered.'
   })),
   log: Type.Optional(LogSchema),
+  record: Type.Optional(RecordSchema),
   headers: Type.Optional(StringEnum(['x-ratelimit', 'ratelimit', 'both', 'off'], {
     default: 'x-ratelimit',
     description: 'The headers of a counted response: `X-RateLimit-*`, or `RateLimit` and `RateLimit-Policy` of the IETF draft. ' +

@@ -5,6 +5,7 @@ import type { ResolvedLog } from './log-schema.js'
 import { RateLimitOptionsSchema, type RateLimitOptions } from './options-schema.js'
 import { policySchemas, SHARED_FIELDS } from './policy-fields.js'
 import type { RouteRateLimit } from './policy-schema.js'
+import type { ResolvedRecord } from './record-schema.js'
 
 /*
  * Defaults are in the schemas, as `default`, and nowhere else. They are filled in here, after all layers are merged: earlier, a
@@ -15,11 +16,12 @@ type PluginDefaults = 'global' | 'enabled' | 'ipv6Subnet' | 'keyPrefix' | 'deadl
   'admin' | 'openapi' | 'headers' | 'resetFormat'
 
 /** Options of the plugin with their defaults. Those of its policy are as they were given: policies resolve them later. */
-export type ResolvedOptions = Omit<Resolved<RateLimitOptions, PluginDefaults>, 'memory' | 'breaker' | 'identify' | 'log'> & {
+export type ResolvedOptions = Omit<Resolved<RateLimitOptions, PluginDefaults>, 'memory' | 'breaker' | 'identify' | 'log' | 'record'> & {
   readonly memory: Required<NonNullable<RateLimitOptions['memory']>>
   readonly breaker: Required<NonNullable<RateLimitOptions['breaker']>>
   readonly identify: ResolvedIdentify
   readonly log: ResolvedLog
+  readonly record: ResolvedRecord
 }
 
 type PolicyDefaults = 'cost' | 'mode' | 'hook' | 'failureMode'

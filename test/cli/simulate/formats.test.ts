@@ -18,7 +18,7 @@ const ALB = 'https 2026-01-31T13:05:06.500000Z app/my-lb/50dc6c495c0c9188 203.0.
   '"GET https://www.example.com:443/a?b=1 HTTP/1.1" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:x "Root=1-5-1" "www.example.com" ' +
   '"arn:aws:acm:us-east-2:1:certificate/1" 1 2026-01-31T13:05:06.000000Z "forward" "-" "-" "10.0.0.1:80" "200" "-" "-"'
 
-const GET = { timeUs: TIME, address: '203.0.113.9', method: 'GET', url: '/a?b=1', status: 200 }
+const GET = { timeUs: TIME, address: '203.0.113.9', method: 'GET', path: '/a', status: 200 }
 
 const cases: readonly Case[] = [
   {
@@ -28,15 +28,15 @@ const cases: readonly Case[] = [
   }, {
     name: 'the combined log format, in another time zone, with a user who looks like a time',
     text: '2001:db8::1 - [31/Feb] [x [31/Jan/2026:14:05:06 +0100] "POST /a HTTP/2.0" 201 5 "https://example.com/" "curl \\"8\\""\r',
-    expected: { timeUs: TIME, address: '2001:db8::1', method: 'POST', url: '/a', status: 201 }
+    expected: { timeUs: TIME, address: '2001:db8::1', method: 'POST', path: '/a', status: 201 }
   }, {
     name: 'a URL with quotes, as Apache escapes them, and with text outside of ASCII',
     text: '203.0.113.9 - - [31/Jan/2026:13:05:06 +0000] "GET /\\"é HTTP/1.1" 404 -',
-    expected: { ...GET, url: '/\\"é', status: 404 }
+    expected: { ...GET, path: '/\\"é', status: 404 }
   }, {
     name: 'a request to a proxy, without a version',
     text: '203.0.113.9 - - [31/Jan/2026:13:05:06 +0000] "GET http://example.com?x=1" 200 1',
-    expected: { ...GET, url: '/?x=1' }
+    expected: { ...GET, path: '/' }
   }, {
     name: 'AWS ALB, at the time of the request',
     text: ALB,
@@ -52,7 +52,7 @@ const cases: readonly Case[] = [
   }, {
     name: 'Cloudflare Logpush, with nanoseconds since 1970',
     text: `{"ClientIP":"203.0.113.9","ClientRequestMethod":"GET","ClientRequestPath":"/a","EdgeResponseStatus":200,"EdgeStartTimestamp":${TIME}000}`,
-    expected: { ...GET, url: '/a' }
+    expected: { ...GET }
   }, {
     name: 'Fastify, with the status of the response',
     text: `{"level":30,"time":${TIME / 1000},"pid":1,"hostname":"web","reqId":"req-1","req":{"method":"GET","url":"/a?b=1","remoteAddress":"203.0.113.9"},"msg":"incoming request"}
@@ -75,7 +75,7 @@ const cases: readonly Case[] = [
       timeUs: TIME,
       address: 'ip#0123456789abcdef',
       method: 'GET',
-      url: '/a',
+      path: '/a',
       status: null,
       given: { route: '/:name', user: 'user#0123456789abcdef', key: null, tier: 'premium', cost: 2, isExempt: false }
     }
@@ -117,7 +117,7 @@ t.test('lines of any length are split, and one that is too long is skipped alone
 
 t.test('requests are put in order within the window', async (t) => {
   const lines = [5, 1, 3, 3, 30, 2].map((second, index) => JSON.stringify({ time: TIME / 1000 + second * 1000, ip: '203.0.113.9', url: `/${index}` }))
-  t.strictSame(parseLog(lines.join('\n'), 10_000_000).entries.map(({ url }) => url), ['/1', '/2', '/3', '/0', '/5', '/4'])
+  t.strictSame(parseLog(lines.join('\n'), 10_000_000).entries.map(({ path }) => path), ['/1', '/2', '/3', '/0', '/5', '/4'])
 })
 
 t.test('gzip and standard input are read, several files one after the other', async (t) => {
@@ -151,8 +151,8 @@ t.test('no bytes stop the parsers, and every line is counted', async (t) => {
     const { entries, counts } = parseLog(Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')])).toString('latin1'), 1_000_000)
     t.equal(counts.requests + counts.others + counts.bad, counts.lines)
     t.equal(entries.length, counts.requests)
-    for (const { timeUs, address, method, url } of entries) {
-      if (!Number.isSafeInteger(timeUs) || address === '' || method === '' || url === '') throw new Error('an incomplete entry')
+    for (const { timeUs, address, method, path } of entries) {
+      if (!Number.isSafeInteger(timeUs) || address === '' || method === '' || path === '') throw new Error('an incomplete entry')
     }
   })
 })

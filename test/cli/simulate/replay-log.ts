@@ -18,12 +18,12 @@ export function parseLog (text: string, windowUs = 0): { readonly entries: reado
 }
 
 /** The outcome of each request of a log under a config file, and the limit that refused it. */
-export function replayLog (text: string, file: string): string[] {
+export function replayLog (text: string, file: string, windowUs = 0): string[] {
   const sources = readSources(file, null, CODE)
   if (!('merged' in sources)) throw sources[0]
   const replay = new Replay(sources)
   try {
-    return parseLog(text).entries.map((entry) => {
+    return parseLog(text, windowUs).entries.map((entry) => {
       const { decision } = replay.decide(entry)
       return [findOutcome(entry, decision), ...decision?.isRefused === true ? [decision.limitName] : []].join(' ')
     })

@@ -107,7 +107,7 @@ t.test('limits that are set as advised refuse at most that share of clients', as
 })
 
 t.test('a sample of clients is bounded, and keeps the share of those it counts', async (t) => {
-  const sample = new ClientSample(1000, () => ({ isOdd: false }))
+  const sample = new ClientSample(1000, () => ({ isOdd: false }), () => {})
   for (let client = 0; client < 20_000; client++) {
     const value = sample.get(`198.51.${client >> 8}.${client & 255}`)
     if (value !== null && client % 4 === 1) value.isOdd = true

@@ -1,46 +1,69 @@
-import { findClosingQuote, parseStatus, readMethod, readUrl } from './common-log.js'
-import { isWord, LogEntry, type Block, type ParsedLine } from './log-entry.js'
+import type { Block, ParsedLine } from './log-entry.js'
 import { parseIsoTime } from './log-time.js'
+import { readAddress, readRequestLine } from './request-line.js'
+import { CLOSING_BRACKET, OPENING_BRACKET, QUOTE, SPACE, findByte, findClosingQuote, parseStatus } from './scan.js'
 
 const TYPES = ['http', 'https', 'h2', 'grpcs', 'ws', 'wss']
+const DASH = 0x2d
+const COLON = 0x3a
 
 /** Whether a line begins as those of an Application Load Balancer do: `https 2018-07-02T22:23:00.186641Z app/...`. */
-export function isAlbLine ({ text }: Block, start: number): boolean {
-  const space = text.indexOf(' ', start)
-  return space - start <= 5 && text[space + 5] === '-' && TYPES.includes(text.slice(start, space))
+export function isAlbLine ({ bytes, text }: Block, start: number, end: number): boolean {
+  const space = findByte(bytes, SPACE, start, Math.min(start + 6, end))
+  return space !== -1 && bytes[space + 5] === DASH && TYPES.includes(text.slice(start, space))
 }
 
 /** Parse a line of an Application Load Balancer of AWS. The time is that of the request where the line has it. */
 export function parseAlbLine (block: Block, start: number, end: number, line: number): ParsedLine {
   const { bytes, text } = block
-  const spaces: number[] = []
-  for (let space = text.indexOf(' ', start); space !== -1 && space < end && spaces.length < 12; space = text.indexOf(' ', space + 1)) {
-    spaces.push(space)
-  }
-  if (spaces.length < 12) return 'bad'
-  const quote = spaces[11] + 1
-  const close = findClosingQuote(text, quote + 1, end)
-  const timeUs = findCreationTime(text, close + 1, end) ?? parseIsoTime(text.slice(spaces[0] + 1, spaces[1]))
-  const method = close === -1 ? '' : readMethod(text, quote + 1, close)
-  // Address and port, an IPv6 address possibly in brackets.
-  const address = bytes.toString('latin1', spaces[2] + 1, spaces[3]).replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (method === '' || timeUs === null || !isWord(address)) return 'bad'
-  const entry = new LogEntry(line, timeUs, address, method, readUrl(block, quote + 2 + method.length, close))
-  entry.status = parseStatus(text, spaces[7] + 1)
+  const timeAt = skipFields(bytes, start, end, 1)
+  const addressAt = skipFields(bytes, timeAt, end, 2)
+  const statusAt = skipFields(bytes, addressAt, end, 5)
+  const quote = skipFields(bytes, statusAt, end, 4)
+  if (quote >= end) return 'bad'
+  const close = findClosingQuote(bytes, quote + 1, end)
+  const timeUs = findCreationTime(block, close + 1, end) ?? parseIsoTime(text.slice(timeAt, skipFields(bytes, timeAt, end, 1) - 1))
+  const address = readClient(block, addressAt, skipFields(bytes, addressAt, end, 1) - 1)
+  if (close === -1 || timeUs === null || address === '') return 'bad'
+  const entry = readRequestLine(block, quote + 1, close, { line, timeUs, address })
+  if (entry === null) return 'bad'
+  entry.status = parseStatus(bytes, statusAt)
   return entry
 }
 
+/** The position after a number of spaces; `end` if there are fewer. */
+function skipFields (bytes: Buffer, from: number, end: number, fields: number): number {
+  let at = from
+  for (let field = 0; field < fields; field++) {
+    const space = findByte(bytes, SPACE, at, end)
+    if (space === -1) return end
+    at = space + 1
+  }
+  return at
+}
+
+/** An address with its port: an IPv6 address may be in brackets. */
+function readClient (block: Block, start: number, end: number): string {
+  const { bytes } = block
+  let portAt = end
+  while (portAt > start && bytes[portAt - 1] >= 0x30 && bytes[portAt - 1] <= 0x39) portAt--
+  const addressEnd = portAt < end && bytes[portAt - 1] === COLON ? portAt - 1 : end
+  const isInBrackets = bytes[start] === OPENING_BRACKET && bytes[addressEnd - 1] === CLOSING_BRACKET
+  return isInBrackets ? readAddress(block, start + 1, addressEnd - 1) : readAddress(block, start, addressEnd)
+}
+
 /** The time when the load balancer received the request: after the user agent, the trace, the domain and the certificate. */
-function findCreationTime (text: string, after: number, end: number): number | null {
+function findCreationTime ({ bytes, text }: Block, after: number, end: number): number | null {
   if (after === 0) return null
   let position = after
   for (let field = 0; field < 4; field++) {
-    const open = text.indexOf('"', position)
-    const close = text.indexOf('"', open + 1)
-    if (open === -1 || close === -1 || close >= end) return null
+    const open = findByte(bytes, QUOTE, position, end)
+    const close = open === -1 ? -1 : findByte(bytes, QUOTE, open + 1, end)
+    if (close === -1) return null
     position = close + 1
   }
-  const space = text.indexOf(' ', position + 1)
-  const next = text.indexOf(' ', space + 1)
-  return space === -1 || space >= end ? null : parseIsoTime(text.slice(space + 1, next === -1 || next > end ? end : next))
+  const space = findByte(bytes, SPACE, position + 1, end)
+  if (space === -1) return null
+  const next = findByte(bytes, SPACE, space + 1, end)
+  return parseIsoTime(text.slice(space + 1, next === -1 ? end : next))
 }

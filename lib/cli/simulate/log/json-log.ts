@@ -1,8 +1,8 @@
 import { isRecord, type JsonRecord } from '../../../common/type-guards.js'
 import { findField, parseFields, type FieldName } from './named-fields.js'
-import { isMethod } from './common-log.js'
-import { isWord, LogEntry, toPath, type Block, type ParsedLine } from './log-entry.js'
+import { isWord, LogEntry, type Block, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
+import { isMethod, parsePath } from './request-line.js'
 
 /**
  * Parse a line of JSON: of Fastify's logger (pino), of Cloudflare's Logpush, or of any program that has the fields of a request
@@ -21,7 +21,9 @@ export function parseJsonLine ({ bytes }: Block, start: number, end: number, lin
     const field = findFieldOf(name)
     if (field !== null && !fields.has(field)) fields.set(field, one)
   }
-  return parseFields((field) => fields.get(field), line)
+  const parsed = parseFields((field) => fields.get(field), line)
+  if (typeof parsed === 'object' && 'address' in parsed) parsed.pairKey = toPairKey(value)
+  return parsed
 }
 
 /** All lines have the same few names. */
@@ -49,8 +51,9 @@ function parsePinoRequest (value: JsonRecord, req: JsonRecord, line: number): Pa
   // A later line of the same request, such as that of an error.
   if (typeof method !== 'string' || typeof url !== 'string' || typeof address !== 'string' || isRecord(value.res)) return 'other'
   const timeUs = parseTime(value.time)
-  if (timeUs === null || !isWord(address) || !isMethod(method)) return 'bad'
-  const entry = new LogEntry(line, timeUs, address, method, toPath(url))
+  const path = parsePath(url)
+  if (timeUs === null || path === '' || !isWord(address) || !isMethod(method)) return 'bad'
+  const entry = new LogEntry(line, timeUs, address, method, path)
   entry.pairKey = toPairKey(value)
   return entry
 }

@@ -8,15 +8,24 @@ export interface GivenFields {
   readonly key: string | null
   /** `null`: the default tier. */
   readonly tier: string | null
-  /** Units; `null` if the log does not have them. */
-  readonly cost: number | null
+  /** Units, or those of each limit by its name; `null` if the log does not have them. */
+  readonly cost: number | Readonly<Record<string, unknown>> | null
   /** Whether the plugin exempted the request by its address, or by a function of the application. */
   readonly isExempt: boolean
 }
 
-/** The units of a request whose cost a function of the application computes: those that the log gives, else 1. */
-export function findCost (given: GivenFields | undefined): number {
-  return given === undefined || given.cost === null ? 1 : given.cost
+/**
+ * The units that a request takes from a limit, if a function of the application computes them: those that the log gives,
+ * else 1. `null`: from a limit whose name is not known.
+ */
+export function findCost (given: GivenFields | undefined, limit: string | null): number {
+  const cost = given?.cost ?? 1
+  const units = typeof cost === 'number' ? cost : limit === null ? Object.values(cost)[0] : cost[limit]
+  return isUnits(units) ? units : 1
+}
+
+export function isUnits (value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
 const NOTHING: GivenFields = { route: null, user: null, key: null, tier: null, cost: null, isExempt: false }
@@ -30,19 +39,20 @@ export class LogEntry {
   /** The client's address as written, possibly a hash such as `ip#0123456789abcdef`. */
   readonly address: string
   readonly method: string
-  readonly url: string
+  /** Without the query. */
+  readonly path: string
   /** The status of the response; `null` while it is not known. */
   status: number | null = null
   /** Names the response that another line has; `null` without one. */
   pairKey: string | null = null
   given = NOTHING
 
-  constructor (line: number, timeUs: number, address: string, method: string, url: string) {
+  constructor (line: number, timeUs: number, address: string, method: string, path: string) {
     this.line = line
     this.timeUs = timeUs
     this.address = address
     this.method = method
-    this.url = url
+    this.path = path
   }
 }
 

@@ -1,10 +1,11 @@
 import { copyText } from '../../../clients/address/address-reader.js'
-import { isMethod } from './common-log.js'
-import { isWord, LogEntry, toPath, type ParsedLine } from './log-entry.js'
+import { isRecord } from '../../../common/type-guards.js'
+import { isUnits, isWord, LogEntry, type GivenFields, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
+import { isMethod, parsePath } from './request-line.js'
 
 /** The fields of a request by name, in CSV and in JSON lines. */
-export type FieldName = 'time' | 'address' | 'method' | 'url' | 'route' | 'status' | 'user' | 'key' | 'tier' | 'cost' | 'outcome'
+export type FieldName = 'time' | 'address' | 'method' | 'url' | 'route' | 'status' | 'user' | 'key' | 'tier' | 'cost' | 'outcome' | 'scope'
 
 /** Names that other programs have for the fields. Compared without case, spaces, dashes and underscores. */
 const SYNONYMS: Readonly<Record<FieldName, readonly string[]>> = {
@@ -18,7 +19,8 @@ const SYNONYMS: Readonly<Record<FieldName, readonly string[]>> = {
   key: ['key'],
   tier: ['tier', 'plan'],
   cost: ['cost', 'units'],
-  outcome: ['outcome']
+  outcome: ['outcome'],
+  scope: ['scope']
 }
 
 const NAMES: ReadonlyMap<string, FieldName> = new Map(Object.entries(SYNONYMS).flatMap(([field, names]) => {
@@ -30,28 +32,43 @@ export function findField (column: string): FieldName | null {
   return NAMES.get(column.trim().toLowerCase().replace(/[\s_-]/g, '')) ?? null
 }
 
+/** Decisions by limits that only the code of the application has. No file can be replayed for them. */
+const CODE_SCOPE = 'route:'
+
+/** What a hashed user begins with. */
+const HASHED_USER = 'user#'
+
 /** Build an entry from its fields by name. `get`: the value of a field, `undefined` if it is absent. */
 export function parseFields (get: (field: FieldName) => unknown, line: number): ParsedLine {
+  const scope = get('scope')
+  if (typeof scope === 'string' && scope.startsWith(CODE_SCOPE)) return 'other'
   const timeUs = parseTime(get('time'))
   const [address, url] = [toText(get('address')), toText(get('url'))]
   const method = toText(get('method'))?.toUpperCase() ?? 'GET'
   if (timeUs === null || address === null || !isWord(address) || url === null || !isMethod(method)) return 'bad'
+  const path = parsePath(url)
+  if (path === '') return 'bad'
   const user = toText(get('user'))
-  const cost = Number(toText(get('cost')) ?? NaN)
   const status = Number(toText(get('status')) ?? NaN)
   // A copy: a part of a block would keep all of it in memory.
-  const entry = new LogEntry(line, timeUs, copyText(address), method, toPath(url))
+  const entry = new LogEntry(line, timeUs, copyText(address), method, path)
   entry.status = Number.isInteger(status) ? status : null
   entry.given = {
     route: toText(get('route')),
     user,
     key: toText(get('key')),
     tier: toText(get('tier')),
-    cost: cost >= 0 && cost <= Number.MAX_SAFE_INTEGER ? cost : null,
-    // A user is exempt by the configuration, which decides again.
-    isExempt: user === null && get('outcome') === 'exempt'
+    cost: parseCost(get('cost')),
+    // A user is exempt by the configuration, which decides again, unless it cannot know a hashed one.
+    isExempt: (user === null || user.startsWith(HASHED_USER)) && get('outcome') === 'exempt'
   }
   return entry
+}
+
+function parseCost (value: unknown): GivenFields['cost'] {
+  if (isRecord(value)) return value
+  const units = Number(toText(value) ?? NaN)
+  return isUnits(units) ? units : null
 }
 
 /** `null` for an absent value, and for `-`, by which logs mean none. */

@@ -3,9 +3,7 @@ import { parseCommonLine } from './common-log.js'
 import { createCsvParser } from './csv-log.js'
 import { parseJsonLine } from './json-log.js'
 import type { Block, LineParser, ParsedLine } from './log-entry.js'
-
-const OPENING_BRACE = 0x7b
-const HASH = 0x23
+import { HASH, OPENING_BRACE } from './scan.js'
 
 /** Parses the lines of one file. Each line is parsed in the format that it has. */
 export class FileParser {
@@ -14,7 +12,7 @@ export class FileParser {
 
   /** Parse the line between two positions of a block. Never throws. */
   parse (block: Block, start: number, end: number, line: number): ParsedLine {
-    const first = block.text.charCodeAt(start)
+    const first = block.bytes[start]
     if (end === start || first === HASH) return 'other'
     if (first === OPENING_BRACE) return parseJsonLine(block, start, end, line)
     if (this.#csvParser === undefined) {
@@ -22,6 +20,6 @@ export class FileParser {
       if (this.#csvParser !== null) return 'other'
     }
     if (this.#csvParser !== null) return this.#csvParser(block, start, end, line)
-    return isAlbLine(block, start) ? parseAlbLine(block, start, end, line) : parseCommonLine(block, start, end, line)
+    return isAlbLine(block, start, end) ? parseAlbLine(block, start, end, line) : parseCommonLine(block, start, end, line)
   }
 }

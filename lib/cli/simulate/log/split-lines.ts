@@ -4,7 +4,7 @@ import type { Block } from './log-entry.js'
 /** Longer lines are skipped: no server logs a URL of that length. */
 const MAX_LINE_BYTES = 65_536
 
-const LINE_FEED = 0x0a
+const LINE_FEED = '\n'
 const CARRIAGE_RETURN = 0x0d
 
 /** Receives each line by its positions in a block. `isTooLong`: the line was skipped, and its positions have its beginning. */
@@ -25,7 +25,7 @@ export class LineSplitter {
     const bytes = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk])
     const block = toBlock(bytes)
     let start = 0
-    for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, start)) {
+    for (let end = block.text.indexOf(LINE_FEED); end !== -1; end = block.text.indexOf(LINE_FEED, start)) {
       this.#emit(block, start, end)
       start = end + 1
     }

@@ -1,12 +1,12 @@
 import { copyText } from '../../../clients/address/address-reader.js'
-import { GenerationCache } from '../../../common/generation-cache.js'
 import type { PolicySet } from '../../../policies/policy-set.js'
 import type { Policy } from '../../../policies/policy.js'
 import { createExemptMatcher } from '../../../routing/exempt-routes.js'
 import { ROUTING } from '../../common/compile-errors.js'
+import { TextTable } from '../common/text-table.js'
 import type { LogEntry } from '../log/log-entry.js'
 
-/** Paths cached per method and generation. */
+/** Paths cached per method. */
 const MAX_PATHS = 16_384
 
 /** More than Node.js accepts. */
@@ -37,32 +37,32 @@ interface PathPolicy extends FoundPolicy {
 export class PolicyFinder {
   readonly #policySet: PolicySet
   readonly #isExempt: (methods: readonly string[], url: string) => boolean
-  readonly #pathsByMethod = new Map<string, GenerationCache<string, PathPolicy>>()
+  readonly #pathsByMethod = new Map<string, TextTable<PathPolicy>>()
 
   constructor (policySet: PolicySet, exemptRoutes: readonly string[] | undefined) {
     this.#policySet = policySet
     this.#isExempt = createExemptMatcher(exemptRoutes, ROUTING)
   }
 
-  find ({ method, url, status, given: { route } }: LogEntry): FoundPolicy {
-    const found = this.#findPath(method, cutQuery(url), route)
+  find ({ method, path, status, given: { route } }: LogEntry): FoundPolicy {
+    const found = this.#findPath(method, path, route)
     return found.isExemptRoute && status !== NOT_FOUND ? { ...found, policy: null } : found
   }
 
   #findPath (method: string, path: string, route: string | null): PathPolicy {
     const paths = this.#pathsByMethod.get(method) ?? this.#addMethod(method)
-    let found = paths.get(path)
-    if (found === undefined) {
-      found = this.#compute(method, path, route)
-      paths.set(path, found)
-    }
+    const known = paths.find(path)
+    if (known !== null) return known
+    if (paths.size >= MAX_PATHS) this.#pathsByMethod.delete(method)
+    const found = this.#compute(method, path, route)
+    paths.add(found)
     return found
   }
 
   /** A log may have any number of invented methods. */
-  #addMethod (method: string): GenerationCache<string, PathPolicy> {
+  #addMethod (method: string): TextTable<PathPolicy> {
     if (this.#pathsByMethod.size >= MAX_METHODS) this.#pathsByMethod.clear()
-    const paths = new GenerationCache<string, PathPolicy>(MAX_PATHS, copyText)
+    const paths = new TextTable<PathPolicy>(MAX_PATHS)
     this.#pathsByMethod.set(copyText(method), paths)
     return paths
   }
@@ -74,13 +74,6 @@ export class PolicyFinder {
     const isExemptRoute = policy !== null && rule === null && !/[:*]/.test(path) && this.#isExempt([method], path)
     return { policy, rule, route: `${method} ${route ?? toTemplate(path)}`, isExemptRoute }
   }
-}
-
-function cutQuery (url: string): string {
-  const query = url.indexOf('?')
-  const path = query === -1 ? url : url.slice(0, query)
-  const fragment = path.indexOf('#')
-  return fragment === -1 ? path : path.slice(0, fragment)
 }
 
 const MAX_TEMPLATE_LENGTH = 120

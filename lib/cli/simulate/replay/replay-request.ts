@@ -17,7 +17,7 @@ export class ReplayRequest {
   constructor (entry: LogEntry) {
     this.ip = entry.address
     this.method = entry.method
-    this.url = entry.url
+    this.url = entry.path
     this.entry = entry
   }
 }

@@ -3,6 +3,7 @@ import { Exemptions } from '../../../clients/exemptions.js'
 import { KnownTiers } from '../../../clients/known-tiers.js'
 import { NO_FAULTS } from '../../../common/log.js'
 import { PolicySet } from '../../../policies/policy-set.js'
+import type { Policy } from '../../../policies/policy.js'
 import { Decider } from '../../../request/decide.js'
 import type { RequestDecision } from '../../../request/decision.js'
 import { holdUntilDue } from '../../../request/hold.js'
@@ -10,11 +11,11 @@ import { MemoryStore } from '../../../stores/memory/store.js'
 import { DelayQueue } from '../../../throttle/delay-queue.js'
 import { REGISTRATION, ROUTING } from '../../common/compile-errors.js'
 import type { Sources } from '../../common/read-sources.js'
-import type { LogEntry } from '../log/log-entry.js'
+import { findCost, type LogEntry } from '../log/log-entry.js'
 import { PolicyFinder, type FoundPolicy } from './policy-finder.js'
 import { ReplayClock } from './replay-clock.js'
 import { ReplayIdentifier } from './replay-identifier.js'
-import { toFastifyRequest } from './replay-request.js'
+import { findEntry, toFastifyRequest } from './replay-request.js'
 
 /** With Redis, the plugin has no bound of its own for buckets. This many take about 200 MB. */
 const MAX_KEYS = 2_000_000
@@ -44,7 +45,7 @@ export class Replay {
     const options = { ...merged.options, rules: (merged.options.rules ?? []).filter(({ name }) => !madeInCode.has(name)) }
     const { exempt, redis, memory } = options
     const tiers = new KnownTiers(resolved.identify.defaultTier)
-    const policySet = new PolicySet(REGISTRATION, options, ROUTING, (tier) => { tiers.add(tier) })
+    const policySet = new PolicySet(REGISTRATION, options, ROUTING, (tier) => { tiers.add(tier) }, { onPolicy: useGivenCosts })
     const isInMemory = redis === undefined || redis === false
     const { maxKeys } = isInMemory ? resolved.memory : { maxKeys: MAX_KEYS, ...memory }
     this.#store = new MemoryStore({
@@ -66,6 +67,7 @@ export class Replay {
       delayQueue: this.#delayQueue,
       metrics: null,
       activity: null,
+      recorder: null,
       faults: NO_FAULTS
     }, false)
   }
@@ -111,4 +113,15 @@ export class Replay {
     if (outcome === 'delayed') holdUntilDue(decision, finish, () => {})
     else if (outcome === 'allowed') finish()
   }
+}
+
+/** The function in place of the code of the application knows no limits. A log may have the units for each of several. */
+function useGivenCosts (policy: Policy): void {
+  const { limits, cost, costs } = policy
+  const given = limits.map(({ name }, index) => {
+    const units = costs?.[index] ?? cost
+    return typeof units === 'number' ? units : (request: unknown) => findCost(findEntry(request)?.given, name)
+  })
+  const changed: Partial<Policy> = given.length > 1 ? { costs: given } : { cost: given[0] }
+  if (given.some((units) => typeof units === 'function')) Object.assign(policy, changed)
 }

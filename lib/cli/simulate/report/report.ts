@@ -1,7 +1,8 @@
 import type { LineCounts } from '../log/log-entries.js'
 import { DemandDistribution, type Advice, type Peaks } from '../stats/advice.js'
 import type { Flip, Flips, FormatClient } from '../stats/flips.js'
-import type { LimitTally, ReplayOutcome, RequestCount, Tally } from '../stats/tally.js'
+import type { LimitTally, RequestCount } from '../stats/limit-tally.js'
+import type { ReplayOutcome, Tally } from '../stats/tally.js'
 
 const MAX_LISTED = 20
 
@@ -91,14 +92,14 @@ export interface LogReport {
 export function buildEffectReport (
   config: string | null, tally: Tally, shares: readonly number[], formatClient: FormatClient
 ): EffectReport {
-  const { outcomes, clients, refusedRoutes } = tally
+  const { outcomes, refusedRoutes } = tally
   const requests = Object.values(outcomes).reduce((sum, count) => sum + count, 0)
   return {
     config,
     outcomes,
     requests: toShare({ requests, refused: outcomes.rejected + outcomes.blocked }),
     clients: countClients(tally),
-    limits: [...tally.limits.values()].map((limit) => toLimitReport(limit, new DemandDistribution(limit, clients.values()), shares)),
+    limits: [...tally.limits.values()].map((limit) => toLimitReport(limit, new DemandDistribution(limit, tally), shares)),
     routes: refusedRoutes.top(MAX_LISTED).map(({ key, count, error }) => ({ route: key, refused: count, error })),
     tiers: Array.from(tally.tiers, ([tier, counts]) => ({ tier, ...toShare(counts) })),
     hours: [...tally.hours].sort(([a], [b]) => a - b).map(([hour, counts]) => ({ hour: formatHour(hour), ...toShare(counts) })),

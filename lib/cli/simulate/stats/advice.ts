@@ -1,5 +1,5 @@
-import type { Demand } from './demand.js'
-import type { ClientTally, LimitTally } from './tally.js'
+import type { LimitTally } from './limit-tally.js'
+import type { Tally } from './tally.js'
 
 /** What a limit must allow so that at most a share of its clients is ever refused. */
 export interface Advice {
@@ -32,15 +32,15 @@ export class DemandDistribution {
   readonly #bursts: Float64Array
   readonly #tally: LimitTally
 
-  constructor (tally: LimitTally, clients: Iterable<ClientTally>) {
-    const demands: Demand[] = []
-    for (const client of clients) {
-      const demand = client.demands[tally.index]
-      if (demand !== undefined) demands.push(demand)
+  constructor (tally: LimitTally, { clients, demands }: Pick<Tally, 'clients' | 'demands'>) {
+    const rows: number[] = []
+    for (const client of clients.values()) {
+      const row = client.findRow(tally.index)
+      if (row !== null) rows.push(row)
     }
     this.#tally = tally
-    this.#peaks = Float64Array.from(demands, ({ peak }) => peak).sort()
-    this.#bursts = Float64Array.from(demands, ({ burst }) => burst).sort()
+    this.#peaks = Float64Array.from(rows, (row) => demands.getPeak(row)).sort()
+    this.#bursts = Float64Array.from(rows, (row) => demands.getBurst(row)).sort()
   }
 
   peaks (): Peaks | null {

@@ -1,5 +1,4 @@
-import { copyText } from '../../../clients/address/address-reader.js'
-import { hashToUnit } from '../../../request/rollout.js'
+import { TextTable } from '../common/text-table.js'
 
 /**
  * Values of clients in bounded memory: of all clients, as long as there is room; then of those whose hash is in one half of
@@ -9,13 +8,16 @@ import { hashToUnit } from '../../../request/rollout.js'
 export class ClientSample<Value> {
   readonly #capacity: number
   readonly #create: () => Value
-  readonly #values = new Map<string, Value>()
+  readonly #onDrop: (value: Value) => void
+  readonly #clients: TextTable<Value>
   #share = 1
 
-  /** `capacity`: clients at most. */
-  constructor (capacity: number, create: () => Value) {
+  /** `capacity`: clients at most. `onDrop`: called with the value of a client that leaves the sample. */
+  constructor (capacity: number, create: () => Value, onDrop: (value: Value) => void) {
     this.#capacity = capacity
     this.#create = create
+    this.#onDrop = onDrop
+    this.#clients = new TextTable(capacity)
   }
 
   /** The share of clients in the sample: 1, a half, a quarter, ... */
@@ -25,27 +27,25 @@ export class ClientSample<Value> {
 
   /** The value of a client, created at its first use; `null` if it is not in the sample. */
   get (partition: string): Value | null {
-    const known = this.#values.get(partition)
-    if (known !== undefined) return known
-    if (!this.#accepts(partition)) return null
+    const known = this.#clients.find(partition)
+    if (known !== null) return known
+    if (this.#clients.unit >= this.#share) return null
     const value = this.#create()
-    this.#values.set(copyText(partition), value)
-    while (this.#values.size > this.#capacity) this.#halve()
+    this.#clients.add(value)
+    while (this.#clients.size > this.#capacity) this.#halve()
     return value
   }
 
   values (): Iterable<Value> {
-    return this.#values.values()
-  }
-
-  #accepts (partition: string): boolean {
-    return this.#share === 1 || hashToUnit(partition) < this.#share
+    return this.#clients.values()
   }
 
   #halve (): void {
     this.#share /= 2
-    for (const partition of this.#values.keys()) {
-      if (!this.#accepts(partition)) this.#values.delete(partition)
-    }
+    this.#clients.filter((value, unit) => {
+      if (unit < this.#share) return true
+      this.#onDrop(value)
+      return false
+    })
   }
 }

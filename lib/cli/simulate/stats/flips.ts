@@ -80,7 +80,7 @@ function createFlip (entry: LogEntry, client: Client, before: Verdict, after: Ve
     line: entry.line,
     time: new Date(entry.timeUs / 1000).toISOString(),
     client,
-    request: `${entry.method} ${entry.url.replace(/[?#].*$/s, '')}`,
+    request: `${entry.method} ${entry.path}`,
     before: findOutcome(entry, before.decision),
     beforeLimit: findLimit(before),
     after: findOutcome(entry, after.decision),

@@ -36,13 +36,16 @@ class Counter<Key> implements HeapEntry, Count<Key> {
  */
 export class SpaceSaving<Key> {
   readonly #capacity: number
+  readonly #onEvict: (key: Key) => void
   readonly #counters = new Map<string, Counter<Key>>()
   /** The least frequent one on top. */
   readonly #heap = new IndexedHeap<Counter<Key>>()
   #order = 0
 
-  constructor (capacity: number) {
+  /** `onEvict`: called with each key that makes room for another one. */
+  constructor (capacity: number, onEvict: (key: Key) => void = () => {}) {
     this.#capacity = capacity
+    this.#onEvict = onEvict
   }
 
   /** The key of a text; `null` if it is not among the most frequent ones. */
@@ -68,6 +71,7 @@ export class SpaceSaving<Key> {
     if (least !== null) {
       this.#heap.remove(least)
       this.#counters.delete(least.text)
+      this.#onEvict(least.key)
     }
     const counter = new Counter(text, key, this.#order++, least?.count ?? 0)
     this.#counters.set(text, counter)

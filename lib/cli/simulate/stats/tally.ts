@@ -5,11 +5,13 @@ import type { RequestDecision } from '../../../request/decision.js'
 import type { Limit, Standing } from '../../../stores/store.js'
 import { findCost, type LogEntry } from '../log/log-entry.js'
 import type { Verdict } from '../replay/replay.js'
-import { Demand } from './demand.js'
 import { ClientSample } from './client-sample.js'
+import { ClientTally } from './client-tally.js'
+import { DemandTable } from './demand-table.js'
+import type { LimitTally, RequestCount } from './limit-tally.js'
 import { SpaceSaving } from './space-saving.js'
 
-/** Clients whose statistics are kept. They take about 500 bytes each. */
+/** Clients whose statistics are kept. They take about 400 bytes each, and 128 for each further limit. */
 const MAX_SAMPLED = 131_072
 const MAX_REFUSED = 1024
 const MAX_ROUTES = 512
@@ -20,25 +22,6 @@ const HOUR_US = 3_600_000_000
 /** What a request met. `unlimited`: no limit applies to its path. */
 export type ReplayOutcome = Exclude<Outcome, 'unavailable'> | 'unlimited'
 
-/** Requests, and how many of them would have been refused. */
-export interface RequestCount {
-  requests: number
-  refused: number
-}
-
-/** What is known of a client. */
-export class ClientTally implements RequestCount {
-  requests = 0
-  refused = 0
-  /** By the index of the limit. */
-  readonly demands: Array<Demand | undefined> = []
-  /** The highest demand in a window, as a multiple of what its limit allows. */
-  excess = 0
-  /** The limit of that demand. */
-  limit: LimitTally | null = null
-  peak = 0
-}
-
 /** A client that was refused, also one outside of the sample. */
 export interface RefusedClient {
   readonly client: Client
@@ -47,27 +30,18 @@ export interface RefusedClient {
   readonly isComplete: boolean
 }
 
-/** What is known of a limit. */
-export interface LimitTally extends RequestCount {
-  /** The rule that it belongs to; `null` for the default policy. */
-  readonly rule: string | null
-  /** `null`: for every tier without limits of its own. */
-  readonly tier: string | null
-  readonly limit: Limit
-  readonly index: number
-}
-
 /** Counts verdicts, in bounded memory. */
 export class Tally {
   readonly outcomes: Record<ReplayOutcome, number> = { allowed: 0, delayed: 0, rejected: 0, blocked: 0, exempt: 0, unlimited: 0 }
+  readonly demands = new DemandTable()
   /** By partition. One that was only charged as the address of a user has no requests. */
-  readonly clients = new ClientSample(MAX_SAMPLED, () => new ClientTally())
+  readonly clients = new ClientSample(MAX_SAMPLED, () => new ClientTally(this.demands), (client) => { client.release() })
   readonly limits = new Map<string, LimitTally>()
   readonly tiers = new Map<string, RequestCount>()
   /** By number of the hour since 1970. */
   readonly hours = new Map<number, RequestCount>()
   readonly refusedRoutes = new SpaceSaving<string>(MAX_ROUTES)
-  readonly refusedClients = new SpaceSaving<RefusedClient>(MAX_REFUSED)
+  readonly refusedClients = new SpaceSaving<RefusedClient>(MAX_REFUSED, ({ tally }) => { tally.release() })
   /** By the limit itself, to find it without a look-up by its text. */
   readonly #limits = new Map<Limit, LimitTally>()
 
@@ -82,7 +56,9 @@ export class Tally {
     const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.tally ?? null
     if (isRefused) {
       this.refusedRoutes.add(found.route, () => found.route)
-      this.refusedClients.add(partition, () => ({ client, tally: sampled ?? new ClientTally(), isComplete: sampled !== null }))
+      this.refusedClients.add(partition, () => {
+        return { client, tally: sampled?.retain() ?? new ClientTally(this.demands), isComplete: sampled !== null }
+      })
     }
     const tally = sampled ?? this.refusedClients.find(partition)?.tally ?? null
     count(getCount(this.tiers, client.tier), isRefused)
@@ -100,9 +76,10 @@ export class Tally {
       count(tally, limit.mode === 'shadow' ? !standing.granted : isRefused && limit.name === limitName)
       const payer = partition === ownPartition ? client : this.clients.get(partition)
       if (payer === null) continue
-      const demand = payer.demands[tally.index] ??= new Demand()
-      demand.add(findUnits(policy, limit, entry), nowUs, limit)
-      if (client !== null && limit.mode === 'enforce' && limit.by !== 'global') noteExcess(client, tally, demand)
+      const row = payer.findOrAddRow(tally.index)
+      const isHigher = this.demands.add(row, findUnits(policy, limit, entry), nowUs, limit)
+      if (client === null || (payer === client && !isHigher)) continue
+      if (limit.mode === 'enforce' && limit.by !== 'global') noteExcess(client, tally, this.demands.getPeak(row))
     }
   }
 
@@ -124,7 +101,7 @@ export class Tally {
 /** The units that a request takes from a limit. A log may say what the functions of the application computed. */
 function findUnits ({ cost, costs, limits }: Policy, { name }: Limit, { given }: LogEntry): number {
   const units = costs === null ? cost : costs[limits.findIndex((limit) => limit.name === name)]
-  return typeof units === 'number' ? units : findCost(given)
+  return typeof units === 'number' ? units : findCost(given, name)
 }
 
 export function findOutcome (entry: LogEntry, decision: RequestDecision | null): ReplayOutcome {
@@ -147,7 +124,7 @@ function count (counter: RequestCount, isRefused: boolean): void {
   if (isRefused) counter.refused++
 }
 
-function noteExcess (client: ClientTally, tally: LimitTally, { peak }: Demand): void {
+function noteExcess (client: ClientTally, tally: LimitTally, peak: number): void {
   const { max, capacity } = tally.limit
   const excess = peak / Math.max(max, capacity)
   if (excess <= client.excess) return
