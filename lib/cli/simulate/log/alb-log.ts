@@ -24,9 +24,10 @@ export function parseAlbLine (block: Block, start: number, end: number, line: nu
   const method = close === -1 ? '' : readMethod(text, quote + 1, close)
   // Address and port, an IPv6 address possibly in brackets.
   const address = bytes.toString('latin1', spaces[2] + 1, spaces[3]).replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (method === '' || timeUs === null || !isWord(address)) return 'bad'
-  const entry = new LogEntry(line, timeUs, address, method, readUrl(block, quote + 2 + method.length, close))
-  entry.status = parseStatus(text, spaces[7] + 1)
+  const url = method === '' ? '' : readUrl(block, quote + 2 + method.length, close)
+  if (url === '' || timeUs === null || !isWord(address)) return 'bad'
+  const entry = new LogEntry(line, timeUs, address, method, url)
+  entry.status = parseStatus(text, spaces[7] + 1, end)
   return entry
 }
 

@@ -45,7 +45,7 @@ function parseRequest (block: Block, quote: number, end: number, { line, timeUs,
   const url = method === '' ? '' : readUrl(block, quote + 2 + method.length, close)
   if (url === '') return 'bad'
   const entry = new LogEntry(line, timeUs, address, method, url)
-  entry.status = parseStatus(text, close + 2)
+  entry.status = parseStatus(text, close + 2, end)
   return entry
 }
 
@@ -87,8 +87,9 @@ export function isMethod (text: string): boolean {
   return true
 }
 
-/** Three digits; `null` for anything else. */
-export function parseStatus (text: string, start: number): number | null {
+/** Three digits before `end`; `null` for anything else. Behind the end is the next line. */
+export function parseStatus (text: string, start: number, end: number): number | null {
+  if (start + 3 > end) return null
   let status = 0
   for (let i = start; i < start + 3; i++) {
     const digit = text.charCodeAt(i) - 48

@@ -1,7 +1,7 @@
 import { isRecord, type JsonRecord } from '../../../common/type-guards.js'
 import { findField, parseFields, type FieldName } from './named-fields.js'
 import { isMethod } from './common-log.js'
-import { isWord, LogEntry, toPath, type Block, type ParsedLine } from './log-entry.js'
+import { isWord, LogEntry, toPath, toStatus, type Block, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
 
 /**
@@ -49,7 +49,7 @@ function parsePinoRequest (value: JsonRecord, req: JsonRecord, line: number): Pa
   // A later line of the same request, such as that of an error.
   if (typeof method !== 'string' || typeof url !== 'string' || typeof address !== 'string' || isRecord(value.res)) return 'other'
   const timeUs = parseTime(value.time)
-  if (timeUs === null || !isWord(address) || !isMethod(method)) return 'bad'
+  if (timeUs === null || url === '' || !isWord(address) || !isMethod(method)) return 'bad'
   const entry = new LogEntry(line, timeUs, address, method, toPath(url))
   entry.pairKey = toPairKey(value)
   return entry
@@ -57,7 +57,7 @@ function parsePinoRequest (value: JsonRecord, req: JsonRecord, line: number): Pa
 
 function parsePinoResponse (value: JsonRecord, { statusCode }: JsonRecord): ParsedLine {
   const pairKey = toPairKey(value)
-  return pairKey !== null && typeof statusCode === 'number' ? { pairKey, status: statusCode } : 'other'
+  return pairKey !== null && typeof statusCode === 'number' ? { pairKey, status: toStatus(statusCode) } : 'other'
 }
 
 /** The ids of two processes are the same numbers. */

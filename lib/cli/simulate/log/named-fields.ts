@@ -1,6 +1,6 @@
 import { copyText } from '../../../clients/address/address-reader.js'
 import { isMethod } from './common-log.js'
-import { isWord, LogEntry, toPath, type ParsedLine } from './log-entry.js'
+import { isWord, LogEntry, toPath, toStatus, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
 
 /** The fields of a request by name, in CSV and in JSON lines. */
@@ -37,21 +37,30 @@ export function parseFields (get: (field: FieldName) => unknown, line: number): 
   const method = toText(get('method'))?.toUpperCase() ?? 'GET'
   if (timeUs === null || address === null || !isWord(address) || url === null || !isMethod(method)) return 'bad'
   const user = toText(get('user'))
-  const cost = Number(toText(get('cost')) ?? NaN)
-  const status = Number(toText(get('status')) ?? NaN)
   // A copy: a part of a block would keep all of it in memory.
   const entry = new LogEntry(line, timeUs, copyText(address), method, toPath(url))
-  entry.status = Number.isInteger(status) ? status : null
+  entry.status = toStatus(toNumber(get('status')))
   entry.given = {
     route: toText(get('route')),
     user,
     key: toText(get('key')),
     tier: toText(get('tier')),
-    cost: cost >= 0 && cost <= Number.MAX_SAFE_INTEGER ? cost : null,
+    cost: toUnits(toNumber(get('cost'))),
     // A user is exempt by the configuration, which decides again.
     isExempt: user === null && get('outcome') === 'exempt'
   }
   return entry
+}
+
+/** Fractions are rounded up, as those of a cost function are. */
+function toUnits (cost: number): number | null {
+  return cost >= 0 && cost <= Number.MAX_SAFE_INTEGER ? Math.ceil(cost) : null
+}
+
+/** NaN for anything else. White space alone is no number, although `Number` takes it for 0. */
+function toNumber (value: unknown): number {
+  const text = toText(value)?.trim() ?? ''
+  return text === '' ? NaN : Number(text)
 }
 
 /** `null` for an absent value, and for `-`, by which logs mean none. */
