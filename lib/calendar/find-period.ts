@@ -11,7 +11,8 @@ export interface PeriodRule {
   readonly anchorMs: number | null
 }
 
-const HOUR_US = 3_600_000_000
+const HOUR_MS = 3_600_000
+const HOUR_US = HOUR_MS * 1000
 
 /** The local time from which periods are counted without an anchor: a Monday, or the first day of a month and a year. */
 const FIRST_MONDAY = '1970-01-05'
@@ -21,10 +22,13 @@ const FIRST_DAY = '1970-01-01'
 export function findPeriod (temporal: TemporalLibrary, rule: PeriodRule, us: number): Period {
   const { unit, anchorMs } = rule
   if (unit !== 'hour') return findLongPeriod(temporal, rule, unit, us)
-  return anchorMs === null ? findLocalHour(temporal, rule, us) : findHour(us, anchorMs * 1000)
+  return anchorMs === null ? findLocalHour(temporal, rule, us) : findHour(us, anchorMs % HOUR_MS * 1000)
 }
 
-/** Hours that are counted from an anchor have sixty minutes, also where a clock changes. */
+/**
+ * Hours that are counted from an anchor have sixty minutes, also where a clock changes. `anchorUs`: within an hour of 1970, since
+ * microseconds of the years 0 and 9999 are not exact.
+ */
 function findHour (us: number, anchorUs: number): Period {
   const startUs = Math.floor((us - anchorUs) / HOUR_US) * HOUR_US + anchorUs
   return { startUs, endUs: startUs + HOUR_US }

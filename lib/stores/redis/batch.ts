@@ -135,7 +135,7 @@ export class Batch {
     let at = TIME_BYTES
     for (const { charges } of this.#checks) {
       for (let i = 0; i < charges.length; i++) {
-        if (!isStanding(reply, at, charges[i].limit)) return false
+        if (!isStanding(reply, at, charges[i])) return false
         at += answerBytes(reply, at, charges[i].limit)
       }
     }

@@ -24,7 +24,6 @@ const DELAYED = 8
 const BLOCKED = 16
 const BLOCK_STARTED = 32
 const LEASED = 64
-const ALL_FLAGS = 127
 
 const SHADOW = 1
 const DELAYABLE = 2
@@ -172,15 +171,22 @@ export function hasTime (source: Buffer): boolean {
   return source.length >= TIME_BYTES && Number.isSafeInteger(readNumber(source, 0))
 }
 
-/** Whether a whole standing of this limit, in the format of `take.lua`, is at this position of a reply. */
-export function isStanding (source: Buffer, at: number, limit: Limit): boolean {
-  if (at >= source.length || source[at] > ALL_FLAGS) return false
+/** Whether a whole standing of this charge, in the format of `take.lua`, is at this position of a reply, and no more than it asked for. */
+export function isStanding (source: Buffer, at: number, { limit, lease }: LeaseCharge): boolean {
+  if (at >= source.length || (source[at] & ~possibleFlags(limit, lease !== undefined)) !== 0) return false
   const end = at + answerBytes(source, at, limit)
   if (end > source.length) return false
   for (let position = at + 1; position < end; position += NUMBER_BYTES) {
     if (!Number.isSafeInteger(readNumber(source, position))) return false
   }
+  if ((source[at] & DELAYED) !== 0 && readNumber(source, at + ANSWER_BYTES) > limit.maxDelayUs) return false
+  if ((source[at] & LEASED) !== 0 && readNumber(source, end - LEASE_BYTES) > (lease?.want ?? 0)) return false
   return readNumber(source, at + 1) <= limit.capacity
+}
+
+function possibleFlags (limit: Limit, asksForLease: boolean): number {
+  return GRANTED | CHARGED | BROKEN | (limit.maxDelayUs > 0 ? DELAYED : 0) |
+    (findPenalty(limit) === null ? 0 : BLOCKED | BLOCK_STARTED) | (asksForLease ? LEASED : 0)
 }
 
 /** Read the standing of a charge from a reply. Returns `null` if its bucket could not be read or written. */

@@ -27,7 +27,7 @@ export function parseAlbLine (block: Block, start: number, end: number, line: nu
   if (close === -1 || timeUs === null || address === '') return 'bad'
   const entry = readRequestLine(block, quote + 1, close, { line, timeUs, address })
   if (entry === null) return 'bad'
-  entry.status = parseStatus(bytes, statusAt)
+  entry.status = parseStatus(bytes, statusAt, end)
   return entry
 }
 

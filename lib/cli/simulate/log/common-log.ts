@@ -26,6 +26,6 @@ export function parseCommonLine (block: Block, start: number, end: number, line:
   if (address === '' || close === -1) return 'bad'
   const entry = readRequestLine(block, quote + 1, close, { line, timeUs, address })
   if (entry === null) return 'bad'
-  entry.status = parseStatus(bytes, close + 2)
+  entry.status = parseStatus(bytes, close + 2, end)
   return entry
 }

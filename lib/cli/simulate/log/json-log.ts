@@ -1,6 +1,6 @@
 import { isRecord, type JsonRecord } from '../../../common/type-guards.js'
 import { findField, parseFields, type FieldName } from './named-fields.js'
-import { isWord, LogEntry, type Block, type ParsedLine } from './log-entry.js'
+import { isWord, LogEntry, toStatus, type Block, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
 import { isMethod, parsePath } from './request-line.js'
 
@@ -60,7 +60,7 @@ function parsePinoRequest (value: JsonRecord, req: JsonRecord, line: number): Pa
 
 function parsePinoResponse (value: JsonRecord, { statusCode }: JsonRecord): ParsedLine {
   const pairKey = toPairKey(value)
-  return pairKey !== null && typeof statusCode === 'number' ? { pairKey, status: statusCode } : 'other'
+  return pairKey !== null && typeof statusCode === 'number' ? { pairKey, status: toStatus(statusCode) } : 'other'
 }
 
 /** The ids of two processes are the same numbers. */

@@ -21,7 +21,8 @@ export interface GivenFields {
 export function findCost (given: GivenFields | undefined, limit: string | null): number {
   const cost = given?.cost ?? 1
   const units = typeof cost === 'number' ? cost : limit === null ? Object.values(cost)[0] : cost[limit]
-  return isUnits(units) ? units : 1
+  // Fractions are rounded up, as those of a cost function are.
+  return isUnits(units) ? Math.ceil(units) : 1
 }
 
 export function isUnits (value: unknown): value is number {
@@ -59,7 +60,8 @@ export class LogEntry {
 /** The response of a request whose line came before. */
 export interface LogResponse {
   readonly pairKey: string
-  readonly status: number
+  /** `null` for a number that no status has. */
+  readonly status: number | null
 }
 
 /** `other`: a line about something else than a request. `bad`: no format fits. */
@@ -80,6 +82,11 @@ const MAX_WORD_LENGTH = 256
 
 export function isWord (text: string): boolean {
   return text.length > 0 && text.length <= MAX_WORD_LENGTH
+}
+
+/** A status of HTTP: three digits at most. `null` for any other number. */
+export function toStatus (number: number): number | null {
+  return Number.isInteger(number) && number >= 0 && number <= 999 ? number : null
 }
 
 /** Text outside of ASCII is decoded as UTF-8. */

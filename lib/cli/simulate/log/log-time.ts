@@ -89,7 +89,7 @@ function parseFraction (text: string, from: number, to: number): number {
 /** Parse a number of seconds, milliseconds, microseconds or nanoseconds since 1970, by its size; or an ISO date. */
 export function parseTime (value: unknown): number | null {
   if (typeof value === 'number') return parseEpoch(value)
-  if (typeof value !== 'string' || value === '') return null
+  if (typeof value !== 'string' || value.trim() === '') return null
   const number = value[4] === '-' ? NaN : Number(value)
   return Number.isNaN(number) ? parseIsoTime(value) : parseEpoch(number)
 }

@@ -1,6 +1,6 @@
 import { copyText } from '../../../clients/address/address-reader.js'
 import { isRecord } from '../../../common/type-guards.js'
-import { isUnits, isWord, LogEntry, type GivenFields, type ParsedLine } from './log-entry.js'
+import { isUnits, isWord, LogEntry, toStatus, type GivenFields, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
 import { isMethod, parsePath } from './request-line.js'
 
@@ -49,10 +49,9 @@ export function parseFields (get: (field: FieldName) => unknown, line: number): 
   const path = parsePath(url)
   if (path === '') return 'bad'
   const user = toText(get('user'))
-  const status = Number(toText(get('status')) ?? NaN)
   // A copy: a part of a block would keep all of it in memory.
   const entry = new LogEntry(line, timeUs, copyText(address), method, path)
-  entry.status = Number.isInteger(status) ? status : null
+  entry.status = toStatus(toNumber(get('status')))
   entry.given = {
     route: toText(get('route')),
     user,
@@ -67,8 +66,14 @@ export function parseFields (get: (field: FieldName) => unknown, line: number): 
 
 function parseCost (value: unknown): GivenFields['cost'] {
   if (isRecord(value)) return value
-  const units = Number(toText(value) ?? NaN)
+  const units = toNumber(value)
   return isUnits(units) ? units : null
+}
+
+/** NaN for anything else. White space alone is no number, although `Number` takes it for 0. */
+function toNumber (value: unknown): number {
+  const text = toText(value)?.trim() ?? ''
+  return text === '' ? NaN : Number(text)
 }
 
 /** `null` for an absent value, and for `-`, by which logs mean none. */

@@ -37,8 +37,8 @@ export function parseDigits (bytes: Uint8Array, from: number, to: number): numbe
   return value
 }
 
-/** Three digits; `null` for anything else. */
-export function parseStatus (bytes: Buffer, start: number): number | null {
-  const status = parseDigits(bytes, start, start + 3)
+/** Three digits before `end`; `null` for anything else. Behind the end is the next line. */
+export function parseStatus (bytes: Buffer, start: number, end: number): number | null {
+  const status = start + 3 > end ? NaN : parseDigits(bytes, start, start + 3)
   return Number.isNaN(status) ? null : status
 }
