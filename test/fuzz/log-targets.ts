@@ -1,6 +1,6 @@
 // The lines of access logs, in every format that the simulator reads.
 import { LogEntries } from '../../lib/cli/simulate/log/log-entries.js'
-import type { LogEntry } from '../../lib/cli/simulate/log/log-entry.js'
+import { findCost, type LogEntry } from '../../lib/cli/simulate/log/log-entry.js'
 import { LineSplitter } from '../../lib/cli/simulate/log/split-lines.js'
 import { hostileBytes } from './hostile.js'
 import { hold, type Target } from './target.js'
@@ -31,13 +31,16 @@ function cut (bytes: Buffer, length: number): Buffer[] {
   return Array.from({ length: Math.ceil(bytes.length / length) }, (_, index) => bytes.subarray(index * length, (index + 1) * length))
 }
 
-function holdEntry ({ timeUs, address, method, url, status, given }: LogEntry): void {
+function holdEntry ({ timeUs, address, method, path, status, given }: LogEntry): void {
   hold(Number.isSafeInteger(timeUs) && timeUs >= 0, `the time ${timeUs}`)
   hold(address !== '' && address.length <= 256, `the address ${address}`)
   hold(/^[A-Z-]{1,20}$/.test(method), `the method ${method}`)
-  hold(url !== '', 'an empty URL')
+  hold(path !== '' && !/[?#]/.test(path), `the path ${path}`)
   hold(status === null || (Number.isInteger(status) && status >= 0 && status <= 999), `the status ${status}`)
-  hold(given.cost === null || (Number.isSafeInteger(given.cost) && given.cost >= 0), `the cost ${given.cost}`)
+  for (const limit of [null, 'default', 'constructor']) {
+    const cost = findCost(given, limit)
+    hold(Number.isSafeInteger(cost) && cost >= 0, `the cost ${cost}`)
+  }
 }
 
 const log: Target = {
