@@ -86,6 +86,7 @@ export class OutcomeCounts {
   }
 }
 
-function createSeries (route: string, tier: string): Series {
-  return { route, tier, counts: new StepCounts(COLUMNS) }
+/** Without counts. */
+export function createSeries (route: string, tier: string): Series {
+  return { route, tier, counts: new StepCounts(COLUMNS, STEPS) }
 }
