@@ -5,7 +5,7 @@ import { SpaceSaving } from './space-saving.js'
 /** Clients with counts. */
 export const MAX_CLIENTS = 100
 
-/** Counts begin anew after this many steps, and those before are kept as long. */
+/** After this many steps counts begin at 0, and those before are kept as long. */
 const STEPS_PER_GENERATION = STEPS / 2
 
 /** Estimates of one client. */
