@@ -28,7 +28,9 @@ function asFleet (state) {
   const named = (host, pid, latencyMs, seconds) => ({
     ...self, id: `${host}:${pid}:0`, host, pid, seenAtMs: state.atMs - seconds * 1000, store: { ...self.store, ...store, latencyMs }
   })
-  const instances = [named('web-1', 4711, { p50: 0.31, p99: 1.2 }, 0), named('web-2', 4688, { p50: 0.34, p99: 1.9 }, 4), named('web-3', 3920, { p50: 0.3, p99: 1.4 }, 7)]
+  const instances = [
+    named('web-1', 4711, { p50: 0.31, p99: 1.2 }, 0), named('web-2', 4688, { p50: 0.34, p99: 1.9 }, 4), named('web-3', 3920, { p50: 0.3, p99: 1.4 }, 7)
+  ]
   return { ...state, self: instances[0].id, instances, fleet: { isShared: true, problem: null, skipped: 0 } }
 }
 

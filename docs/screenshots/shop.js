@@ -10,7 +10,9 @@ import { ManualClock } from 'fastify-sluice/testing'
 
 const STEP_MS = 10_000
 const STEPS = 360
-const CUSTOMERS = ['northlight', 'bluebird', 'cobalt', 'harbour', 'juniper', 'kestrel', 'lantern', 'marigold', 'nimbus', 'osprey', 'pepper', 'quarry']
+const CUSTOMERS = [
+  'northlight', 'bluebird', 'cobalt', 'harbour', 'juniper', 'kestrel', 'lantern', 'marigold', 'nimbus', 'osprey', 'pepper', 'quarry'
+]
 const PREMIUM = 3
 const SETTINGS = `[tiers.premium]
 limits = [{ name = "rate", max = 120, timeWindow = "1 minute" }, { name = "monthly", max = 250000, period = "month" }]
@@ -47,7 +49,7 @@ export async function openShop (endMs) {
     max: 30,
     timeWindow: '1 minute',
     tiers: { free: { max: 24 }, premium: { max: 120 } },
-    identify: { custom: ({ headers }) => typeof headers.customer === 'string' ? { id: headers.customer, tier: findTier(headers.customer) } : null },
+    identify: { custom: identify },
     exempt: { users: ['monitor'] },
     admin: { page: true, onRequest: async () => {} }
   })
@@ -56,9 +58,15 @@ export async function openShop (endMs) {
   app.post('/orders', async () => ({}))
   app.post('/login', async (_request, reply) => reply.code(401).send({}))
   app.get('/search', {
-    config: { rateLimit: { limits: [{ name: 'rate', max: 30, timeWindow: '1 minute' }, { name: 'tighter', max: 12, timeWindow: '1 minute', mode: 'shadow' }] } }
+    config: {
+      rateLimit: {
+        limits: [{ name: 'rate', max: 30, timeWindow: '1 minute' }, { name: 'tighter', max: 12, timeWindow: '1 minute', mode: 'shadow' }]
+      }
+    }
   }, async () => [])
-  app.get('/reports/:id', { config: { rateLimit: { max: 30, timeWindow: '1 minute', concurrency: { max: 5, by: 'global' } } } }, async ({ headers }) => {
+  app.get('/reports/:id', {
+    config: { rateLimit: { max: 30, timeWindow: '1 minute', concurrency: { max: 5, by: 'global' } } }
+  }, async ({ headers }) => {
     if (headers.slow !== undefined) await closing
     return {}
   })
@@ -81,8 +89,9 @@ function createEnd () {
   return { promise, close }
 }
 
-function findTier (customer) {
-  return CUSTOMERS.indexOf(customer) < PREMIUM ? 'premium' : 'free'
+function identify ({ headers: { customer } }) {
+  if (customer === undefined) return null
+  return { id: customer, tier: CUSTOMERS.indexOf(customer) < PREMIUM ? 'premium' : 'free' }
 }
 
 async function sendHour (app, clock) {
@@ -91,11 +100,19 @@ async function sendHour (app, clock) {
     const load = 1 + 0.45 * Math.sin(step / 47) + 0.25 * Math.sin(step / 11) + 0.3 * random()
     const requests = Array.from({ length: Math.round(58 * load) }, () => chooseRequest(random))
     // A crawler for eight minutes, and someone who tries passwords from two addresses.
-    if (step > 120 && step < 170) requests.push(...repeat(8 + 18 * random(), () => ({ url: `/products/${Math.floor(random() * 999)}`, remoteAddress: '203.0.113.9' })))
-    if (step > 290 && step < 342) requests.push(...repeat(5 + 9 * random(), () => ({ method: 'POST', url: '/login', remoteAddress: random() < 0.7 ? '198.51.100.23' : '192.0.2.77' })))
+    if (step > 120 && step < 170) requests.push(...repeat(8 + 18 * random(), () => crawl(random)))
+    if (step > 290 && step < 342) requests.push(...repeat(5 + 9 * random(), () => tryPassword(random)))
     for (const request of requests) await app.inject(request)
     await clock.advance(STEP_MS)
   }
+}
+
+function crawl (random) {
+  return { url: `/products/${Math.floor(random() * 999)}`, remoteAddress: '203.0.113.9' }
+}
+
+function tryPassword (random) {
+  return { method: 'POST', url: '/login', remoteAddress: random() < 0.7 ? '198.51.100.23' : '192.0.2.77' }
 }
 
 function repeat (times, create) {

@@ -8,16 +8,17 @@ import type { FastifyRequest } from 'fastify'
 
 /**
  * Whether a request is from no page of another origin. Browsers send `Sec-Fetch-Site` to secure origins only, but `Origin` with
- * every request that is not GET or HEAD, and with every request whose response the page could read by CORS.
+ * every request that is not GET or HEAD, and with every request whose response the page could read by CORS. The first is
+ * right also where a proxy changes `Host`.
  *
  * A link may lead here: the page with the link cannot read the response.
  */
 export function isFromSameOrigin (request: FastifyRequest): boolean {
   const { headers, method } = request
-  if (headers.origin !== undefined && !isOriginOf(headers.origin, request.host)) return false
   const site = headers['sec-fetch-site']
-  if (site === undefined || site === 'same-origin' || site === 'none') return true
-  return headers['sec-fetch-mode'] === 'navigate' && (method === 'GET' || method === 'HEAD')
+  if (site === 'same-origin' || site === 'none') return true
+  if (headers.origin !== undefined && !isOriginOf(headers.origin, request.host)) return false
+  return site === undefined || (headers['sec-fetch-mode'] === 'navigate' && (method === 'GET' || method === 'HEAD'))
 }
 
 /** `null`, the origin of a page in a sandbox, is of no host. */

@@ -15,7 +15,8 @@ export function encodeCounts (counts: readonly number[]): string {
   let text = ''
   let previous = 0
   let equal = 0
-  for (let i = 0; i <= counts.findLastIndex((count) => count > 0); i++) {
+  const last = counts.findLastIndex((count) => count > 0)
+  for (let i = 0; i <= last; i++) {
     const count = Math.min(counts[i], MAX_COUNT)
     if (count === previous) {
       equal++

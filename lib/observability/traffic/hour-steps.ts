@@ -11,27 +11,37 @@ export function findStep (nowMs: number): number {
 export class StepCounts {
   readonly cells: Uint32Array
   readonly #columns: number
+  readonly #steps: number
 
-  constructor (columns: number) {
+  /** `steps`: those of an hour. */
+  constructor (columns: number, steps: number) {
     this.#columns = columns
-    this.cells = new Uint32Array(STEPS * columns)
+    this.#steps = steps
+    this.cells = new Uint32Array(steps * columns)
   }
 
   /** Forget the steps after `last` until `next`: their cells are those of an hour ago. */
   advance (last: number, next: number): void {
-    if (next - last >= STEPS) {
+    if (next - last >= this.#steps) {
       this.cells.fill(0)
       return
     }
     for (let step = last + 1; step <= next; step++) {
-      const at = (step % STEPS) * this.#columns
+      const at = (step % this.#steps) * this.#columns
       this.cells.fill(0, at, at + this.#columns)
     }
   }
 
+  /** Add the counts of others, which have the same columns and steps. */
+  add ({ cells }: StepCounts): void {
+    for (let at = 0; at < cells.length; at++) this.cells[at] += cells[at]
+  }
+
   /** One column in order of time. `last`: the current step. */
   read (column: number, last: number): number[] {
-    return Array.from({ length: STEPS }, (_, index) => this.cells[((last + 1 + index) % STEPS) * this.#columns + column])
+    const counts: number[] = []
+    for (let step = last + 1; step <= last + this.#steps; step++) counts.push(this.cells[(step % this.#steps) * this.#columns + column])
+    return counts
   }
 
   /** The sums of the columns. */

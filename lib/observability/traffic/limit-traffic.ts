@@ -3,14 +3,18 @@ import { STEPS, StepCounts } from './hour-steps.js'
 import type { RecordedPolicy } from './recorded-decision.js'
 import { RequestSample } from './request-sample.js'
 
-/** Limits with counts: 17 kB each. Those that were idle for an hour make room for others. */
+/** Limits with counts: 3 kB each. Those that were idle for an hour make room for others. */
 const MAX_LIMITS = 100
 
-/** Limits with a sample of requests: 330 kB each. */
+/** Limits with a sample of requests: 160 kB each. */
 const MAX_SAMPLES = 16
 
 /** A replay of an hour shows nothing of longer windows. */
 const MAX_WINDOW_US = 3_600_000_000
+
+/** Limits are counted by the minute: only their sums are shown. */
+const STEPS_PER_MINUTE = 6
+const MINUTES = STEPS / STEPS_PER_MINUTE
 
 /** The columns of a limit, and then one for each tenth of it. */
 export const REFUSALS = 0
@@ -24,7 +28,7 @@ export class LimitTraffic {
   limit: Limit
   /** The slots in use, of a concurrency limit. */
   readonly usage: { readonly inFlight: number } | null
-  readonly counts = new StepCounts(FIRST_TENTH + TENTHS)
+  readonly counts = new StepCounts(FIRST_TENTH + TENTHS, MINUTES)
   /** `null` if the limit cannot be replayed, or past the bound. */
   readonly sample: RequestSample | null
   lastStep: number
@@ -37,7 +41,7 @@ export class LimitTraffic {
   }
 
   count (column: number, times: number): void {
-    this.counts.cells[(this.lastStep % STEPS) * (FIRST_TENTH + TENTHS) + column] += times
+    this.counts.cells[(toMinute(this.lastStep) % MINUTES) * (FIRST_TENTH + TENTHS) + column] += times
   }
 }
 
@@ -69,7 +73,7 @@ export class LimitsTraffic {
         this.#limits.delete(bucket)
         if (sample !== null) this.#samples--
       } else {
-        counts.advance(last, next)
+        counts.advance(toMinute(last), toMinute(next))
         sample?.advance(nowUs)
       }
     }
@@ -117,6 +121,10 @@ export function findUsedTenth ({ limit, remaining }: Standing): number {
 /** The units of a limit, or its slots now. */
 export function findCapacity ({ capacity, room }: Limit): number {
   return room == null ? capacity : room.max
+}
+
+function toMinute (step: number): number {
+  return Math.floor(step / STEPS_PER_MINUTE)
 }
 
 function canSimulate (limit: Limit): boolean {

@@ -1,7 +1,7 @@
 import { HASHES } from './partition-hash.js'
 
-/** Requests that a sample holds: 330 kB. */
-export const MAX_SAMPLED = 16_384
+/** Requests that a sample holds: 160 kB. */
+export const MAX_SAMPLED = 8192
 
 const HOUR_US = 3_600_000_000
 

@@ -4,7 +4,7 @@ import { isConcurrency } from '../../stores/store.js'
 import type { ClientLabeler } from '../refusal-log/client-label.js'
 import { encodeCounts } from './encode-counts.js'
 import { BOUND, findCapacity, FIRST_TENTH, REFUSALS, type LimitsTraffic, type LimitTraffic } from './limit-traffic.js'
-import { ALLOWED, OTHER, REFUSED, UNCHECKED, type OutcomeCounts, type Series } from './outcome-counts.js'
+import { ALLOWED, createSeries, OTHER, REFUSED, UNCHECKED, type OutcomeCounts, type Series } from './outcome-counts.js'
 import type { TopClients } from './top-clients.js'
 import {
   MAX_SUMMARY_BYTES, type ClientSummary, type LimitSummary, type SeriesSummary, type TrafficSummary
@@ -17,7 +17,7 @@ const MAX_ROUTE_LENGTH = 200
 const LIMITS_BYTES = 3200
 const CLIENTS_BYTES = 3900
 /** A limit whose scope is a long path is left out: it would take the room of all others. */
-const MAX_LIMIT_BYTES = 800
+const MAX_BUCKET_BYTES = 600
 /** The rest of the JSON. */
 const FRAME_BYTES = 200
 
@@ -35,16 +35,17 @@ export interface Counted {
 
 /** A summary in at most `MAX_SUMMARY_BYTES`: of each part what was used most. */
 export function summarizeTraffic ({ step, outcomes, limits, sampled, clients, labelClient }: Counted): TrafficSummary {
-  const limitParts = fit(summarizeLimits(limits).filter((part) => measure(part) < MAX_LIMIT_BYTES), LIMITS_BYTES)
+  const limitParts = summarizeLimits(limits)
   const { parts, unlisted } = summarizeClients(clients, labelClient)
   const rest = MAX_SUMMARY_BYTES - FRAME_BYTES - measure(limitParts) - measure(parts)
   return { version: 1, step, series: summarizeSeries(outcomes, step, rest), limits: limitParts, sampled, clients: parts, unlisted }
 }
 
 function summarizeLimits (limits: LimitsTraffic): LimitSummary[] {
-  return Array.from(limits, (one) => ({ one, sums: one.counts.sum() }))
+  const sorted = Array.from(limits, (one) => ({ one, sums: one.counts.sum() }))
+    .filter(({ one }) => measure(one.limit.bucket) <= MAX_BUCKET_BYTES)
     .sort((a, b) => b.sums[REFUSALS] - a.sums[REFUSALS] || b.sums[BOUND] - a.sums[BOUND])
-    .map(({ one, sums }) => summarizeLimit(one, sums))
+  return fit(sorted, LIMITS_BYTES, ({ one, sums }) => summarizeLimit(one, sums))
 }
 
 function summarizeLimit ({ limit, usage, sample }: LimitTraffic, sums: readonly number[]): LimitSummary {
@@ -64,10 +65,10 @@ function summarizeClients (clients: TopClients, labelClient: ClientLabeler) {
   const all = clients.list().sort((a, b) => b.requests - a.requests)
   const exceeding = all.filter(({ refused }) => refused > 0).sort((a, b) => b.refused - a.refused)
   const chosen = new Set(all.flatMap((client, index) => [client, ...exceeding.slice(index, index + 1)]))
-  const parts = fit(Array.from(chosen, ({ client, requests, refused, error, lastStep }): ClientSummary => {
+  const parts = fit(chosen, CLIENTS_BYTES, ({ client, requests, refused, error, lastStep }): ClientSummary => {
     const label = labelClient(client)
     return [label, label !== client.partition && label.startsWith(`${client.kind}#`) ? 1 : 0, requests, refused, error, lastStep]
-  }), CLIENTS_BYTES)
+  })
   const [maxRequests, maxRefused] = clients.unlisted
   // Those that did not fit are unlisted too.
   const left = [...chosen].slice(parts.length)
@@ -75,57 +76,43 @@ function summarizeClients (clients: TopClients, labelClient: ClientLabeler) {
   return { parts, unlisted: [requests, Math.min(requests, Math.max(maxRefused, ...left.map((client) => client.refused)))] as const }
 }
 
-interface Columns {
-  readonly allowed: number[]
-  readonly refused: number[]
-  readonly unchecked: number[]
-}
-
 /** The busiest series that fit, and the sum of the others. */
 function summarizeSeries ({ series, other }: OutcomeCounts, step: number, bytes: number): SeriesSummary[] {
-  const sorted = series.map((one) => ({ one, total: one.counts.cells.reduce((sum, count) => sum + count, 0) }))
+  const sorted = series.map((one) => ({ one, total: one.counts.sum().reduce((sum, count) => sum + count) }))
     .filter(({ total }) => total > 0)
     .sort((a, b) => b.total - a.total)
     .map(({ one }) => one)
-  const shown = sorted.slice(0, MAX_SERIES).map((one) => toSummary(toPrintable(one.route, MAX_ROUTE_LENGTH), one.tier, readColumns(one, step)))
-  const rest = readColumns(other, step)
-  for (const one of sorted.slice(MAX_SERIES)) addColumns(rest, readColumns(one, step))
-  let all = [...shown, ...summarizeOther(rest)]
-  while (shown.length > 0 && measure(all) > bytes) {
-    shown.pop()
-    addColumns(rest, readColumns(sorted[shown.length], step))
-    all = [...shown, ...summarizeOther(rest)]
+  const rest = createSeries(OTHER, OTHER)
+  for (const one of [other, ...sorted.slice(MAX_SERIES)]) rest.counts.add(one.counts)
+  const shown = sorted.slice(0, MAX_SERIES).map((one) => toSummary(one, step))
+  let last = toSummary(rest, step)
+  let left = bytes - shown.reduce((sum, part) => sum + measure(part) + 1, 0)
+  while (measure(last) > left) {
+    const dropped = shown.pop()
+    if (dropped === undefined) break
+    left += measure(dropped) + 1
+    rest.counts.add(sorted[shown.length].counts)
+    last = toSummary(rest, step)
   }
-  return all
+  return last[2] + last[3] + last[4] === '' ? shown : [...shown, last]
 }
 
-function summarizeOther (columns: Columns): SeriesSummary[] {
-  const summary = toSummary(OTHER, OTHER, columns)
-  return summary[2] + summary[3] + summary[4] === '' ? [] : [summary]
+function toSummary ({ route, tier, counts }: Series, step: number): SeriesSummary {
+  const encode = (column: number) => encodeCounts(counts.read(column, step))
+  return [toPrintable(route, MAX_ROUTE_LENGTH), tier, encode(ALLOWED), encode(REFUSED), encode(UNCHECKED)]
 }
 
-function toSummary (route: string, tier: string, { allowed, refused, unchecked }: Columns): SeriesSummary {
-  return [route, tier, encodeCounts(allowed), encodeCounts(refused), encodeCounts(unchecked)]
-}
-
-function readColumns ({ counts }: Series, step: number): Columns {
-  return { allowed: counts.read(ALLOWED, step), refused: counts.read(REFUSED, step), unchecked: counts.read(UNCHECKED, step) }
-}
-
-function addColumns (sum: Columns, { allowed, refused, unchecked }: Columns): void {
-  allowed.forEach((count, index) => { sum.allowed[index] += count })
-  refused.forEach((count, index) => { sum.refused[index] += count })
-  unchecked.forEach((count, index) => { sum.unchecked[index] += count })
-}
-
-/** The first parts that fit together; a part that is too long ends the list. */
-function fit<Part> (parts: readonly Part[], bytes: number): Part[] {
+/** The parts of the first items that fit together. */
+function fit<Item, Part> (items: Iterable<Item>, bytes: number, toPart: (item: Item) => Part): Part[] {
+  const parts: Part[] = []
   let left = bytes
-  const end = parts.findIndex((part) => {
+  for (const item of items) {
+    const part = toPart(item)
     left -= measure(part) + 1
-    return left < 0
-  })
-  return end < 0 ? [...parts] : parts.slice(0, end)
+    if (left < 0) break
+    parts.push(part)
+  }
+  return parts
 }
 
 function measure (value: unknown): number {

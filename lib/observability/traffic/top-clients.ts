@@ -5,12 +5,11 @@ import { SpaceSaving } from './space-saving.js'
 /** Clients with counts. */
 export const MAX_CLIENTS = 100
 
-/** Counts begin anew after this many steps, and those before are kept as long. */
+/** After this many steps counts begin at 0, and those before are kept as long. */
 const STEPS_PER_GENERATION = STEPS / 2
 
 /** Estimates of one client. */
 export interface ClientEstimate {
-  readonly key: string
   readonly client: Client
   readonly requests: number
   readonly refused: number
@@ -54,20 +53,19 @@ export class TopClients {
     for (const counts of [...this.#requests, ...this.#refused]) {
       for (const { key, value } of counts.entries()) clients.set(key, value)
     }
-    return Array.from(clients, ([key, client]) => this.#estimate(key, client))
-  }
-
-  #estimate (key: string, client: Client): ClientEstimate {
-    const requests = estimate(this.#requests, key)
-    const refused = estimate(this.#refused, key)
-    return {
-      key,
-      client,
-      requests: requests.count,
-      refused: Math.min(refused.count, requests.count),
-      error: Math.max(requests.error, refused.error),
-      lastStep: Math.max(requests.mark, refused.mark)
-    }
+    const estimateRequests = createEstimate(this.#requests)
+    const estimateRefused = createEstimate(this.#refused)
+    return Array.from(clients, ([key, client]) => {
+      const requests = estimateRequests(key)
+      const refused = estimateRefused(key)
+      return {
+        client,
+        requests: requests.count,
+        refused: Math.min(refused.count, requests.count),
+        error: Math.max(requests.error, refused.error),
+        lastStep: Math.max(requests.mark, refused.mark)
+      }
+    })
   }
 }
 
@@ -79,16 +77,17 @@ function sumAbsent (generations: readonly Counts[]): number {
   return generations.reduce((sum, counts) => sum + counts.absentCount, 0)
 }
 
-/** Add up generations. Where a key has no entry, it may have had the count of the least frequent one. */
-function estimate (generations: readonly Counts[], key: string) {
-  let count = 0
-  let error = 0
-  let mark = 0
-  for (const counts of generations) {
-    const entry = counts.find(key)
-    count += entry?.count ?? counts.absentCount
-    error += entry?.error ?? counts.absentCount
-    mark = Math.max(mark, entry?.mark ?? 0)
+/** Adds up generations. Where a key has no entry, it may have had the count of the least frequent one. */
+function createEstimate (generations: readonly Counts[]) {
+  const counted = generations.map((counts) => ({ counts, absentCount: counts.absentCount }))
+  return (key: string) => {
+    const sum = { count: 0, error: 0, mark: 0 }
+    for (const { counts, absentCount } of counted) {
+      const entry = counts.find(key)
+      sum.count += entry?.count ?? absentCount
+      sum.error += entry?.error ?? absentCount
+      sum.mark = Math.max(sum.mark, entry?.mark ?? 0)
+    }
+    return sum
   }
-  return { count, error, mark }
 }

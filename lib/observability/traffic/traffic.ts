@@ -15,7 +15,7 @@ import type { WhatIf } from './traffic-views.js'
 import { replay } from './what-if.js'
 
 /** Of so many requests one is looked at, after the first ones of each step. */
-const SAMPLED = 16
+const SAMPLED = 32
 
 /** The first requests of each step: all of them are looked at. So the numbers of a quiet application are exact. */
 const EXACT_PER_STEP = 1000

@@ -90,7 +90,9 @@ export class Fleet {
   async #publish (): Promise<boolean> {
     const { board, id, summarize, onSwitch } = this.#options
     try {
-      const shared = await board.publish(id, await summarize())
+      const summary = await summarize()
+      if (this.#isClosed) return true
+      const shared = await board.publish(id, summary)
       if (shared !== null && !this.#isClosed && this.#follow(shared)) onSwitch(shared.enabled)
       return true
     } catch {
@@ -113,7 +115,8 @@ export class Fleet {
     const fresh = sightings.filter(({ id, seenAtMs }) => this.#known.get(id)?.seenAtMs !== seenAtMs)
     const read = await board.read(fresh.map(({ id }) => id))
     const known = new Map<string, Known>()
-    for (const sighting of sightings) {
+    // By id, so that no instance changes its place on the page.
+    for (const sighting of sightings.sort((a, b) => a.id < b.id ? -1 : 1)) {
       const index = fresh.indexOf(sighting)
       const one = index < 0 ? this.#known.get(sighting.id) : toKnown(sighting, read[index])
       if (one !== undefined) known.set(sighting.id, one)

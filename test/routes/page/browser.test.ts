@@ -1,6 +1,6 @@
 // The operator page of a real application in a real browser. Everything awaited is an event: playwright waits for elements.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Browser, Page } from 'playwright-core'
@@ -28,7 +28,7 @@ const options: RateLimitOptions = {
   rules: [{
     name: 'search',
     match: '/search',
-    limits: [{ name: 'burst', max: 50, timeWindow: '1 minute' }, { name: 'strict', max: 2, timeWindow: '1 minute', mode: 'shadow' }]
+    limits: [{ name: 'burst', max: 50, timeWindow: '1 hour' }, { name: 'strict', max: 2, timeWindow: '1 minute', mode: 'shadow' }]
   }],
   admin: { page: true, onRequest: async () => {} }
 }
@@ -97,6 +97,8 @@ t.test('the operator page in a browser', { skip: browserSkipReason }, async (t) 
     await outcomes.getByRole('combobox', { name: 'Route' }).selectOption('/search')
     await outcomes.getByRole('img', { name: 'refused 0, allowed 4' }).waitFor()
     await outcomes.getByRole('button', { name: '/search' }).waitFor()
+    await outcomes.locator('#areas').hover()
+    await outcomes.getByText(/^\d\d:\d\d:\d\d: refused 0\/s, allowed 0\/s/).waitFor()
     await outcomes.getByRole('button', { name: /^Allowed/ }).click()
     t.equal(await outcomes.getByRole('button', { name: /^Allowed/ }).getAttribute('aria-pressed'), 'false')
     t.equal(await outcomes.locator('path.allowed').count(), 0)
@@ -112,6 +114,15 @@ t.test('the operator page in a browser', { skip: browserSkipReason }, async (t) 
     await dialog.getByRole('row', { name: /default .*5 per 1 h 100 % 0/ }).waitFor()
     await page.keyboard.press('Escape')
     await dialog.waitFor({ state: 'hidden' })
+
+    await section(page, 'Clients').getByRole('button', { name: 'user:bob' }).click()
+    const bob = page.getByRole('dialog', { name: 'Client user:bob' })
+    await bob.getByRole('row', { name: /burst rule:search 50 per 1 h 8.0 % 46/ }).waitFor()
+    await bob.getByRole('button', { name: 'Reset the usage' }).click()
+    await page.getByRole('dialog', { name: 'Reset the usage of this client?' }).getByRole('button', { name: 'Reset the usage' }).click()
+    await bob.getByText('Nothing is used.').waitFor()
+    await bob.getByRole('status').getByText('user:bob: the usage is reset').waitFor()
+    await bob.getByRole('button', { name: 'Close' }).click()
 
     await section(page, 'Clients').getByRole('textbox', { name: 'Client' }).fill('nonsense')
     await page.keyboard.press('Enter')
@@ -214,6 +225,7 @@ t.test('the operator page in a browser', { skip: browserSkipReason }, async (t) 
     const { page, faults } = await open(t, browser, one)
     const instances = section(page, 'Instances').locator('tbody tr')
     await instances.nth(1).waitFor()
+    for (const text of await instances.allTextContents()) t.match(text, `${hostname()}:${process.pid}`)
     t.equal(await instances.count(), 2)
     await page.getByRole('button', { name: 'Switch…' }).click()
     const dialog = page.getByRole('dialog', { name: 'Switch limits on or off' })
@@ -237,6 +249,14 @@ t.test('the operator page in a browser', { skip: browserSkipReason }, async (t) 
     await dialog.getByRole('button', { name: 'Switch', exact: true }).click()
     await page.getByText('Limits are off on this instance.').waitFor()
     await stateOfSwitch(page).getByText('limits off').waitFor()
+    t.strictSame(faults, [])
+  })
+
+  t.test('before the first request it says what will be there', async (t) => {
+    const { page, faults } = await open(t, browser, await startService(t))
+    for (const text of ['No request in the last hour.', 'No limit has decided a request yet.', 'No client has been sampled yet.', 'No client is blocked.']) {
+      await page.getByText(text).waitFor()
+    }
     t.strictSame(faults, [])
   })
 

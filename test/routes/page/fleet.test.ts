@@ -165,8 +165,7 @@ t.test('an index and a switch of any form are endured', async (t) => {
     t.equal((await one.look()).instances[0].enabled, true)
   }
   for (const key of ['instances', 'switch']) {
-    await client.del(`${KEYS}:${key}`)
-    await client.lpush(`${KEYS}:${key}`, 'a list')
+    await client.multi().del(`${KEYS}:${key}`).lpush(`${KEYS}:${key}`, 'a list').exec()
     t.equal((await one.look()).instances.length, 1)
   }
   t.equal((await one.switchTo(false, 'all')).statusCode, 200, 'the list is replaced')

@@ -28,6 +28,7 @@ const cases: readonly Case[] = [
   { why: 'the page itself', headers: { 'sec-fetch-site': 'same-origin', origin: 'http://localhost:80' }, isAllowed: true },
   { why: 'the page itself, where the origin is not secure', headers: { host: '10.0.0.1:3000', origin: 'http://10.0.0.1:3000' }, isAllowed: true },
   { why: 'behind a proxy for TLS', headers: { host: 'localhost', origin: 'https://localhost' }, isAllowed: true },
+  { why: 'behind a proxy for TLS that changes the host', headers: { host: 'upstream', origin: 'https://ops.example', 'sec-fetch-site': 'same-origin' }, isAllowed: true },
   { why: 'an address that was typed in', headers: { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate' }, isAllowed: true },
   { why: 'a link of another site', headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, isAllowed: true, mayWrite: false },
   { why: 'a script of another site', headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors', origin: 'https://evil.example' }, isAllowed: false },

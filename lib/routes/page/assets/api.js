@@ -12,7 +12,7 @@ export async function request (path, { method = 'GET', body } = {}) {
   let response
   try {
     response = await fetch(path, {
-      method, headers, body: JSON.stringify(body), cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS)
+      method, headers, body: JSON.stringify(body), cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS)
     })
   } catch (error) {
     throw new RequestError(error.name === 'TimeoutError' ? 'The server does not answer.' : 'The server cannot be reached.')
@@ -22,8 +22,9 @@ export async function request (path, { method = 'GET', body } = {}) {
   throw new RequestError(describeFailure(response, value))
 }
 
-function describeFailure ({ status }, problem) {
-  if (status === 401 || status === 403) return `The server refuses this request (${status}). Reload the page to sign in again.`
+function describeFailure ({ status, type }, problem) {
+  const isSignedOut = type === 'opaqueredirect' || status === 401 || status === 403
+  if (isSignedOut) return 'The server refuses this request. Reload the page to sign in again.'
   if (status === 404) return 'The server has no such route for this address (404).'
   const reason = problem?.detail ?? problem?.message
   return typeof reason === 'string' ? `${reason} (${status})` : `The server answered with status ${status}.`

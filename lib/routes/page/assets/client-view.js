@@ -42,7 +42,7 @@ function show (state, page) {
   render(byId('client-dialog'),
     h('h2', { id: 'client-dialog-title' }, 'Client ', h('span.partition', null, partition)),
     h('div.dialog-content', null,
-      h('div.dialog-status', { role: 'status' }),
+      h('div.dialog-status', { key: 'status', role: 'status', isOwned: true }),
       error !== null && h('p.banner.bad', null, error),
       h('p', null,
         blockedMs > 0 && [badge(`blocked for ${formatDuration(blockedMs)}`, 'bad'), ' '],

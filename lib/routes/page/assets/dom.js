@@ -8,8 +8,8 @@ const KEYS = new WeakMap()
 const PROPERTIES = new Set(['checked', 'disabled', 'hidden', 'value'])
 
 /**
- * Describe an element: `h('td.number', null, 5)`. `props`: attributes, `on...` functions, and `key`. Of the children, `null`,
- * `undefined` and `false` are left out.
+ * Describe an element: `h('td.number', null, 5)`. `props`: attributes, `on...` functions, `key`, and `isOwned: true` for an element
+ * whose children others render. Of the children, `null`, `undefined` and `false` are left out.
  */
 export function h (name, props, ...children) {
   const [tag, ...classes] = name.split('.')
@@ -78,12 +78,12 @@ function update (node, child) {
   for (const name of node.getAttributeNames()) {
     if (!(name in props) && !(name === 'open' && node.localName === 'details')) node.removeAttribute(name)
   }
-  renderChildren(node, children)
+  if (!props.isOwned) renderChildren(node, children)
   for (const [name, value] of Object.entries(props)) setProp(node, name, value)
 }
 
 function setProp (node, name, value) {
-  if (name === 'key') return
+  if (name === 'key' || name === 'isOwned') return
   if (name.startsWith('on') || PROPERTIES.has(name)) {
     if (node[name] !== value) node[name] = value
     return

@@ -5,7 +5,7 @@ import { formatCount, formatLimit, formatShare, plural, sum } from './format.js'
 import { openWhatIf } from './what-if.js'
 
 const COLUMNS = ['Limit', 'Allows', 'Mode', 'Binds', ['Refused', 'number'], ['Would refuse', 'number'], 'Use of the limit', '']
-const NOTE = 'A limit binds a request if it has the least left. A limit in shadow mode refuses nothing: it counts what it would.'
+const NOTE = 'A limit binds a request if it has the least left. A limit in shadow mode only counts what it would bind and refuse.'
 
 /** Which limit binds, enforced beside shadow, and how much of each is used. */
 export function renderLimits ({ limits }) {

@@ -8,6 +8,8 @@ export class Poll {
   #timer = null
   #failures = 0
   #isLoading = false
+  /** Whether something has changed since the load began. */
+  #isOutdated = false
 
   /** `load` returns a promise. `onFailure` gets its error, and when the next attempt is due. */
   constructor (load, onFailure) {
@@ -21,6 +23,7 @@ export class Poll {
 
   /** Load now, and then every 10 s. */
   async now () {
+    this.#isOutdated = this.#isLoading
     if (this.#isLoading) return
     clearTimeout(this.#timer)
     this.#isLoading = true
@@ -32,6 +35,7 @@ export class Poll {
       this.#onFailure(error, Date.now() + this.#waitMs)
     }
     this.#isLoading = false
+    if (this.#isOutdated) return await this.now()
     if (!document.hidden) this.#timer = setTimeout(() => this.now(), this.#waitMs)
   }
 

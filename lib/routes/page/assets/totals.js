@@ -3,6 +3,9 @@ import { formatCompact, formatCount, formatLatency, formatShare, plural, sum } f
 
 const DESCRIPTIONS = [describeRequests, describeRefused, describeShadow, describeBlocked, describeSlots, describeStore]
 
+/** The server lists as many blocks at most. */
+const MAX_BLOCKED = 100
+
 /** The row of figures at the top. */
 export function renderTotals (state) {
   render(byId('totals'), h('dl.totals', null, DESCRIPTIONS.map((describe) => describe(state))))
@@ -36,7 +39,8 @@ function describeShadow ({ limits }) {
 
 function describeBlocked ({ blocked }) {
   const clients = new Set(blocked.map(({ partition }) => partition)).size
-  return figure('Blocked clients', formatCount(clients), clients === 0 ? 'no block is active' : 'now', clients > 0 ? 'is-refused' : '')
+  const count = blocked.length < MAX_BLOCKED ? formatCount(clients) : `${formatCount(clients)}+`
+  return figure('Blocked clients', count, clients === 0 ? 'no block is active' : 'now', clients > 0 ? 'is-refused' : '')
 }
 
 function describeSlots ({ limits }) {

@@ -55,7 +55,7 @@ function choose (max) {
 }
 
 function toMax (value) {
-  return Math.max(1, Math.round(value))
+  return Math.max(0, Math.round(value))
 }
 
 function toPosition (max, current) {
@@ -64,7 +64,7 @@ function toPosition (max, current) {
 }
 
 function fromPosition (position, current) {
-  return toMax(Math.max(1, current) * RANGE ** (position / (POSITIONS / 2) - 1))
+  return Math.max(1, Math.round(Math.max(1, current) * RANGE ** (position / (POSITIONS / 2) - 1)))
 }
 
 function show () {
@@ -85,7 +85,7 @@ function show () {
 function describeSlider (limit, max) {
   const onSlide = ({ target }) => choose(fromPosition(Number(target.value), limit.max))
   const onType = ({ target }) => {
-    if (target.valueAsNumber >= 1) choose(toMax(target.valueAsNumber))
+    if (target.valueAsNumber >= 0) choose(toMax(target.valueAsNumber))
   }
   const value = String(toPosition(max, limit.max))
   return h('div.slider', null,
@@ -93,7 +93,7 @@ function describeSlider (limit, max) {
     h('input', {
       id: 'what-if-slider', type: 'range', min: 0, max: POSITIONS, value, 'aria-valuetext': formatCount(max), oninput: onSlide
     }),
-    h('input', { type: 'number', min: 1, step: 1, value: String(max), 'aria-label': 'Maximum as a number', oninput: onType }))
+    h('input', { type: 'number', min: 0, step: 1, value: String(max), 'aria-label': 'Maximum as a number', oninput: onType }))
 }
 
 function describeResult (result, error) {
