@@ -7,10 +7,10 @@ const page = readPage('docs/simulate.md')
 const commands = [...page.matchAll(/^npx fastify-sluice (simulate .+?)(?: > \S+)?$/gm)].map(([, command]) => command.split(' '))
 
 t.test('every command of the page runs on files of these names', async (t) => {
-  t.equal(commands.length, 4)
+  t.equal(commands.length, 5)
   const log = '203.0.113.9 - - [31/Jan/2026:13:05:06 +0000] "GET / HTTP/1.1" 200 1\n'
   const config = 'max = 100'
-  const cwd = t.testdir({ 'access.log': log, 'access.log.2.gz': log, 'sample.log.gz': log, 'rate-limit.toml': config, 'new.toml': config })
+  const cwd = t.testdir({ 'access.log': log, 'access.log.2.gz': log, 'sample.log.gz': log, 'decisions.jsonl': log, 'rate-limit.toml': config, 'new.toml': config })
   for (const command of commands) t.match(await run(command, { cwd }), { status: 0, stderr: '' }, command.join(' '))
 })
 

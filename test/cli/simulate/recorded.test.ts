@@ -30,7 +30,7 @@ function addCosts ({ limits, ...options }: RateLimitOptions): RateLimitOptions {
 for (const hashClients of [true, false]) {
   t.test(`a recording has the outcomes of its requests, with clients ${hashClients ? 'hashed' : 'in clear'}`, async () => {
     let run = 0
-    await assertPropertyAsync(fc.tuple(requests, policies), 60, async ([log, options]) => {
+    await assertPropertyAsync(fc.tuple(requests, policies), 30, async ([log, options]) => {
       // A share of clients is selected by their names, which are other ones in the recording.
       if (hashClients && options.enforce !== undefined) return
       const file = join(folder, `${hashClients}-${run++}.jsonl`)

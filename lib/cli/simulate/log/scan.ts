@@ -9,7 +9,7 @@ export const BACKSLASH = 0x5c
 export const CLOSING_BRACKET = 0x5d
 export const OPENING_BRACE = 0x7b
 
-/** The position of the next byte of a value; -1 if there is none before `end`. A loop, because few bytes are passed. */
+/** The position of the next byte of a value; -1 without one before `end`. A loop, because few bytes are passed. */
 export function findByte (bytes: Buffer, byte: number, from: number, end: number): number {
   for (let i = from; i < end; i++) {
     if (bytes[i] === byte) return i
