@@ -7,7 +7,7 @@ import type { PageRecorders } from '../routes/page/instance-report.js'
 import type { PageServices, ServedPage } from '../routes/page/operator-page.js'
 
 /** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
-export async function buildRecorders (
+export async function buildPageRecorders (
   { admin = false, clock = wallClock }: RateLimitOptions, processClock: Clock, log: LogSettings | null
 ): Promise<PageRecorders | null> {
   if (admin === false || admin.page !== true) return null

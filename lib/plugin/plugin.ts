@@ -33,7 +33,7 @@ import { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { warnAboutOptions } from '../runtime/start-warnings.js'
 import { DelayQueue } from '../throttle/delay-queue.js'
 import { compileRoutes, limitRequests, type Limiting } from './hooks.js'
-import { buildPage, buildRecorders } from './page.js'
+import { buildPage, buildPageRecorders } from './page.js'
 import { reserveName, deriveName, refuseSecondRegistration, warnAboutCluster, warnAboutUndefinedRedis } from './registration-name.js'
 
 interface Tuning {
@@ -65,8 +65,8 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const identityFactory = new IdentityFactory(fastify, layered.resolved, addresses, clock, faults)
     const metrics = await buildMetrics(fastify, layered.options)
     const logSettings = toLogSettings(layered.resolved.log)
-    const recorders = await buildRecorders(layered.options, processClock, logSettings)
-    const { traffic, activity } = recorders ?? { traffic: null, activity: null }
+    const pageRecorders = await buildPageRecorders(layered.options, processClock, logSettings)
+    const { traffic, activity } = pageRecorders ?? { traffic: null, activity: null }
     const backend = await buildBackend(name, layered.resolved, processClock, { log: fastify.log, faults, metrics, activity, maxDenialUs })
     const delayQueue = new DelayQueue(clock)
     const slotUsages = new SlotUsages(clock)
@@ -83,7 +83,7 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
     const reportHealth = createHealthReport(snapshots, mounted)
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
-    const page = await buildPage(recorders, { snapshots, reloader, rateLimit: decorator, clock: processClock, publishMs: pagePublishMs })
+    const page = await buildPage(pageRecorders, { snapshots, reloader, rateLimit: decorator, clock: processClock, publishMs: pagePublishMs })
     const closing = new AbortController()
     if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)
