@@ -73,8 +73,19 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const routes = new DeclaredRoutes(unrouted)
     const guards = new GuardOptionsRegistry()
     const snapshots = new SnapshotHolder(new ConfigSnapshot({
-      fastify, name, addresses, identityFactory: identity, backend, delayQueue, slotUsages, routes, guards,
-      refusals, metrics, recorder, faults
+      fastify,
+      name,
+      addresses,
+      identityFactory: identity,
+      backend,
+      delayQueue,
+      slotUsages,
+      routes,
+      guards,
+      refusals,
+      metrics,
+      recorder,
+      faults
     }, layered))
     const reloader = new Reloader(configuration, snapshots, fastify.log)
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
