@@ -53,7 +53,7 @@ function read (value: unknown, path: readonly string[]): unknown {
 }
 
 t.test('every default of the schema is filled in', async (t) => {
-  const { resolved } = mergeLayers([{ name: 'register', locate: String, options: { identify: { jwt: true } } }])
+  const { resolved } = mergeLayers([{ name: 'register', locate: String, options: { identify: { jwt: true }, record: { file: 'decisions.jsonl' } } }])
   const policy = resolvePolicyOptions({ ...builtInDraft.options, ...SWITCHED_ON })
   t.ok(defaults.length > 40)
   const [{ max, windowMs, algorithm, by }] = builtInDraft.limits

@@ -34,12 +34,20 @@ function readLines (file: string): Array<Record<string, unknown>> {
 t.test('a line has what the decision depended on, and no client in clear', async (t) => {
   const file = join(t.testdir(), 'decisions.jsonl')
   const custom = ({ headers }: { headers: Record<string, unknown> }) => headers.none === undefined ? { id: '42', tier: 'premium' } : null
-  t.strictSame(await record(t, { record: { file }, cost: () => 3, identify: { custom } }, 2), [])
+  t.strictSame(await record(t, { record: { file }, cost: () => 3, identify: { custom }, tiers: { premium: { max: 1_000_000 } } }, 2), [])
   const [first, second, ...more] = readLines(file)
   t.strictSame([second, more], [first, []])
   t.match(first, {
-    time: Date.parse(START) * 1000, address: /^ip#[\da-f]{16}$/, user: /^user#[\da-f]{16}$/, tier: 'premium', method: 'GET', url: '/items/7', route: '/items/:id',
-    cost: 3, outcome: 'allowed', scope: 'default'
+    time: Date.parse(START) * 1000,
+    address: /^ip#[\da-f]{16}$/,
+    user: /^user#[\da-f]{16}$/,
+    tier: 'premium',
+    method: 'GET',
+    url: '/items/7',
+    route: '/items/:id',
+    cost: 3,
+    outcome: 'allowed',
+    scope: 'default'
   })
   t.equal(statSync(file).mode & 0o777, 0o600)
 })

@@ -19,7 +19,8 @@ export interface GivenFields {
  * else 1. `null`: from a limit whose name is not known.
  */
 export function findCost (given: GivenFields | undefined, limit: string | null): number {
-  const cost = given?.cost ?? 1
+  if (given === undefined || given.cost === null) return 1
+  const { cost } = given
   const units = typeof cost === 'number' ? cost : limit === null ? Object.values(cost)[0] : cost[limit]
   // Fractions are rounded up, as those of a cost function are.
   return isUnits(units) ? Math.ceil(units) : 1
