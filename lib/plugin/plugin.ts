@@ -147,10 +147,10 @@ async function buildMetrics ({ server }: FastifyInstance, { metrics = {} }: Rate
 
 /** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
 async function buildTraffic ({ options }: MergedOptions, log: LogSettings | null): Promise<Traffic | null> {
-  const { admin = false, clock = wallClock } = options
-  if (admin === false || admin.page !== true) return null
+  const { admin, clock } = options
+  if (admin === undefined || admin === false || admin.page !== true) return null
   const { Traffic } = await import('../observability/traffic/traffic.js')
-  return new Traffic({ clock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) })
+  return new Traffic({ clock: clock ?? wallClock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) })
 }
 
 /** Throws FST_SLUICE_NO_JWT. */
