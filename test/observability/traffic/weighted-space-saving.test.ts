@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { SpaceSaving } from '../../../lib/observability/traffic/space-saving.js'
+import { WeightedSpaceSaving } from '../../../lib/observability/traffic/weighted-space-saving.js'
 import { assertProperty } from '../../fixtures/property.js'
 
 interface Counted {
@@ -20,8 +20,8 @@ function countExactly (stream: readonly Counted[]): Map<string, number> {
   return counts
 }
 
-function count (stream: readonly Counted[], capacity: number): SpaceSaving<null> {
-  const counts = new SpaceSaving<null>(capacity)
+function count (stream: readonly Counted[], capacity: number): WeightedSpaceSaving<null> {
+  const counts = new WeightedSpaceSaving<null>(capacity)
   stream.forEach(({ key, times }, index) => { counts.add(key, null, times, index) })
   return counts
 }
