@@ -116,7 +116,7 @@ t.test('the packed package', async (t) => {
 
   t.test('its entries share what they have in common: no class is there twice', async (t) => {
     const code = paths.filter((path) => path.endsWith('.js')).map((path) => readFileSync(join(application, 'node_modules/fastify-sluice', path), 'utf8'))
-    t.ok(code.length <= 14, `${code.length} files of code`)
+    t.ok(code.length <= 15, `${code.length} files of code`)
     const classes = code.flatMap((text) => Array.from(text.matchAll(/^(?:export )?class (\w+)/gm), ([, name]) => name))
     t.ok(classes.length > 50)
     t.strictSame(classes.filter((name, index) => classes.indexOf(name) !== index), [])
