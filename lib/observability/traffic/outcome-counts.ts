@@ -55,7 +55,7 @@ export class OutcomeCounts {
   count (config: RouteConfig, outcome: Outcome, tier: string): void {
     const route = config === this.#lastConfig ? this.#lastRoute : this.#findRoute(config)
     const series = route.lastTier === tier ? route.last : this.#findSeries(route, tier)
-    series.counts.cells[this.#at + COLUMN_OF[outcome]]++
+    series.counts.cells[this.#at + (outcome === 'allowed' ? ALLOWED : COLUMN_OF[outcome])]++
   }
 
   /** See `StepCounts.advance`. */

@@ -1,6 +1,6 @@
 import type { Client } from '../../model/client.js'
 import { STEPS } from './hour-steps.js'
-import { SpaceSaving } from './space-saving.js'
+import { WeightedSpaceSaving } from './weighted-space-saving.js'
 
 /** Clients with counts. */
 export const MAX_CLIENTS = 100
@@ -18,7 +18,7 @@ export interface ClientEstimate {
   readonly lastStep: number
 }
 
-type Counts = SpaceSaving<Client>
+type Counts = WeightedSpaceSaving<Client>
 
 /** The clients that use most, and those that exceed most: counted apart, because the latter may be few requests. */
 export class TopClients {
@@ -37,8 +37,8 @@ export class TopClients {
     const generation = Math.floor(step / STEPS_PER_GENERATION)
     if (generation === this.#generation) return
     const isNext = generation === this.#generation + 1
-    this.#requests = isNext ? [new SpaceSaving(MAX_CLIENTS), this.#requests[0]] : createGenerations()
-    this.#refused = isNext ? [new SpaceSaving(MAX_CLIENTS), this.#refused[0]] : createGenerations()
+    this.#requests = isNext ? [new WeightedSpaceSaving(MAX_CLIENTS), this.#requests[0]] : createGenerations()
+    this.#refused = isNext ? [new WeightedSpaceSaving(MAX_CLIENTS), this.#refused[0]] : createGenerations()
     this.#generation = generation
   }
 
@@ -70,7 +70,7 @@ export class TopClients {
 }
 
 function createGenerations (): Counts[] {
-  return [new SpaceSaving(MAX_CLIENTS), new SpaceSaving(MAX_CLIENTS)]
+  return [new WeightedSpaceSaving(MAX_CLIENTS), new WeightedSpaceSaving(MAX_CLIENTS)]
 }
 
 function sumAbsent (generations: readonly Counts[]): number {
