@@ -41,8 +41,10 @@ export class Responder {
   /** Count a decision and publish it on the diagnostics channel. */
   record (decision: RequestDecision, request: FastifyRequest): void {
     const { metrics, traffic, getRouteConfig, registration } = this.#context
-    if (metrics !== null) metrics.countDecision(getRouteConfig(request), decision, decision.storeStandings)
-    if (traffic !== null) traffic.record(getRouteConfig(request), decision, decision.storeStandings)
+    const config = getRouteConfig(request)
+    const { storeStandings } = decision
+    if (metrics !== null) metrics.countDecision(config, decision, storeStandings)
+    if (traffic !== null) traffic.record(config, decision, storeStandings)
     publishDecision(registration, request, decision.policy, decision)
   }
 

@@ -41,6 +41,9 @@ export class OutcomeCounts {
   readonly #byRoute = new Map<string, RouteSeries>()
   /** By the config of the route. */
   readonly #byConfig = new WeakMap<RouteConfig, RouteSeries>()
+  /** Of the last request: most come to few routes. */
+  #lastConfig: RouteConfig | null = null
+  #lastRoute: RouteSeries = { route: OTHER, byTier: new Map<string, Series>(), lastTier: '', last: this.other }
   /** Of the current step. */
   #at = 0
 
@@ -50,9 +53,9 @@ export class OutcomeCounts {
   }
 
   count (config: RouteConfig, outcome: Outcome, tier: string): void {
-    const route = this.#byConfig.get(config) ?? this.#findRoute(config)
+    const route = config === this.#lastConfig ? this.#lastRoute : this.#findRoute(config)
     const series = route.lastTier === tier ? route.last : this.#findSeries(route, tier)
-    series.counts.cells[this.#at + COLUMN_OF[outcome]]++
+    series.counts.cells[this.#at + (outcome === 'allowed' ? ALLOWED : COLUMN_OF[outcome])]++
   }
 
   /** See `StepCounts.advance`. */
@@ -63,6 +66,12 @@ export class OutcomeCounts {
   }
 
   #findRoute (config: RouteConfig): RouteSeries {
+    this.#lastConfig = config
+    this.#lastRoute = this.#byConfig.get(config) ?? this.#addRoute(config)
+    return this.#lastRoute
+  }
+
+  #addRoute (config: RouteConfig): RouteSeries {
     const name = config.url ?? UNKNOWN_ROUTE
     const known = this.#byRoute.get(name)
     // Past the bound, no route is remembered by its name: an application may have any number of them.

@@ -15,7 +15,7 @@ import type { WhatIf } from './traffic-views.js'
 import { replay } from './what-if.js'
 
 /** Of so many requests one is looked at, after the first ones of each step. */
-const SAMPLED = 16
+const SAMPLED = 64
 
 /** The first requests of each step: all of them are looked at. So the numbers of a quiet application are exact. */
 const EXACT_PER_STEP = 1000
@@ -66,21 +66,20 @@ export class Traffic {
 
   /** Count a decision. `standings`: as the store returned them. */
   record (config: RouteConfig, decision: RecordedDecision, standings: readonly Standing[]): void {
-    const { outcome, client, policy } = decision
-    this.#outcomes.count(config, outcome, client.tier)
+    this.#outcomes.count(config, decision.outcome, decision.client.tier)
     if (--this.#untilLook <= 0) this.#look(decision, standings)
     const { maxHash } = this.#limits
     let partition = ''
     let hash = HASHES
     for (let i = 0; i < standings.length; i++) {
       const standing = standings[i]
-      if (!standing.granted) this.#limits.findOrAdd(standing.limit, policy, this.#step)?.count(REFUSALS, 1)
+      if (!standing.granted) this.#limits.findOrAdd(standing.limit, decision.policy, this.#step)?.count(REFUSALS, 1)
       if (maxHash === 0) continue
       if (standing.partition !== partition) {
         partition = standing.partition
         hash = hashPartition(partition, this.#hashSeed)
       }
-      if (hash < maxHash) this.#addToSample(standing, policy, hash)
+      if (hash < maxHash) this.#addToSample(standing, decision.policy, hash)
     }
   }
 
