@@ -8,14 +8,15 @@ import type { PageServices, ServedPage } from '../routes/page/operator-page.js'
 
 /** `null` without the operator page; its code is not loaded then. Clients are named as in the log. */
 export async function buildPageRecorders (
-  { admin = false, clock = wallClock }: RateLimitOptions, processClock: Clock, log: LogSettings | null
+  { admin, clock }: RateLimitOptions, processClock: Clock, log: LogSettings | null
 ): Promise<PageRecorders | null> {
-  if (admin === false || admin.page !== true) return null
+  if (admin === undefined || admin === false || admin.page !== true) return null
   const { Traffic } = await import('../observability/traffic/traffic.js')
+  const trafficClock = clock ?? wallClock
   return {
-    traffic: new Traffic({ clock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) }),
+    traffic: new Traffic({ clock: trafficClock, labelClient: createClientLabeler(log ?? { hashClients: false, hashSecret: null }) }),
     activity: new StoreActivity(processClock),
-    nowMs: () => Math.floor(clock.nowUs() / 1000)
+    nowMs: () => Math.floor(trafficClock.nowUs() / 1000)
   }
 }
 
