@@ -83,7 +83,9 @@ export function buildRateLimitPlugin (processClock: Clock, env: Environment = {}
     const mounted = { metrics: null, health: null, admin: null } as { -readonly [Name in keyof MountedRoutes]: string | null }
     const reportHealth = createHealthReport(snapshots, mounted)
     const decorator = buildDecorator(snapshots, reloader, reportHealth)
-    const page = await buildPage(pageRecorders, { snapshots, reloader, rateLimit: decorator, clock: processClock, publishMs: pagePublishMs })
+    const page = await buildPage(pageRecorders, {
+      snapshots, reloader, rateLimit: decorator, clock: processClock, publishMs: pagePublishMs
+    })
     const closing = new AbortController()
     if (!isShared) await warnAboutCluster()
     if (!isShared && redis === undefined) warnAboutUndefinedRedis(options)

@@ -11,9 +11,9 @@ interface Entry<Value> {
 const ABSENT = -1
 
 /**
- * Counts the most frequent keys of a stream in bounded memory, each occurrence with a weight. No count is too low, and each key with more than a share of
- * 1 / `capacity` of all counts has one (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and Top-k Elements
- * in Data Streams, 2005).
+ * Counts the most frequent keys of a stream in bounded memory, each occurrence with a weight. No count is too low, and each
+ * key with more than a share of 1 / `capacity` of all counts has one (Metwally, Agrawal, El Abbadi: Efficient Computation of
+ * Frequent and Top-k Elements in Data Streams, 2005).
  */
 export class WeightedSpaceSaving<Value> {
   readonly #capacity: number

@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../../common/clock.js'
 import { badOption } from '../../config/schema/check.js'
-import type { RegistrationExplanation } from '../../decorator/explanation.js'
 import type { RateLimitDecorator } from '../../decorator/decorator.js'
 import { mergeTraffic } from '../../observability/traffic/merge-traffic.js'
 import type { WhatIf } from '../../observability/traffic/traffic-views.js'
@@ -39,7 +38,8 @@ export class ServedPage implements OperatorPage {
   readonly #report: InstanceReport
   readonly #fleet: Fleet | null
   #cached: CachedState | null = null
-  #explained: { readonly snapshot: ConfigSnapshot, readonly policies: RegistrationExplanation } | null = null
+  #snapshot: ConfigSnapshot | null = null
+  #policiesVersion = 0
 
   constructor (services: PageServices) {
     const { snapshots, reloader, publishMs, nowMs } = services
@@ -96,10 +96,9 @@ export class ServedPage implements OperatorPage {
       this.#report.create(), this.#fleet?.read() ?? ALONE, rateLimit.blocked({ limit: MAX_BLOCKED })
     ])
     const atMs = nowMs()
-    const policies = this.#explain()
     return {
       atMs,
-      registration: policies.name,
+      registration: this.#services.snapshots.current.services.name,
       prefix,
       canWrite,
       self: this.#report.id,
@@ -107,15 +106,17 @@ export class ServedPage implements OperatorPage {
       instances: [own, ...others].map(({ instance }) => instance),
       ...mergeTraffic([own, ...others].map(({ traffic }) => traffic), atMs),
       blocked,
-      policies
+      policiesVersion: this.#findPoliciesVersion()
     }
   }
 
-  /** Explained once for each configuration: it takes long where there are many rules. */
-  #explain (): RegistrationExplanation {
-    const { snapshots: { current: snapshot }, rateLimit } = this.#services
-    if (this.#explained?.snapshot !== snapshot) this.#explained = { snapshot, policies: rateLimit.explain() }
-    return this.#explained.policies
+  #findPoliciesVersion (): number {
+    const { current } = this.#services.snapshots
+    if (current !== this.#snapshot) {
+      this.#snapshot = current
+      this.#policiesVersion++
+    }
+    return this.#policiesVersion
   }
 
   #simulate ({ query }: FastifyRequest): WhatIf {

@@ -1,4 +1,3 @@
-import type { RegistrationExplanation } from '../../decorator/explanation.js'
 import type { MergedTraffic } from '../../observability/traffic/traffic-views.js'
 import type { LastReload } from '../../runtime/reloader.js'
 
@@ -18,7 +17,8 @@ export interface PageState extends MergedTraffic {
   readonly fleet: FleetState
   readonly instances: readonly InstanceState[]
   readonly blocked: ReadonlyArray<{ readonly partition: string, readonly scope: string, readonly remainingMs: number }>
-  readonly policies: RegistrationExplanation
+  /** Another number than before: the policies of this instance have changed. `GET /policies` has them: there may be many. */
+  readonly policiesVersion: number
 }
 
 export interface FleetState {

@@ -18,6 +18,8 @@ const PARTS = [
 
 /** The last state; `null` before the first. */
 let state = null
+/** The policies, and the version that they are of. */
+let policies = { version: '' }
 /** When it came, by the clock of this machine. */
 let receivedMs = 0
 /** The last failure, until a state comes: `{ message, retryAtMs }`. */
@@ -37,7 +39,10 @@ const page = {
 }
 
 async function load () {
-  state = await request('page/data')
+  const next = await request('page/data')
+  const version = `${next.self} ${next.policiesVersion}`
+  if (version !== policies.version) policies = { version, ...await request('policies') }
+  state = { ...next, policies }
   receivedMs = Date.now()
   failure = null
   renderState()
