@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.js'
 import { TextHasher } from '../memory/hash.js'
 import { secretWords } from '../memory/random.js'
+import type { Check } from '../redis/batch.js'
 import type { LeaseCharge } from '../redis/wire-format.js'
 import {
   isUnavailable, NO_BLOCKS,
@@ -10,7 +11,8 @@ import type { BucketLeases } from './bucket-leases.js'
 import { LeaseBook } from './lease-book.js'
 import type { LeaseCounters } from './lease-counters.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
-import { canLease, createRenewal, createStoreCheck, type StoreCheck } from './store-check.js'
+import { Renewal, type RenewalContext } from './renewal.js'
+import { canLease, createStoreCheck, type StoreCheck } from './store-check.js'
 
 /** How often the units of ended leases of windows are given back. */
 const RETURN_INTERVAL_MS = 1000
@@ -23,8 +25,8 @@ const OVERLOAD: Unavailable = { unavailable: 'overload' }
 /** The store that grants leases. */
 export interface LeaseSource {
   take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
-  /** Send charges that no request waits for, together with others. */
-  takeLater (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
+  /** Send a check that no request waits for, together with others. */
+  takeLater (check: Check): void
 }
 
 export interface LeasesOptions {
@@ -55,12 +57,13 @@ export class Leases implements Store {
     return answer
   }
 
-  readonly #takeLater: LeaseSource['take'] = (charges) => this.#options.source.takeLater(charges)
+  readonly #renewals: RenewalContext
   #waiting = 0
 
   constructor (options: LeasesOptions) {
     this.kind = options.store.kind
     this.#options = options
+    this.#renewals = { clock: options.clock, onBlock: this.#endBlocked }
     const [key0, key1] = secretWords(2)
     this.#book = new LeaseBook(new TextHasher(key0, key1), this.counters)
     // Created here and not in a request: a timer keeps the AsyncLocalStorage of its creator alive.
@@ -118,12 +121,12 @@ export class Leases implements Store {
 
   /** Give all leases back: their limits were replaced. */
   endLeases (): void {
-    this.#returnAll(this.#takeLater).catch(() => {})
+    this.#returnAll((renewal) => { this.#options.source.takeLater(renewal) }).catch(() => {})
   }
 
   async close (): Promise<void> {
     clearInterval(this.#returner)
-    await this.#returnAll((charges) => this.#options.source.take(charges))
+    await this.#returnAll(async (renewal) => { renewal.resolve(await this.#options.source.take(renewal.charges)) })
     await this.#options.store.close?.()
   }
 
@@ -213,24 +216,17 @@ export class Leases implements Store {
   #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
     if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    this.#send(bucket, true, nowUs, this.#takeLater).catch(() => {})
-  }
-
-  /** Send what the store must learn about the leases of a bucket. */
-  async #send (bucket: BucketLeases, mayLease: boolean, nowUs: number, take: LeaseSource['take']): Promise<void> {
-    const check = createRenewal(bucket, mayLease, nowUs)
-    const answer = await take(check.sent)
-    this.#finish(check, answer, this.#options.clock.nowUs())
+    this.#options.source.takeLater(new Renewal(bucket, true, this.#renewals, nowUs))
   }
 
   #returnWindows (): void {
     const nowUs = this.#options.clock.nowUs()
     for (const bucket of this.#book.buckets('fixed-window')) {
-      if (bucket.closeEnded(nowUs)) this.#send(bucket, false, nowUs, this.#takeLater).catch(() => {})
+      if (bucket.closeEnded(nowUs)) this.#options.source.takeLater(new Renewal(bucket, false, this.#renewals, nowUs))
     }
   }
 
-  async #returnAll (take: LeaseSource['take']): Promise<void> {
+  async #returnAll (send: (renewal: Renewal) => void | Promise<void>): Promise<void> {
     const { clock } = this.#options
     const buckets = [...this.#book.buckets()]
     this.#book.clear()
@@ -238,7 +234,7 @@ export class Leases implements Store {
       // A lease that is on its way is given back too.
       while (bucket.asks.isAskingForLease) await new Promise<void>((resolve) => { bucket.asks.wait(() => { resolve() }) })
       bucket.end(true)
-      if (bucket.hasReports) await this.#send(bucket, false, clock.nowUs(), take)
+      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals, clock.nowUs()))
     }))
   }
 }

@@ -29,13 +29,20 @@ const RENEW_UNITS = 8
 /** Units that are used up within this time cannot lapse, so a lease of them may be more than a fair share. */
 const SOON_US = 10_000
 
-/** How long a bucket is not leased after its leases have lapsed, in lives of a lease. */
+/** After so many leases in a row of which more than half has lapsed, a bucket is not leased for some lives of a lease. */
+const MAX_LAPSES = 3
 const REST_LIVES = 8
+
+/** The demand that makes a bucket busy again after a pause, if its leases were used before. */
+const RETURN_DEMAND = 3
 
 /** The pace is measured over at least so many units, or half a grid. Fewer units show only that requests come irregularly. */
 const MIN_SAMPLE = 8
 /** A measurement of so many units counts as much as all before it. */
 const HALF_SAMPLE = 32
+
+/** A bucket that is not used for so many lives of a lease pauses. */
+const PAUSE_LIVES = 2
 
 const MAX_UNITS = 1_000_000
 
@@ -51,6 +58,10 @@ export class LeaseSizing {
   #used = 0
   #sinceUs: number
   #restUntilUs = 0
+  /** Leases in a row of which more than half has lapsed. */
+  #lapses = 0
+  /** Whether half of a lease was used since the last rest. */
+  #isProven = false
   /** Units that the store was asked for in this life of a lease, and in the one before. */
   #demand: number
   #demandBefore = 0
@@ -75,7 +86,8 @@ export class LeaseSizing {
       this.#demandSinceUs = nowUs
     }
     this.#demand += units
-    return this.#demand + this.#demandBefore >= MIN_DEMAND
+    const demand = this.#demand + this.#demandBefore
+    return demand >= MIN_DEMAND || (demand >= RETURN_DEMAND && this.#isProven && this.#lapses < 2 && !this.isSlow)
   }
 
   /** Count units that this process used. */
@@ -85,7 +97,9 @@ export class LeaseSizing {
   observe (nowUs: number): void {
     const spanUs = nowUs - this.#sinceUs
     if (spanUs <= 0 || (this.#used < MIN_SAMPLE && spanUs * 2 < this.#gridUs)) return
-    const weight = Math.max(spanUs / (spanUs + this.#gridUs), this.#used / (this.#used + HALF_SAMPLE))
+    // A pause says nothing about the pace after it.
+    const isPause = spanUs > 2 * PAUSE_LIVES * this.#gridUs
+    const weight = isPause ? 0 : Math.max(spanUs / (spanUs + this.#gridUs), this.#used / (this.#used + HALF_SAMPLE))
     this.#pace += (this.#used / spanUs - this.#pace) * weight
     this.#used = 0
     this.#sinceUs = nowUs
@@ -123,17 +137,20 @@ export class LeaseSizing {
   /** Units that are used in this time at the current pace. */
   usedIn (us: number): number { return Math.ceil(this.#pace * us) }
 
-  /** Learn from a lease of which enough was used. */
+  /** Learn from a lease of which half was used: a larger one is worth trying. */
   grow (size: number): void {
+    this.#lapses = 0
+    this.#isProven = true
     this.#most = Math.max(this.#most, Math.min(GROWTH * size, MAX_UNITS))
   }
 
   /** Learn from a lease that ended with unspent units. */
   observeLapse (size: number, left: number, nowUs: number): void {
     if (left * 2 <= size) return
-    this.#most = Math.max(size >> 1, Math.min(2 * (size - left), MAX_UNITS))
-    if (this.#most >= MIN_UNITS) return
-    this.#most = FIRST_UNITS
+    this.#most = Math.max(FIRST_UNITS, size >> 1)
+    if (++this.#lapses < MAX_LAPSES) return
+    this.#lapses = 0
+    this.#isProven = false
     this.#restUntilUs = nowUs + REST_LIVES * 2 * this.#gridUs
   }
 }
