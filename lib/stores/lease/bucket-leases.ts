@@ -102,6 +102,17 @@ export class BucketLeases implements LeaseHolder {
     return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
   }
 
+  /**
+   * Whether the store decides a check as without leases, in a call that many checks share: the bucket was empty a moment ago,
+   * or it is not busy any more. Its units are counted in the second case.
+   */
+  isUnleased (units: number, nowUs: number): boolean {
+    const { asks } = this
+    if (asks.isEmpty(nowUs)) return true
+    if (this.#current?.isSettled === false || this.#next !== null || asks.isAskingForLease || this.hasReports) return false
+    return asks.isScarce ? !asks.canAsk(nowUs) : this.#sizing.countIdle(units, nowUs)
+  }
+
   /** Count units that the store was asked for. Returns whether the bucket is still busy. */
   countDemand (units: number, nowUs: number): boolean { return this.#sizing.countDemand(units, nowUs) }
 

@@ -34,6 +34,11 @@ export class Lease {
     return this.left + this.reserved
   }
 
+  /** Whether all units were spent and reported. */
+  get isSettled (): boolean {
+    return this.reported === this.size
+  }
+
   /** Units that may still be spent. */
   leftAt (nowUs: number): number {
     return nowUs > this.endUs ? 0 : this.left

@@ -17,7 +17,7 @@ import { canLease, createStoreCheck, type StoreCheck } from './store-check.js'
 /** How often the units of ended leases of windows are given back. */
 const RETURN_INTERVAL_MS = 1000
 
-/** How long a check waits for the answers to others, before the store is asked: a small part of any deadline. */
+/** How long a check waits for leases, before the store is asked: a small part of any deadline. */
 const MAX_WAIT_US = 10_000
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
@@ -27,6 +27,8 @@ export interface LeaseSource {
   take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
   /** Send a check that no request waits for, together with others. */
   takeLater (check: Check): void
+  /** Send the checks of `takeLater` now. */
+  flushLater (): void
 }
 
 export interface LeasesOptions {
@@ -73,9 +75,14 @@ export class Leases implements Store {
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     const { clock } = this.#options
     if (charges.length === 1) {
-      if (!canLease(charges[0].limit)) return this.#takeFromStore(charges)
+      const [charge] = charges
+      if (!canLease(charge.limit)) return this.#takeFromStore(charges)
       const nowUs = clock.nowUs()
-      return this.#spendOne(charges[0], nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      const bucket = this.#book.find(charge.limit, charge.partition)
+      if (bucket !== undefined) return this.#spendOne(bucket, charge, nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      if (this.#book.meet(charge.limit, charge.partition, charge.cost, nowUs) !== undefined) return this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      this.counters.storeChecks++
+      return this.#takeFromStore(charges)
     }
     if (!charges.some(({ limit }) => canLease(limit))) return this.#takeFromStore(charges)
     const nowUs = clock.nowUs()
@@ -131,9 +138,8 @@ export class Leases implements Store {
   }
 
   /** Pay for a charge with units in hand; `null` if they do not suffice. */
-  #spendOne (charge: Charge, nowUs: number): Receipt | null {
-    const bucket = this.#book.find(charge.limit, charge.partition)
-    if (bucket === undefined || (charge.strikes ?? 0) > 0) return null
+  #spendOne (bucket: BucketLeases, charge: Charge, nowUs: number): Receipt | null {
+    if ((charge.strikes ?? 0) > 0) return null
     const lease = bucket.spend(charge.cost, nowUs)
     if (lease === null) return null
     this.counters.leasedChecks++
@@ -162,15 +168,16 @@ export class Leases implements Store {
   /** Decide a check that units in hand do not cover. `waitsUntilUs`: until then it may wait for the answers to other checks. */
   #ask (charges: readonly Charge[], nowUs: number, waitsUntilUs: number): Answer | Promise<Answer> {
     const { store, clock } = this.#options
-    // A refusal of a moment ago, which the cache of refusals repeats.
-    if (charges.length === 1 && this.#book.find(charges[0].limit, charges[0].partition)?.asks.isEmpty(nowUs)) {
+    if (charges.length === 1 && this.#book.find(charges[0].limit, charges[0].partition)?.isUnleased(charges[0].cost, nowUs)) {
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
     }
-    const buckets = charges.map(({ limit, partition, cost }) => this.#book.meet(limit, partition, cost, nowUs))
+    const buckets = charges.map(({ limit, partition, cost }) => {
+      return this.#book.find(limit, partition) ?? this.#book.meet(limit, partition, cost, nowUs)
+    })
     const deciding = nowUs >= waitsUntilUs
       ? undefined
-      : buckets.find((bucket, i) => bucket?.asks.isDeciding && bucket.countLeft(nowUs) < charges[i].cost)
+      : buckets.find((bucket, i) => bucket?.asks.isAskingForLease && bucket.countLeft(nowUs) < charges[i].cost)
     if (deciding !== undefined) return this.#wait(deciding, charges, waitsUntilUs)
     this.counters.storeChecks++
     // Nothing is busy: as without leases.
@@ -195,10 +202,11 @@ export class Leases implements Store {
     return completed
   }
 
-  /** Wait for an answer, which comes within the deadline of its call. */
+  /** Wait for a lease that was asked for. The answer comes within the deadline of its call. */
   #wait (bucket: BucketLeases, charges: readonly Charge[], waitsUntilUs: number): Answer | Promise<Answer> {
     if (this.#waiting >= this.#options.maxPending) return OVERLOAD
     this.#waiting++
+    this.#options.source.flushLater()
     return new Promise((resolve) => {
       bucket.asks.wait((failure) => {
         this.#waiting--

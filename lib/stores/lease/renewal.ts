@@ -42,14 +42,15 @@ export class Renewal implements Check {
   #settle (answer: Answer): void {
     const nowUs = this.#context.clock.nowUs()
     const { asks } = this.#bucket
+    const ask = { isAsking: this.#isAsking, sentAtUs: this.#sentAtUs, nowUs }
     if (isUnavailable(answer)) {
-      asks.finish(this.#isAsking, answer, nowUs)
+      asks.finish(ask, answer)
       return
     }
     for (const { partition } of answer.blocks) this.#context.onBlock(partition)
     const standing: LeaseStanding = answer.standings[0]
     this.#bucket.receive(standing, answer.atUs, this.#sentAtUs, nowUs)
-    asks.note(standing, standing.lease !== undefined, this.#isAsking, nowUs)
-    asks.finish(this.#isAsking, null, nowUs)
+    asks.note(standing, standing.lease !== undefined, ask)
+    asks.finish(ask, null)
   }
 }

@@ -78,15 +78,33 @@ export class LeaseSizing {
 
   /** Count units that the store was asked for. Returns whether that is enough for a lease. */
   countDemand (units: number, nowUs: number): boolean {
+    this.#startLife(nowUs)
+    this.#demand += units
+    return this.#isBusy(0)
+  }
+
+  /** Count units of a bucket that is not busy with them either. Returns false, and counts nothing, if it is busy. */
+  countIdle (units: number, nowUs: number): boolean {
+    this.#startLife(nowUs)
+    if (this.#isBusy(units)) return false
+    this.#demand += units
+    this.#used += units
+    this.observe(nowUs)
+    return true
+  }
+
+  #startLife (nowUs: number): void {
     const lifeUs = 2 * this.#gridUs
     const elapsedUs = nowUs - this.#demandSinceUs
-    if (elapsedUs >= lifeUs) {
-      this.#demandBefore = elapsedUs >= 2 * lifeUs ? 0 : this.#demand
-      this.#demand = 0
-      this.#demandSinceUs = nowUs
-    }
-    this.#demand += units
-    const demand = this.#demand + this.#demandBefore
+    if (elapsedUs < lifeUs) return
+    this.#demandBefore = elapsedUs >= 2 * lifeUs ? 0 : this.#demand
+    this.#demand = 0
+    this.#demandSinceUs = nowUs
+  }
+
+  /** `units`: those that are not counted yet. */
+  #isBusy (units: number): boolean {
+    const demand = this.#demand + this.#demandBefore + units
     return demand >= MIN_DEMAND || (demand >= RETURN_DEMAND && this.#isProven && this.#lapses < 2 && !this.isSlow)
   }
 

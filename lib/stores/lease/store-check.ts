@@ -46,7 +46,7 @@ export class StoreCheck {
       if (bucket === null || lease === null) {
         const standing: LeaseStanding = answer.standings[sent++]
         bucket?.receive(standing, atUs, this.#sentAtUs, nowUs)
-        bucket?.asks.note(standing, standing.lease !== undefined, isAsking, nowUs)
+        bucket?.asks.note(standing, standing.lease !== undefined, { isAsking, sentAtUs: this.#sentAtUs, nowUs })
         return standing
       }
       // A shadow limit is charged by itself, unless a block refuses the request.
@@ -60,7 +60,9 @@ export class StoreCheck {
   /** The store has answered. Call it after `complete`, as it lets other checks go on. */
   finish (answer: Answer, nowUs: number): void {
     const failure = isUnavailable(answer) ? answer : null
-    for (const { bucket, lease, isAsking } of this.#parts) if (lease === null) bucket?.asks.finish(isAsking, failure, nowUs)
+    for (const { bucket, lease, isAsking } of this.#parts) {
+      if (lease === null) bucket?.asks.finish({ isAsking, sentAtUs: this.#sentAtUs, nowUs }, failure)
+    }
   }
 }
 

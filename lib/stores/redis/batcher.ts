@@ -42,6 +42,7 @@ export class Batcher {
   #laterTimer: NodeJS.Timeout | null = null
   #pending = 0
   #isFlushDue = false
+  readonly #flushLaterDue = () => { this.flushLater() }
   readonly #flushDue = () => {
     this.#isFlushDue = false
     this.#flush()
@@ -69,8 +70,8 @@ export class Batcher {
 
   /** Send a check that no request waits for with the next call. Without one it is sent after a few milliseconds. */
   addLater (check: Check): void {
-    if (this.#later.length >= MAX_LATER) this.#addLater()
-    this.#laterTimer ??= setTimeout(this.#addLater, MAX_LATER_MS).unref()
+    if (this.#later.length >= MAX_LATER) this.flushLater()
+    this.#laterTimer ??= setTimeout(this.#flushLaterDue, MAX_LATER_MS).unref()
     this.#later.push(check)
   }
 
@@ -122,7 +123,8 @@ export class Batcher {
     })
   }
 
-  #addLater = (): void => {
+  /** Add the checks that no request waits for to the next call. */
+  flushLater (): void {
     if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
     this.#laterTimer = null
     for (const check of this.#later.splice(0)) {
@@ -133,7 +135,7 @@ export class Batcher {
   }
 
   #flush (): void {
-    if (this.#later.length > 0) this.#addLater()
+    if (this.#later.length > 0) this.flushLater()
     const batches = this.#filling
     // Create a new Map: a Map that is cleared and refilled links its former tables to the later ones and keeps them alive.
     this.#filling = new Map()

@@ -71,6 +71,11 @@ export class RedisStore implements Store {
     else this.#batcher.addLater(check)
   }
 
+  /** Send the checks of `takeLater` now. */
+  flushLater (): void {
+    this.#batcher.flushLater()
+  }
+
   #takePerPartition (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
     return hasSeveralPartitions(charges) ? takeAcrossSlots(this.#slotStore, charges) : this.#batcher.add(charges)
   }
