@@ -73,19 +73,21 @@ export class Leases implements Store {
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
-    const { clock } = this.#options
     if (charges.length === 1) {
       const [charge] = charges
-      if (!canLease(charge.limit)) return this.#takeFromStore(charges)
-      const nowUs = clock.nowUs()
-      const bucket = this.#book.find(charge.limit, charge.partition)
-      if (bucket !== undefined) return this.#spendOne(bucket, charge, nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
-      if (this.#book.meet(charge.limit, charge.partition, charge.cost, nowUs) !== undefined) return this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      const { limit, partition, cost } = charge
+      if (!canLease(limit)) return this.#takeFromStore(charges)
+      const nowUs = this.#options.clock.nowUs()
+      const known = this.#book.find(limit, partition)
+      const receipt = known === undefined ? null : this.#spendOne(known, charge, nowUs)
+      if (receipt !== null) return receipt
+      const bucket = known ?? this.#book.meet(limit, partition, cost, nowUs)
+      if (bucket !== undefined) return this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
     }
     if (!charges.some(({ limit }) => canLease(limit))) return this.#takeFromStore(charges)
-    const nowUs = clock.nowUs()
+    const nowUs = this.#options.clock.nowUs()
     return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
   }
 

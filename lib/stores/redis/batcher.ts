@@ -78,6 +78,10 @@ export class Batcher {
   /** The batch for a check; `null` if no call may be made. */
   #findBatch (charges: readonly LeaseCharge[]): Batch | null {
     const tag = this.#options.pool.hasSlots && charges.length > 0 ? charges[0].partition : ''
+    const batch = this.#filling.get(tag)
+    if (batch !== undefined) return batch
+    // Before the check: a peek must see the units of a lease that was asked for earlier, in Redis or in hand, and not twice.
+    if (this.#later.length > 0) this.flushLater()
     return this.#filling.get(tag) ?? this.#startBatch(tag)
   }
 
@@ -135,7 +139,6 @@ export class Batcher {
   }
 
   #flush (): void {
-    if (this.#later.length > 0) this.flushLater()
     const batches = this.#filling
     // Create a new Map: a Map that is cleared and refilled links its former tables to the later ones and keeps them alive.
     this.#filling = new Map()
