@@ -3,22 +3,29 @@ import type { Standing, Unavailable } from '../store.js'
 /** How long a bucket is not asked for a lease after it had none, or after a call failed, microseconds. */
 const PAUSE_US = 5000
 
-/** The checks of one bucket that the store is deciding, and what it said last. */
+/** The same while the bucket is empty: the little that drains is used up at once. */
+const EMPTY_PAUSE_US = 100_000
+
+/** A check that was answered. */
+export interface Ask {
+  /** Whether it asked for a lease too. */
+  readonly isAsking: boolean
+  readonly sentAtUs: number
+  readonly nowUs: number
+}
+
+/** What one bucket asks the store for, and what the store said last. */
 export class BucketAsks {
-  /** Called when the store has answered a check, with `null`, or when that failed. */
+  /** Called when the store has answered a request for a lease, with `null`, or when that failed. */
   readonly #waiting: Array<(failure: Unavailable | null) => void> = []
-  #pending = 0
   #isAskingForLease = false
   /** Whether the last answer left nothing for others. */
-  #isScarce = false
+  isScarce = false
   #pausedUntilUs = 0
   #emptyUntilUs = 0
 
   /** Whether a request for a lease is on its way. */
   get isAskingForLease (): boolean { return this.#isAskingForLease }
-
-  /** Whether a check should wait for the answer to another one: that may bring a lease, or the bucket is empty. */
-  get isDeciding (): boolean { return this.#isAskingForLease || (this.#isScarce && this.#pending > 0) }
 
   /** Whether to ask for a lease now. */
   canAsk (nowUs: number): boolean { return !this.#isAskingForLease && nowUs >= this.#pausedUntilUs }
@@ -30,23 +37,23 @@ export class BucketAsks {
 
   /** A check is sent. `isAsking`: for a lease too. */
   begin (isAsking: boolean): void {
-    this.#pending++
     if (isAsking) this.#isAskingForLease = true
   }
 
-  /** The store replied. `isAsking`: to a check that asked for a lease too. */
-  note ({ granted, remaining, retryUs }: Standing, isLeased: boolean, isAsking: boolean, nowUs: number): void {
-    this.#isScarce = !granted || (remaining === 0 && !isLeased)
-    // Others may give units back before the wait is over.
-    if (!granted && retryUs !== 'never') this.#emptyUntilUs = nowUs + Math.min(retryUs, PAUSE_US)
-    if (isAsking && !isLeased) this.#pausedUntilUs = nowUs + PAUSE_US
+  /** The store replied. */
+  note ({ granted, remaining, retryUs }: Standing, isLeased: boolean, { isAsking, sentAtUs, nowUs }: Ask): void {
+    this.isScarce = !granted || (remaining === 0 && !isLeased)
+    // As long as the cache repeats the refusal: others may give units back before the wait is over.
+    if (!granted && retryUs !== 'never') this.#emptyUntilUs = sentAtUs + Math.min(retryUs, PAUSE_US)
+    if (!granted) this.#pausedUntilUs = nowUs + EMPTY_PAUSE_US
+    else if (isAsking && !isLeased) this.#pausedUntilUs = Math.max(this.#pausedUntilUs, nowUs + PAUSE_US)
   }
 
-  /** A check was answered, or failed. Others go on. */
-  finish (isAsking: boolean, failure: Unavailable | null, nowUs: number): void {
-    this.#pending--
-    if (isAsking) this.#isAskingForLease = false
-    if (isAsking && failure !== null) this.#pausedUntilUs = nowUs + PAUSE_US
+  /** A check was answered, or failed. Those that wait for a lease go on. */
+  finish ({ isAsking, nowUs }: Ask, failure: Unavailable | null): void {
+    if (!isAsking) return
+    this.#isAskingForLease = false
+    if (failure !== null) this.#pausedUntilUs = nowUs + PAUSE_US
     if (this.#waiting.length === 0) return
     for (const resume of this.#waiting.splice(0)) resume(failure)
   }

@@ -91,12 +91,26 @@ export class BucketLeases implements LeaseHolder {
   /** A request for more units, with the reports so far. `mayLease`: whether the request has only limits that can be leased. */
   createRequest (mayLease: boolean, nowUs: number): LeaseRequest {
     const lease = this.#current
+    let inHand = 0
     if (lease !== null) {
-      this.#sizing.observe(lease.size, lease.size - lease.left, nowUs - lease.sinceUs)
       this.#report(lease)
+      this.#learn(lease)
+      inHand = Math.min(lease.left, this.#sizing.usedIn(lease.endUs - nowUs))
     }
-    const want = mayLease && this.#next === null && this.asks.canAsk(nowUs) ? this.#sizing.wanted(nowUs) : 0
+    this.#sizing.observe(nowUs)
+    const want = mayLease && this.#next === null && this.asks.canAsk(nowUs) ? this.#sizing.wanted(inHand, nowUs) : 0
     return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
+  }
+
+  /**
+   * Whether the store decides a check as without leases, in a call that many checks share: the bucket was empty a moment ago,
+   * or it is not busy any more. Its units are counted in the second case.
+   */
+  isUnleased (units: number, nowUs: number): boolean {
+    const { asks } = this
+    if (asks.isEmpty(nowUs)) return true
+    if (this.#current?.isSettled === false || this.#next !== null || asks.isAskingForLease || this.hasReports) return false
+    return asks.isScarce ? !asks.canAsk(nowUs) : this.#sizing.countIdle(units, nowUs)
   }
 
   /** Count units that the store was asked for. Returns whether the bucket is still busy. */
@@ -106,7 +120,8 @@ export class BucketLeases implements LeaseHolder {
   receive (standing: LeaseStanding, atUs: number, sentAtUs: number, nowUs: number): void {
     const { lease } = standing
     this.#turn(nowUs)
-    if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs, nowUs), nowUs)
+    this.#sizing.use(standing.charged)
+    if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs), nowUs)
     this.#estimate.update(standing, (this.#current?.unspent ?? 0) + (this.#next?.unspent ?? 0), atUs, nowUs)
   }
 
@@ -190,14 +205,15 @@ export class BucketLeases implements LeaseHolder {
   }
 
   #start (lease: Lease): void {
+    const { isSlow, renewUs } = this.#sizing
     this.#current = lease
-    this.#lowMark = this.#sizing.lowMark(lease.size)
-    this.#renewAtUs = lease.endUs - this.#sizing.renewUs
+    this.#lowMark = isSlow ? -1 : this.#sizing.lowMark(lease.size)
+    this.#renewAtUs = isSlow ? Infinity : lease.endUs - renewUs
   }
 
   #close (lease: Lease, nowUs: number): void {
     if (nowUs > lease.endUs) this.#sizing.observeLapse(lease.size, lease.left, nowUs)
-    else this.#sizing.observe(lease.size, lease.size - lease.left, nowUs - lease.sinceUs)
+    this.#learn(lease)
     // Units of a token bucket drain from the end of their slot. A window would keep them until it ends.
     this.#drop(lease, this.limit.algorithm === 'fixed-window')
   }
@@ -211,9 +227,15 @@ export class BucketLeases implements LeaseHolder {
     lease.left = 0
   }
 
+  /** A larger lease is worth trying once half of one was used. */
+  #learn (lease: Lease): void {
+    if (lease.left * 2 <= lease.size) this.#sizing.grow(lease.size)
+  }
+
   #report (lease: Lease): void {
     const units = lease.unreported
     lease.reported += units
+    this.#sizing.use(units)
     // Leased units of a window are used units already.
     if (this.limit.algorithm === 'token-bucket') this.#reports.add(lease.slotEndUs, units, 0)
   }

@@ -33,10 +33,9 @@ export class LeaseBook {
     return this.#last?.find(partition)
   }
 
-  /** As `find`, but counts the units of a bucket that is not known, and returns it if it is busy now. */
+  /** Count the units of a bucket that `find` does not know. Returns it if it is busy now. */
   meet (limit: Limit, partition: string, units: number, nowUs: number): BucketLeases | undefined {
-    const known = this.find(limit, partition)
-    if (known !== undefined || limit.lease === null || limit.lease === undefined) return known
+    if (limit.lease === null || limit.lease === undefined) return undefined
     if (this.#last === undefined) {
       this.#last = new LimitLeases(limit, limit.lease, this.#hasher, this.#counters)
       this.#limits.set(limit, this.#last)

@@ -10,7 +10,6 @@ export class Lease {
   readonly slotEndUs: number
   /** When the last unit may be spent, by the clock of the process. */
   readonly endUs: number
-  readonly sinceUs: number
   left: number
   /** Units of requests whose other limits are being decided by the store. They are neither left nor spent. */
   reserved = 0
@@ -18,12 +17,11 @@ export class Lease {
   reported = 0
 
   /** `sentAtUs`: before the call was sent. So the store's time of the lease is later, and so is its end there. */
-  constructor ({ units, lifeUs, slotEndUs }: LeaseGrant, sentAtUs: number, nowUs: number) {
+  constructor ({ units, lifeUs, slotEndUs }: LeaseGrant, sentAtUs: number) {
     this.size = units
     this.left = units
     this.slotEndUs = slotEndUs
     this.endUs = sentAtUs + lifeUs - MARGIN_US
-    this.sinceUs = nowUs
   }
 
   /** Spent units that were not reported yet. */
@@ -34,6 +32,11 @@ export class Lease {
   /** Units that the store counts as leased. */
   get unspent (): number {
     return this.left + this.reserved
+  }
+
+  /** Whether all units were spent and reported. */
+  get isSettled (): boolean {
+    return this.reported === this.size
   }
 
   /** Units that may still be spent. */

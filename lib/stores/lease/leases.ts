@@ -1,6 +1,7 @@
 import type { Clock } from '../../common/clock.js'
 import { TextHasher } from '../memory/hash.js'
 import { secretWords } from '../memory/random.js'
+import type { Check } from '../redis/batch.js'
 import type { LeaseCharge } from '../redis/wire-format.js'
 import {
   isUnavailable, NO_BLOCKS,
@@ -10,12 +11,13 @@ import type { BucketLeases } from './bucket-leases.js'
 import { LeaseBook } from './lease-book.js'
 import type { LeaseCounters } from './lease-counters.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
-import { canLease, createRenewal, createStoreCheck, type StoreCheck } from './store-check.js'
+import { Renewal, type RenewalContext } from './renewal.js'
+import { canLease, createStoreCheck, type StoreCheck } from './store-check.js'
 
 /** How often the units of ended leases of windows are given back. */
 const RETURN_INTERVAL_MS = 1000
 
-/** How long a check waits for the answers to others, before the store is asked: a small part of any deadline. */
+/** How long a check waits for leases, before the store is asked: a small part of any deadline. */
 const MAX_WAIT_US = 10_000
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
@@ -23,8 +25,10 @@ const OVERLOAD: Unavailable = { unavailable: 'overload' }
 /** The store that grants leases. */
 export interface LeaseSource {
   take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
-  /** Send charges that no request waits for, together with others. */
-  takeLater (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
+  /** Send a check that no request waits for, together with others. */
+  takeLater (check: Check): void
+  /** Send the checks of `takeLater` now. */
+  flushLater (): void
 }
 
 export interface LeasesOptions {
@@ -55,12 +59,13 @@ export class Leases implements Store {
     return answer
   }
 
-  readonly #takeLater: LeaseSource['take'] = (charges) => this.#options.source.takeLater(charges)
+  readonly #renewals: RenewalContext
   #waiting = 0
 
   constructor (options: LeasesOptions) {
     this.kind = options.store.kind
     this.#options = options
+    this.#renewals = { clock: options.clock, onBlock: this.#endBlocked }
     const [key0, key1] = secretWords(2)
     this.#book = new LeaseBook(new TextHasher(key0, key1), this.counters)
     // Created here and not in a request: a timer keeps the AsyncLocalStorage of its creator alive.
@@ -68,14 +73,21 @@ export class Leases implements Store {
   }
 
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
-    const { clock } = this.#options
     if (charges.length === 1) {
-      if (!canLease(charges[0].limit)) return this.#takeFromStore(charges)
-      const nowUs = clock.nowUs()
-      return this.#spendOne(charges[0], nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      const [charge] = charges
+      const { limit, partition, cost } = charge
+      if (!canLease(limit)) return this.#takeFromStore(charges)
+      const nowUs = this.#options.clock.nowUs()
+      const known = this.#book.find(limit, partition)
+      const receipt = known === undefined ? null : this.#spendOne(known, charge, nowUs)
+      if (receipt !== null) return receipt
+      const bucket = known ?? this.#book.meet(limit, partition, cost, nowUs)
+      if (bucket !== undefined) return this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      this.counters.storeChecks++
+      return this.#takeFromStore(charges)
     }
     if (!charges.some(({ limit }) => canLease(limit))) return this.#takeFromStore(charges)
-    const nowUs = clock.nowUs()
+    const nowUs = this.#options.clock.nowUs()
     return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
   }
 
@@ -118,19 +130,18 @@ export class Leases implements Store {
 
   /** Give all leases back: their limits were replaced. */
   endLeases (): void {
-    this.#returnAll(this.#takeLater).catch(() => {})
+    this.#returnAll((renewal) => { this.#options.source.takeLater(renewal) }).catch(() => {})
   }
 
   async close (): Promise<void> {
     clearInterval(this.#returner)
-    await this.#returnAll((charges) => this.#options.source.take(charges))
+    await this.#returnAll(async (renewal) => { renewal.resolve(await this.#options.source.take(renewal.charges)) })
     await this.#options.store.close?.()
   }
 
   /** Pay for a charge with units in hand; `null` if they do not suffice. */
-  #spendOne (charge: Charge, nowUs: number): Receipt | null {
-    const bucket = this.#book.find(charge.limit, charge.partition)
-    if (bucket === undefined || (charge.strikes ?? 0) > 0) return null
+  #spendOne (bucket: BucketLeases, charge: Charge, nowUs: number): Receipt | null {
+    if ((charge.strikes ?? 0) > 0) return null
     const lease = bucket.spend(charge.cost, nowUs)
     if (lease === null) return null
     this.counters.leasedChecks++
@@ -159,15 +170,16 @@ export class Leases implements Store {
   /** Decide a check that units in hand do not cover. `waitsUntilUs`: until then it may wait for the answers to other checks. */
   #ask (charges: readonly Charge[], nowUs: number, waitsUntilUs: number): Answer | Promise<Answer> {
     const { store, clock } = this.#options
-    // A refusal of a moment ago, which the cache of refusals repeats.
-    if (charges.length === 1 && this.#book.find(charges[0].limit, charges[0].partition)?.asks.isEmpty(nowUs)) {
+    if (charges.length === 1 && this.#book.find(charges[0].limit, charges[0].partition)?.isUnleased(charges[0].cost, nowUs)) {
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
     }
-    const buckets = charges.map(({ limit, partition, cost }) => this.#book.meet(limit, partition, cost, nowUs))
+    const buckets = charges.map(({ limit, partition, cost }) => {
+      return this.#book.find(limit, partition) ?? this.#book.meet(limit, partition, cost, nowUs)
+    })
     const deciding = nowUs >= waitsUntilUs
       ? undefined
-      : buckets.find((bucket, i) => bucket?.asks.isDeciding && bucket.countLeft(nowUs) < charges[i].cost)
+      : buckets.find((bucket, i) => bucket?.asks.isAskingForLease && bucket.countLeft(nowUs) < charges[i].cost)
     if (deciding !== undefined) return this.#wait(deciding, charges, waitsUntilUs)
     this.counters.storeChecks++
     // Nothing is busy: as without leases.
@@ -192,10 +204,11 @@ export class Leases implements Store {
     return completed
   }
 
-  /** Wait for an answer, which comes within the deadline of its call. */
+  /** Wait for a lease that was asked for. The answer comes within the deadline of its call. */
   #wait (bucket: BucketLeases, charges: readonly Charge[], waitsUntilUs: number): Answer | Promise<Answer> {
     if (this.#waiting >= this.#options.maxPending) return OVERLOAD
     this.#waiting++
+    this.#options.source.flushLater()
     return new Promise((resolve) => {
       bucket.asks.wait((failure) => {
         this.#waiting--
@@ -213,24 +226,17 @@ export class Leases implements Store {
   #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
     if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    this.#send(bucket, true, nowUs, this.#takeLater).catch(() => {})
-  }
-
-  /** Send what the store must learn about the leases of a bucket. */
-  async #send (bucket: BucketLeases, mayLease: boolean, nowUs: number, take: LeaseSource['take']): Promise<void> {
-    const check = createRenewal(bucket, mayLease, nowUs)
-    const answer = await take(check.sent)
-    this.#finish(check, answer, this.#options.clock.nowUs())
+    this.#options.source.takeLater(new Renewal(bucket, true, this.#renewals, nowUs))
   }
 
   #returnWindows (): void {
     const nowUs = this.#options.clock.nowUs()
     for (const bucket of this.#book.buckets('fixed-window')) {
-      if (bucket.closeEnded(nowUs)) this.#send(bucket, false, nowUs, this.#takeLater).catch(() => {})
+      if (bucket.closeEnded(nowUs)) this.#options.source.takeLater(new Renewal(bucket, false, this.#renewals, nowUs))
     }
   }
 
-  async #returnAll (take: LeaseSource['take']): Promise<void> {
+  async #returnAll (send: (renewal: Renewal) => void | Promise<void>): Promise<void> {
     const { clock } = this.#options
     const buckets = [...this.#book.buckets()]
     this.#book.clear()
@@ -238,7 +244,7 @@ export class Leases implements Store {
       // A lease that is on its way is given back too.
       while (bucket.asks.isAskingForLease) await new Promise<void>((resolve) => { bucket.asks.wait(() => { resolve() }) })
       bucket.end(true)
-      if (bucket.hasReports) await this.#send(bucket, false, clock.nowUs(), take)
+      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals, clock.nowUs()))
     }))
   }
 }

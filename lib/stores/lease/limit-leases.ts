@@ -10,6 +10,9 @@ import { LeaseSizing, MIN_DEMAND } from './sizing.js'
 /** Busy buckets per limit and generation. The leases of further ones lapse. */
 const MAX_BUCKETS = 10_000
 
+/** Its multiples are spread evenly between whole numbers. */
+const GOLDEN_RATIO = 0.618034
+
 /** The busy buckets of one limit. */
 export class LimitLeases {
   readonly #limit: Limit
@@ -17,6 +20,7 @@ export class LimitLeases {
   readonly #counters: LeaseCounters
   readonly #buckets = new GenerationCache<string, BucketLeases>(MAX_BUCKETS)
   readonly #sketch: DemandSketch
+  #met = 0
 
   constructor (limit: Limit, terms: LeaseTerms, hasher: TextHasher, counters: LeaseCounters) {
     this.#limit = limit
@@ -33,7 +37,7 @@ export class LimitLeases {
   meet (partition: string, units: number, nowUs: number): BucketLeases | undefined {
     const demand = this.#sketch.add(partition, units, nowUs)
     if (demand < MIN_DEMAND) return undefined
-    const sizing = new LeaseSizing(this.#terms.gridUs, demand - units, nowUs)
+    const sizing = new LeaseSizing(this.#terms.gridUs, demand - units, (this.#met++ * GOLDEN_RATIO) % 1, nowUs)
     const bucket = new BucketLeases(this.#limit, partition, this.#terms, sizing, this.#counters)
     this.#buckets.set(partition, bucket)
     return bucket

@@ -46,7 +46,7 @@ export class StoreCheck {
       if (bucket === null || lease === null) {
         const standing: LeaseStanding = answer.standings[sent++]
         bucket?.receive(standing, atUs, this.#sentAtUs, nowUs)
-        bucket?.asks.note(standing, standing.lease !== undefined, isAsking, nowUs)
+        bucket?.asks.note(standing, standing.lease !== undefined, { isAsking, sentAtUs: this.#sentAtUs, nowUs })
         return standing
       }
       // A shadow limit is charged by itself, unless a block refuses the request.
@@ -60,7 +60,9 @@ export class StoreCheck {
   /** The store has answered. Call it after `complete`, as it lets other checks go on. */
   finish (answer: Answer, nowUs: number): void {
     const failure = isUnavailable(answer) ? answer : null
-    for (const { bucket, lease, isAsking } of this.#parts) if (lease === null) bucket?.asks.finish(isAsking, failure, nowUs)
+    for (const { bucket, lease, isAsking } of this.#parts) {
+      if (lease === null) bucket?.asks.finish({ isAsking, sentAtUs: this.#sentAtUs, nowUs }, failure)
+    }
   }
 }
 
@@ -87,13 +89,6 @@ export function createStoreCheck (
   return new StoreCheck(parts, sent, nowUs)
 }
 
-/** A check for a bucket that no request waits for. `mayLease`: whether it asks for more units, or only reports. */
-export function createRenewal (bucket: BucketLeases, mayLease: boolean, nowUs: number): StoreCheck {
-  const charge = { limit: bucket.limit, partition: bucket.partition, cost: 0 }
-  const sent: LeaseCharge = { ...charge, lease: bucket.createRequest(mayLease, nowUs) }
-  return new StoreCheck([{ charge, bucket, lease: null, isAsking: isAsking(sent) }], [sent], nowUs)
-}
-
 function isAsking ({ lease }: LeaseCharge): boolean {
   return lease !== undefined && lease.want > 0
 }
@@ -101,5 +96,6 @@ function isAsking ({ lease }: LeaseCharge): boolean {
 function createLeaseCharge (charge: Charge, bucket: BucketLeases, mayLease: boolean, nowUs: number): LeaseCharge {
   // The refusal of a moment ago is repeated without a call, and would lose the reports.
   if (bucket.asks.isEmpty(nowUs)) return charge
-  return { ...charge, lease: bucket.createRequest(bucket.countDemand(charge.cost, nowUs) && mayLease, nowUs) }
+  const { limit, partition, cost, strikes } = charge
+  return { limit, partition, cost, strikes, lease: bucket.createRequest(bucket.countDemand(cost, nowUs) && mayLease, nowUs) }
 }

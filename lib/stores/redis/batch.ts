@@ -12,7 +12,7 @@ import {
 
 export interface Check {
   readonly charges: readonly LeaseCharge[]
-  readonly resolve: (answer: Answer | Promise<Answer>) => void
+  resolve (answer: Answer | Promise<Answer>): void
 }
 
 /** How long a charge keeps Redis busy, relative to a token bucket. */
@@ -55,6 +55,11 @@ export class Batch {
 
   /** `isAwaited`: whether a request waits for the answer. */
   add (charges: readonly LeaseCharge[], isAwaited: boolean): Promise<Answer> {
+    return new Promise((resolve) => { this.push({ charges, resolve }, isAwaited) })
+  }
+
+  push (check: Check, isAwaited: boolean): void {
+    const { charges } = check
     if (isAwaited) this.#awaited++
     for (let i = 0; i < charges.length; i++) {
       const { limit, lease } = charges[i]
@@ -66,7 +71,7 @@ export class Batch {
       this.#bytes += STRIKES_BYTES
     }
     this.#bytes += 1 + charges.length * CHARGE_BYTES
-    return new Promise((resolve) => { this.#checks.push({ charges, resolve }) })
+    this.#checks.push(check)
   }
 
   get size (): number {
@@ -146,7 +151,8 @@ export class Batch {
   complete (reply: Buffer): void {
     const atUs = readNumber(reply, 0)
     let at = TIME_BYTES
-    for (const { charges, resolve } of this.#checks) {
+    for (const check of this.#checks) {
+      const { charges } = check
       const standings: Standing[] = []
       let blocks = NO_BLOCKS
       let granted = true
@@ -162,7 +168,7 @@ export class Batch {
       }
       const isComplete = standings.length === charges.length
       if (asksForSlot(charges)) this.#slots?.settle(findSlot(standings)?.charged ?? 0, isComplete)
-      resolve(isComplete ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
+      check.resolve(isComplete ? { granted, atUs, standings, blocks } : { unavailable: 'error' })
     }
     this.#slots?.close(true)
     this.#checks.length = 0
@@ -184,7 +190,7 @@ export class Batch {
   /** Resolve every check of the batch as unavailable. */
   fail (reason: FailureReason): void {
     this.#slots?.close(false)
-    for (const { resolve } of this.#checks.splice(0)) resolve({ unavailable: reason })
+    for (const check of this.#checks.splice(0)) check.resolve({ unavailable: reason })
   }
 }
 

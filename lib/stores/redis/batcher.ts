@@ -42,6 +42,7 @@ export class Batcher {
   #laterTimer: NodeJS.Timeout | null = null
   #pending = 0
   #isFlushDue = false
+  readonly #flushLaterDue = () => { this.flushLater() }
   readonly #flushDue = () => {
     this.#isFlushDue = false
     this.#flush()
@@ -63,29 +64,32 @@ export class Batcher {
 
   /** Send a check with the next call. On a Cluster all charges must have the same partition. */
   add (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
-    return this.#add(charges, true)
-  }
-
-  /** `isAwaited`: whether a request waits for the answer. */
-  #add (charges: readonly LeaseCharge[], isAwaited: boolean): Promise<Answer> | Unavailable {
-    const tag = this.#options.pool.hasSlots ? charges[0].partition : ''
-    let batch = this.#filling.get(tag)
-    if (batch === undefined) {
-      const started = this.#startBatch(tag)
-      if (started === null) return BREAKER
-      batch = started
-    }
-    this.#pending++
-    const answer = batch.add(charges, isAwaited)
-    if (batch.isFull || this.#filling.size >= MAX_BATCHES) this.#flush()
-    return answer
+    const batch = this.#findBatch(charges)
+    return batch === null ? BREAKER : new Promise((resolve) => { this.#fill(batch, { charges, resolve }, true) })
   }
 
   /** Send a check that no request waits for with the next call. Without one it is sent after a few milliseconds. */
-  addLater (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
-    if (this.#later.length >= MAX_LATER) this.#addLater()
-    this.#laterTimer ??= setTimeout(this.#addLater, MAX_LATER_MS).unref()
-    return new Promise((resolve) => { this.#later.push({ charges, resolve }) })
+  addLater (check: Check): void {
+    if (this.#later.length >= MAX_LATER) this.flushLater()
+    this.#laterTimer ??= setTimeout(this.#flushLaterDue, MAX_LATER_MS).unref()
+    this.#later.push(check)
+  }
+
+  /** The batch for a check; `null` if no call may be made. */
+  #findBatch (charges: readonly LeaseCharge[]): Batch | null {
+    const tag = this.#options.pool.hasSlots && charges.length > 0 ? charges[0].partition : ''
+    const batch = this.#filling.get(tag)
+    if (batch !== undefined) return batch
+    // Before the check: a peek must see the units of a lease that was asked for earlier, in Redis or in hand, and not twice.
+    if (this.#later.length > 0) this.flushLater()
+    return this.#filling.get(tag) ?? this.#startBatch(tag)
+  }
+
+  /** `isAwaited`: whether a request waits for the answer. */
+  #fill (batch: Batch, check: Check, isAwaited: boolean): void {
+    this.#pending++
+    batch.push(check, isAwaited)
+    if (batch.isFull || this.#filling.size >= MAX_BATCHES) this.#flush()
   }
 
   /** Send the batches that wait for a connection. */
@@ -123,14 +127,18 @@ export class Batcher {
     })
   }
 
-  #addLater = (): void => {
+  /** Add the checks that no request waits for to the next call. */
+  flushLater (): void {
     if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
     this.#laterTimer = null
-    for (const { charges, resolve } of this.#later.splice(0)) resolve(this.#add(charges, false))
+    for (const check of this.#later.splice(0)) {
+      const batch = this.#findBatch(check.charges)
+      if (batch === null) check.resolve(BREAKER)
+      else this.#fill(batch, check, false)
+    }
   }
 
   #flush (): void {
-    if (this.#later.length > 0) this.#addLater()
     const batches = this.#filling
     // Create a new Map: a Map that is cleared and refilled links its former tables to the later ones and keeps them alive.
     this.#filling = new Map()
@@ -171,7 +179,7 @@ export class Batcher {
   #divide (batch: Batch): void {
     this.#pending -= batch.size
     batch.call?.settle(true)
-    for (const { charges, resolve } of batch.removeChecks()) resolve(this.#retake(charges))
+    for (const check of batch.removeChecks()) check.resolve(this.#retake(check.charges))
   }
 
   #completeBatch (batch: Batch, reply: unknown): void {

@@ -4,6 +4,7 @@ import {
   type Adjustment, type Answer, type Limit, type Standing, type Store, type Unavailable
 } from '../store.js'
 import { hasSeveralPartitions, takeAcrossSlots, type SlotStore } from './multi-slot-take.js'
+import type { Check } from './batch.js'
 import { Batcher } from './batcher.js'
 import { OUT_OF_PERIODS, toFailureCode } from './failure-code.js'
 import { ScriptRunner, type ScriptRunnerOptions } from './script-runner.js'
@@ -64,9 +65,15 @@ export class RedisStore implements Store {
     return this.#options.pool.hasSlots ? this.#takePerPartition(charges) : this.#batcher.add(charges)
   }
 
-  /** Send charges of one partition that no request waits for, with the next call or after a few milliseconds. */
-  takeLater (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {
-    return this.#batcher.pending >= this.#options.maxPending ? OVERLOAD : this.#batcher.addLater(charges)
+  /** Send a check of one partition that no request waits for, with the next call or after a few milliseconds. */
+  takeLater (check: Check): void {
+    if (this.#batcher.pending >= this.#options.maxPending) check.resolve(OVERLOAD)
+    else this.#batcher.addLater(check)
+  }
+
+  /** Send the checks of `takeLater` now. */
+  flushLater (): void {
+    this.#batcher.flushLater()
   }
 
   #takePerPartition (charges: readonly LeaseCharge[]): Promise<Answer> | Unavailable {

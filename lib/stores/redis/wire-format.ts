@@ -195,7 +195,7 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
   if ((state & BROKEN) !== 0) return null
   const retryUs = readNumber(source, at + 1 + 2 * NUMBER_BYTES)
   const isDelayed = (state & DELAYED) !== 0
-  const standing: Standing = {
+  const standing: { -readonly [Field in keyof LeaseStanding]: LeaseStanding[Field] } = {
     limit,
     partition,
     charged: (state & CHARGED) === 0 ? 0 : cost,
@@ -207,8 +207,9 @@ export function readStanding (source: Buffer, at: number, { limit, partition, co
     blockedUs: (state & BLOCKED) === 0 ? 0 : readNumber(source, at + ANSWER_BYTES + (isDelayed ? NUMBER_BYTES : 0))
   }
   const endAt = at + answerBytes(source, at, limit)
-  if (limit.calendar !== null) return { ...standing, usage: readUsage(source, endAt - USAGE_BYTES) }
-  return (state & LEASED) === 0 ? standing : { ...standing, lease: readLease(source, endAt - LEASE_BYTES) }
+  if (limit.calendar !== null) standing.usage = readUsage(source, endAt - USAGE_BYTES)
+  else if ((state & LEASED) !== 0) standing.lease = readLease(source, endAt - LEASE_BYTES)
+  return standing
 }
 
 /** Calendar windows are not leased: nothing follows it. */

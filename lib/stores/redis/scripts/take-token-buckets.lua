@@ -24,10 +24,18 @@ local function takeTokenBuckets ()
   local tats, changed, answers = {}, {}, {}
   -- The buckets with leases. Their TAT is in tats, like the others.
   local held, leases, quota = {}, nil, nil
+  -- The start of the values of buckets that are ready for leases, and of which nothing is leased. They are decided as those
+  -- without leases, and keep it: the slots in it are brought to now by the first request for a lease.
+  local ready = {}
 
   local function useLeases ()
     leases = leases or loadLeases()
     quota = quota or { capacity = capacity, intervalUs = intervalUs, intervalNum = 0, intervalDen = 1 }
+  end
+
+  local function isReady (stored)
+    return #stored == 54 and sub(stored, 28, 43) == head and sub(stored, 1, 1) == 'U' and sub(stored, 9, 9) == '\128' and
+      sub(stored, 21, 27) == '\1\0\0\0\0\0\0' and unpack('>I4', stored, 17) > 0
   end
 
   -- Returns nothing if the value is for take.lua.
@@ -67,6 +75,8 @@ local function takeTokenBuckets ()
       else
         if #stored == 27 and sub(stored, 1, 16) == head then
           tatUs = unpack('>I7', stored, 17)
+        elseif limitIndex == 1 and isReady(stored) then
+          ready[key], tatUs = sub(stored, 1, 27), unpack('>I7', stored, 44)
         else
           local bucket = readLeases(stored)
           if not bucket then return end
@@ -80,6 +90,10 @@ local function takeTokenBuckets ()
     if limitIndex ~= 1 then
       useLeases()
       request, position = leases.readRequest(checks, position)
+      if ready[key] then
+        held[key], ready[key] = readLeases(ready[key] .. head .. pack('>I7I4', tatUs, 0)), nil
+        if not held[key] then return end
+      end
       local bucket = held[key]
       if bucket then
         bucket.timeUs, changed[key] = tatUs, true
@@ -112,6 +126,9 @@ local function takeTokenBuckets ()
     if bucket then
       value = leases.encode(bucket) .. value
       endUs = max(tatUs, leases.endUs(quota, bucket))
+    elseif ready[key] then
+      local slotEndUs, gridUs = unpack('>I7xxxxxxxxI4', ready[key], 2)
+      value, endUs = ready[key] .. value, max(tatUs, slotEndUs + 2 * gridUs)
     end
     local reply = pcall('SET', key, value, 'PX', format('%d', ceil((endUs - nowUs) / 1000) + marginMs))
     if reply.err then
