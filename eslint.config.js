@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.modules', '.compiled', '.tap', 'node_modules'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.modules', '.compiled', '.mutation', '.tap', 'node_modules'] }),
   {
     files: ['**/*.ts'],
     rules: {
