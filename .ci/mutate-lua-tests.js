@@ -12,7 +12,10 @@ process.send = () => true // of tap, which reports its time limit to its parent
 /** Slower tests are left out. */
 const MAX_TEST_MS = 5000
 
-const FILES = ['vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry'].map((name) => `test/integration/redis/${name}.test.ts`)
+const NAMES = [
+  'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions', 'lease-corrections', 'lease-versions', 'clock-steps'
+]
+const FILES = NAMES.map((name) => `test/integration/redis/${name}.test.ts`)
 
 EventEmitter.defaultMaxListeners = 0 // all tests are in one process
 fc.configureGlobal({ endOnFailure: true })

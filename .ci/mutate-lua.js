@@ -1,7 +1,7 @@
 // `npm run mutation -- --only lua`: the mutants of the Lua scripts, one after the other, under the tests that compare the scripts with
 // their twins. A small mutator of our own, since there is none for Lua. A process of its own runs the tests (mutate-lua-tests.js), and is
 // ended with its Redis where a mutant never returns.
-//   --mutate NAME  only this script, such as take
+//   --mutate NAME  only this script, such as take; may be repeated
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -18,8 +18,8 @@ const COMPARISONS = { '<': '<=', '<=': '<', '>': '>=', '>=': '>', '==': '~=', '~
 const OPERATORS = { ...COMPARISONS, '+': '-', '-': '+', '*': '/', '/': '*', and: 'or', or: 'and', true: 'false', false: 'true' }
 const TOKEN = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|\d+(?:\.\d+)?|<=|>=|==|~=|\.\.\.?|[-+*/%<>=(){}[\],.;:#^]/g
 const CONDITION = /^( *(?:else)?if )(.+)( then\b.*)$/
-const ASSIGNMENT = /^ *(?!local |return |for |if |elseif |function )[\w.[\]#, +*-]+ = (?!function)[^{]+$/
-const CALL = /^ *(?!if |return |local )[\w.]+\([^{]*\)$/
+const ASSIGNMENT = /^ *(?! |local |return |for |if |elseif |function )[\w.[\]#, +*-]+ = (?!function)[^{]+$/
+const CALL = /^ *(?! |if |return |local )[\w.]+\([^{]*\)$/
 const CONTINUES = /(?:[=,(+*/-]|\band|\bor|\bthen|\bdo)$/
 
 /** The mutants of one line: its text before and after. */
@@ -35,18 +35,21 @@ function * mutateLine (line) {
     before = token
   }
   const condition = CONDITION.exec(line)
-  if (condition !== null) yield `${condition[1]}not (${condition[2]})${condition[3]}`
+  // Of a single comparison that is the mutant of its operator.
+  if (condition !== null && !/^\S+ [=~]= \S+$/.test(condition[2])) yield `${condition[1]}not (${condition[2]})${condition[3]}`
   if ((ASSIGNMENT.test(line) || CALL.test(line)) && !CONTINUES.test(line)) yield ''
 }
 
-/** Of each script the script itself first, which must survive, then its mutants. */
+/** A script as it is, which must survive, then all mutants. */
 function * createMutants (only) {
+  let isFirst = true
   for (const file of readdirSync(SCRIPTS).filter((file) => file.endsWith('.lua')).sort()) {
     const script = file.replace('.lua', '')
-    if (only !== undefined && script !== only) continue
+    if (only !== undefined && !only.includes(script)) continue
     const text = readFileSync(`${SCRIPTS}/${file}`, 'utf8')
     const lines = text.split('\n')
-    yield { script, line: 0, text }
+    if (isFirst) yield { script, line: 0, text }
+    isFirst = false
     for (const [index, line] of lines.entries()) {
       for (const mutated of mutateLine(line)) {
         yield { script, line: index + 1, before: line.trim(), after: mutated.trim(), text: lines.with(index, mutated).join('\n') }
@@ -96,7 +99,7 @@ function printScores (results) {
   }
 }
 
-const { values: { mutate } } = parseArgs({ options: { mutate: { type: 'string' } } })
+const { values: { mutate } } = parseArgs({ options: { mutate: { type: 'string', multiple: true } } })
 await compile()
 let tests = await startTests()
 const results = []
