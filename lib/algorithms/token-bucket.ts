@@ -97,7 +97,6 @@ export function isLastCharge (quota: Quota, bucket: BucketState, chargedUntilUs:
  * rounded up to a microsecond.
  */
 export function findRemaining (quota: Quota, resetUs: number): number | null {
-  if (quota.max === 0) return 0
   const units = backlogToUnits(quota, resetUs, 0)
   const isRounded = quota.intervalDen > 1 && resetUs > 0
   return isRounded && backlogToUnits(quota, resetUs - 1, 1) !== units ? null : Math.max(0, quota.capacity - units)
@@ -123,7 +122,7 @@ function normalizeFraction (quota: Quota, result: CheckResult): void {
 function writeResult (quota: Quota, nowUs: number, result: CheckResult): void {
   const backlogUs = result.timeUs - nowUs
   result.resetUs = result.count > 0 ? backlogUs + 1 : backlogUs
-  result.remaining = quota.max === 0 ? 0 : Math.max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
+  result.remaining = Math.max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
 }
 
 /** The units of a backlog, rounded up: the smallest n with n intervals >= backlog. */

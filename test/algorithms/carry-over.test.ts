@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
-import { carryFixedWindow, carryGrantLog, carryTokenBucket, isWrittenUnder, type CarriedBucket } from '../../lib/algorithms/carry-over.js'
-import { createQuota, type Algorithm, type Quota } from '../../lib/algorithms/quota.js'
+import {
+  addToOveruse, carryCalendarWindow, carryFixedWindow, carryGrantLog, carryTokenBucket, countAtRisk, countOveruse, isWrittenUnder, keepOveruse, overuseEndUs,
+  type CarriedBucket, type Overuse
+} from '../../lib/algorithms/carry-over.js'
+import { createCalendarQuota, createQuota, type Algorithm, type Quota } from '../../lib/algorithms/quota.js'
 import { createCheckResult } from '../../lib/algorithms/check-result.js'
 import { algorithms, createBucket, type Bucket, type State } from '../fixtures/bucket.js'
 import { assertProperty } from '../fixtures/property.js'
+import { createGrid } from '../fixtures/limits.js'
 import { quotas } from '../fixtures/schedules.js'
 
 const NOW_US = 1_790_000_000_123_457
@@ -151,3 +155,117 @@ for (const algorithm of algorithms) {
     })
   })
 }
+
+const TEN_US = 10 * SECOND_US
+const bucketOf = createQuota('token-bucket', 10, TEN_US)
+const windowOf = createQuota('fixed-window', 10, TEN_US)
+const logOf = createQuota('sliding-window', 10, TEN_US)
+const periodOf = createCalendarQuota(10, TEN_US, createGrid(TEN_US))
+const MAX_UNITS = 2 ** 40 - 1
+
+/** Units that are kept beside a bucket, at a rate of one in a second. */
+const overuseOf = (units: number): Overuse => ({ atUs: NOW_US, units, max: 10, windowUs: TEN_US })
+const EMPTY: CarriedBucket = { timeUs: NOW_US, count: 0, log: null, overuse: null }
+
+t.test('an overuse drains at its rate, and counts what is charged and given back until it has drained', async (t) => {
+  t.equal(countOveruse(null, NOW_US), 0)
+  t.equal(countOveruse(overuseOf(5), NOW_US + 2 * SECOND_US), 3)
+  t.equal(countOveruse(overuseOf(5), NOW_US - 2 * SECOND_US), 5, 'the clock stepped back')
+  t.equal(countOveruse(overuseOf(5), NOW_US + 6 * SECOND_US), 0)
+  t.equal(overuseEndUs(overuseOf(5)), NOW_US + 5 * SECOND_US)
+  t.equal(overuseEndUs({ ...overuseOf(1), max: 3, windowUs: SECOND_US }), NOW_US + 333_334, 'rounded up')
+  const laterUs = NOW_US + 2 * SECOND_US
+  t.strictSame(addToOveruse(overuseOf(5), 4, laterUs), { ...overuseOf(7), atUs: laterUs })
+  t.strictSame(addToOveruse(overuseOf(5), -9, laterUs), { ...overuseOf(0), atUs: laterUs })
+  t.strictSame(addToOveruse(overuseOf(MAX_UNITS), 9, NOW_US), overuseOf(MAX_UNITS))
+  t.equal(addToOveruse(overuseOf(5), 4, NOW_US + 5 * SECOND_US), null)
+})
+
+t.test('an overuse is kept above the new capacity only, at the faster of both rates', async (t) => {
+  t.equal(keepOveruse(windowOf, windowOf, 10, NOW_US), null)
+  t.equal(keepOveruse(windowOf, periodOf, 20, NOW_US), null, 'a calendar window counts all units')
+  const expected = (max: number, windowUs: number) => ({ atUs: NOW_US, units: 90, max, windowUs })
+  t.strictSame(keepOveruse(windowOf, createQuota('fixed-window', 5, TEN_US), 90, NOW_US), expected(10, TEN_US))
+  t.strictSame(keepOveruse(windowOf, createQuota('fixed-window', 20, TEN_US), 90, NOW_US), expected(20, TEN_US))
+  t.strictSame(keepOveruse(windowOf, createQuota('fixed-window', 20, 2 * TEN_US), 90, NOW_US), expected(10, TEN_US), 'the same rate')
+  t.strictSame(keepOveruse(windowOf, createQuota('fixed-window', 9, SECOND_US), 90, NOW_US), expected(9, SECOND_US))
+})
+
+// Each kind of bucket, and how many of its units count as used.
+const used: ReadonlyArray<readonly [written: Quota, bucket: Partial<CarriedBucket>, units: number, why: string]> = [
+  [bucketOf, { timeUs: NOW_US + 3 * SECOND_US }, 3, 'a backlog of three intervals'],
+  [createQuota('token-bucket', 3, SECOND_US), { timeUs: NOW_US + 333_333, count: 1 }, 1, 'a backlog with a fraction'],
+  [bucketOf, { timeUs: NOW_US - SECOND_US }, 0, 'a TAT in the past'],
+  [bucketOf, { timeUs: NOW_US + DAY_US }, 20, 'a TAT that a clock left in the future'],
+  [windowOf, { timeUs: NOW_US - TEN_US + 1, count: 5 }, 5, 'the last microsecond of a window'],
+  [windowOf, { timeUs: NOW_US - TEN_US, count: 5 }, 0, 'a window that is over'],
+  [periodOf, { timeUs: NOW_US + 1, count: 5 }, 5, 'the last microsecond of a period'],
+  [periodOf, { timeUs: NOW_US, count: 5 }, 0, 'a period that is over'],
+  [logOf, { log: null }, 0, 'no log'],
+  [logOf, { log: [NOW_US - TEN_US, 9, NOW_US - TEN_US, 4, NOW_US - TEN_US + 1, 2, NOW_US, 3] }, 5, 'entries in the window']
+]
+for (const [written, state, units, why] of used) {
+  t.test(`what is at risk is all used units: ${written.algorithm}, ${why}`, async (t) => {
+    const bucket = { ...EMPTY, ...state }
+    // Another algorithm keeps nothing by itself.
+    const quota = written === bucketOf ? windowOf : bucketOf
+    t.equal(countAtRisk(written, quota, bucket, NOW_US), units)
+    t.equal(countAtRisk(written, quota, { ...bucket, overuse: overuseOf(30) }, NOW_US), 30)
+  })
+}
+
+t.test('a window keeps its own units in one that is not shorter, and only an overuse is at risk', async (t) => {
+  const bucket = { ...EMPTY, count: 5, overuse: overuseOf(2) }
+  for (const [windowUs, units] of [[TEN_US, 2], [DAY_US, 2], [SECOND_US, 5]]) t.equal(countAtRisk(windowOf, createQuota('fixed-window', 10, windowUs), bucket, NOW_US), units)
+  t.equal(countAtRisk(bucketOf, createQuota('token-bucket', 10, DAY_US), { ...EMPTY, timeUs: NOW_US + SECOND_US }, NOW_US), 1, 'a token bucket may lose them in any case')
+})
+
+// What is written, to the microsecond.
+const tats: ReadonlyArray<readonly [written: Quota, quota: Quota, bucket: Partial<CarriedBucket>, timeUs: number, count: number, why: string]> = [
+  [createQuota('token-bucket', 3, SECOND_US), bucketOf, { timeUs: NOW_US + 333_333, count: 1 }, NOW_US + SECOND_US, 0, 'one unit is one interval, to the last fraction'],
+  [createQuota('token-bucket', 3, SECOND_US), createQuota('token-bucket', 7, SECOND_US), { timeUs: NOW_US + 666_666, count: 2 }, NOW_US + 285_714, 2, 'two units, with a fraction'],
+  [createQuota('token-bucket', 1000, SECOND_US), createQuota('token-bucket', 100, SECOND_US), { timeUs: NOW_US + 500_000 }, NOW_US + SECOND_US, 0, 'more than the capacity is all of it'],
+  [createQuota('token-bucket', 1000, SECOND_US), createQuota('token-bucket', 3, SECOND_US, 1), { timeUs: NOW_US + 500_000 }, NOW_US + 333_333, 1, 'and its fraction'],
+  [bucketOf, createQuota('token-bucket', 20, TEN_US), { overuse: overuseOf(2) }, NOW_US + SECOND_US, 0, 'units that only the overuse has'],
+  [bucketOf, createQuota('token-bucket', 20, TEN_US), { timeUs: NOW_US + 4 * SECOND_US, overuse: overuseOf(2) }, NOW_US + 2 * SECOND_US, 0, 'more units than the overuse'],
+  [bucketOf, bucketOf, { timeUs: NOW_US - SECOND_US }, NOW_US, 0, 'a full bucket']
+]
+for (const [written, quota, state, timeUs, count, why] of tats) {
+  t.test(`token-bucket: ${why}`, async (t) => {
+    const result = createCheckResult()
+    carryTokenBucket(written, quota, { ...EMPTY, ...state }, NOW_US, result)
+    t.match(result, { timeUs, count })
+  })
+}
+
+t.test('fixed-window: units that only the overuse has were used now', async (t) => {
+  const result = createCheckResult()
+  const bucket = { ...EMPTY, timeUs: NOW_US - 4 * SECOND_US, count: 6 }
+  for (const [units, timeUs, count] of [[5, bucket.timeUs, 6], [6, bucket.timeUs, 6], [6.5, NOW_US, 7]]) {
+    carryFixedWindow(windowOf, windowOf, { ...bucket, overuse: overuseOf(units) }, NOW_US, result)
+    t.match(result, { timeUs, count }, `${units} units`)
+  }
+})
+
+t.test('calendar-window: all used units, in the current period or the one that they were counted in', async (t) => {
+  const result = createCheckResult()
+  const endUs = periodOf.calendar?.periodAt(NOW_US).endUs
+  carryCalendarWindow(bucketOf, periodOf, { ...EMPTY, timeUs: NOW_US + 2_500_000 }, NOW_US, result)
+  t.match(result, { timeUs: endUs, count: 3 }, 'a begun unit is one')
+  carryCalendarWindow(windowOf, periodOf, { ...EMPTY, count: 2, overuse: overuseOf(7) }, NOW_US, result)
+  t.match(result, { timeUs: endUs, count: 7 })
+  carryCalendarWindow(periodOf, createCalendarQuota(20, TEN_US, createGrid(SECOND_US)), { ...EMPTY, timeUs: NOW_US + 7, count: 2 }, NOW_US, result)
+  t.match(result, { timeUs: NOW_US + 7, count: 2 })
+})
+
+t.test('sliding-window: what has left the window is dropped, and units that only the overuse has were used now', async (t) => {
+  const log = [NOW_US - TEN_US, 6, NOW_US - TEN_US, 3, NOW_US - 4 * SECOND_US, 1, NOW_US, 2]
+  const double = createQuota('sliding-window', 10, 2 * TEN_US)
+  const carry = (overuse: Overuse | null) => carryGrantLog(logOf, double, { ...EMPTY, log, overuse }, NOW_US)
+  const kept = [NOW_US - 2 * TEN_US, 3, NOW_US - 8 * SECOND_US, 1, NOW_US, 2]
+  t.strictSame(carry(null), kept)
+  t.strictSame(carry(overuseOf(3)), kept)
+  const [firstUs, total, ...entries] = carry(overuseOf(5))
+  t.strictSame([firstUs, total, entries.filter((_, index) => index % 2 === 1).reduce((sum, units) => sum + units)], [kept[0], 5, 5])
+  t.strictSame(carryGrantLog(logOf, double, EMPTY, NOW_US).slice(1), [0], 'no log')
+})

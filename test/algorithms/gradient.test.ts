@@ -145,3 +145,109 @@ t.test('whatever latencies come, whenever, the limit stays within its bounds and
     }
   })
 })
+
+const BOUNDS: GradientTerms = { min: 1, max: 100 }
+const WINDOW = 100 * MS
+
+/** A state with a baseline of 1 ms, after one window that was not full. */
+function measured (terms = BOUNDS): GradientState {
+  const state = createGradient(terms, 0)
+  endWindow(state, 1000, 10, terms)
+  return state
+}
+
+/** Samples that end the current window. */
+function endWindow (state: GradientState, latencyUs: number, inFlight: number, terms = BOUNDS): void {
+  const nowUs = state.sinceUs + WINDOW
+  for (let i = 0; i < 10; i++) observeLatency(state, terms, latencyUs, inFlight, nowUs)
+}
+
+t.test('the limit begins at 20, within its bounds, and whole requests are admitted, in a probe half of them', async (t) => {
+  for (const [min, max, limit] of [[1, 100, 20], [30, 100, 30], [1, 10, 10]]) t.equal(createGradient({ min, max }, 0).limit, limit)
+  const state: GradientState = { ...createGradient(BOUNDS, 0), limit: 12.7 }
+  t.equal(admittedRequests(state, BOUNDS), 12)
+  for (const probing of [1, 2] as const) t.equal(admittedRequests({ ...state, probing }, BOUNDS), 6)
+  t.equal(admittedRequests(state, { min: 13, max: 20 }), 13)
+  t.equal(admittedRequests(state, { min: 1, max: 11 }), 11)
+})
+
+t.test('a window ends with ten samples after a tenth of a second, or with fewer after a second', async (t) => {
+  const state = createGradient(BOUNDS, 0)
+  for (let i = 0; i < 10; i++) observeLatency(state, BOUNDS, 1000, 1, WINDOW - 1)
+  t.match(state, { samples: 10, sumUs: 10_000, mostInFlight: 1, baselineUs: null })
+  observeLatency(state, BOUNDS, 1000, 1, WINDOW)
+  t.match(state, { samples: 0, sumUs: 0, mostInFlight: 0, sinceUs: WINDOW, baselineUs: 1000 })
+  for (let i = 0; i < 9; i++) observeLatency(state, BOUNDS, 1000, 3 - i % 2, WINDOW + SECOND - 1)
+  t.match(state, { samples: 9, mostInFlight: 3 })
+  observeLatency(state, BOUNDS, 1000, 1, WINDOW + SECOND - 1)
+  t.match(state, { samples: 0, sinceUs: WINDOW + SECOND - 1 })
+  observeLatency(state, BOUNDS, 1000, 1, WINDOW + 2 * SECOND - 2)
+  t.match(state, { samples: 1 })
+  observeLatency(state, BOUNDS, 1000, 1, WINDOW + 2 * SECOND - 1)
+  t.match(state, { samples: 0 })
+})
+
+t.test('ten seconds without a request are a window, and longer ones end the baseline and a probe', async (t) => {
+  const state = measured()
+  observeLatency(state, BOUNDS, 2000, 15, state.lastUs + 10 * SECOND)
+  t.match(state, { baselineUs: 1000, samples: 0 })
+  state.probing = 2
+  const nowUs = state.lastUs + 10 * SECOND + 1
+  observeLatency(state, BOUNDS, 2000, 15, nowUs)
+  t.match(state, { baselineUs: null, probing: 0, samples: 1, sumUs: 2000, sinceUs: nowUs, lastUs: nowUs })
+})
+
+const windows: ReadonlyArray<readonly [latencyUs: number, inFlight: number, limit: number, baselineUs: number, why: string]> = [
+  [1000, 20, 20 + 0.2 * Math.sqrt(20), 1000, 'a full one without a queue raises the limit'],
+  [1500, 20, 20 + 0.2 * Math.sqrt(20), 1000, 'half as long again is no queue'],
+  [1000, 19, 20, 1000, 'one that is not full does not raise it'],
+  [2000, 20, 20 + 0.2 * (20 * 0.75 + Math.sqrt(20) - 20), 1000, 'twice the latency lowers it by the gradient'],
+  [2000, 19, 20 + 0.2 * (20 * 0.75 - 20), 1000, 'also where it is not full'],
+  [9000, 19, 18, 1000, 'at most by half, smoothed'],
+  [500, 19, 20, 900, 'a shorter latency lowers the baseline by a part'],
+  [2000, 9, 20 + 0.2 * (20 * Math.min(1, 1.5 * 1200 / 2000) - 20), 1200, 'with few requests a longer one raises it'],
+  [2000, 10, 20 + 0.2 * (20 * 0.75 - 20), 1000, 'half of the limit is not few'],
+  [0, 19, 20, 800, 'no latency at all']
+]
+for (const [latencyUs, inFlight, limit, baselineUs, why] of windows) {
+  t.test(`a window of ${latencyUs} µs and ${inFlight} in flight: ${why}`, async (t) => {
+    const state = measured()
+    endWindow(state, latencyUs, inFlight)
+    t.match(state, { limit, baselineUs, previousUs: latencyUs, untilProbe: inFlight >= 20 ? 99 : 100 })
+  })
+}
+
+t.test('the limit ends at its bounds', async (t) => {
+  const narrow = { min: 19, max: 20 }
+  const state = measured(narrow)
+  endWindow(state, 1000, 20, narrow)
+  t.equal(state.limit, 20)
+  endWindow(state, 9000, 15, narrow)
+  t.equal(state.limit, 19)
+})
+
+const probes: ReadonlyArray<readonly [latencyUs: number, baselineUs: number, why: string]> = [
+  [1400, 1000, 'less than three quarters of the latency: requests were queued, and the baseline stays'],
+  [900, 900, 'shorter than the baseline: it falls'],
+  [1500, 1500, 'three quarters: the service itself is slower']
+]
+for (const [latencyUs, baselineUs, why] of probes) {
+  t.test(`a probe of ${latencyUs} µs after 2000: ${why}`, async (t) => {
+    const state = measured()
+    state.untilProbe = 1
+    endWindow(state, 2000, 20)
+    const { limit } = state
+    t.match(state, { probing: 2, untilProbe: 0, previousUs: 2000 })
+    endWindow(state, 7777, 20)
+    t.match(state, { probing: 1, limit, baselineUs: 1000, previousUs: 2000 })
+    endWindow(state, latencyUs, 20)
+    t.match(state, { probing: 0, limit, baselineUs, untilProbe: 100 })
+  })
+}
+
+t.test('a hundred full windows lie between two probes', async (t) => {
+  const state = measured()
+  let count = 0
+  for (; state.probing === 0; count++) endWindow(state, 1000, 100)
+  t.equal(count, 100)
+})

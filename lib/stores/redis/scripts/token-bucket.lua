@@ -36,7 +36,7 @@ end
 local function writeTokenResult (quota, nowUs, result)
   local backlogUs = result.timeUs - nowUs
   result.resetUs = result.count > 0 and backlogUs + 1 or backlogUs
-  result.remaining = quota.max == 0 and 0 or max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
+  result.remaining = max(0, quota.capacity - backlogToUnits(quota, backlogUs, result.count))
   return result
 end
 

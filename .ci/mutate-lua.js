@@ -1,0 +1,123 @@
+// `npm run mutation -- --only lua`: the mutants of the Lua scripts, one after the other, under the tests that compare the scripts with
+// their twins. A small mutator of our own, since there is none for Lua. A process of its own runs the tests (mutate-lua-tests.js), and is
+// ended with its Redis where a mutant never returns.
+//   --mutate NAME  only this script, such as take; may be repeated
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { compile } from './compile.js'
+import { startSharedRedis } from './redis.js'
+
+const SCRIPTS = 'lib/stores/redis/scripts'
+
+/** A mutant that takes longer never returns. */
+const TIMEOUT_MS = 60_000
+
+const COMPARISONS = { '<': '<=', '<=': '<', '>': '>=', '>=': '>', '==': '~=', '~=': '==' }
+const OPERATORS = { ...COMPARISONS, '+': '-', '-': '+', '*': '/', '/': '*', and: 'or', or: 'and', true: 'false', false: 'true' }
+const TOKEN = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|\d+(?:\.\d+)?|<=|>=|==|~=|\.\.\.?|[-+*/%<>=(){}[\],.;:#^]/g
+const CONDITION = /^( *(?:else)?if )(.+)( then\b.*)$/
+const ASSIGNMENT = /^ *(?! |local |return |for |if |elseif |function )[\w.[\]#, +*-]+ = (?!function)[^{]+$/
+const CALL = /^ *(?! |if |return |local )[\w.]+\([^{]*\)$/
+const CONTINUES = /(?:[=,(+*/-]|\band|\bor|\bthen|\bdo)$/
+
+/** The mutants of one line: its text before and after. */
+function * mutateLine (line) {
+  if (/^ *(?:--|$)/.test(line)) return
+  let before = ''
+  for (const { 0: token, index } of line.matchAll(TOKEN)) {
+    const replace = (text) => line.slice(0, index) + text + line.slice(index + token.length)
+    const isBinary = /[\w)\]]$/.test(before) && !/^(?:and|or|return|then|not)$/.test(before)
+    if (token in OPERATORS && (token !== '-' || isBinary)) yield replace(OPERATORS[token])
+    if (token === 'not') yield replace('')
+    if (/^\d/.test(token)) yield replace(String(Number(token) + 1))
+    before = token
+  }
+  const condition = CONDITION.exec(line)
+  // Of a single comparison that is the mutant of its operator.
+  if (condition !== null && !/^\S+ [=~]= \S+$/.test(condition[2])) yield `${condition[1]}not (${condition[2]})${condition[3]}`
+  if ((ASSIGNMENT.test(line) || CALL.test(line)) && !CONTINUES.test(line)) yield ''
+}
+
+/** A script as it is, which must survive, then all mutants. */
+function * createMutants (only) {
+  let isFirst = true
+  for (const file of readdirSync(SCRIPTS).filter((file) => file.endsWith('.lua')).sort()) {
+    const script = file.replace('.lua', '')
+    if (only !== undefined && !only.includes(script)) continue
+    const text = readFileSync(`${SCRIPTS}/${file}`, 'utf8')
+    const lines = text.split('\n')
+    if (isFirst) yield { script, line: 0, text }
+    isFirst = false
+    for (const [index, line] of lines.entries()) {
+      for (const mutated of mutateLine(line)) {
+        yield { script, line: index + 1, before: line.trim(), after: mutated.trim(), text: lines.with(index, mutated).join('\n') }
+      }
+    }
+  }
+}
+
+/** A process with the tests, and its Redis. `known`: what an earlier one has found out about the tests. */
+async function startTests (known = null) {
+  const redis = await startSharedRedis()
+  const env = { ...process.env, TEST_REDIS_PORT: String(redis.port), KNOWN_TESTS: JSON.stringify(known) }
+  const child = fork('.ci/mutate-lua-tests.js', { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const stop = () => { child.kill('SIGKILL'); redis.stop() }
+  process.once('exit', stop)
+  const [{ failures, costs, unfit }] = await once(child, 'message')
+  if (failures.length > 0) throw new Error(`These tests fail without a mutant: ${failures.join(', ')}`)
+  if (known === null && unfit.length > 0) console.log(`Left out, since they are slow or pass only once:\n${unfit.join('\n')}`)
+  return { child, stop, known: { costs, unfit } }
+}
+
+async function runMutant ({ child }, { script, text }) {
+  const timer = new AbortController()
+  const timeout = setTimeout(() => { timer.abort() }, TIMEOUT_MS)
+  child.send({ script, text })
+  try {
+    const [{ killedBy }] = await once(child, 'message', { signal: timer.signal })
+    return killedBy
+  } catch {
+    return 'timeout'
+  } finally {
+    clearTimeout(timeout)
+  }
+}
+
+function printScores (results) {
+  const scripts = new Map()
+  for (const { script, killedBy } of results) {
+    const score = scripts.get(script) ?? { killed: 0, all: 0 }
+    scripts.set(script, score)
+    score.all++
+    if (killedBy !== null) score.killed++
+  }
+  const all = { killed: results.filter(({ killedBy }) => killedBy !== null).length, all: results.length }
+  for (const [script, { killed, all: total }] of [...scripts, ['all', all]]) {
+    console.log(`${script.padEnd(20)} ${String(killed).padStart(5)} of ${String(total).padStart(5)} killed, ${(100 * killed / total).toFixed(1)} %`)
+  }
+}
+
+const { values: { mutate } } = parseArgs({ options: { mutate: { type: 'string', multiple: true } } })
+await compile()
+let tests = await startTests()
+const results = []
+mkdirSync('.mutation', { recursive: true })
+for (const mutant of createMutants(mutate)) {
+  const killedBy = await runMutant(tests, mutant)
+  const { script, line, before, after } = mutant
+  if (line === 0) {
+    if (killedBy !== null) throw new Error(`${script} fails without a change: ${killedBy}`)
+    continue
+  }
+  results.push({ script, line, before, after, killedBy })
+  writeFileSync('.mutation/lua.json', JSON.stringify(results, null, 1))
+  if (killedBy === null) console.log(`survived ${script}.lua:${line}\n-  ${before}\n+  ${after}`)
+  if (killedBy !== 'timeout') continue
+  tests.stop()
+  tests = await startTests(tests.known)
+}
+tests.stop()
+printScores(results)
+process.exit()

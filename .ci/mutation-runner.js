@@ -1,0 +1,132 @@
+// Runs tests for Stryker, all in one process: see mutation-tests.js. A plugin of Stryker, which mutation.js configures.
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import fc from 'fast-check'
+
+/** What the first run has measured. Stryker starts another process after a mutant that does not end. */
+const FIRST_RUN = '.mutation-first-run.json'
+
+/** A mutant that a test reaches so many times as often as before has made a loop without end. */
+const MAX_HIT_RATIO = 20
+const MAX_FEW_HITS = 10_000
+
+const PASSED = 0
+
+/** Where instrumented code reads which mutant is active, and writes what it has covered. */
+const context = globalThis.__stryker__ ??= {}
+
+function readKilled (log) {
+  const lines = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []
+  const results = lines.filter((line) => line !== '').map((line) => JSON.parse(line)).filter(({ status }) => status === 'killed')
+  return new Map(results.map(({ mutant, killedBy }) => [mutant, killedBy]))
+}
+
+class MutationRunner {
+  static inject = ['options']
+  #files
+  #maxTestMs
+  /** A file with a line for each mutant that was run. */
+  #log
+  #killed = null
+  #tests = []
+  /** Loads tap, see `init`. */
+  #program = null
+  /** Milliseconds of the processor for each test. */
+  #times = new Map()
+  /** How often each test reaches each mutant. */
+  #hits = {}
+
+  constructor ({ inProcess }) {
+    this.#files = inProcess.files
+    this.#maxTestMs = inProcess.maxTestMs
+    this.#log = inProcess.log
+  }
+
+  capabilities () {
+    return { reloadEnvironment: false }
+  }
+
+  async init () {
+    // tap reports its time limit to its parent, which here is Stryker. Its own messages are text.
+    const send = process.send.bind(process)
+    process.send = (message) => typeof message === 'string' && send(message)
+    // The first counterexample is enough.
+    fc.configureGlobal({ endOnFailure: true })
+  }
+
+  async #load () {
+    if (this.#program !== null) return
+    this.#program = await import('./mutation-tests.js')
+    this.#tests = await this.#program.loadTests(this.#files)
+    if (!existsSync(FIRST_RUN)) return
+    const { times, hits } = JSON.parse(readFileSync(FIRST_RUN, 'utf8'))
+    this.#times = new Map(times)
+    this.#hits = hits
+  }
+
+  async dryRun () {
+    await this.#load()
+    const tests = []
+    for (const test of this.#tests) {
+      context.currentTestId = test.id
+      const startUs = process.cpuUsage().user
+      const failureMessage = await this.#program.runTest(test)
+      const timeSpentMs = (process.cpuUsage().user - startUs) / 1000
+      // A test that fails in one process with the others, or that passes once only, would kill every mutant.
+      if (failureMessage === null && timeSpentMs <= this.#maxTestMs && await this.#program.runTest(test) === null) {
+        tests.push({ id: test.id, name: test.id, fileName: test.file, timeSpentMs, status: PASSED })
+      } else {
+        delete context.mutantCoverage?.perTest[test.id]
+        appendFileSync(this.#log, `${JSON.stringify({ leftOut: test.id, timeSpentMs, failureMessage })}\n`)
+      }
+    }
+    context.currentTestId = undefined
+    this.#times = new Map(tests.map(({ id, timeSpentMs }) => [id, timeSpentMs]))
+    this.#hits = context.mutantCoverage?.perTest ?? {}
+    writeFileSync(FIRST_RUN, JSON.stringify({ times: [...this.#times], hits: this.#hits }))
+    return { status: 'complete', tests, mutantCoverage: context.mutantCoverage }
+  }
+
+  /** A mutant that was killed before is not run again. So a run that was ended goes on where it was. */
+  async mutantRun (options) {
+    const { fileName, location: { start, end }, replacement } = options.activeMutant
+    const mutant = JSON.stringify([fileName.replace(/^.*\/lib\//, 'lib/'), start, end, replacement])
+    this.#killed ??= readKilled(this.#log)
+    if (this.#killed.has(mutant)) return { status: 'killed', killedBy: [this.#killed.get(mutant)], failureMessage: 'as before', nrOfTests: 0 }
+    const result = await this.#runMutant(options)
+    appendFileSync(this.#log, `${JSON.stringify({ mutant, status: result.status, killedBy: result.killedBy?.[0] })}\n`)
+    return result
+  }
+
+  async #runMutant ({ activeMutant, testFilter, mutantActivation }) {
+    if (mutantActivation === 'static') context.activeMutant = activeMutant.id
+    try {
+      await this.#load()
+    } catch (error) {
+      return { status: 'killed', killedBy: [this.#tests[0]?.id ?? 'loading'], failureMessage: String(error), nrOfTests: 0 }
+    }
+    context.activeMutant = activeMutant.id
+    const filter = testFilter === undefined ? null : new Set(testFilter)
+    const tests = this.#tests.filter(({ id }) => filter === null ? this.#times.has(id) : filter.has(id)).sort((a, b) => this.#timeOf(a) - this.#timeOf(b))
+    let nrOfTests = 0
+    for (const test of tests) {
+      nrOfTests++
+      context.hitCount = 0
+      context.hitLimit = MAX_HIT_RATIO * (this.#hits[test.id]?.[activeMutant.id] ?? 0) + MAX_FEW_HITS
+      const failureMessage = await this.#program.runTest(test)
+      if (context.hitCount > context.hitLimit) return { status: 'timeout', reason: 'a loop without end' }
+      if (failureMessage !== null) return { status: 'killed', killedBy: [test.id], failureMessage, nrOfTests }
+    }
+    return { status: 'survived', nrOfTests }
+  }
+
+  /** Fast ones first. */
+  #timeOf ({ id }) {
+    return this.#times.get(id) ?? 0
+  }
+
+  async dispose () {
+    await this.#program?.endTests()
+  }
+}
+
+export const strykerPlugins = [{ kind: 'TestRunner', name: 'in-process', injectableClass: MutationRunner }]

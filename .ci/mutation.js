@@ -1,0 +1,65 @@
+// `npm run mutation -- --only algorithms` changes one thing after the other in a part of lib, and runs the tests that cover it.
+// What no test notices is a survivor. By hand only: it takes minutes. Parts: see PARTS, and `lua`, for the scripts (mutate-lua.js).
+//   --mutate PATTERN  only these files, or this script
+// Reports are in .mutation, where mutants that were killed are noted: delete it to run all of them again. docs/guarantees.md has the
+// scores, and what survives.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { compile } from './compile.js'
+import { findTestFiles } from './lanes.js'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+/** What is changed, and the tests that must notice it: cheap ones, which need no server. */
+const PARTS = {
+  algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
+  request: { mutate: ['lib/request/**/*.ts'], tests: ['test/request', 'test/plugin', 'test/throttle'] },
+  memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] }
+}
+
+/** All of their tests are slow, and it takes longer to find that out than to run the mutants of a file. */
+const SLOW = ['test/algorithms/sliding-window-yield.test.ts']
+
+/** Slower tests are left out: each survivor would run all of them. Milliseconds of the processor, of which counting what is covered takes most. */
+const MAX_TEST_MS = 1000
+
+function toOptions (part, { mutate, tests }) {
+  return {
+    mutate,
+    testRunner: 'in-process',
+    plugins: [fileURLToPath(new URL('mutation-runner.js', import.meta.url))],
+    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs: MAX_TEST_MS, log: resolve(`.mutation/${part}.log`) },
+    buildCommand: 'node .ci/mutation.js --compile',
+    coverageAnalysis: 'perTest',
+    concurrency: 1,
+    timeoutMS: 20_000,
+    dryRunTimeoutMinutes: 30,
+    jsonReporter: { fileName: `.mutation/${part}.json` },
+    reporters: ['clear-text', 'json', 'progress-append-only'],
+    clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+    tempDirName: '.mutation/sandbox',
+    ignorePatterns: ['.compiled', '.modules', '.tap', '.mutation', 'bench', 'dist', 'examples'],
+    warnings: { unknownOptions: false },
+    allowConsoleColors: false
+  }
+}
+
+const OPTIONS = { only: { type: 'string' }, mutate: { type: 'string', multiple: true }, compile: { type: 'boolean' } }
+
+async function run ({ only, mutate, compile: compileOnly }) {
+  // In the copy of the repository that Stryker has instrumented.
+  if (compileOnly) return await compile()
+  if (only === 'lua') return spawnSync(process.execPath, ['.ci/mutate-lua.js', ...(mutate ?? []).map((script) => `--mutate=${script}`)], { stdio: 'inherit' })
+  const parts = Object.entries(PARTS).filter(([part]) => only === undefined || only === part)
+  if (parts.length === 0) throw new Error(`The parts are: ${Object.keys(PARTS).join(', ')}, lua.`)
+  mkdirSync('.mutation', { recursive: true })
+  const { Stryker } = await import('@stryker-mutator/core')
+  for (const [part, paths] of parts) {
+    await new Stryker(toOptions(part, { ...paths, ...mutate === undefined ? {} : { mutate } })).runMutationTest()
+  }
+}
+
+await run(parseArgs({ options: OPTIONS }).values)
