@@ -89,6 +89,7 @@ t.test('what is said to be fixed is refused by its name, and all else is not', a
     metrics: false,
     admin: {},
     log: false,
+    record: { file: 'decisions.jsonl' },
     configFile: 'other.toml',
     reloadOnSignal: true,
     hook: 'preHandler'
