@@ -13,7 +13,7 @@ process.send = () => true // of tap, which reports its time limit to its parent
 const MAX_TEST_MS = 5000
 
 const NAMES = [
-  'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions', 'lease-corrections', 'lease-versions', 'clock-steps'
+  'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions'
 ]
 const FILES = NAMES.map((name) => `test/integration/redis/${name}.test.ts`)
 

@@ -61,7 +61,7 @@ function * createMutants (only) {
 /** A process with the tests, and its Redis. `known`: what an earlier one has found out about the tests. */
 async function startTests (known = null) {
   const redis = await startSharedRedis()
-  const env = { ...process.env, TEST_REDIS_PORT: String(redis.port), KNOWN_TESTS: JSON.stringify(known) }
+  const env = { ...process.env, TEST_REDIS_PORT: String(redis.port), KNOWN_TESTS: JSON.stringify(known), MUTATION_EXAMPLES: 'all' }
   const child = fork('.ci/mutate-lua-tests.js', { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const stop = () => { child.kill('SIGKILL'); redis.stop() }
   process.once('exit', stop)

@@ -30,6 +30,7 @@ export async function resolve (specifier, context, next) {
 }
 
 export async function load (url, context, next) {
-  const source = SCRIPTS.test(url) ? LAZY_SCRIPTS : LANE.test(url) ? FEW_EXAMPLES : null
+  const isShort = process.env.MUTATION_EXAMPLES !== 'all' && LANE.test(url)
+  const source = SCRIPTS.test(url) ? LAZY_SCRIPTS : isShort ? FEW_EXAMPLES : null
   return source === null ? await next(url, context) : { format: 'module', source, shortCircuit: true }
 }
