@@ -6,7 +6,6 @@ const MAX_WAITING = 10_000
 
 t.test('requests of many clients do not wait without bound', async (t) => {
   const usage = new SlotUsage('default', new ManualClock())
-  t.teardown(() => { usage.closeLines() })
   const limits = { maxWaiting: 2, maxWaitMs: 60_000 }
   const places = Array.from({ length: MAX_WAITING }, (_, i) => usage.enterLine(`user:${i}`, limits))
   t.equal(usage.waiting, MAX_WAITING)
@@ -19,7 +18,9 @@ t.test('requests of many clients do not wait without bound', async (t) => {
   places[0]?.leave()
   t.equal(usage.waiting, MAX_WAITING - 1, 'a request leaves once')
   t.notOk(usage.hasLine('user:0'))
-  t.ok(usage.enterLine('user:1', limits))
+  places.push(usage.enterLine('user:1', limits))
+  t.equal(usage.waiting, MAX_WAITING, 'and leaves room for one')
   for (const place of places) place?.leave()
-  t.equal(usage.waiting, 1)
+  t.equal(usage.waiting, 0)
+  t.notOk(usage.hasLine('user:1'))
 })
