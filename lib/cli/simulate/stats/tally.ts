@@ -100,7 +100,9 @@ export class Tally {
   }
 
   #countHour (hour: number, isRefused: boolean): void {
-    if (this.hours.has(hour) || this.hours.size < MAX_HOURS) count(getCount(this.hours, hour), isRefused)
+    const known = this.hours.get(hour)
+    if (known !== undefined) count(known, isRefused)
+    else if (this.hours.size < MAX_HOURS) count(getCount(this.hours, hour), isRefused)
   }
 }
 
