@@ -4,9 +4,12 @@ import { QUESTION_MARK, HASH, SLASH, SPACE, findByte } from './scan.js'
 /** ` HTTP/1.1` */
 const VERSION_LENGTH = 9
 
+/** V8 copies parts of a text up to this length. A longer part keeps all of the text in memory. */
+const MAX_COPIED_LENGTH = 12
+
 /** The address at a position of a line; empty if it is too long for one. */
-export function readAddress ({ bytes }: Block, start: number, end: number): string {
-  // From the bytes: a part of the text would keep all of it in memory.
+export function readAddress ({ bytes, text }: Block, start: number, end: number): string {
+  if (end - start <= MAX_COPIED_LENGTH) return text.slice(start, end)
   const address = bytes.toString('latin1', start, end)
   return isWord(address) ? address : ''
 }

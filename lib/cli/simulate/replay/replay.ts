@@ -106,13 +106,19 @@ export class Replay {
 
   /** What follows the decision: waiting in the queue, and a refund by the status of the response. */
   #settle (decision: RequestDecision, { status }: LogEntry): void {
-    const { outcome, policy: { refundOn } } = decision
-    const finish = () => {
-      if (refundOn !== null && status !== null && refundOn.has(status)) decision.refundAll()
-    }
-    if (outcome === 'delayed') holdUntilDue(decision, finish, () => {})
-    else if (outcome === 'allowed') finish()
+    if (decision.outcome === 'delayed') settleWhenDue(decision, status)
+    else if (decision.outcome === 'allowed') refundByStatus(decision, status)
   }
+}
+
+/** A function of its own, so that only requests that wait allocate its closures. */
+function settleWhenDue (decision: RequestDecision, status: number | null): void {
+  holdUntilDue(decision, () => { refundByStatus(decision, status) }, () => {})
+}
+
+function refundByStatus (decision: RequestDecision, status: number | null): void {
+  const { refundOn } = decision.policy
+  if (refundOn !== null && status !== null && refundOn.has(status)) decision.refundAll()
 }
 
 /** The function in place of the code of the application knows no limits. A log may have the units for each of several. */

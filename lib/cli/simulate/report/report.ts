@@ -117,12 +117,13 @@ export function buildFlipReport (flips: Flips, formatClient: FormatClient): Flip
   }
 }
 
-function countClients ({ clients }: Tally): EffectReport['clients'] {
+function countClients ({ clients, table }: Tally): EffectReport['clients'] {
   const { share: sampled } = clients
   let count = 0
   let refused = 0
   let honest = 0
-  for (const client of clients.values()) {
+  for (const number of clients.values()) {
+    const client = table.getClient(number)
     if (client.requests > 0) count++
     if (client.refused === 0) continue
     refused++
@@ -155,9 +156,11 @@ function toLimitReport (tally: LimitTally, distribution: DemandDistribution, sha
   }
 }
 
-function listClients ({ refusedClients }: Tally, formatClient: FormatClient): ClientReport[] {
-  return refusedClients.top(MAX_LISTED).map(({ key: { client, tally, isComplete }, count, error }) => {
-    const limit = tally.limit?.limit ?? null
+function listClients ({ refusedClients, table, limits }: Tally, formatClient: FormatClient): ClientReport[] {
+  const byIndex = [...limits.values()]
+  return refusedClients.top(MAX_LISTED).map(({ key: { client, number, isComplete }, count, error }) => {
+    const tally = table.getClient(number)
+    const limit = tally.limit === null ? null : byIndex[tally.limit].limit
     return {
       client: formatClient(client),
       requests: isComplete ? tally.requests : null,

@@ -32,15 +32,15 @@ export class DemandDistribution {
   readonly #bursts: Float64Array
   readonly #tally: LimitTally
 
-  constructor (tally: LimitTally, { clients, demands }: Pick<Tally, 'clients' | 'demands'>) {
+  constructor (tally: LimitTally, { clients, table }: Pick<Tally, 'clients' | 'table'>) {
     const rows: number[] = []
     for (const client of clients.values()) {
-      const row = client.findRow(tally.index)
+      const row = table.findRow(client, tally.index)
       if (row !== null) rows.push(row)
     }
     this.#tally = tally
-    this.#peaks = Float64Array.from(rows, (row) => demands.getPeak(row)).sort()
-    this.#bursts = Float64Array.from(rows, (row) => demands.getBurst(row)).sort()
+    this.#peaks = Float64Array.from(rows, (row) => table.getPeak(row)).sort()
+    this.#bursts = Float64Array.from(rows, (row) => table.getBurst(row)).sort()
   }
 
   peaks (): Peaks | null {

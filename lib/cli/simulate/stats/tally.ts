@@ -6,12 +6,11 @@ import type { Limit, Standing } from '../../../stores/store.js'
 import { findCost, type LogEntry } from '../log/log-entry.js'
 import type { Verdict } from '../replay/replay.js'
 import { ClientSample } from './client-sample.js'
-import { ClientTally } from './client-tally.js'
-import { DemandTable } from './demand-table.js'
+import { ClientTable } from './client-table.js'
 import type { LimitTally, RequestCount } from './limit-tally.js'
 import { SpaceSaving } from './space-saving.js'
 
-/** Clients whose statistics are kept. They take about 400 bytes each, and 128 for each further limit. */
+/** Clients whose statistics are kept. They take about 200 bytes each, and 160 for each further limit. */
 const MAX_SAMPLED = 131_072
 const MAX_REFUSED = 1024
 const MAX_ROUTES = 512
@@ -25,23 +24,24 @@ export type ReplayOutcome = Exclude<Outcome, 'unavailable'> | 'unlimited'
 /** A client that was refused, also one outside of the sample. */
 export interface RefusedClient {
   readonly client: Client
-  readonly tally: ClientTally
-  /** Whether `tally` has the requests before the first refusal. */
+  /** Its number in the table. */
+  readonly number: number
+  /** Whether the table has the requests before the first refusal. */
   readonly isComplete: boolean
 }
 
 /** Counts verdicts, in bounded memory. */
 export class Tally {
   readonly outcomes: Record<ReplayOutcome, number> = { allowed: 0, delayed: 0, rejected: 0, blocked: 0, exempt: 0, unlimited: 0 }
-  readonly demands = new DemandTable()
-  /** By partition. One that was only charged as the address of a user has no requests. */
-  readonly clients = new ClientSample(MAX_SAMPLED, () => new ClientTally(this.demands), (client) => { client.release() })
+  readonly table = new ClientTable()
+  /** Numbers in the table, by partition. A client that was only charged as the address of a user has no requests. */
+  readonly clients = new ClientSample(MAX_SAMPLED, () => this.table.createClient(), (number) => { this.table.release(number) })
   readonly limits = new Map<string, LimitTally>()
   readonly tiers = new Map<string, RequestCount>()
   /** By number of the hour since 1970. */
   readonly hours = new Map<number, RequestCount>()
   readonly refusedRoutes = new SpaceSaving<string>(MAX_ROUTES)
-  readonly refusedClients = new SpaceSaving<RefusedClient>(MAX_REFUSED, ({ tally }) => { tally.release() })
+  readonly refusedClients = new SpaceSaving<RefusedClient>(MAX_REFUSED, ({ number }) => { this.table.release(number) })
   /** By the limit itself, to find it without a look-up by its text. */
   readonly #limits = new Map<Limit, LimitTally>()
 
@@ -53,20 +53,21 @@ export class Tally {
     if (decision === null || decision.storeStandings.length === 0) return
     const { client } = decision
     const partition = findStorePartition(client)
-    const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.tally ?? null
+    const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.number ?? null
     if (isRefused) {
       this.refusedRoutes.add(found.route, () => found.route)
       this.refusedClients.add(partition, () => {
-        return { client, tally: sampled?.retain() ?? new ClientTally(this.demands), isComplete: sampled !== null }
+        const number = sampled === null ? this.table.createClient() : this.table.retain(sampled)
+        return { client, number, isComplete: sampled !== null }
       })
     }
-    const tally = sampled ?? this.refusedClients.find(partition)?.tally ?? null
+    const number = sampled ?? this.refusedClients.find(partition)?.number ?? null
     count(getCount(this.tiers, client.tier), isRefused)
-    if (tally !== null) count(tally, isRefused)
-    this.#addStandings(entry, found.rule, decision, nowUs, tally)
+    if (number !== null) this.table.countRequest(number, isRefused)
+    this.#addStandings(entry, found.rule, decision, nowUs, number)
   }
 
-  #addStandings (entry: LogEntry, rule: string | null, decision: RequestDecision, nowUs: number, client: ClientTally | null): void {
+  #addStandings (entry: LogEntry, rule: string | null, decision: RequestDecision, nowUs: number, client: number | null): void {
     const { policy, isRefused, limitName } = decision
     const ownPartition = findStorePartition(decision.client)
     for (const standing of decision.storeStandings) {
@@ -76,11 +77,16 @@ export class Tally {
       count(tally, limit.mode === 'shadow' ? !standing.granted : isRefused && limit.name === limitName)
       const payer = partition === ownPartition ? client : this.clients.get(partition)
       if (payer === null) continue
-      const row = payer.findOrAddRow(tally.index)
-      const isHigher = this.demands.add(row, findUnits(policy, limit, entry), nowUs, limit)
+      const row = this.table.findOrAddRow(payer, tally.index)
+      const isHigher = this.table.addDemand(row, findUnits(policy, limit, entry), nowUs, limit)
       if (client === null || (payer === client && !isHigher)) continue
-      if (limit.mode === 'enforce' && limit.by !== 'global') noteExcess(client, tally, this.demands.getPeak(row))
+      if (limit.mode === 'enforce' && limit.by !== 'global') this.#noteExcess(client, tally, row)
     }
+  }
+
+  #noteExcess (client: number, { limit: { max, capacity }, index }: LimitTally, row: number): void {
+    const peak = this.table.getPeak(row)
+    this.table.noteExcess(client, index, peak / Math.max(max, capacity), peak)
   }
 
   #meetLimit ({ limit }: Standing, rule: string | null, { policy, client }: RequestDecision): LimitTally {
@@ -94,7 +100,9 @@ export class Tally {
   }
 
   #countHour (hour: number, isRefused: boolean): void {
-    if (this.hours.has(hour) || this.hours.size < MAX_HOURS) count(getCount(this.hours, hour), isRefused)
+    const known = this.hours.get(hour)
+    if (known !== undefined) count(known, isRefused)
+    else if (this.hours.size < MAX_HOURS) count(getCount(this.hours, hour), isRefused)
   }
 }
 
@@ -122,15 +130,6 @@ function getCount<Key> (counts: Map<Key, RequestCount>, key: Key): RequestCount 
 function count (counter: RequestCount, isRefused: boolean): void {
   counter.requests++
   if (isRefused) counter.refused++
-}
-
-function noteExcess (client: ClientTally, tally: LimitTally, peak: number): void {
-  const { max, capacity } = tally.limit
-  const excess = peak / Math.max(max, capacity)
-  if (excess <= client.excess) return
-  client.excess = excess
-  client.limit = tally
-  client.peak = peak
 }
 
 /** The tier whose limits a policy has; `null` for the limits of all other tiers. */
