@@ -22,7 +22,7 @@ t.test('leases on a Cluster grant no more than burst plus rate, though a process
   fleet.nodes[1].signal('SIGKILL')
   t.equal((await load).length, 2)
   for (const [i, { name, limits }] of STREAMS.entries()) {
-    for (const [j, { settings: { max } }] of limits.entries()) {
+    for (const [j, { settings: { max = 0 } }] of limits.entries()) {
       const grants = fleet.grants(i, j)
       const needed = neededBurst(grants, max / 1_000_000)
       t.comment(`${name}: ${countUnits(grants)} granted, needed burst ${needed.toFixed(3)} of ${max}`)
