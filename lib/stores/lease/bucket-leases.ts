@@ -121,8 +121,10 @@ export class BucketLeases implements LeaseHolder {
     const { lease } = standing
     this.#turn(nowUs)
     this.#sizing.use(standing.charged)
-    if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs), nowUs)
-    this.#estimate.update(standing, (this.#current?.unspent ?? 0) + (this.#next?.unspent ?? 0), atUs, nowUs)
+    if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs, atUs), nowUs)
+    // Answers to several checks arrive together, and not in the order in which the store decided them.
+    const unspent = (this.#current?.unspentIn(atUs, sentAtUs) ?? 0) + (this.#next?.unspentIn(atUs, sentAtUs) ?? 0)
+    this.#estimate.update(standing, unspent, atUs, nowUs)
   }
 
   /** End the leases at once. `isReturned`: whether their units are to be given back to the bucket. */
@@ -138,8 +140,13 @@ export class BucketLeases implements LeaseHolder {
     this.#reports.remove()
   }
 
-  /** A standing that the store returned, with the units that this process holds. */
-  addLeft (standing: Standing, nowUs: number): Standing { return this.#estimate.addLeft(standing, this.countLeft(nowUs)) }
+  /** The leases in hand. */
+  get held (): readonly Lease[] { return [this.#current, this.#next].filter((lease) => lease !== null) }
+
+  /** A standing that the store returned, with what is left of the leases that were in hand before. It counts them as used. */
+  addLeft (standing: Standing, held: readonly Lease[], nowUs: number): Standing {
+    return this.#estimate.addLeft(standing, held.reduce((left, lease) => left + lease.leftAt(nowUs), 0))
+  }
 
   /** Close leases that are over. Returns whether the store must learn about them. */
   closeEnded (nowUs: number): boolean {

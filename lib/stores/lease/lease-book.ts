@@ -1,6 +1,6 @@
 import { GenerationCache } from '../../common/generation-cache.js'
 import type { TextHasher } from '../memory/hash.js'
-import { findPenalty, type Limit } from '../store.js'
+import { findPenalty, type Limit, type Standing } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
 import type { LeaseCounters } from './lease-counters.js'
 import { LimitLeases } from './limit-leases.js'
@@ -52,6 +52,12 @@ export class LeaseBook {
       if (known !== undefined) found.push(known)
     }
     return found
+  }
+
+  /** Note what is in hand of one bucket. The result adds it to a standing that the store decided after that. */
+  findHeld (limit: Limit, partition: string): (standing: Standing, nowUs: number) => Standing {
+    const found = this.findAll(limit, partition).map((bucket) => ({ bucket, leases: bucket.held }))
+    return (standing, nowUs) => found.reduce((seen, { bucket, leases }) => bucket.addLeft(seen, leases, nowUs), standing)
   }
 
   /** Forget a bucket that was reset. */

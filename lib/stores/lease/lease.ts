@@ -15,13 +15,20 @@ export class Lease {
   reserved = 0
   /** Spent units that were reported to the store. Each unit is reported once, whether or not the report arrives. */
   reported = 0
+  readonly #sentAtUs: number
+  readonly #atUs: number
 
-  /** `sentAtUs`: before the call was sent. So the store's time of the lease is later, and so is its end there. */
-  constructor ({ units, lifeUs, slotEndUs }: LeaseGrant, sentAtUs: number) {
+  /**
+   * `sentAtUs`: before the call was sent. So the store's time of the lease is later, and so is its end there.
+   * `atUs`: the time of the store.
+   */
+  constructor ({ units, lifeUs, slotEndUs }: LeaseGrant, sentAtUs: number, atUs: number) {
     this.size = units
     this.left = units
     this.slotEndUs = slotEndUs
     this.endUs = sentAtUs + lifeUs - MARGIN_US
+    this.#sentAtUs = sentAtUs
+    this.#atUs = atUs
   }
 
   /** Spent units that were not reported yet. */
@@ -29,9 +36,10 @@ export class Lease {
     return this.size - this.left - this.reserved - this.reported
   }
 
-  /** Units that the store counts as leased. */
-  get unspent (): number {
-    return this.left + this.reserved
+  /** Units that an answer counts as leased: one that the store decided before it granted this lease counts none. */
+  unspentIn (atUs: number, sentAtUs: number): number {
+    const isKnown = this.#atUs < atUs || (this.#atUs === atUs && this.#sentAtUs <= sentAtUs)
+    return isKnown ? this.left + this.reserved : 0
   }
 
   /** Whether all units were spent and reported. */

@@ -1,8 +1,6 @@
 import type { Clock } from '../../common/clock.js'
 import { TextHasher } from '../memory/hash.js'
 import { secretWords } from '../memory/random.js'
-import type { Check } from '../redis/batch.js'
-import type { LeaseCharge } from '../redis/wire-format.js'
 import {
   isUnavailable, NO_BLOCKS,
   type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store, type Unavailable
@@ -10,6 +8,7 @@ import {
 import type { BucketLeases } from './bucket-leases.js'
 import { LeaseBook } from './lease-book.js'
 import type { LeaseCounters } from './lease-counters.js'
+import type { LeaseSource } from './lease-source.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
 import { Renewal, type RenewalContext } from './renewal.js'
 import { canLease, createStoreCheck, type StoreCheck } from './store-check.js'
@@ -21,15 +20,6 @@ const RETURN_INTERVAL_MS = 1000
 const MAX_WAIT_US = 10_000
 
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
-
-/** The store that grants leases. */
-export interface LeaseSource {
-  take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
-  /** Send a check that no request waits for, together with others. */
-  takeLater (check: Check): void
-  /** Send the checks of `takeLater` now. */
-  flushLater (): void
-}
 
 export interface LeasesOptions {
   /** Decides what no lease covers: the source, behind its cache of refusals. */
@@ -92,11 +82,13 @@ export class Leases implements Store {
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
-    const standings = await this.#options.store.peek(limits, partition)
-    const nowUs = this.#options.clock.nowUs()
-    return standings.map((standing) => {
-      return this.#book.findAll(standing.limit, partition).reduce((seen, bucket) => bucket.addLeft(seen, nowUs), standing)
-    })
+    const { store, clock } = this.#options
+    await this.#waitForLeases(limits.flatMap((limit) => this.#book.findAll(limit, partition)))
+    // The answer counts what is in hand as used. A lease that arrives with it may be of units that it counts as free.
+    const held = limits.map((limit) => this.#book.findHeld(limit, partition))
+    const standings = await store.peek(limits, partition)
+    const nowUs = clock.nowUs()
+    return standings.map((standing, i) => held[i](standing, nowUs))
   }
 
   /** Refund to the lease that paid, while it lives and its units were not reported; the rest in the store. */
@@ -236,13 +228,21 @@ export class Leases implements Store {
     }
   }
 
+  /** Wait for the leases that were asked for. */
+  async #waitForLeases (buckets: readonly BucketLeases[]): Promise<void> {
+    const asking = buckets.filter(({ asks }) => asks.isAskingForLease)
+    if (asking.length === 0) return
+    this.#options.source.flushLater()
+    await Promise.all(asking.map(({ asks }) => new Promise<void>((resolve) => { asks.wait(() => { resolve() }) })))
+  }
+
   async #returnAll (send: (renewal: Renewal) => void | Promise<void>): Promise<void> {
     const { clock } = this.#options
     const buckets = [...this.#book.buckets()]
     this.#book.clear()
     await Promise.all(buckets.map(async (bucket) => {
       // A lease that is on its way is given back too.
-      while (bucket.asks.isAskingForLease) await new Promise<void>((resolve) => { bucket.asks.wait(() => { resolve() }) })
+      while (bucket.asks.isAskingForLease) await this.#waitForLeases([bucket])
       bucket.end(true)
       if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals, clock.nowUs()))
     }))

@@ -84,8 +84,13 @@ export class Batch {
 
   /** Whether the keys may be in several slots. */
   get hasSeveralPartitions (): boolean {
-    const partition = this.#checks[0]?.charges[0].partition
-    return this.#checks.some(({ charges }) => charges.some((charge) => charge.partition !== partition))
+    let first: string | null = null
+    for (const { charges } of this.#checks) {
+      for (const { partition } of charges) {
+        if (partition !== (first ??= partition)) return true
+      }
+    }
+    return false
   }
 
   /** Write the keys and arguments. `nowUs`: the supposed time of Redis, for calendar windows. Default 0. */

@@ -77,3 +77,62 @@ t.test('Redis leases as the functions in TypeScript do', async (t) => {
   }
   t.ok(leases > scaleToLane(300) && refusals > scaleToLane(100), JSON.stringify({ leases, refusals }))
 })
+
+const PARTITIONS = ['ip:203.0.113.9', 'user:42']
+const NOTHING: LeaseReport = { slotEndUs: 0, spent: 0, returned: 0 }
+
+/** Holders that report all of a lease at once, so that a bucket often has no leases but is ready for them. */
+async function runBatches ({ store }: Bench, seed: number): Promise<{ ready: number, leases: number, adjusted: number }> {
+  const random = new Seeded(seed)
+  const clock = new ManualClock()
+  const redis = store({ keyPrefix: `lease-batches-${seed}:`, timeUs: () => clock.nowUs() })
+  const limit = limitOf({ max: random.pick([64, 100, 1000]), windowUs: random.pick([1_000_000, 10_000_000]), bucket: 'app/0' })
+  const twins = PARTITIONS.map(() => new LeasingBucket(limit))
+  const held: LeaseReport[][] = PARTITIONS.map(() => [])
+  const charged: Array<{ readonly i: number, readonly standing: LeaseStanding, readonly atUs: number }> = []
+  const met = { ready: 0, leases: 0, adjusted: 0 }
+  for (let step = 0; step < 150; step++) {
+    // Without steps back: a bucket that is ready keeps its slot, and the twin brings it to now.
+    clock.advance(random.pick([0, 1, 137, 10_000, 99_999, 333_333, 1_000_000, 2_500_000]))
+    const checks = Array.from({ length: 1 + random.nextInt(5) }, () => {
+      const i = random.nextInt(PARTITIONS.length)
+      const want = random.pick([0, 8, 64])
+      const isAsking = random.nextInt(3) === 0
+      const lease: LeaseRequest | undefined = isAsking
+        ? { gridUs: 100_000, want, soon: random.nextInt(want + 1), reports: [held[i].shift() ?? NOTHING, held[i].shift() ?? NOTHING] }
+        : undefined
+      return { i, charge: { limit, partition: PARTITIONS[i], cost: random.pick([isAsking ? 0 : 1, 1, 5, 30]), lease } }
+    })
+    const answers = await Promise.all(checks.map(({ charge }) => redis.take([charge])))
+    for (const [at, { i, charge: { cost, lease } }] of checks.entries()) {
+      const answer = answers[at]
+      if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+      const [standing] = answer.standings as LeaseStanding[]
+      const { granted, remaining, resetUs, retryUs, lease: leased } = standing
+      if (lease === undefined && twins[i].isReady) met.ready++
+      const expected = twins[i].take(cost, lease, clock.nowUs())
+      assert.deepEqual({ granted, remaining, resetUs, retryUs, ...leased === undefined ? {} : { lease: leased } }, expected, `seed ${seed}, step ${step}`)
+      if (standing.charged > 0) charged.push({ i, standing, atUs: answer.atUs })
+      if (leased === undefined) continue
+      met.leases++
+      const spent = random.nextInt(leased.units + 1)
+      held[i].push({ slotEndUs: leased.slotEndUs, spent, returned: leased.units - spent })
+    }
+    if (random.nextInt(3) > 0 || charged.length === 0) continue
+    const { i, standing, atUs } = charged.splice(random.nextInt(charged.length), 1)[0]
+    const units = random.nextInt(4) === 0 ? random.nextInt(40) : -standing.charged
+    await redis.adjust([{ standing, atUs, units }])
+    twins[i].adjust(units, atUs, atUs + standing.resetUs, clock.nowUs())
+    met.adjusted++
+  }
+  return met
+}
+
+t.test('a bucket that is ready for leases is decided as one without, beside refunds and charges', async (t) => {
+  const all = { ready: 0, leases: 0, adjusted: 0 }
+  for (let seed = 1; seed <= scaleToLane(24); seed++) {
+    const met = await runBatches(bench, seed)
+    for (const key of ['ready', 'leases', 'adjusted'] as const) all[key] += met[key]
+  }
+  t.ok(Math.min(all.ready, all.leases, all.adjusted) > scaleToLane(400), JSON.stringify(all))
+})

@@ -115,6 +115,13 @@ async function walk (seed: number): Promise<{ leased: number, granted: number, r
     }
   }
   limits.forEach((limit, i) => { checkBound(limit, events[i]) })
+  // No unit is lost for longer than a lease lives: after that, and the time that a full bucket takes, nothing is used.
+  clock.advance(Math.max(...limits.map(({ ceilingUs, lease }) => ceilingUs + 2 * (lease?.gridUs ?? 0))))
+  const store = bench.store(settings)
+  for (const [i, partition] of ['ip:203.0.113.9', 'global'].entries()) {
+    const [{ remaining }] = await store.peek([limits[i]], partition)
+    assert.equal(remaining, limits[i].capacity, 'all units are back')
+  }
   return met
 }
 

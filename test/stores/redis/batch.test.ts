@@ -51,6 +51,16 @@ t.test('a batch sends each distinct limit once, a key for each charge, and the c
   t.strictSame([checks[19], checks.readUInt16BE(20), readNumber(checks, 22), checks[29], checks.length], [1, 1, 2 ** 53 - 1, 0, 30])
 })
 
+t.test('a check without charges is of no partition', async (t) => {
+  const batch = new Batch(createHeldSlots())
+  t.equal(batch.hasSeveralPartitions, false)
+  batch.add([], true)
+  batch.add([{ limit: a, partition: 'user:1', cost: 1 }], true)
+  t.equal(batch.hasSeveralPartitions, false)
+  batch.add([{ limit: a, partition: 'user:2', cost: 1 }], true)
+  t.equal(batch.hasSeveralPartitions, true)
+})
+
 t.test('each check finds its own part of the reply, and one with a broken bucket fails alone', async (t) => {
   const batch = new Batch(createHeldSlots())
   const answers = [

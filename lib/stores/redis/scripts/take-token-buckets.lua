@@ -34,8 +34,11 @@ local function takeTokenBuckets ()
   end
 
   local function isReady (stored)
-    return #stored == 54 and sub(stored, 28, 43) == head and sub(stored, 1, 1) == 'U' and sub(stored, 9, 9) == '\128' and
-      sub(stored, 21, 27) == '\1\0\0\0\0\0\0' and unpack('>I4', stored, 17) > 0
+    if #stored ~= 54 or sub(stored, 28, 43) ~= head or sub(stored, 1, 1) ~= 'U' or sub(stored, 9, 9) ~= '\128' or
+      sub(stored, 21, 27) ~= '\1\0\0\0\0\0\0' then return false end
+    -- A slot that is further away is from before the clock stepped back. The key would live until its end.
+    local slotEndUs, gridUs = unpack('>I7xxxxxxxxI4', stored, 2)
+    return gridUs > 0 and slotEndUs > 0 and slotEndUs - nowUs <= 3 * gridUs
   end
 
   -- Returns nothing if the value is for take.lua.

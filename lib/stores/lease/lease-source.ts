@@ -1,0 +1,12 @@
+import type { Check } from '../redis/batch.js'
+import type { LeaseCharge } from '../redis/wire-format.js'
+import type { Answer } from '../store.js'
+
+/** The store that grants leases. */
+export interface LeaseSource {
+  take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
+  /** Send a check that no request waits for, together with others. */
+  takeLater (check: Check): void
+  /** Send the checks of `takeLater` now. */
+  flushLater (): void
+}

@@ -1,0 +1,143 @@
+// Checks that no request waits for: when they are sent, and what becomes of them if they cannot be. The connection is scripted.
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import t from 'tap'
+import { systemClock } from '../../../lib/common/clock.js'
+import type { Check } from '../../../lib/stores/redis/batch.js'
+import { Batcher } from '../../../lib/stores/redis/batcher.js'
+import type { ConnectionPool } from '../../../lib/stores/redis/connections.js'
+import { KeyWriter } from '../../../lib/stores/redis/keys.js'
+import { ScriptRunner, type ScriptRunnerOptions } from '../../../lib/stores/redis/script-runner.js'
+import { ANSWER_BYTES, TIME_BYTES, type LeaseCharge } from '../../../lib/stores/redis/wire-format.js'
+import type { Answer } from '../../../lib/stores/store.js'
+import { createHeldSlots } from '../../fixtures/held-slots.js'
+import { limitOf } from '../../fixtures/limits.js'
+import { until } from '../../fixtures/until.js'
+
+const limit = limitOf({ max: 1000, bucket: 'app/later' })
+const REPORTS = [{ slotEndUs: 10_000_000, spent: 7, returned: 1 }, { slotEndUs: 0, spent: 0, returned: 0 }] as const
+const CROSSSLOT = Object.assign(new Error("CROSSSLOT Keys in request don't hash to the same slot"), { name: 'ReplyError' })
+
+/** Grants every charge. */
+function grantAll (keys: readonly string[]): [Buffer, Buffer] {
+  const packed = Buffer.alloc(TIME_BYTES + keys.length * ANSWER_BYTES)
+  for (let i = 0; i < keys.length; i++) packed[TIME_BYTES + i * ANSWER_BYTES] = 3
+  return [packed, Buffer.alloc(0)]
+}
+
+function createBatcher ({ hasSlots = false, isEnded = false, isBreakerOpen = false, refusesSlots = false } = {}) {
+  /** The keys of each call. */
+  const calls: string[][] = []
+  const failures: string[] = []
+  const retaken: Array<readonly LeaseCharge[]> = []
+  const pool = {
+    hasSlots,
+    isReady: !isEnded,
+    isEnded,
+    evalScript: async (_script: unknown, keys: readonly string[]) => {
+      calls.push([...keys])
+      if (refusesSlots) throw CROSSSLOT
+      return grantAll(keys)
+    },
+    cork: (write: () => void) => { write() },
+    separateSlots: () => true,
+    explainError: () => 'ended',
+    explainDeadline: () => 'late',
+    formatCode: (code: string) => code,
+    reconnect: () => {}
+  } as unknown as ConnectionPool
+  const options: ScriptRunnerOptions = {
+    pool,
+    callGuard: { begin: () => isBreakerOpen ? null : { settle () {} } } as unknown as ScriptRunnerOptions['callGuard'],
+    onFailure: (_reason, code) => { failures.push(code) },
+    clock: systemClock,
+    onAnswer () {}
+  }
+  const batcher = new Batcher(options, new ScriptRunner(options), new KeyWriter('later:'), createHeldSlots(), async (charges) => {
+    retaken.push(charges)
+    return { granted: true, atUs: 1, standings: [], blocks: [] }
+  })
+  return { batcher, calls, failures, retaken }
+}
+
+/** A check of its own partition, and what it was answered. */
+function createCheck (partition: string): Check & { answer: Answer | null } {
+  const lease = { gridUs: 100_000, want: 0, soon: 0, reports: REPORTS }
+  const check = {
+    charges: [{ limit, partition, cost: 0, lease }],
+    answer: null as Answer | null,
+    resolve: (answer: Answer | Promise<Answer>) => {
+      if (answer instanceof Promise) answer.then(check.resolve, () => {})
+      else check.answer = answer
+    }
+  }
+  return check
+}
+
+const createChecks = (count: number) => Array.from({ length: count }, (_, i) => createCheck(`user:${i}`))
+
+t.test('the sixty-fifth check sends those before it, and a timer sends the rest', async (t) => {
+  const { batcher, calls } = createBatcher()
+  const checks = createChecks(65)
+  for (const check of checks) batcher.addLater(check)
+  await until('the first call', 5000, async () => checks[63].answer !== null)
+  t.equal(calls[0].length, 64)
+  await until('the second call', 5000, async () => checks[64].answer !== null)
+  t.strictSame(calls.map((keys) => keys.length), [64, 1])
+  t.equal(batcher.pending, 0)
+})
+
+t.test('checks of later are before the check that starts a call', async (t) => {
+  const { batcher, calls } = createBatcher()
+  const [first, second] = createChecks(2)
+  batcher.addLater(first)
+  await batcher.add(second.charges)
+  t.strictSame(calls.map((keys) => keys.map((key) => key.includes('user:0'))), [[true, false]])
+})
+
+t.test('while the breaker is open, they are answered so, and nothing is sent', async (t) => {
+  const { batcher, calls } = createBatcher({ isBreakerOpen: true })
+  const [first, second] = createChecks(2)
+  batcher.addLater({
+    charges: first.charges,
+    resolve: (answer) => {
+      first.resolve(answer)
+      // As a bucket does that asks again.
+      batcher.addLater(second)
+    }
+  })
+  batcher.flushLater()
+  t.strictSame([first.answer, second.answer], [{ unavailable: 'breaker' }, null])
+  await until('the timer', 5000, async () => second.answer !== null)
+  t.strictSame([second.answer, calls.length, batcher.pending], [{ unavailable: 'breaker' }, 0, 0])
+})
+
+t.test('on a closed pool, they are answered as unavailable', async (t) => {
+  const { batcher, calls, failures } = createBatcher({ isEnded: true })
+  const checks = createChecks(3)
+  for (const check of checks) batcher.addLater(check)
+  batcher.flushLater()
+  await until('the answers', 5000, async () => checks.every(({ answer }) => answer !== null))
+  t.strictSame(checks.map(({ answer }) => answer), Array(3).fill({ unavailable: 'connection' }))
+  t.strictSame([calls.length, failures, batcher.pending], [0, ['ended'], 0])
+})
+
+t.test('checks that are refused for their slots are made again, with their reports', async (t) => {
+  const { batcher, retaken } = createBatcher({ refusesSlots: true })
+  const checks = createChecks(2)
+  for (const check of checks) batcher.addLater(check)
+  batcher.flushLater()
+  await until('the answers', 5000, async () => checks.every(({ answer }) => answer !== null))
+  t.strictSame(retaken.map(([{ lease }]) => lease?.reports), [REPORTS, REPORTS])
+  t.equal(batcher.pending, 0)
+})
+
+t.test('on a Cluster, each partition has a call, and a check without charges one of its own', async (t) => {
+  const { batcher, calls } = createBatcher({ hasSlots: true })
+  const checks = createChecks(3)
+  for (const check of checks) batcher.addLater(check)
+  const answer = await batcher.add([])
+  t.strictSame(answer, { granted: true, atUs: 0, standings: [], blocks: [] })
+  await nextTurn()
+  t.strictSame(calls.map((keys) => keys.length).sort(), [0, 1, 1, 1])
+  t.ok(checks.every(({ answer }) => answer !== null))
+})
