@@ -47,9 +47,20 @@ function formatEntry (files) {
   ].join('\n')
 }
 
+/** Slow tests wait, or use all cores: they run beside others, and not all of them last. */
+function spreadSlow (groups) {
+  const isGroupSlow = ([first]) => isSlow(first)
+  const slow = groups.filter(isGroupSlow)
+  const others = groups.filter((group) => !isGroupSlow(group))
+  return groups.map((_, index) => {
+    const isTurnOfSlow = slow.length * others.length > 0 && slow.length * (groups.length - index) > groups.length * others.length
+    return (isTurnOfSlow || others.length === 0 ? slow : others).shift()
+  })
+}
+
 /** The compiled files that tap has to run for these test files. One for several test files is written here. */
 export function createEntries (files) {
-  return groupFiles(files).map(([first, ...others]) => {
+  return spreadSlow(groupFiles(files)).map(([first, ...others]) => {
     if (others.length === 0) return toCompiledPath(first)
     const entry = join(COMPILED, `${first.replace(/\.test\.ts$/, '').replaceAll('/', '-')}-and-others.test.js`)
     writeFileSync(entry, formatEntry([first, ...others]))

@@ -45,7 +45,7 @@ export class StoreCheck {
     const standings = this.#parts.map(({ charge, bucket, lease, isAsking }): Standing => {
       if (bucket === null || lease === null) {
         const standing: LeaseStanding = answer.standings[sent++]
-        bucket?.receive(standing, atUs, this.#sentAtUs, nowUs)
+        bucket?.receive(standing, standing.atUs ?? atUs, this.#sentAtUs, nowUs)
         bucket?.asks.note(standing, standing.lease !== undefined, { isAsking, sentAtUs: this.#sentAtUs, nowUs })
         return standing
       }
