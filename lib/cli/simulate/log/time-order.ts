@@ -4,6 +4,9 @@ import type { LogEntry } from './log-entry.js'
 /** Entries that are held at most, whatever their times are. */
 const MAX_HELD = 100_000
 
+/** Released entries are removed from the queue together, this many or more. */
+const MIN_RELEASED = 1000
+
 /** An entry that came before one of an earlier time. */
 interface LateEntry extends HeapEntry {
   readonly entry: LogEntry
@@ -71,7 +74,8 @@ export class TimeOrder {
     }
     if (next === null) return
     this.#first++
-    if (this.#first === this.#queue.length || this.#first > MAX_HELD) {
+    // A released entry that stays in the queue would be copied by each garbage collection.
+    if (this.#first === this.#queue.length || (this.#first >= MIN_RELEASED && this.#first * 2 > this.#queue.length)) {
       this.#queue = this.#queue.slice(this.#first)
       this.#first = 0
     }
