@@ -28,6 +28,15 @@ const SLOW = [
   'test/routes/page/browser.test.ts'
 ]
 
+/** The longest of them: a run on a bare machine has no time for these. */
+const LONGEST = [
+  'test/common/expressions.test.ts',
+  'test/histories/recorded.test.ts',
+  'test/integration/fleet/lease-outages.test.ts',
+  'test/integration/fleet/leases.test.ts',
+  'test/integration/reload/leak.test.ts'
+]
+
 /** A test that imports one of these has more examples in the full lane: see test/fixtures/lane.ts. */
 const HAS_MORE = /\/fixtures\/(?:lane|property)\.js'/
 
@@ -47,11 +56,11 @@ export function isSlow (file) {
   return SLOW.some((path) => isBelow(file, path))
 }
 
-/** The test files of a lane: `quick`, `full`, or `all` for both. */
+/** The test files of a lane: `quick`, `full`, or `all` for both without the longest. */
 export function findLaneFiles (lane) {
-  const missing = SLOW.find((path) => !existsSync(path))
+  const missing = [...SLOW, ...LONGEST].find((path) => !existsSync(path))
   if (missing !== undefined) throw new Error(`There is no ${missing}: change the list of slow tests.`)
   const isInFull = (file) => isSlow(file) || HAS_MORE.test(readFileSync(file, 'utf8'))
-  const isInLane = { quick: (file) => !isSlow(file), full: isInFull, all: () => true }[lane]
+  const isInLane = { quick: (file) => !isSlow(file), full: isInFull, all: (file) => !LONGEST.includes(file) }[lane]
   return findTestFiles().filter(isInLane)
 }

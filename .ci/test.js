@@ -1,5 +1,5 @@
 // `npm test` and `npm run test:full`: everything that must hold in the lanes `quick` and `full`, which lanes.js describes. The
-// lane `all` runs every test file once, with the examples of the quick lane. Ends with one line of counts.
+// lane `all` is both in one, with the examples of the quick lane and without the longest tests. Ends with one line of counts.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'

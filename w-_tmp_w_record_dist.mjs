@@ -1,2 +1,0 @@
-process.on('exit', () => { const { user, system } = process.cpuUsage(); process.stderr.write(JSON.stringify({ c: (user + system), m: process.resourceUsage().maxRSS / 1024 })) })
-await import('/tmp/w/record/dist/cli/index.js')
