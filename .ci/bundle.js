@@ -22,7 +22,7 @@ const CHUNKS = [
   ['cli/command', /\/cli\/(?!index)/],
   ['page', /\/(?:routes\/page|observability\/traffic)\//],
   ['redis', /\/stores\/(?:lease\/|redis\/(?!client-options|retry-delay))/],
-  ['shared', /\/(?:algorithms\/|common\/type-guards|stores\/[^/]+$|stores\/redis\/(?:client-options|retry-delay))/]
+  ['shared', /\/(?:algorithms\/|common\/(?:indexed-heap|parse-json|space-saving|type-guards)|stores\/[^/]+$|stores\/redis\/(?:client-options|retry-delay))/]
 ]
 
 /**

@@ -21,7 +21,7 @@ const ROOMS: Readonly<Record<string, Row>> = {
   calendar: { values: [], types: ['algorithms'] }, // periods; knows neither limits nor stores
   model: { values: [], types: [] }, // plain public types
   errors: { values: ['common'], types: ['model'] }, // the error of a refusal holds its decision
-  throttle: { values: [], types: ['common'] }, // holds requests; knows neither policies nor Fastify
+  throttle: { values: ['common'], types: [] }, // holds requests; knows neither policies nor Fastify
   stores: { values: [], types: ['algorithms'] }, // the contract
   'stores/memory': { values: ['algorithms', 'stores'], types: ['common'] },
   'stores/redis': { values: ['errors', 'stores'], types: ['algorithms', 'common'] },
@@ -83,12 +83,12 @@ const ROOMS: Readonly<Record<string, Row>> = {
   testing: { values: ['common', 'config/schema'], types: [] },
   'cli/common': { values: ['common', 'config/environment', 'config/file', 'config/layers', 'config/schema', 'errors', 'policies', 'routing'], types: [] },
   'cli/simulate/common': { values: ['stores/memory'], types: [] },
-  'cli/simulate/log': { values: ['clients/address', 'common', 'throttle'], types: [] },
+  'cli/simulate/log': { values: ['clients/address', 'common'], types: [] },
   'cli/simulate/replay': {
     values: ['cli/common', 'cli/simulate/common', 'cli/simulate/log', 'clients', 'clients/address', 'common', 'model', 'policies', 'request', 'routing', 'stores/memory', 'throttle'],
     types: []
   },
-  'cli/simulate/stats': { values: ['cli/simulate/common', 'cli/simulate/log', 'model', 'throttle'], types: ['cli/simulate/replay', 'policies', 'request', 'stores'] },
+  'cli/simulate/stats': { values: ['cli/simulate/common', 'cli/simulate/log', 'common', 'model'], types: ['cli/simulate/replay', 'policies', 'request', 'stores'] },
   'cli/simulate/report': { values: ['cli/common', 'cli/simulate/stats', 'common'], types: ['cli/simulate/log'] },
   'cli/simulate': {
     values: ['calendar', 'cli/common', 'cli/simulate/log', 'cli/simulate/replay', 'cli/simulate/report', 'cli/simulate/stats', 'common', 'observability/refusal-log'],

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isThenable } from '../common/type-guards.js'
 import type { Outcome } from '../model/decision.js'
 import { publishDecision } from '../observability/channels.js'
+import type { RouteConfig } from '../observability/traffic/recorded-decision.js'
 import type { DecisionCallback } from '../config/schema/functions.js'
 import type { Policy } from '../policies/policy.js'
 import type { Described } from '../response/described.js'
@@ -44,21 +45,24 @@ export class Responder {
   /** Count a decision and publish it on the diagnostics channel. */
   record (decision: RequestDecision, request: FastifyRequest): void {
     const { metrics, traffic, getRouteConfig, registration } = this.#context
-    const config = getRouteConfig(request)
-    const { storeStandings } = decision
-    if (metrics !== null) metrics.countDecision(config, decision, storeStandings)
-    if (traffic !== null) traffic.record(config, decision, storeStandings)
+    if (metrics !== null || traffic !== null) this.#count(getRouteConfig(request), decision)
     publishDecision(registration, request, decision.policy, decision)
   }
 
   /** Count and publish a decision without a request, and log its refusals. */
   recordWithoutRequest (decision: RequestDecision): void {
-    const { metrics, traffic, registration, refusals } = this.#context
-    if (metrics !== null) metrics.countDecision(NO_ROUTE, decision, decision.storeStandings)
-    if (traffic !== null) traffic.record(NO_ROUTE, decision, decision.storeStandings)
+    const { registration, refusals } = this.#context
+    this.#count(NO_ROUTE, decision)
     publishDecision(registration, null, decision.policy, decision)
     if (decision.policy.hasShadowLimits) this.#logShadowRefusals(decision, null)
     if (decision.isRefused) refusals?.logRefusal(null, decision.policy, decision)
+  }
+
+  #count (config: RouteConfig, decision: RequestDecision): void {
+    const { metrics, traffic } = this.#context
+    const { storeStandings } = decision
+    if (metrics !== null) metrics.countDecision(config, decision, storeStandings)
+    if (traffic !== null) traffic.record(config, decision, storeStandings)
   }
 
   #applyOutcome (outcome: Exclude<Outcome, 'allowed'>, decision: RequestDecision, reply: FastifyReply, next: Next): void {

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Clock } from '../common/clock.js'
-import { IndexedHeap, type HeapEntry } from './indexed-heap.js'
+import { IndexedHeap, type HeapEntry } from '../common/indexed-heap.js'
 import { FifoOrder, type FifoEntry } from './fifo-order.js'
 import { QueueCapacity, type QueueLimits } from './capacity.js'
 

@@ -1,5 +1,5 @@
 import { STEP_MS } from './hour-steps.js'
-import { MAX_CLIENTS } from './top-clients.js'
+import { MAX_CLIENTS, orderByTurns } from './top-clients.js'
 import type { TrafficSummary } from './traffic-summary.js'
 import type { TopClient } from './traffic-views.js'
 
@@ -18,7 +18,7 @@ export function mergeClients (summaries: readonly TrafficSummary[]): TopClient[]
       merged.set(partition, { ...sum, ...addEstimates(sum, counted), lastAtMs: Math.max(sum.lastAtMs, lastStep * STEP_MS) })
     }
   }
-  return selectTop([...merged.values()])
+  return orderByTurns([...merged.values()]).slice(0, MAX_CLIENTS).sort((a, b) => b.requests - a.requests)
 }
 
 type Estimates = Pick<TopClient, 'requests' | 'refused' | 'error'>
@@ -29,12 +29,4 @@ function toUnlisted ({ unlisted: [requests, refused] }: TrafficSummary): Estimat
 
 function addEstimates (a: Estimates, b: Estimates): Estimates {
   return { requests: a.requests + b.requests, refused: a.refused + b.refused, error: a.error + b.error }
-}
-
-/** By turns, as in a summary; then by requests. */
-function selectTop (clients: readonly TopClient[]): TopClient[] {
-  const busiest = [...clients].sort((a, b) => b.requests - a.requests)
-  const exceeding = clients.filter(({ refused }) => refused > 0).sort((a, b) => b.refused - a.refused)
-  const chosen = new Set(busiest.flatMap((client, index) => [client, ...exceeding.slice(index, index + 1)]))
-  return [...chosen].slice(0, MAX_CLIENTS).sort((a, b) => b.requests - a.requests)
 }

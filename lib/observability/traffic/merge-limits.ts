@@ -1,3 +1,4 @@
+import { parseJson } from '../../common/parse-json.js'
 import { TENTHS } from './limit-traffic.js'
 import { CONCURRENCY } from './summarize.js'
 import type { LimitSummary, TrafficSummary } from './traffic-summary.js'
@@ -59,10 +60,6 @@ function parseBucket (bucket: string): Pick<LimitView, 'scope' | 'tier' | 'name'
 
 /** The elements of a JSON array of texts; `''` for every other one. */
 function parseStrings (text: string): string[] {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return Array.isArray(parsed) ? parsed.map((one) => typeof one === 'string' ? one : '') : []
-  } catch {
-    return []
-  }
+  const parsed = parseJson(text)
+  return Array.isArray(parsed) ? parsed.map((one) => typeof one === 'string' ? one : '') : []
 }

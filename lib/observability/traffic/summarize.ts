@@ -5,7 +5,7 @@ import type { ClientLabeler } from '../refusal-log/client-label.js'
 import { encodeCounts } from './encode-counts.js'
 import { BOUND, findCapacity, FIRST_TENTH, REFUSALS, type LimitsTraffic, type LimitTraffic } from './limit-traffic.js'
 import { ALLOWED, createSeries, OTHER, REFUSED, UNCHECKED, type OutcomeCounts, type Series } from './outcome-counts.js'
-import type { TopClients } from './top-clients.js'
+import { orderByTurns, type TopClients } from './top-clients.js'
 import {
   MAX_SUMMARY_BYTES, type ClientSummary, type LimitSummary, type SeriesSummary, type TrafficSummary
 } from './traffic-summary.js'
@@ -60,18 +60,15 @@ function describeWindow (limit: Limit): number | string {
   return limit.calendar === null ? limit.windowUs / 1000 : limit.calendar.unit
 }
 
-/** The clients that use most and those that exceed most, by turns. */
 function summarizeClients (clients: TopClients, labelClient: ClientLabeler) {
-  const all = clients.list().sort((a, b) => b.requests - a.requests)
-  const exceeding = all.filter(({ refused }) => refused > 0).sort((a, b) => b.refused - a.refused)
-  const chosen = new Set(all.flatMap((client, index) => [client, ...exceeding.slice(index, index + 1)]))
-  const parts = fit(chosen, CLIENTS_BYTES, ({ client, requests, refused, error, lastStep }): ClientSummary => {
+  const ordered = orderByTurns(clients.list())
+  const parts = fit(ordered, CLIENTS_BYTES, ({ client, requests, refused, error, lastStep }): ClientSummary => {
     const label = labelClient(client)
     return [label, label !== client.partition && label.startsWith(`${client.kind}#`) ? 1 : 0, requests, refused, error, lastStep]
   })
   const [maxRequests, maxRefused] = clients.unlisted
   // Those that did not fit are unlisted too.
-  const left = [...chosen].slice(parts.length)
+  const left = ordered.slice(parts.length)
   const requests = Math.max(maxRequests, ...left.map((client) => client.requests))
   return { parts, unlisted: [requests, Math.min(requests, Math.max(maxRefused, ...left.map((client) => client.refused)))] as const }
 }

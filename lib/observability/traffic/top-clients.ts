@@ -1,6 +1,6 @@
+import { SpaceSaving } from '../../common/space-saving.js'
 import type { Client } from '../../model/client.js'
 import { STEPS } from './hour-steps.js'
-import { WeightedSpaceSaving } from './weighted-space-saving.js'
 
 /** Clients with counts. */
 export const MAX_CLIENTS = 100
@@ -18,7 +18,13 @@ export interface ClientEstimate {
   readonly lastStep: number
 }
 
-type Counts = WeightedSpaceSaving<Client>
+/** A client, and the step of its last request. */
+interface SeenClient {
+  readonly client: Client
+  lastStep: number
+}
+
+type Counts = SpaceSaving<SeenClient>
 
 /** The clients that use most, and those that exceed most: counted apart, because the latter may be few requests. */
 export class TopClients {
@@ -28,8 +34,9 @@ export class TopClients {
 
   /** `times`: how many requests it stands for. */
   add (key: string, client: Client, isRefused: boolean, times: number, step: number): void {
-    this.#requests[0].add(key, client, times, step)
-    if (isRefused) this.#refused[0].add(key, client, times, step)
+    const create = () => ({ client, lastStep: step })
+    this.#requests[0].add(key, create, times).lastStep = step
+    if (isRefused) this.#refused[0].add(key, create, times).lastStep = step
   }
 
   /** Forget the counts of the generation before the previous one. */
@@ -37,8 +44,8 @@ export class TopClients {
     const generation = Math.floor(step / STEPS_PER_GENERATION)
     if (generation === this.#generation) return
     const isNext = generation === this.#generation + 1
-    this.#requests = isNext ? [new WeightedSpaceSaving(MAX_CLIENTS), this.#requests[0]] : createGenerations()
-    this.#refused = isNext ? [new WeightedSpaceSaving(MAX_CLIENTS), this.#refused[0]] : createGenerations()
+    this.#requests = isNext ? [new SpaceSaving(MAX_CLIENTS), this.#requests[0]] : createGenerations()
+    this.#refused = isNext ? [new SpaceSaving(MAX_CLIENTS), this.#refused[0]] : createGenerations()
     this.#generation = generation
   }
 
@@ -51,7 +58,7 @@ export class TopClients {
   list (): ClientEstimate[] {
     const clients = new Map<string, Client>()
     for (const counts of [...this.#requests, ...this.#refused]) {
-      for (const { key, value } of counts.entries()) clients.set(key, value)
+      for (const { text, key: { client } } of counts.counts()) clients.set(text, client)
     }
     const estimateRequests = createEstimate(this.#requests)
     const estimateRefused = createEstimate(this.#refused)
@@ -63,14 +70,14 @@ export class TopClients {
         requests: requests.count,
         refused: Math.min(refused.count, requests.count),
         error: Math.max(requests.error, refused.error),
-        lastStep: Math.max(requests.mark, refused.mark)
+        lastStep: Math.max(requests.lastStep, refused.lastStep)
       }
     })
   }
 }
 
 function createGenerations (): Counts[] {
-  return [new WeightedSpaceSaving(MAX_CLIENTS), new WeightedSpaceSaving(MAX_CLIENTS)]
+  return [new SpaceSaving(MAX_CLIENTS), new SpaceSaving(MAX_CLIENTS)]
 }
 
 function sumAbsent (generations: readonly Counts[]): number {
@@ -81,13 +88,20 @@ function sumAbsent (generations: readonly Counts[]): number {
 function createEstimate (generations: readonly Counts[]) {
   const counted = generations.map((counts) => ({ counts, absentCount: counts.absentCount }))
   return (key: string) => {
-    const sum = { count: 0, error: 0, mark: 0 }
+    const sum = { count: 0, error: 0, lastStep: 0 }
     for (const { counts, absentCount } of counted) {
       const entry = counts.find(key)
       sum.count += entry?.count ?? absentCount
       sum.error += entry?.error ?? absentCount
-      sum.mark = Math.max(sum.mark, entry?.mark ?? 0)
+      sum.lastStep = Math.max(sum.lastStep, entry?.key.lastStep ?? 0)
     }
     return sum
   }
+}
+
+/** The clients that use most and those that exceed most, by turns. */
+export function orderByTurns<One extends Pick<ClientEstimate, 'requests' | 'refused'>> (clients: readonly One[]): One[] {
+  const busiest = [...clients].sort((a, b) => b.requests - a.requests)
+  const exceeding = busiest.filter(({ refused }) => refused > 0).sort((a, b) => b.refused - a.refused)
+  return [...new Set(busiest.flatMap((client, index) => [client, ...exceeding.slice(index, index + 1)]))]
 }

@@ -1,4 +1,5 @@
 import type { Static } from '@sinclair/typebox'
+import { parseJson } from '../../common/parse-json.js'
 import { Type } from '../../config/schema/type-builder.js'
 import { findSchemaErrors } from '../../config/schema/schema-errors.js'
 import { isTrafficSummary, type TrafficSummary } from '../../observability/traffic/traffic-summary.js'
@@ -73,12 +74,4 @@ export function parseSummary (text: string, id: string): InstanceSummary | null 
 
 function isSummary (value: unknown): value is Static<typeof SummarySchema> {
   return findSchemaErrors(SummarySchema, value).next().done === true
-}
-
-function parseJson (text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

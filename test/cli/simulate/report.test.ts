@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { SimulationReport } from '../../../lib/cli/simulate/report/report.js'
 import { ClientSample } from '../../../lib/cli/simulate/stats/client-sample.js'
-import { SpaceSaving } from '../../../lib/cli/simulate/stats/space-saving.js'
+import { SpaceSaving } from '../../../lib/common/space-saving.js'
 import { assertPropertyAsync } from '../../fixtures/property.js'
 import { run } from '../command.js'
 

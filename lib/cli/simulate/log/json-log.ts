@@ -1,3 +1,4 @@
+import { parseJson } from '../../../common/parse-json.js'
 import { isRecord, type JsonRecord } from '../../../common/type-guards.js'
 import { findField, parseFields, type FieldName } from './named-fields.js'
 import { isWord, LogEntry, toStatus, type Block, type ParsedLine } from './log-entry.js'
@@ -36,14 +37,6 @@ function findFieldOf (name: string): FieldName | null {
   const field = findField(name)
   if (fieldsByName.size < MAX_NAMES) fieldsByName.set(name, field)
   return field
-}
-
-function parseJson (text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 function parsePinoRequest (value: JsonRecord, req: JsonRecord, line: number): ParsedLine {

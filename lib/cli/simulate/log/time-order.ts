@@ -1,4 +1,4 @@
-import { IndexedHeap, type HeapEntry } from '../../../throttle/indexed-heap.js'
+import { IndexedHeap, type HeapEntry } from '../../../common/indexed-heap.js'
 import type { LogEntry } from './log-entry.js'
 
 /** Entries that are held at most, whatever their times are. */

@@ -3,7 +3,7 @@ import type { Client } from '../../../model/client.js'
 import type { LogEntry } from '../log/log-entry.js'
 import type { Verdict } from '../replay/replay.js'
 import { findOutcome, type ReplayOutcome } from './tally.js'
-import { SpaceSaving } from './space-saving.js'
+import { SpaceSaving } from '../../../common/space-saving.js'
 
 const MAX_SHOWN = 20
 const MAX_COUNTED = 512

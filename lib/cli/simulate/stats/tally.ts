@@ -8,7 +8,7 @@ import type { Verdict } from '../replay/replay.js'
 import { ClientSample } from './client-sample.js'
 import { ClientTable } from './client-table.js'
 import type { LimitTally, RequestCount } from './limit-tally.js'
-import { SpaceSaving } from './space-saving.js'
+import { SpaceSaving } from '../../../common/space-saving.js'
 
 /** Clients whose statistics are kept. They take about 200 bytes each, and 160 for each further limit. */
 const MAX_SAMPLED = 131_072
@@ -53,7 +53,7 @@ export class Tally {
     if (decision === null || decision.storeStandings.length === 0) return
     const { client } = decision
     const partition = findStorePartition(client)
-    const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.number ?? null
+    const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.key.number ?? null
     if (isRefused) {
       this.refusedRoutes.add(found.route, () => found.route)
       this.refusedClients.add(partition, () => {
@@ -61,7 +61,7 @@ export class Tally {
         return { client, number, isComplete: sampled !== null }
       })
     }
-    const number = sampled ?? this.refusedClients.find(partition)?.number ?? null
+    const number = sampled ?? this.refusedClients.find(partition)?.key.number ?? null
     count(getCount(this.tiers, client.tier), isRefused)
     if (number !== null) this.table.countRequest(number, isRefused)
     this.#addStandings(entry, found.rule, decision, nowUs, number)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { IndexedHeap, type HeapEntry } from '../../lib/throttle/indexed-heap.js'
+import { IndexedHeap, type HeapEntry } from '../../lib/common/indexed-heap.js'
 import { assertProperty } from '../fixtures/property.js'
 
 interface Step {

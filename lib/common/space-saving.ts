@@ -1,8 +1,10 @@
-import { IndexedHeap, type HeapEntry } from '../../../throttle/indexed-heap.js'
+import { IndexedHeap, type HeapEntry } from './indexed-heap.js'
 
 /** How often a key was counted. */
 export interface Count<Key> {
   readonly key: Key
+  /** Identifies the key. */
+  readonly text: string
   /** At most this often. */
   readonly count: number
   /** How much too high the count may be: 0 while every key has room. */
@@ -31,8 +33,9 @@ class Counter<Key> implements HeapEntry, Count<Key> {
 }
 
 /**
- * Counts the most frequent keys of a stream in bounded memory. Each key with more than a share of 1 / `capacity` of all
- * counts is in it (Metwally, Agrawal, El Abbadi: Space-Saving, 2005).
+ * Counts the most frequent keys of a stream in bounded memory. No count is too low, and each key with more than a share of
+ * 1 / `capacity` of all counts has one (Metwally, Agrawal, El Abbadi: Efficient Computation of Frequent and Top-k Elements
+ * in Data Streams, 2005: Space-Saving).
  */
 export class SpaceSaving<Key> {
   readonly #capacity: number
@@ -48,17 +51,28 @@ export class SpaceSaving<Key> {
     this.#onEvict = onEvict
   }
 
-  /** The key of a text; `null` if it is not among the most frequent ones. */
-  find (text: string): Key | null {
-    return this.#counters.get(text)?.key ?? null
+  /** At most this often was a key counted that has no count here. */
+  get absentCount (): number {
+    return this.#counters.size < this.#capacity ? 0 : this.#heap.first?.count ?? 0
   }
 
-  /** Count one. `text`: identifies the key, which is created if it is not known. */
-  add (text: string, create: () => Key): void {
+  /** The count of a text; `null` if it is not among the most frequent ones. */
+  find (text: string): Count<Key> | null {
+    return this.#counters.get(text) ?? null
+  }
+
+  /** Count a key `times` times. `text`: identifies the key, which is created if it is not known. Returns the key. */
+  add (text: string, create: () => Key, times = 1): Key {
     const counter = this.#counters.get(text) ?? this.#insert(text, create())
     this.#heap.remove(counter)
-    counter.dueUs++
+    counter.dueUs += times
     this.#heap.push(counter)
+    return counter.key
+  }
+
+  /** All counts, unordered. */
+  counts (): Iterable<Count<Key>> {
+    return this.#counters.values()
   }
 
   /** The most frequent keys first. */
