@@ -44,6 +44,7 @@ export function parseRouteShape (url: string, routerOptions: RouterOptions): Rou
 
 /** Split at the slashes outside of regular expressions. */
 function splitSegments (path: string): string[] {
+  if (!path.includes(':')) return path.split('/')
   const segments: string[] = []
   let start = 0
   for (let i = 0; i <= path.length; i++) {
@@ -58,6 +59,7 @@ function splitSegments (path: string): string[] {
 }
 
 function parseRouteSegment (segment: string, { isCaseSensitive }: RouterOptions): RouteSegment {
+  if (!segment.includes(':')) return { parts: segment === '' ? [] : [isCaseSensitive ? segment : segment.toLowerCase()], accepts: 'text' }
   const parts: Array<string | Parameter> = []
   let text = ''
   const endText = (): void => {

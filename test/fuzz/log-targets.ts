@@ -19,7 +19,7 @@ const LOGS = [
 /** All that is read of a log whose bytes come in these chunks. */
 function readLog (chunks: readonly Buffer[]): { entries: readonly LogEntry[], counts: LogEntries['counts'] } {
   const entries: LogEntry[] = []
-  const log = new LogEntries(0, (entry) => { entries.push(entry) })
+  const log = new LogEntries(0, (batch) => { entries.push(...batch) })
   const splitter = new LineSplitter((...line) => { log.addLine(...line) })
   for (const chunk of chunks) splitter.push(chunk)
   splitter.end()

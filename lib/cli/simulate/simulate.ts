@@ -57,7 +57,7 @@ function formatReport (report: SimulationReport, format: SimulateOptions['format
 async function replayLogs (
   { logs, reorderMs }: SimulateOptions, simulation: Simulation, { stdin, stderr }: ProcessEnvironment
 ): Promise<string[]> {
-  const entries = new LogEntries(reorderMs * 1000, (entry) => { simulation.add(entry) })
+  const entries = new LogEntries(reorderMs * 1000, (batch) => { simulation.addAll(batch) })
   const problems: string[] = []
   const sizeBytes = await measureFiles(logs).catch(() => null)
   const progress = await Progress.start(stderr, sizeBytes)

@@ -37,8 +37,13 @@ export class Simulation {
     this.#other = against === null ? null : new Replay(against)
   }
 
-  /** Decide the next request, in the order of time. */
-  add (entry: LogEntry): void {
+  /** Decide the next requests, in the order of time. */
+  addAll (entries: readonly LogEntry[]): void {
+    this.#tally.prefetch(entries)
+    for (const entry of entries) this.#add(entry)
+  }
+
+  #add (entry: LogEntry): void {
     this.#noteEntry(entry)
     const verdict = this.#replay.decide(entry)
     this.#tally.add(entry, verdict, this.#replay.nowUs)

@@ -9,7 +9,7 @@ import { findOutcome } from '../../../lib/cli/simulate/stats/tally.js'
 /** The requests of a log, in the order in which they are replayed. */
 export function parseLog (text: string, windowUs = 0): { readonly entries: readonly LogEntry[], readonly counts: LineCounts } {
   const entries: LogEntry[] = []
-  const log = new LogEntries(windowUs, (entry) => { entries.push(entry) })
+  const log = new LogEntries(windowUs, (batch) => { entries.push(...batch) })
   const splitter = new LineSplitter((...line) => { log.addLine(...line) })
   splitter.push(Buffer.from(text))
   splitter.end()

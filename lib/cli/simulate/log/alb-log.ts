@@ -8,21 +8,22 @@ const DASH = 0x2d
 const COLON = 0x3a
 
 /** Whether a line begins as those of an Application Load Balancer do: `https 2018-07-02T22:23:00.186641Z app/...`. */
-export function isAlbLine ({ bytes, text }: Block, start: number, end: number): boolean {
+export function isAlbLine ({ bytes }: Block, start: number, end: number): boolean {
   const space = findByte(bytes, SPACE, start, Math.min(start + 6, end))
-  return space !== -1 && bytes[space + 5] === DASH && TYPES.includes(text.slice(start, space))
+  return space !== -1 && bytes[space + 5] === DASH && TYPES.includes(bytes.toString('latin1', start, space))
 }
 
 /** Parse a line of an Application Load Balancer of AWS. The time is that of the request where the line has it. */
 export function parseAlbLine (block: Block, start: number, end: number, line: number): ParsedLine {
-  const { bytes, text } = block
+  const { bytes } = block
   const timeAt = skipFields(bytes, start, end, 1)
   const addressAt = skipFields(bytes, timeAt, end, 2)
   const statusAt = skipFields(bytes, addressAt, end, 5)
   const quote = skipFields(bytes, statusAt, end, 4)
   if (quote >= end) return 'bad'
   const close = findClosingQuote(bytes, quote + 1, end)
-  const timeUs = findCreationTime(block, close + 1, end) ?? parseIsoTime(text.slice(timeAt, skipFields(bytes, timeAt, end, 1) - 1))
+  const timeEnd = skipFields(bytes, timeAt, end, 1) - 1
+  const timeUs = findCreationTime(block, close + 1, end) ?? parseIsoTime(bytes.toString('latin1', timeAt, timeEnd))
   const address = readClient(block, addressAt, skipFields(bytes, addressAt, end, 1) - 1)
   if (close === -1 || timeUs === null || address === '') return 'bad'
   const entry = readRequestLine(block, quote + 1, close, { line, timeUs, address })
@@ -53,7 +54,7 @@ function readClient (block: Block, start: number, end: number): string {
 }
 
 /** The time when the load balancer received the request: after the user agent, the trace, the domain and the certificate. */
-function findCreationTime ({ bytes, text }: Block, after: number, end: number): number | null {
+function findCreationTime ({ bytes }: Block, after: number, end: number): number | null {
   if (after === 0) return null
   let position = after
   for (let field = 0; field < 4; field++) {
@@ -65,5 +66,5 @@ function findCreationTime ({ bytes, text }: Block, after: number, end: number): 
   const space = findByte(bytes, SPACE, position + 1, end)
   if (space === -1) return null
   const next = findByte(bytes, SPACE, space + 1, end)
-  return parseIsoTime(text.slice(space + 1, next === -1 ? end : next))
+  return parseIsoTime(bytes.toString('latin1', space + 1, next === -1 ? end : next))
 }

@@ -18,7 +18,7 @@ export function parseCommonLine (block: Block, start: number, end: number, line:
     bracket = findByte(bytes, OPENING_BRACKET, bracket + 1, end)
     if (bracket === -1) return 'bad'
     timeEnd = bracket + 1 + CLF_LENGTH
-    if (timeEnd < end && bytes[timeEnd] === CLOSING_BRACKET) timeUs = parseClfTime(block, bracket + 1)
+    if (timeEnd < end && bytes[timeEnd] === CLOSING_BRACKET) timeUs = parseClfTime(bytes, bracket + 1)
   }
   const address = readAddress(block, start, space)
   const quote = findByte(bytes, QUOTE, timeEnd, end)

@@ -10,6 +10,9 @@ const MAX_SHOWN_LENGTH = 120
 /** Requests that wait for the line of their response. */
 const MAX_PENDING = 100_000
 
+/** Requests that are passed on together. */
+const BATCH = 64
+
 /** A line that could not be parsed. */
 export interface BadLine {
   readonly line: number
@@ -33,13 +36,16 @@ export class LogEntries {
   readonly #pending = new Map<string, LogEntry>()
   readonly #counts = { lines: 0, requests: 0, others: 0, bad: 0 }
   readonly #shown: BadLine[] = []
+  readonly #onEntries: (entries: readonly LogEntry[]) => void
+  #batch: LogEntry[] = []
   #parser = new FileParser()
 
-  /** `windowUs`: how far lines may be out of order. `onEntry`: called with each request, in order. */
-  constructor (windowUs: number, onEntry: (entry: LogEntry) => void) {
+  /** `windowUs`: how far lines may be out of order. `onEntries`: called with all requests, in order, some at a time. */
+  constructor (windowUs: number, onEntries: (entries: readonly LogEntry[]) => void) {
+    this.#onEntries = onEntries
     this.#order = new TimeOrder(windowUs, (entry) => {
       if (entry.pairKey !== null && this.#pending.get(entry.pairKey) === entry) this.#pending.delete(entry.pairKey)
-      onEntry(entry)
+      if (this.#batch.push(entry) === BATCH) this.#passOn()
     })
   }
 
@@ -74,6 +80,13 @@ export class LogEntries {
   /** Pass on all requests that are held. */
   flush (): void {
     this.#order.flush()
+    this.#passOn()
+  }
+
+  #passOn (): void {
+    const batch = this.#batch
+    this.#batch = []
+    this.#onEntries(batch)
   }
 
   #addEntry (entry: LogEntry): void {

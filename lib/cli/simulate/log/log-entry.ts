@@ -68,10 +68,9 @@ export interface LogResponse {
 /** `other`: a line about something else than a request. `bad`: no format fits. */
 export type ParsedLine = LogEntry | LogResponse | 'other' | 'bad'
 
-/** Bytes that contain lines, and the same as text with a character for each byte. */
+/** Bytes that contain lines. */
 export interface Block {
   readonly bytes: Buffer
-  readonly text: string
   readonly isAscii: boolean
 }
 
@@ -91,8 +90,8 @@ export function toStatus (number: number): number | null {
 }
 
 /** Text outside of ASCII is decoded as UTF-8. */
-export function decodeText ({ bytes, text, isAscii }: Block, start: number, end: number): string {
-  return isAscii ? text.slice(start, end) : bytes.toString('utf8', start, end)
+export function decodeText ({ bytes, isAscii }: Block, start: number, end: number): string {
+  return bytes.toString(isAscii ? 'latin1' : 'utf8', start, end)
 }
 
 /** The path and query of a request's target, which proxies log with scheme and host. */

@@ -1,4 +1,3 @@
-import type { Block } from './log-entry.js'
 import { parseDigits } from './scan.js'
 
 /** Times before 2255, so that microseconds stay whole. */
@@ -20,11 +19,10 @@ const lastBytes = new Uint8Array(CLF_LENGTH)
 let lastMinuteUs = NaN
 
 /** Parse the time of the common log format at a position, such as `10/Oct/2000:13:55:36 -0700`. `null` for any other text. */
-export function parseClfTime (block: Block, start: number): number | null {
-  const { bytes } = block
+export function parseClfTime (bytes: Buffer, start: number): number | null {
   if (!hasLastMinute(bytes, start)) {
     for (let i = 0; i < CLF_LENGTH; i++) lastBytes[i] = bytes[start + i]
-    lastMinuteUs = computeClfMinuteUs(block.text.slice(start, start + CLF_LENGTH), lastBytes)
+    lastMinuteUs = computeClfMinuteUs(bytes.toString('latin1', start, start + CLF_LENGTH), lastBytes)
   }
   return toTimeUs(lastMinuteUs + parseDigits(bytes, start + CLF_SECOND, start + CLF_ZONE) * SECOND_US)
 }

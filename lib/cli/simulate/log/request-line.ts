@@ -1,15 +1,11 @@
 import { LogEntry, decodeText, isWord, toPath, type Block } from './log-entry.js'
-import { QUESTION_MARK, HASH, SLASH, SPACE, findByte } from './scan.js'
+import { QUESTION_MARK, HASH, SLASH, SPACE, findByte, hasText } from './scan.js'
 
 /** ` HTTP/1.1` */
 const VERSION_LENGTH = 9
 
-/** V8 copies parts of a text up to this length. A longer part keeps all of the text in memory. */
-const MAX_COPIED_LENGTH = 12
-
 /** The address at a position of a line; empty if it is too long for one. */
-export function readAddress ({ bytes, text }: Block, start: number, end: number): string {
-  if (end - start <= MAX_COPIED_LENGTH) return text.slice(start, end)
+export function readAddress ({ bytes }: Block, start: number, end: number): string {
   const address = bytes.toString('latin1', start, end)
   return isWord(address) ? address : ''
 }
@@ -45,19 +41,19 @@ function readPath (block: Block, start: number, end: number): string {
 }
 
 /** Where the version of HTTP begins, or the line ends. */
-function findUrlEnd ({ bytes, text }: Block, start: number, close: number): number {
+function findUrlEnd ({ bytes }: Block, start: number, close: number): number {
   const usual = close - VERSION_LENGTH
-  if (usual > start && bytes[usual] === SPACE && bytes[usual + 5] === SLASH && text.startsWith(' HTTP/', usual)) return usual
-  const space = text.lastIndexOf(' ', close)
+  if (usual > start && bytes[usual] === SPACE && hasText(bytes, ' HTTP/', usual)) return usual
+  const space = bytes.lastIndexOf(SPACE, close)
   return space > start ? space : close
 }
 
 /** The method, `null` for another text. */
-function readMethod ({ text }: Block, start: number, end: number): string | null {
+function readMethod ({ bytes }: Block, start: number, end: number): string | null {
   // Most lines: without a new text for each of them.
-  if (text.startsWith('GET ', start)) return 'GET'
-  if (text.startsWith('POST ', start)) return 'POST'
-  const method = text.slice(start, end)
+  if (hasText(bytes, 'GET ', start)) return 'GET'
+  if (hasText(bytes, 'POST ', start)) return 'POST'
+  const method = bytes.toString('latin1', start, end)
   return isMethod(method) ? method : null
 }
 

@@ -17,6 +17,14 @@ export function findByte (bytes: Buffer, byte: number, from: number, end: number
   return -1
 }
 
+/** Whether bytes at a position are those of a text of ASCII. */
+export function hasText (bytes: Buffer, text: string, at: number): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (bytes[at + i] !== text.charCodeAt(i)) return false
+  }
+  return true
+}
+
 /** Apache writes a quote in a URL as `\"`, nginx as `\x22`. -1 if there is no closing quote. */
 export function findClosingQuote (bytes: Buffer, from: number, end: number): number {
   for (let i = from; i < end; i++) {

@@ -4,7 +4,7 @@ import type { Block } from './log-entry.js'
 /** Longer lines are skipped: no server logs a URL of that length. */
 const MAX_LINE_BYTES = 65_536
 
-const LINE_FEED = '\n'
+const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
 /** Receives each line by its positions in a block. `isTooLong`: the line was skipped, and its positions have its beginning. */
@@ -22,18 +22,13 @@ export class LineSplitter {
   }
 
   push (chunk: Buffer): void {
-    const bytes = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk])
-    const block = toBlock(bytes)
+    const block = toBlock(chunk)
     let start = 0
-    for (let end = block.text.indexOf(LINE_FEED); end !== -1; end = block.text.indexOf(LINE_FEED, start)) {
-      this.#emit(block, start, end)
+    for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
+      this.#endLine(block, start, end)
       start = end + 1
     }
-    const hasTooMuch = bytes.length - start > MAX_LINE_BYTES
-    if (hasTooMuch && !this.#isSkipping) this.#onLine(block, start, start + MAX_LINE_BYTES, true)
-    this.#isSkipping ||= hasTooMuch
-    // A copy: the buffer of a stream may be used again.
-    this.#rest = this.#isSkipping || start === bytes.length ? null : Buffer.from(bytes.subarray(start))
+    this.#hold(chunk.subarray(start))
   }
 
   /** The last line may have no line feed. */
@@ -42,6 +37,24 @@ export class LineSplitter {
     if (bytes !== null) this.#emit(toBlock(bytes), 0, bytes.length)
     this.#rest = null
     this.#isSkipping = false
+  }
+
+  /** The first line of a chunk may have begun in the one before. */
+  #endLine (block: Block, start: number, end: number): void {
+    const rest = this.#rest
+    if (rest === null) return this.#emit(block, start, end)
+    this.#rest = null
+    const bytes = Buffer.concat([rest, block.bytes.subarray(start, end)])
+    this.#emit(toBlock(bytes), 0, bytes.length)
+  }
+
+  /** Keep a copy of the beginning of a line: the buffer of a stream may be used again. */
+  #hold (part: Buffer): void {
+    if (this.#isSkipping || part.length === 0) return
+    const rest = this.#rest === null ? Buffer.from(part) : Buffer.concat([this.#rest, part])
+    this.#isSkipping = rest.length > MAX_LINE_BYTES
+    this.#rest = this.#isSkipping ? null : rest
+    if (this.#isSkipping) this.#onLine(toBlock(rest), 0, MAX_LINE_BYTES, true)
   }
 
   #emit (block: Block, start: number, end: number): void {
@@ -56,5 +69,5 @@ export class LineSplitter {
 }
 
 function toBlock (bytes: Buffer): Block {
-  return { bytes, text: bytes.toString('latin1'), isAscii: isAscii(bytes) }
+  return { bytes, isAscii: isAscii(bytes) }
 }

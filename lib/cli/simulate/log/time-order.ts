@@ -50,17 +50,18 @@ export class TimeOrder {
   }
 
   #release (untilUs: number): void {
-    for (;;) {
-      const isDue = this.#late.size > 0 || this.#first < this.#queue.length
-      if (!isDue || this.#earliestUs() > untilUs) return
-      this.#releaseFirst()
+    // Most of the time no entry is late.
+    while (this.#late.first === null) {
+      if (this.#first === this.#queue.length || this.#queue[this.#first].timeUs > untilUs) return
+      this.#onEntry(this.#takeNext())
     }
+    while (this.#isDue(untilUs)) this.#releaseFirst()
   }
 
-  #earliestUs (): number {
-    const nextUs = this.#first < this.#queue.length ? this.#queue[this.#first].timeUs : Infinity
+  #isDue (untilUs: number): boolean {
     const late = this.#late.first
-    return late === null ? nextUs : Math.min(nextUs, late.dueUs)
+    if (late !== null && late.dueUs <= untilUs) return true
+    return this.#first < this.#queue.length && this.#queue[this.#first].timeUs <= untilUs
   }
 
   #releaseFirst (): void {
@@ -70,15 +71,18 @@ export class TimeOrder {
     if (late !== null && (next === null || late.dueUs < next.timeUs || (late.dueUs === next.timeUs && late.entry.line < next.line))) {
       this.#late.remove(late)
       this.#onEntry(late.entry)
-      return
+    } else if (next !== null) {
+      this.#onEntry(this.#takeNext())
     }
-    if (next === null) return
-    this.#first++
+  }
+
+  #takeNext (): LogEntry {
+    const next = this.#queue[this.#first++]
     // A released entry that stays in the queue would be copied by each garbage collection.
     if (this.#first === this.#queue.length || (this.#first >= MIN_RELEASED && this.#first * 2 > this.#queue.length)) {
       this.#queue = this.#queue.slice(this.#first)
       this.#first = 0
     }
-    this.#onEntry(next)
+    return next
   }
 }

@@ -30,6 +30,32 @@ interface PathPolicy extends FoundPolicy {
   readonly isExemptRoute: boolean
 }
 
+/** The policies of the paths of one method. Many paths have the same one. */
+class MethodPaths {
+  readonly #numbers = new TextTable(MAX_PATHS)
+  readonly #policies: PathPolicy[] = []
+  readonly #numbersByRoute = new Map<string, number>()
+
+  get isFull (): boolean {
+    return this.#numbers.size >= MAX_PATHS
+  }
+
+  find (path: string): PathPolicy | null {
+    const number = this.#numbers.find(path)
+    return number === null ? null : this.#policies[number]
+  }
+
+  /** Add the policy of the path of the last look-up, which found none. Returns an equal one if there is one. */
+  add (policy: PathPolicy): PathPolicy {
+    const known = this.#numbersByRoute.get(policy.route)
+    const isKnown = known !== undefined && isSame(this.#policies[known], policy)
+    const number = isKnown ? known : this.#policies.push(policy) - 1
+    if (!isKnown) this.#numbersByRoute.set(policy.route, number)
+    this.#numbers.add(number)
+    return this.#policies[number]
+  }
+}
+
 /**
  * Finds the policies of the paths in a log, by the patterns of the rules. Routes are not known: a path is taken for that of
  * a route without limits of its own, unless its status is 404.
@@ -37,7 +63,7 @@ interface PathPolicy extends FoundPolicy {
 export class PolicyFinder {
   readonly #policySet: PolicySet
   readonly #isExempt: (methods: readonly string[], url: string) => boolean
-  readonly #pathsByMethod = new Map<string, TextTable<PathPolicy>>()
+  readonly #pathsByMethod = new Map<string, MethodPaths>()
 
   constructor (policySet: PolicySet, exemptRoutes: readonly string[] | undefined) {
     this.#policySet = policySet
@@ -53,16 +79,14 @@ export class PolicyFinder {
     const paths = this.#pathsByMethod.get(method) ?? this.#addMethod(method)
     const known = paths.find(path)
     if (known !== null) return known
-    if (paths.size >= MAX_PATHS) this.#pathsByMethod.delete(method)
-    const found = this.#compute(method, path, route)
-    paths.add(found)
-    return found
+    if (paths.isFull) this.#pathsByMethod.delete(method)
+    return paths.add(this.#compute(method, path, route))
   }
 
   /** A log may have any number of invented methods. */
-  #addMethod (method: string): TextTable<PathPolicy> {
+  #addMethod (method: string): MethodPaths {
     if (this.#pathsByMethod.size >= MAX_METHODS) this.#pathsByMethod.clear()
-    const paths = new TextTable<PathPolicy>(MAX_PATHS)
+    const paths = new MethodPaths()
     this.#pathsByMethod.set(copyText(method), paths)
     return paths
   }
@@ -74,6 +98,10 @@ export class PolicyFinder {
     const isExemptRoute = policy !== null && rule === null && !/[:*]/.test(path) && this.#isExempt([method], path)
     return { policy, rule, route: `${method} ${route ?? toTemplate(path)}`, isExemptRoute }
   }
+}
+
+function isSame (a: PathPolicy, b: PathPolicy): boolean {
+  return a.policy === b.policy && a.rule === b.rule && a.isExemptRoute === b.isExemptRoute
 }
 
 const MAX_TEMPLATE_LENGTH = 120

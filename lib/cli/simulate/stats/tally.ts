@@ -45,6 +45,14 @@ export class Tally {
   /** By the limit itself, to find it without a look-up by its text. */
   readonly #limits = new Map<Limit, LimitTally>()
 
+  /**
+   * Load what is known of the clients of some requests that come next. Each alone waits for the memory, all together hardly
+   * longer. Only a hint: a client may be known by something else than the address.
+   */
+  prefetch (entries: readonly LogEntry[]): void {
+    this.table.prefetch(this.clients.guessAll(entries.map(({ address }) => address)))
+  }
+
   add (entry: LogEntry, { found, decision }: Verdict, nowUs: number): void {
     const outcome = findOutcome(entry, decision)
     const isRefused = outcome === 'rejected' || outcome === 'blocked'
@@ -54,17 +62,19 @@ export class Tally {
     const { client } = decision
     const partition = findStorePartition(client)
     const sampled = this.clients.get(partition) ?? this.refusedClients.find(partition)?.key.number ?? null
-    if (isRefused) {
-      this.refusedRoutes.add(found.route, () => found.route)
-      this.refusedClients.add(partition, () => {
-        const number = sampled === null ? this.table.createClient() : this.table.retain(sampled)
-        return { client, number, isComplete: sampled !== null }
-      })
-    }
-    const number = sampled ?? this.refusedClients.find(partition)?.key.number ?? null
+    const number = isRefused ? this.#countRefusal(client, sampled, found.route) : sampled
     count(getCount(this.tiers, client.tier), isRefused)
     if (number !== null) this.table.countRequest(number, isRefused)
     this.#addStandings(entry, found.rule, decision, nowUs, number)
+  }
+
+  /** `sampled`: the number of the client, if it has one. A method of its own, so that only refusals allocate its closures. */
+  #countRefusal (client: Client, sampled: number | null, route: string): number {
+    this.refusedRoutes.add(route, () => route)
+    return this.refusedClients.add(findStorePartition(client), () => {
+      const number = sampled === null ? this.table.createClient() : this.table.retain(sampled)
+      return { client, number, isComplete: sampled !== null }
+    }).number
   }
 
   #addStandings (entry: LogEntry, rule: string | null, decision: RequestDecision, nowUs: number, client: number | null): void {
