@@ -68,6 +68,7 @@ const violations: ReadonlyArray<readonly [kind: ViolationKind, title: string, sc
   ['not enforced', 'a 503 by an instance whose connection is whole', {
     policy: policyOf(BUCKET), decisions: [unavailable(500, { instance: 1 })], faults: [fault('refused', 0, 1000, 2)]
   }],
+  ['not enforced', 'a 503 during a short stall of the probe', { policy: policyOf(BUCKET), decisions: [unavailable(50)], faults: [fault('stall', 0, 100)] }],
   ['not enforced', 'a 503 after a flush of scripts', { policy: policyOf(BUCKET), decisions: [unavailable(1)], faults: [fault('scripts flushed', 0, 1)] }],
   ['not enforced', 'a request passes uncounted without an outage', { policy: OPEN, decisions: [granted(0, { remaining: -1 })] }],
   ['block not kept', 'a request is granted during a block', {
@@ -127,6 +128,7 @@ const allowed: ReadonlyArray<readonly [title: string, scene: Scene]> = [
   ['an outage goes on for an instance that was stopped when it ended', {
     policy: policyOf(BUCKET), decisions: [unavailable(5000)], faults: [fault('redis stopped', 0, 1000), fault('instance stopped', 500, 4000, 0)]
   }],
+  ['a 503 while the servers were not probed for a deadline', { policy: policyOf(BUCKET), decisions: [unavailable(50)], faults: [fault('stall', 0, 1000)] }],
   ['a wait during a stall', {
     policy: policyOf(BUCKET), decisions: [granted(0, { waitUs: 2000 * MS, untilUs: 2000 * MS })], faults: [fault('instance stopped', 0, 1000, 0)]
   }],

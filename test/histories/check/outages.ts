@@ -48,9 +48,11 @@ export class Outages {
     const concerns = (slot: number) => (fault: Fault) => fault.slot === undefined || fault.slot === slot
     const overUs = ({ kind, fromUs, untilUs }: Fault) => kind === 'half open' ? Math.max(untilUs, fromUs + times.silenceUs) : untilUs
     this.losses = ordered.filter(({ kind }) => EFFECTS[kind]?.isLoss).map(({ kind, fromUs, untilUs }) => ({ fromUs, untilUs, isSplit: kind === 'failover' }))
+    // Without a slot: the process did not run that probes the servers. In a longer time than a deadline, one may have been late.
+    const isUnwatched = ({ kind, slot, fromUs, untilUs }: Fault) => kind === 'stall' && slot === undefined && untilUs - fromUs >= times.deadlineUs
     const each = Array.from({ length: slots }, (_, slot) => ordered.filter(concerns(slot)))
     this.#stalls = each.map((own) => merge(own.filter(({ kind }) => kind === 'stall' || kind === 'instance stopped')))
-    this.#away = each.map((own, slot) => merge(own.filter(({ kind }) => EFFECTS[kind]?.isAway).map((fault) => {
+    this.#away = each.map((own, slot) => merge(own.filter((fault) => EFFECTS[fault.kind]?.isAway || isUnwatched(fault)).map((fault) => {
       return { fromUs: fault.fromUs, untilUs: addRunningTime(overUs(fault), times.backUs, this.#stalls[slot]) }
     })))
   }
