@@ -30,7 +30,8 @@ export function isUnits (value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
-const NOTHING: GivenFields = { route: null, user: null, key: null, tier: null, cost: null, isExempt: false }
+/** Most requests of a log have none of these. One object, because each would be held with its request. */
+export const NOTHING: GivenFields = { route: null, user: null, key: null, tier: null, cost: null, isExempt: false }
 
 /** A request in a log. A class, because an object is created for each line. */
 export class LogEntry {

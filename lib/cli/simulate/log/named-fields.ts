@@ -1,6 +1,6 @@
 import { copyText } from '../../../clients/address/address-reader.js'
 import { isRecord } from '../../../common/type-guards.js'
-import { isUnits, isWord, LogEntry, toStatus, type GivenFields, type ParsedLine } from './log-entry.js'
+import { isUnits, isWord, LogEntry, NOTHING, toStatus, type GivenFields, type ParsedLine } from './log-entry.js'
 import { parseTime } from './log-time.js'
 import { isMethod, parsePath } from './request-line.js'
 
@@ -52,16 +52,16 @@ export function parseFields (get: (field: FieldName) => unknown, line: number): 
   // A copy: a part of a block would keep all of it in memory.
   const entry = new LogEntry(line, timeUs, copyText(address), method, path)
   entry.status = toStatus(toNumber(get('status')))
-  entry.given = {
-    route: toText(get('route')),
-    user,
-    key: toText(get('key')),
-    tier: toText(get('tier')),
-    cost: parseCost(get('cost')),
-    // A user is exempt by the configuration, which decides again, unless it cannot know a hashed one.
-    isExempt: (user === null || user.startsWith(HASHED_USER)) && get('outcome') === 'exempt'
-  }
+  entry.given = parseGiven(get, user)
   return entry
+}
+
+function parseGiven (get: (field: FieldName) => unknown, user: string | null): GivenFields {
+  const [route, key, tier, cost] = [toText(get('route')), toText(get('key')), toText(get('tier')), parseCost(get('cost'))]
+  // A user is exempt by the configuration, which decides again, unless it cannot know a hashed one.
+  const isExempt = (user === null || user.startsWith(HASHED_USER)) && get('outcome') === 'exempt'
+  const isEmpty = user === null && route === null && key === null && tier === null && cost === null && !isExempt
+  return isEmpty ? NOTHING : { route, user, key, tier, cost, isExempt }
 }
 
 function parseCost (value: unknown): GivenFields['cost'] {
