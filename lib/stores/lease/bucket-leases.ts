@@ -88,8 +88,15 @@ export class BucketLeases implements LeaseHolder {
       this.#next === null && this.asks.canAsk(nowUs)
   }
 
-  /** A request for more units, with the reports so far. `mayLease`: whether the request has only limits that can be leased. */
+  /** For how long the units in hand suffice, microseconds. */
+  lastsUs (nowUs: number): number {
+    const lease = this.#current
+    return lease === null ? 0 : Math.min(lease.endUs - nowUs, this.#sizing.lastsUs(lease.left))
+  }
+
+  /** A request for more units, with the reports so far. `mayLease`: whether it may ask for some, or only reports. */
   createRequest (mayLease: boolean, nowUs: number): LeaseRequest {
+    this.#turn(nowUs)
     const lease = this.#current
     let inHand = 0
     if (lease !== null) {
@@ -98,7 +105,7 @@ export class BucketLeases implements LeaseHolder {
       inHand = Math.min(lease.left, this.#sizing.usedIn(lease.endUs - nowUs))
     }
     this.#sizing.observe(nowUs)
-    const want = mayLease && this.#next === null && this.asks.canAsk(nowUs) ? this.#sizing.wanted(inHand, nowUs) : 0
+    const want = mayLease && this.#next === null ? this.#sizing.wanted(inHand, nowUs) : 0
     return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
   }
 

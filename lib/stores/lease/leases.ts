@@ -19,6 +19,12 @@ const RETURN_INTERVAL_MS = 1000
 /** How long a check waits for leases, before the store is asked: a small part of any deadline. */
 const MAX_WAIT_US = 10_000
 
+/** A renewal waits for others for at most this part of the time for which the units in hand last. */
+const RENEWAL_SHARE = 3
+
+/** How long units that are given back wait for other checks, microseconds. */
+const MAX_RETURN_US = 15_000
+
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
 
 export interface LeasesOptions {
@@ -122,12 +128,15 @@ export class Leases implements Store {
 
   /** Give all leases back: their limits were replaced. */
   endLeases (): void {
-    this.#returnAll((renewal) => { this.#options.source.takeLater(renewal) }).catch(() => {})
+    this.#returnAll((renewal) => { this.#options.source.takeLater(renewal, MAX_RETURN_US) }).catch(() => {})
   }
 
   async close (): Promise<void> {
     clearInterval(this.#returner)
-    await this.#returnAll(async (renewal) => { renewal.resolve(await this.#options.source.take(renewal.charges)) })
+    await this.#returnAll(async (renewal) => {
+      renewal.prepare()
+      renewal.resolve(await this.#options.source.take(renewal.charges))
+    })
     await this.#options.store.close?.()
   }
 
@@ -218,13 +227,13 @@ export class Leases implements Store {
   #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
     if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    this.#options.source.takeLater(new Renewal(bucket, true, this.#renewals, nowUs))
+    this.#options.source.takeLater(new Renewal(bucket, true, this.#renewals), bucket.lastsUs(nowUs) / RENEWAL_SHARE)
   }
 
   #returnWindows (): void {
     const nowUs = this.#options.clock.nowUs()
     for (const bucket of this.#book.buckets('fixed-window')) {
-      if (bucket.closeEnded(nowUs)) this.#options.source.takeLater(new Renewal(bucket, false, this.#renewals, nowUs))
+      if (bucket.closeEnded(nowUs)) this.#options.source.takeLater(new Renewal(bucket, false, this.#renewals), MAX_RETURN_US)
     }
   }
 
@@ -237,14 +246,13 @@ export class Leases implements Store {
   }
 
   async #returnAll (send: (renewal: Renewal) => void | Promise<void>): Promise<void> {
-    const { clock } = this.#options
     const buckets = [...this.#book.buckets()]
     this.#book.clear()
     await Promise.all(buckets.map(async (bucket) => {
       // A lease that is on its way is given back too.
       while (bucket.asks.isAskingForLease) await this.#waitForLeases([bucket])
       bucket.end(true)
-      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals, clock.nowUs()))
+      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals))
     }))
   }
 }

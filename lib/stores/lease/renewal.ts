@@ -16,22 +16,28 @@ export interface RenewalContext {
  * a busy bucket has grids, so it makes no promise.
  */
 export class Renewal implements Check {
-  readonly charges: readonly [LeaseCharge]
+  /** Complete after `prepare`. */
+  charges: readonly [LeaseCharge]
   readonly #bucket: BucketLeases
   readonly #context: RenewalContext
   readonly #isAsking: boolean
-  readonly #sentAtUs: number
+  #sentAtUs = 0
 
-  /** `mayLease`: whether it asks for more units, or only reports. */
-  constructor (bucket: BucketLeases, mayLease: boolean, context: RenewalContext, nowUs: number) {
+  /** `isAsking`: whether it asks for more units, or only reports. */
+  constructor (bucket: BucketLeases, isAsking: boolean, context: RenewalContext) {
     const { limit, partition } = bucket
-    const lease = bucket.createRequest(mayLease, nowUs)
-    this.charges = [{ limit, partition, cost: 0, lease }]
+    this.charges = [{ limit, partition, cost: 0 }]
     this.#bucket = bucket
     this.#context = context
-    this.#isAsking = lease.want > 0
-    this.#sentAtUs = nowUs
-    bucket.asks.begin(this.#isAsking)
+    this.#isAsking = isAsking
+    bucket.asks.begin(isAsking)
+  }
+
+  /** Write the request, just before it is sent: it reports what was spent until then, and the life of a lease begins with it. */
+  prepare (): void {
+    const { limit, partition } = this.#bucket
+    this.#sentAtUs = this.#context.clock.nowUs()
+    this.charges = [{ limit, partition, cost: 0, lease: this.#bucket.createRequest(this.#isAsking, this.#sentAtUs) }]
   }
 
   resolve (answer: Answer | Promise<Answer>): void {
