@@ -19,12 +19,6 @@ const RETURN_INTERVAL_MS = 1000
 /** How long a check waits for leases, before the store is asked: a small part of any deadline. */
 const MAX_WAIT_US = 10_000
 
-/** A renewal waits for others for at most this part of the time for which the units in hand last. */
-const RENEWAL_SHARE = 3
-
-/** How long units that are given back wait for other checks, microseconds. */
-const MAX_RETURN_US = 15_000
-
 const OVERLOAD: Unavailable = { unavailable: 'overload' }
 
 export interface LeasesOptions {
@@ -93,8 +87,7 @@ export class Leases implements Store {
     // The answer counts what is in hand as used. A lease that arrives with it may be of units that it counts as free.
     const held = limits.map((limit) => this.#book.findHeld(limit, partition))
     const standings = await store.peek(limits, partition)
-    const nowUs = clock.nowUs()
-    return standings.map((standing, i) => held[i](standing, nowUs))
+    return standings.map((standing, i) => held[i](standing, clock.nowUs()))
   }
 
   /** Refund to the lease that paid, while it lives and its units were not reported; the rest in the store. */
@@ -128,15 +121,12 @@ export class Leases implements Store {
 
   /** Give all leases back: their limits were replaced. */
   endLeases (): void {
-    this.#returnAll((renewal) => { this.#options.source.takeLater(renewal, MAX_RETURN_US) }).catch(() => {})
+    this.#returnAll((renewal) => { this.#sendLater(renewal) }).catch(() => {})
   }
 
   async close (): Promise<void> {
     clearInterval(this.#returner)
-    await this.#returnAll(async (renewal) => {
-      renewal.prepare()
-      renewal.resolve(await this.#options.source.take(renewal.charges))
-    })
+    await this.#returnAll(async (renewal) => { renewal.resolve(await this.#options.source.take(renewal.prepare())) })
     await this.#options.store.close?.()
   }
 
@@ -227,13 +217,15 @@ export class Leases implements Store {
   #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
     if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    this.#options.source.takeLater(new Renewal(bucket, true, this.#renewals), bucket.lastsUs(nowUs) / RENEWAL_SHARE)
+    this.#sendLater(new Renewal(bucket, true, this.#renewals))
   }
+
+  #sendLater (renewal: Renewal): void { this.#options.source.takeLater(renewal, renewal.withinUs) }
 
   #returnWindows (): void {
     const nowUs = this.#options.clock.nowUs()
     for (const bucket of this.#book.buckets('fixed-window')) {
-      if (bucket.closeEnded(nowUs)) this.#options.source.takeLater(new Renewal(bucket, false, this.#renewals), MAX_RETURN_US)
+      if (bucket.closeEnded(nowUs)) this.#sendLater(new Renewal(bucket, false, this.#renewals))
     }
   }
 
