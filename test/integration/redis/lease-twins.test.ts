@@ -1,5 +1,6 @@
 // Seeded random requests for leases, reports and charges: the scripts must answer them as the functions in TypeScript do.
 import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { LeaseReport, LeaseRequest } from '../../../lib/algorithms/lease.js'
 import { isExact } from '../../../lib/algorithms/quota.js'
@@ -108,6 +109,25 @@ t.test('Redis renews leases as the functions in TypeScript do', async (t) => {
   let leases = 0
   for (let seed = 1; seed <= scaleToLane(30); seed++) leases += await runRenewals(bench, seed)
   t.ok(leases > scaleToLane(600), String(leases))
+})
+
+t.test('the key of a renewed bucket lives until all leased units have drained', async (t) => {
+  const redis = bench.store({ keyPrefix: 'lease-life:' })
+  const limit = limitOf({ max: 100, windowUs: 100_000_000, bucket: 'app/life' })
+  const reports = [{ slotEndUs: 0, spent: 0, returned: 0 }, { slotEndUs: 0, spent: 0, returned: 0 }] as const
+  const renewal: LeaseCharge = { limit, partition: 'user:1', cost: 0, lease: { gridUs: 1_000_000, want: 20, soon: 0, reports } }
+  let units = 0
+  for (const endMs = Date.now() + 10_000; units === 0 && Date.now() < endMs; await delay(100)) {
+    const answer = await redis.take([renewal])
+    if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+    units = (answer.standings as LeaseStanding[])[0].lease?.units ?? 0
+    if (units === 0) continue
+    const [key] = await bench.redis.keys('lease-life:*')
+    const ttlMs = await bench.redis.pttl(key)
+    // They drain in 20 s, from the end of the next slot, which is one to two seconds away.
+    t.ok(ttlMs > 20_300 && ttlMs <= 22_001, String(ttlMs))
+  }
+  t.equal(units, 20)
 })
 
 t.test('Redis leases as the functions in TypeScript do', async (t) => {
