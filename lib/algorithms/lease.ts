@@ -83,7 +83,7 @@ const MIN_SHARE = 4
 
 /**
  * The terms of a limit, or why it has none. `holdUs`: the longest life of a lease, microseconds. A lease lives for at most
- * half of the time in which the bucket fills, so that units that lapse are not missed for long.
+ * the time in which the bucket fills, so that units that lapse are not missed for long.
  */
 export function createLeaseTerms (quota: Quota, holdUs: number): LeaseTerms | LeaseObstacle {
   if (quota.algorithm === 'sliding-window') return 'sliding-window'

@@ -88,8 +88,14 @@ export class BucketLeases implements LeaseHolder {
       this.#next === null && this.asks.canAsk(nowUs)
   }
 
-  /** A request for more units, with the reports so far. `mayLease`: whether the request has only limits that can be leased. */
+  /** For how long the units in hand suffice, microseconds. */
+  lastsUs (nowUs: number): number {
+    return this.#current === null ? 0 : Math.min(this.#current.endUs - nowUs, this.#sizing.lastsUs(this.#current.left))
+  }
+
+  /** A request for more units, with the reports so far. `mayLease`: whether it may ask for some, or only reports. */
   createRequest (mayLease: boolean, nowUs: number): LeaseRequest {
+    this.#turn(nowUs)
     const lease = this.#current
     let inHand = 0
     if (lease !== null) {
@@ -98,19 +104,15 @@ export class BucketLeases implements LeaseHolder {
       inHand = Math.min(lease.left, this.#sizing.usedIn(lease.endUs - nowUs))
     }
     this.#sizing.observe(nowUs)
-    const want = mayLease && this.#next === null && this.asks.canAsk(nowUs) ? this.#sizing.wanted(inHand, nowUs) : 0
+    const want = mayLease && this.#next === null ? this.#sizing.wanted(inHand, nowUs) : 0
     return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
   }
 
-  /**
-   * Whether the store decides a check as without leases, in a call that many checks share: the bucket was empty a moment ago,
-   * or it is not busy any more. Its units are counted in the second case.
-   */
+  /** Whether the store decides a check as without leases: the bucket was empty a moment ago, or it is not busy, and is counted. */
   isUnleased (units: number, nowUs: number): boolean {
-    const { asks } = this
-    if (asks.isEmpty(nowUs)) return true
-    if (this.#current?.isSettled === false || this.#next !== null || asks.isAskingForLease || this.hasReports) return false
-    return asks.isScarce ? !asks.canAsk(nowUs) : this.#sizing.countIdle(units, nowUs)
+    if (this.asks.isEmpty(nowUs)) return true
+    if (this.#current?.isSettled === false || this.#next !== null || this.asks.isAskingForLease || this.hasReports) return false
+    return this.asks.isScarce ? !this.asks.canAsk(nowUs) : this.#sizing.countIdle(units, nowUs)
   }
 
   /** Count units that the store was asked for. Returns whether the bucket is still busy. */
@@ -118,10 +120,9 @@ export class BucketLeases implements LeaseHolder {
 
   /** Take over what the store replied. `atUs`: its time. `sentAtUs`: before the call was sent. */
   receive (standing: LeaseStanding, atUs: number, sentAtUs: number, nowUs: number): void {
-    const { lease } = standing
     this.#turn(nowUs)
     this.#sizing.use(standing.charged)
-    if (lease !== undefined) this.#hold(new Lease(lease, sentAtUs, atUs), nowUs)
+    if (standing.lease !== undefined) this.#hold(new Lease(standing.lease, sentAtUs, atUs), nowUs)
     // Answers to several checks arrive together, and not in the order in which the store decided them.
     const unspent = (this.#current?.unspentIn(atUs, sentAtUs) ?? 0) + (this.#next?.unspentIn(atUs, sentAtUs) ?? 0)
     this.#estimate.update(standing, unspent, atUs, nowUs)

@@ -5,8 +5,8 @@ import type { Answer } from '../store.js'
 /** The store that grants leases. */
 export interface LeaseSource {
   take (charges: readonly LeaseCharge[]): Answer | Promise<Answer>
-  /** Send a check that no request waits for, together with others. */
-  takeLater (check: Check): void
+  /** Send a check that no request waits for, together with others. `withinUs`: it may wait for them for so long. */
+  takeLater (check: Check, withinUs: number): void
   /** Send the checks of `takeLater` now. */
   flushLater (): void
 }

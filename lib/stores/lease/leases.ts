@@ -87,8 +87,7 @@ export class Leases implements Store {
     // The answer counts what is in hand as used. A lease that arrives with it may be of units that it counts as free.
     const held = limits.map((limit) => this.#book.findHeld(limit, partition))
     const standings = await store.peek(limits, partition)
-    const nowUs = clock.nowUs()
-    return standings.map((standing, i) => held[i](standing, nowUs))
+    return standings.map((standing, i) => held[i](standing, clock.nowUs()))
   }
 
   /** Refund to the lease that paid, while it lives and its units were not reported; the rest in the store. */
@@ -122,12 +121,12 @@ export class Leases implements Store {
 
   /** Give all leases back: their limits were replaced. */
   endLeases (): void {
-    this.#returnAll((renewal) => { this.#options.source.takeLater(renewal) }).catch(() => {})
+    this.#returnAll((renewal) => { this.#sendLater(renewal) }).catch(() => {})
   }
 
   async close (): Promise<void> {
     clearInterval(this.#returner)
-    await this.#returnAll(async (renewal) => { renewal.resolve(await this.#options.source.take(renewal.charges)) })
+    await this.#returnAll(async (renewal) => { renewal.resolve(await this.#options.source.take(renewal.prepare())) })
     await this.#options.store.close?.()
   }
 
@@ -218,13 +217,15 @@ export class Leases implements Store {
   #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
     if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    this.#options.source.takeLater(new Renewal(bucket, true, this.#renewals, nowUs))
+    this.#sendLater(new Renewal(bucket, true, this.#renewals))
   }
+
+  #sendLater (renewal: Renewal): void { this.#options.source.takeLater(renewal, renewal.withinUs) }
 
   #returnWindows (): void {
     const nowUs = this.#options.clock.nowUs()
     for (const bucket of this.#book.buckets('fixed-window')) {
-      if (bucket.closeEnded(nowUs)) this.#options.source.takeLater(new Renewal(bucket, false, this.#renewals, nowUs))
+      if (bucket.closeEnded(nowUs)) this.#sendLater(new Renewal(bucket, false, this.#renewals))
     }
   }
 
@@ -237,14 +238,13 @@ export class Leases implements Store {
   }
 
   async #returnAll (send: (renewal: Renewal) => void | Promise<void>): Promise<void> {
-    const { clock } = this.#options
     const buckets = [...this.#book.buckets()]
     this.#book.clear()
     await Promise.all(buckets.map(async (bucket) => {
       // A lease that is on its way is given back too.
       while (bucket.asks.isAskingForLease) await this.#waitForLeases([bucket])
       bucket.end(true)
-      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals, clock.nowUs()))
+      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals))
     }))
   }
 }

@@ -4,6 +4,12 @@ import type { LeaseCharge, LeaseStanding } from '../redis/wire-format.js'
 import { isUnavailable, type Answer } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
 
+/** A renewal waits for other checks for at most this part of the time for which the units in hand last. */
+const WAIT_SHARE = 3
+
+/** How long units that are given back wait for other checks, microseconds. */
+const MAX_RETURN_US = 15_000
+
 /** What renewals share. */
 export interface RenewalContext {
   readonly clock: Clock
@@ -16,22 +22,35 @@ export interface RenewalContext {
  * a busy bucket has grids, so it makes no promise.
  */
 export class Renewal implements Check {
-  readonly charges: readonly [LeaseCharge]
+  /** Complete after `prepare`. */
+  charges: readonly [LeaseCharge]
   readonly #bucket: BucketLeases
   readonly #context: RenewalContext
   readonly #isAsking: boolean
-  readonly #sentAtUs: number
+  #sentAtUs = 0
+  /** How long it may wait for other checks, microseconds. */
+  readonly withinUs: number
 
-  /** `mayLease`: whether it asks for more units, or only reports. */
-  constructor (bucket: BucketLeases, mayLease: boolean, context: RenewalContext, nowUs: number) {
+  /** `isAsking`: whether it asks for more units, or only reports. */
+  constructor (bucket: BucketLeases, isAsking: boolean, context: RenewalContext) {
     const { limit, partition } = bucket
-    const lease = bucket.createRequest(mayLease, nowUs)
-    this.charges = [{ limit, partition, cost: 0, lease }]
+    this.charges = [{ limit, partition, cost: 0 }]
     this.#bucket = bucket
     this.#context = context
-    this.#isAsking = lease.want > 0
-    this.#sentAtUs = nowUs
-    bucket.asks.begin(this.#isAsking)
+    this.#isAsking = isAsking
+    this.withinUs = isAsking ? bucket.lastsUs(context.clock.nowUs()) / WAIT_SHARE : MAX_RETURN_US
+    bucket.asks.begin(isAsking)
+  }
+
+  /**
+   * Write the request, once, and just before it is sent: it reports what was spent until then, and the life of a lease begins
+   * with it.
+   */
+  prepare (): readonly [LeaseCharge] {
+    const { limit, partition } = this.#bucket
+    this.#sentAtUs = this.#context.clock.nowUs()
+    this.charges = [{ limit, partition, cost: 0, lease: this.#bucket.createRequest(this.#isAsking, this.#sentAtUs) }]
+    return this.charges
   }
 
   resolve (answer: Answer | Promise<Answer>): void {

@@ -152,6 +152,9 @@ export class LeaseSizing {
     return leastUs + this.#phase * Math.max(0, this.#gridUs - leastUs)
   }
 
+  /** The time in which so many units are used at the current pace, microseconds. */
+  lastsUs (units: number): number { return units / this.#pace }
+
   /** Units that are used in this time at the current pace. */
   usedIn (us: number): number { return Math.ceil(this.#pace * us) }
 

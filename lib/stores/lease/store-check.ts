@@ -97,5 +97,6 @@ function createLeaseCharge (charge: Charge, bucket: BucketLeases, mayLease: bool
   // The refusal of a moment ago is repeated without a call, and would lose the reports.
   if (bucket.asks.isEmpty(nowUs)) return charge
   const { limit, partition, cost, strikes } = charge
-  return { limit, partition, cost, strikes, lease: bucket.createRequest(bucket.countDemand(cost, nowUs) && mayLease, nowUs) }
+  const isAsking = bucket.countDemand(cost, nowUs) && mayLease && bucket.asks.canAsk(nowUs)
+  return { limit, partition, cost, strikes, lease: bucket.createRequest(isAsking, nowUs) }
 }

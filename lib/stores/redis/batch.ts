@@ -12,6 +12,8 @@ import {
 
 export interface Check {
   readonly charges: readonly LeaseCharge[]
+  /** Called before the charges are read, if they depend on the time. */
+  prepare? (): void
   resolve (answer: Answer | Promise<Answer>): void
 }
 

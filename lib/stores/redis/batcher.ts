@@ -13,9 +13,10 @@ const takeScript = loadScript('take')
 /** On a Cluster, batches that are sent in one write. With more, the nodes would idle while the next ones are filled. */
 const MAX_BATCHES = 16
 
-/** Checks that no request waits for. */
-const MAX_LATER = 64
-const MAX_LATER_MS = 15
+/** Checks that no request waits for, and for how long they wait for others. Each call wakes Redis up, so it should have many. */
+const MAX_LATER = 96
+const LATER_TICK_MS = 15
+const MAX_LATER_TICKS = 5
 
 /** After a turn of the event loop that was longer than this, a batch is sent at once. */
 const LONG_TURN_US = 1000
@@ -40,9 +41,15 @@ export class Batcher {
   readonly #held = new Set<Batch>()
   readonly #later: Check[] = []
   #laterTimer: NodeJS.Timeout | null = null
+  /** Ticks of the timer until they are sent. */
+  #laterTicks = MAX_LATER_TICKS
   #pending = 0
   #isFlushDue = false
-  readonly #flushLaterDue = () => { this.flushLater() }
+  readonly #flushLaterDue = () => {
+    if (--this.#laterTicks > 0) this.#laterTimer?.refresh()
+    else this.flushLater()
+  }
+
   readonly #flushDue = () => {
     this.#isFlushDue = false
     this.#flush()
@@ -68,10 +75,11 @@ export class Batcher {
     return batch === null ? BREAKER : new Promise((resolve) => { this.#fill(batch, { charges, resolve }, true) })
   }
 
-  /** Send a check that no request waits for with the next call. Without one it is sent after a few milliseconds. */
-  addLater (check: Check): void {
+  /** Send a check that no request waits for with the next call. `withinUs`: without one it is sent after this time at the latest. */
+  addLater (check: Check, withinUs: number): void {
     if (this.#later.length >= MAX_LATER) this.flushLater()
-    this.#laterTimer ??= setTimeout(this.#flushLaterDue, MAX_LATER_MS).unref()
+    this.#laterTicks = Math.min(this.#laterTicks, Math.floor(withinUs / (LATER_TICK_MS * 1000)))
+    this.#laterTimer ??= setTimeout(this.#flushLaterDue, LATER_TICK_MS).unref()
     this.#later.push(check)
   }
 
@@ -131,7 +139,9 @@ export class Batcher {
   flushLater (): void {
     if (this.#laterTimer !== null) clearTimeout(this.#laterTimer)
     this.#laterTimer = null
+    this.#laterTicks = MAX_LATER_TICKS
     for (const check of this.#later.splice(0)) {
+      check.prepare?.()
       const batch = this.#findBatch(check.charges)
       if (batch === null) check.resolve(BREAKER)
       else this.#fill(batch, check, false)

@@ -65,10 +65,10 @@ export class RedisStore implements Store {
     return this.#options.pool.hasSlots ? this.#takePerPartition(charges) : this.#batcher.add(charges)
   }
 
-  /** Send a check of one partition that no request waits for, with the next call or after a few milliseconds. */
-  takeLater (check: Check): void {
+  /** Send a check of one partition that no request waits for, with the next call. `withinUs`: without one it is sent after this time. */
+  takeLater (check: Check, withinUs: number): void {
     if (this.#batcher.pending >= this.#options.maxPending) check.resolve(OVERLOAD)
-    else this.#batcher.addLater(check)
+    else this.#batcher.addLater(check, withinUs)
   }
 
   /** Send the checks of `takeLater` now. */

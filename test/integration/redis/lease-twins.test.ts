@@ -1,5 +1,6 @@
 // Seeded random requests for leases, reports and charges: the scripts must answer them as the functions in TypeScript do.
 import assert from 'node:assert/strict'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { LeaseReport, LeaseRequest } from '../../../lib/algorithms/lease.js'
 import { isExact } from '../../../lib/algorithms/quota.js'
@@ -66,6 +67,68 @@ async function runSequence ({ store }: Bench, seed: number): Promise<{ leases: n
   }
   return { leases, refusals }
 }
+
+/** Renewals of one grid, each with charges and renewals beside it in the same call. */
+async function runRenewals ({ store }: Bench, seed: number): Promise<number> {
+  const random = new Seeded(seed)
+  const clock = new ManualClock()
+  const redis = store({ keyPrefix: `lease-renewals-${seed}:`, timeUs: () => clock.nowUs() })
+  const limit = limitOf({ max: random.pick([64, 100, 1000]), windowUs: random.pick([1_000_000, 10_000_000]), bucket: 'app/0' })
+  const gridUs = random.pick([50_000, 1_000_000])
+  const partitions = ['ip:203.0.113.8', 'ip:203.0.113.9']
+  const twins = new Map(partitions.map((partition) => [partition, { bucket: new LeasingBucket(limit), slots: [] as number[] }]))
+  let leases = 0
+  const drawCharge = (): LeaseCharge => {
+    const partition = random.pick(partitions)
+    const slots = twins.get(partition)?.slots ?? []
+    const drawReport = (): LeaseReport => ({ slotEndUs: slots.at(-1 - random.nextInt(3)) ?? 0, spent: random.nextInt(20), returned: random.nextInt(4) })
+    const want = random.pick([0, 4, 8, 64])
+    const lease = random.nextInt(8) === 0 ? undefined : { gridUs, want, soon: random.nextInt(want + 1), reports: [drawReport(), drawReport()] as const }
+    return { limit, partition, cost: random.pick([0, 0, 0, 0, 1, 7]), ...lease === undefined ? {} : { lease } }
+  }
+  for (let step = 0; step < 100; step++) {
+    clock.advance(random.nextInt(30) === 0 ? -random.pick([137, 10_000, 1_000_000]) : random.pick([137, 10_000, 50_000, 333_333, 1_000_000, 5_000_000]))
+    const charges = Array.from({ length: random.pick([1, 1, 2, 3]) }, drawCharge)
+    const answers = await Promise.all(charges.map((charge) => redis.take([charge])))
+    for (const [i, answer] of answers.entries()) {
+      if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+      const { cost, partition, lease } = charges[i]
+      const [{ granted, remaining, resetUs, retryUs, lease: leased }] = answer.standings as LeaseStanding[]
+      const twin = twins.get(partition)
+      const expected = twin?.bucket.take(cost, lease, clock.nowUs())
+      assert.deepEqual({ granted, remaining, resetUs, retryUs, ...leased === undefined ? {} : { lease: leased } }, expected, `seed ${seed}, step ${step}, ${i}`)
+      if (leased === undefined) continue
+      leases++
+      twin?.slots.push(leased.slotEndUs)
+    }
+  }
+  return leases
+}
+
+t.test('Redis renews leases as the functions in TypeScript do', async (t) => {
+  let leases = 0
+  for (let seed = 1; seed <= scaleToLane(30); seed++) leases += await runRenewals(bench, seed)
+  t.ok(leases > scaleToLane(600), String(leases))
+})
+
+t.test('the key of a renewed bucket lives until all leased units have drained', async (t) => {
+  const redis = bench.store({ keyPrefix: 'lease-life:' })
+  const limit = limitOf({ max: 100, windowUs: 100_000_000, bucket: 'app/life' })
+  const reports = [{ slotEndUs: 0, spent: 0, returned: 0 }, { slotEndUs: 0, spent: 0, returned: 0 }] as const
+  const renewal: LeaseCharge = { limit, partition: 'user:1', cost: 0, lease: { gridUs: 1_000_000, want: 20, soon: 0, reports } }
+  let units = 0
+  for (const endMs = Date.now() + 10_000; units === 0 && Date.now() < endMs; await delay(100)) {
+    const answer = await redis.take([renewal])
+    if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+    units = (answer.standings as LeaseStanding[])[0].lease?.units ?? 0
+    if (units === 0) continue
+    const [key] = await bench.redis.keys('lease-life:*')
+    const ttlMs = await bench.redis.pttl(key)
+    // They drain in 20 s, from the end of the next slot, which is one to two seconds away.
+    t.ok(ttlMs > 20_300 && ttlMs <= 22_001, String(ttlMs))
+  }
+  t.equal(units, 20)
+})
 
 t.test('Redis leases as the functions in TypeScript do', async (t) => {
   let leases = 0

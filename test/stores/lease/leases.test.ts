@@ -73,6 +73,21 @@ class ScriptedStore {
   }
 }
 
+t.test('a renewal reports what was spent until it is sent', async (t) => {
+  const store = new ScriptedStore()
+  t.teardown(() => { store.end() })
+  await store.askForLease()
+  store.answer(store.standing(FREE, 1, 10), 2000)
+  await Promise.resolve()
+  let spent = 0
+  for (; store.later.length === 0 && spent < 10; spent++) t.notOk(store.takeOne() instanceof Promise)
+  t.ok(spent < 10, 'asked for before the units in hand are used up')
+  store.takeOne()
+  store.later[0].prepare?.()
+  const reports = store.later[0].charges[0].lease?.reports ?? []
+  t.equal(reports.reduce((sum, report) => sum + report.spent, 0), spent + 1)
+})
+
 t.test('a peek adds no lease that was granted after it', async (t) => {
   const store = new ScriptedStore()
   t.teardown(() => { store.end() })

@@ -73,23 +73,54 @@ function createCheck (partition: string): Check & { answer: Answer | null } {
   return check
 }
 
+/** How long the checks of most tests may wait for others. */
+const SOON_US = 15_000
+
 const createChecks = (count: number) => Array.from({ length: count }, (_, i) => createCheck(`user:${i}`))
 
-t.test('the sixty-fifth check sends those before it, and a timer sends the rest', async (t) => {
+t.test('the ninety-seventh check sends those before it, and a timer sends the rest', async (t) => {
   const { batcher, calls } = createBatcher()
-  const checks = createChecks(65)
-  for (const check of checks) batcher.addLater(check)
-  await until('the first call', 5000, async () => checks[63].answer !== null)
-  t.equal(calls[0].length, 64)
-  await until('the second call', 5000, async () => checks[64].answer !== null)
-  t.strictSame(calls.map((keys) => keys.length), [64, 1])
+  const checks = createChecks(97)
+  for (const check of checks) batcher.addLater(check, SOON_US)
+  await until('the first call', 5000, async () => checks[95].answer !== null)
+  t.equal(calls[0].length, 96)
+  await until('the second call', 5000, async () => checks[96].answer !== null)
+  t.strictSame(calls.map((keys) => keys.length), [96, 1])
   t.equal(batcher.pending, 0)
+})
+
+t.test('a check that may wait for longer is sent with one that may not', async (t) => {
+  const { batcher, calls } = createBatcher()
+  const [patient, urgent] = createChecks(2)
+  batcher.addLater(patient, 1_000_000)
+  batcher.addLater(urgent, SOON_US)
+  await until('the answers', 5000, async () => patient.answer !== null && urgent.answer !== null)
+  t.strictSame(calls.map((keys) => keys.length), [2])
+})
+
+t.test('a check that may wait is sent within a fraction of a second, and not at once', async (t) => {
+  const { batcher } = createBatcher()
+  const [check] = createChecks(1)
+  const sinceMs = performance.now()
+  batcher.addLater(check, Infinity)
+  await until('the answer', 5000, async () => check.answer !== null)
+  t.ok(performance.now() - sinceMs > 50, 'after five ticks of its timer')
+})
+
+t.test('a check is prepared once, before it is sent', async (t) => {
+  const { batcher } = createBatcher()
+  const [check] = createChecks(1)
+  let prepared = 0
+  batcher.addLater({ charges: check.charges, prepare: () => { prepared++ }, resolve: check.resolve }, SOON_US)
+  t.equal(prepared, 0)
+  await until('the answer', 5000, async () => check.answer !== null)
+  t.equal(prepared, 1)
 })
 
 t.test('checks of later are before the check that starts a call', async (t) => {
   const { batcher, calls } = createBatcher()
   const [first, second] = createChecks(2)
-  batcher.addLater(first)
+  batcher.addLater(first, SOON_US)
   await batcher.add(second.charges)
   t.strictSame(calls.map((keys) => keys.map((key) => key.includes('user:0'))), [[true, false]])
 })
@@ -102,9 +133,9 @@ t.test('while the breaker is open, they are answered so, and nothing is sent', a
     resolve: (answer) => {
       first.resolve(answer)
       // As a bucket does that asks again.
-      batcher.addLater(second)
+      batcher.addLater(second, SOON_US)
     }
-  })
+  }, SOON_US)
   batcher.flushLater()
   t.strictSame([first.answer, second.answer], [{ unavailable: 'breaker' }, null])
   await until('the timer', 5000, async () => second.answer !== null)
@@ -114,7 +145,7 @@ t.test('while the breaker is open, they are answered so, and nothing is sent', a
 t.test('on a closed pool, they are answered as unavailable', async (t) => {
   const { batcher, calls, failures } = createBatcher({ isEnded: true })
   const checks = createChecks(3)
-  for (const check of checks) batcher.addLater(check)
+  for (const check of checks) batcher.addLater(check, SOON_US)
   batcher.flushLater()
   await until('the answers', 5000, async () => checks.every(({ answer }) => answer !== null))
   t.strictSame(checks.map(({ answer }) => answer), Array(3).fill({ unavailable: 'connection' }))
@@ -124,7 +155,7 @@ t.test('on a closed pool, they are answered as unavailable', async (t) => {
 t.test('checks that are refused for their slots are made again, with their reports', async (t) => {
   const { batcher, retaken } = createBatcher({ refusesSlots: true })
   const checks = createChecks(2)
-  for (const check of checks) batcher.addLater(check)
+  for (const check of checks) batcher.addLater(check, SOON_US)
   batcher.flushLater()
   await until('the answers', 5000, async () => checks.every(({ answer }) => answer !== null))
   t.strictSame(retaken.map(([{ lease }]) => lease?.reports), [REPORTS, REPORTS])
@@ -134,7 +165,7 @@ t.test('checks that are refused for their slots are made again, with their repor
 t.test('on a Cluster, each partition has a call, and a check without charges one of its own', async (t) => {
   const { batcher, calls } = createBatcher({ hasSlots: true })
   const checks = createChecks(3)
-  for (const check of checks) batcher.addLater(check)
+  for (const check of checks) batcher.addLater(check, SOON_US)
   const answer = await batcher.add([])
   t.strictSame(answer, { granted: true, atUs: 0, standings: [], blocks: [] })
   await nextTurn()
