@@ -13,9 +13,10 @@ process.send = () => true // of tap, which reports its time limit to its parent
 const MAX_TEST_MS = 5000
 
 const NAMES = [
-  'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions'
+  'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions',
+  'clock-steps', 'partitions', 'lease-corrections', 'summaries'
 ]
-const FILES = NAMES.map((name) => `test/integration/redis/${name}.test.ts`)
+const FILES = [...NAMES.map((name) => `test/integration/redis/${name}.test.ts`), 'test/regressions/damaged-value-in-redis-spoils-others.test.ts']
 
 EventEmitter.defaultMaxListeners = 0 // all tests are in one process
 fc.configureGlobal({ endOnFailure: true })
