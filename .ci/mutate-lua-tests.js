@@ -14,7 +14,7 @@ const MAX_TEST_MS = 5000
 
 const NAMES = [
   'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions',
-  'clock-steps', 'partitions', 'lease-corrections', 'summaries'
+  'clock-steps', 'partitions', 'lease-corrections', 'summaries', 'report-slots'
 ]
 const FILES = [...NAMES.map((name) => `test/integration/redis/${name}.test.ts`), 'test/regressions/damaged-value-in-redis-spoils-others.test.ts']
 
