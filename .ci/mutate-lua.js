@@ -15,10 +15,13 @@ import { startSharedRedis } from './redis.js'
 const SCRIPTS = 'lib/stores/redis/scripts'
 
 /** A mutant that takes longer never returns. */
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 
 /** So does a script that runs longer: Redis then ends it, which fails the test, or is ended with it. */
 const SCRIPT_LIMIT_MS = 1500
+
+/** What the tests cost, and which are left out. Found out again where the tests are others. */
+const KNOWN_TESTS = '.mutation/lua-tests.json'
 
 const COMPARISONS = { '<': '<=', '<=': '<', '>': '>=', '>=': '>', '==': '~=', '~=': '==' }
 const OPERATORS = { ...COMPARISONS, '+': '-', '-': '+', '*': '/', '/': '*', and: 'or', or: 'and', true: 'false', false: 'true' }
@@ -65,9 +68,9 @@ function * createMutants (only) {
 }
 
 /** A process with the tests, and its Redis. `known`: what an earlier one has found out about the tests. */
-async function startTests (known = null) {
+async function startTests (known, isFirst = false) {
   const redis = await startSharedRedis()
-  const env = { ...process.env, TEST_REDIS_PORT: String(redis.port), KNOWN_TESTS: JSON.stringify(known), MUTATION_EXAMPLES: 'all' }
+  const env = { ...process.env, TEST_REDIS_PORT: String(redis.port), KNOWN_TESTS: JSON.stringify(known), MUTATION_EXAMPLES: 'all', MUTATED_SCRIPTS: JSON.stringify(mutate ?? null) }
   const child = fork('.ci/mutate-lua-tests.js', { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   let watcher = null
   const stop = () => { watcher?.disconnect(); child.kill('SIGKILL'); redis.stop() }
@@ -76,7 +79,8 @@ async function startTests (known = null) {
   watcher = new Redis(redis.port, '127.0.0.1')
   await watcher.config('SET', 'lua-time-limit', String(SCRIPT_LIMIT_MS))
   if (failures.length > 0) throw new Error(`These tests fail without a mutant: ${failures.join(', ')}`)
-  if (known === null && unfit.length > 0) console.log(`Left out, since they are slow or pass only once:\n${unfit.join('\n')}`)
+  writeFileSync(KNOWN_TESTS, JSON.stringify({ costs, unfit }, null, 1))
+  if (unfit.length > 0 && isFirst) console.log(`Left out, since they are slow or pass only once:\n${unfit.join('\n')}`)
   return { child, watcher, stop, known: { costs, unfit } }
 }
 
@@ -129,9 +133,10 @@ function printScores (results) {
 }
 
 const { values: { mutate, survivors } } = parseArgs({ options: { mutate: { type: 'string', multiple: true }, survivors: { type: 'boolean' } } })
+process.once('SIGTERM', () => { process.exit(1) }) // which ends what it started
 await compile()
-let tests = await startTests()
 mkdirSync('.mutation', { recursive: true })
+let tests = await startTests(existsSync(KNOWN_TESTS) ? JSON.parse(readFileSync(KNOWN_TESTS, 'utf8')) : null, true)
 const isChosen = ({ script }) => mutate === undefined || mutate.includes(script)
 const before = readResults()
 const others = before.filter((result) => !isChosen(result))
