@@ -13,7 +13,7 @@ process.send = () => true // of tap, which reports its time limit to its parent
 const MAX_TEST_MS = 5000
 
 /** Where the algorithms answer. */
-const ALGORITHMS = ['vectors', 'carry-over-twins', 'contract', 'twins', 'versions', 'clock-steps', 'damaged-values']
+const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'contract', 'twins', 'versions', 'clock-steps', 'damaged-values']
 const ALL = [...ALGORITHMS, 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'partitions', 'lease-corrections']
 
 /** The tests of scripts that have some of their own, or that others do not run. */
