@@ -69,12 +69,13 @@ function drawState (random: Seeded, limit: Limit, nowUs: number): number[] {
 
 function drawOveruse (random: Seeded, { max, windowUs }: Limit, nowUs: number): Overuse | null {
   if (random.nextInt(2) === 0) return null
-  const units = random.pick([0, 1, max, max + 1, 2 * max, 5 * max, max + random.nextInt(1000) / 1000, MAX_UNITS])
+  const units = random.pick([0, 0.5, 1, max, max + 1, 2 * max, 5 * max, max + random.nextInt(1000) / 1000, MAX_UNITS])
   return { atUs: nowUs - random.pick([0, 0, drawAgeUs(random, windowUs)]), units, max, windowUs }
 }
 
 function drawRow (random: Seeded): Row {
-  const [written, limit] = [drawLimit(random), drawLimit(random)]
+  const written = drawLimit(random)
+  const limit = random.nextInt(4) === 0 ? written : drawLimit(random)
   const nowUs = NOW_US + random.pick([0, 1, 457])
   const other = random.nextInt(3) === 0 ? written : drawLimit(random)
   return { written, limit, nowUs, state: drawState(random, written, nowUs), overuse: drawOveruse(random, other, nowUs), units: random.pick([0, 1, -1, 5, -1000, MAX_UNITS]) }
@@ -96,10 +97,11 @@ function convert ({ written, limit, state, overuse, nowUs, units }: Row): unknow
   const before = toText(bucket.overuse)
   noteUsed(bucket, units, nowUs)
   const endUs = bucket.overuse !== null && overuseEndUs(bucket.overuse)
-  return { state: limit.algorithm === 'sliding-window' ? toList(bucket.log) : [bucket.timeUs, bucket.count], overuse: before, noted: toText(bucket.overuse), endUs }
+  const interval = [written.intervalUs, written.intervalNum, written.intervalDen]
+  return { interval, state: limit.algorithm === 'sliding-window' ? toList(bucket.log) : [bucket.timeUs, bucket.count], overuse: before, noted: toText(bucket.overuse), endUs }
 }
 
-interface Reply { readonly state: string[], readonly overuse: string | false, readonly noted: string | false, readonly endUs: string | false }
+interface Reply { readonly interval: number[], readonly state: string[], readonly overuse: string | false, readonly noted: string | false, readonly endUs: string | false }
 
 async function convertInRedis (rows: readonly Row[]): Promise<unknown[]> {
   const packed = Buffer.concat(rows.map(({ limit, nowUs }) => packLimit(limit, nowUs)))
@@ -109,7 +111,7 @@ async function convertInRedis (rows: readonly Row[]): Promise<unknown[]> {
   })
   const replies = JSON.parse(String(await redis.eval(script.lua, 1, 'carry-over', packed, JSON.stringify(texts), String(NOW_US)))) as Reply[]
   const numbersOf = (text: string | false) => text !== false && text.split(' ').map(Number)
-  return replies.map(({ state, overuse, noted, endUs }) => ({ state: state.map(Number), overuse: numbersOf(overuse), noted: numbersOf(noted), endUs: endUs !== false && Number(endUs) }))
+  return replies.map(({ interval, state, overuse, noted, endUs }) => ({ interval, state: state.map(Number), overuse: numbersOf(overuse), noted: numbersOf(noted), endUs: endUs !== false && Number(endUs) }))
 }
 
 t.test('random buckets under random limits, before and after', async (t) => {

@@ -1,7 +1,7 @@
 -- Buckets that other versions of a limit wrote, converted to the limit of the row, for tests.
 --   ARGV[1]  the limits of the rows, see call.lua
 --   ARGV[2]  JSON: rows of written (numbers), state (a list), overuse (or absent), nowUs, and the units to note after the change
--- Replies the rows as JSON: state, overuse before and after the note, and its end.
+-- Replies the rows as JSON: the interval of the numbers before, state, overuse before and after the note, and its end.
 
 local rows, replies = cjson.decode(ARGV[2]), {}
 
@@ -34,11 +34,13 @@ for i, row in ipairs(rows) do
   local bucket = row.written
   bucket.key, bucket.timeUs, bucket.count, bucket.overuse = KEYS[1], 0, 0, row.overuse
   if bucket.algorithm == SLIDING_WINDOW then bucket.log = toLog(row.state) else bucket.timeUs, bucket.count = row.state[1], row.state[2] end
+  local interval = intervalOf(bucket)
   carryBucket(bucket, quota, nowUs)
   local state, overuse = {}, toText(bucket.overuse)
   for _, number in ipairs(toList(bucket)) do state[#state + 1] = string.format('%.0f', number) end
   changeBucket(bucket, { timeUs = bucket.timeUs, count = bucket.count, log = bucket.log }, row.units, nowUs)
   local endUs = bucket.overuse and string.format('%.0f', overuseEndUs(bucket.overuse))
-  replies[i] = { state = state, overuse = overuse, noted = toText(bucket.overuse), endUs = endUs or false }
+  interval = { interval.intervalUs, interval.intervalNum, interval.intervalDen }
+  replies[i] = { interval = interval, state = state, overuse = overuse, noted = toText(bucket.overuse), endUs = endUs or false }
 end
 return cjson.encode(replies)
