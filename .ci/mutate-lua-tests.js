@@ -13,8 +13,8 @@ process.send = () => true // of tap, which reports its time limit to its parent
 const MAX_TEST_MS = 5000
 
 /** Where the algorithms answer. */
-const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'contract', 'twins', 'versions', 'clock-steps', 'damaged-values']
-const ALL = [...ALGORITHMS, 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'partitions', 'lease-corrections']
+const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'damaged-logs', 'contract', 'twins', 'versions', 'clock-steps', 'damaged-values']
+const ALL = [...ALGORITHMS, 'refused-writes', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'partitions', 'lease-corrections']
 
 /** The tests of scripts that have some of their own, or that others do not run. */
 const OWN_TESTS = {
