@@ -78,6 +78,9 @@ for (const [title, header] of damages) {
     t.strictSame(codes, ['DAMAGED'])
     t.match(await take(1), { granted: true, standings: [{ remaining: 8 }] })
     t.strictSame(codes, ['DAMAGED'])
+    await storeLog(ENTRIES, header)
+    t.match(await take(11), { granted: false, standings: [{ remaining: 10 }] })
+    t.equal(await bench.redis.exists(key), 0)
   })
 }
 

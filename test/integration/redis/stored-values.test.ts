@@ -115,8 +115,12 @@ const DAMAGED: Readonly<Record<string, readonly string[]>> = {
   'another value': ['', pack('x'), pack('X') + tokenBucket().slice(2)]
 }
 
+async function evaluate (values: readonly string[]): Promise<[written: string[], ttlsUs: string[]]> {
+  return await redis.eval(script.lua, 0, '', JSON.stringify(values), String(NOW_US)) as [string[], string[]]
+}
+
 async function rewrite (values: readonly string[]): Promise<string[]> {
-  return await redis.eval(script.lua, 0, '', JSON.stringify(values), String(NOW_US)) as string[]
+  return (await evaluate(values))[0]
 }
 
 for (const [title, values] of Object.entries(READ)) {
@@ -137,3 +141,25 @@ t.test('an entry of slots that has ended is dropped, and one that ends too late 
   t.equal(ended, slots(holder({ endsUs: NOW_US + 1 })))
   t.equal(shortened, slots(holder({ endsUs: NOW_US + 1_000_000 })))
 })
+
+const TTLS: ReadonlyArray<readonly [title: string, value: string, ttlUs: number]> = [
+  ['a token bucket lives until its TAT', tokenBucket({ timeUs: NOW_US + 5, count: 0 }), 5],
+  ['a started microsecond is counted', tokenBucket({ timeUs: NOW_US + 5, count: 1 }), 6],
+  ['a token bucket that is full again has no time left', tokenBucket({ count: 0 }), 0],
+  ['a fixed window lives until its end', fixedWindow({ timeUs: NOW_US - 2 }), 5],
+  ['a fixed window without units has no time left', fixedWindow({ count: 0 }), 0],
+  ['a fixed window with one unit has', fixedWindow({ count: 1 }), 7],
+  ['a calendar window lives until its end', calendarWindow({ timeUs: NOW_US + 9, count: 1 }), 9],
+  ['a calendar window without units has no time left', calendarWindow({ timeUs: NOW_US + 9, count: 0 }), 0],
+  ['a log lives until its newest entry expires', slidingWindow({ newestUs: NOW_US + 3 }), 10],
+  ['a log without grants has no time left', slidingWindow(EMPTY_LOG), 0],
+  ['an overuse of 30.5 units lives for 21.35 microseconds', overuse(), 22],
+  ['the bucket of an overuse may live for longer', overuse({ bucket: tokenBucket({ timeUs: NOW_US + 50, count: 0 }) }), 50],
+  ['11 leased units live until two grids after their slot', leases(), 200],
+  ['the bucket of leases may live for longer', leases({ bucket: tokenBucket({ timeUs: NOW_US + 500, count: 0 }) }), 500],
+  ['leased units that drain for longer live until they have', leases({ bucket: tokenBucket({ windowUs: 1000 }) }), 1200]
+]
+
+for (const [title, value, ttlUs] of TTLS) {
+  t.test(title, async (t) => { t.strictSame(await evaluate([value]), [[value], [String(ttlUs)]]) })
+}

@@ -1,9 +1,9 @@
 -- Stored values, for tests: each is read, and written again.
 --   ARGV[2]  JSON: values in hex
 --   ARGV[3]  the time
--- Replies for each value what would be written, in hex, or '' if it is damaged.
+-- Replies for each value what would be written, in hex, or '' if it is damaged; then for each bucket the TTL in microseconds.
 
-local replies = {}
+local replies, ttls = {}, {}
 
 local function fromHex (hex)
   return (string.gsub(hex, '..', function (digits) return string.char(tonumber(digits, 16)) end))
@@ -29,7 +29,8 @@ local function rewriteHolders (stored)
 end
 
 local function rewriteBucket (stored)
-  return encodeBucket(decodeBucket({ timeUs = 0, count = 0 }, stored))
+  local bucket = decodeBucket({ timeUs = 0, count = 0 }, stored)
+  return encodeBucket(bucket), bucketTtlUs(bucket, nowUs)
 end
 
 for i, hex in ipairs(cjson.decode(ARGV[2])) do
@@ -37,7 +38,8 @@ for i, hex in ipairs(cjson.decode(ARGV[2])) do
   local rewrite = rewriteBucket
   if sub(stored, 1, 1) == 'P' then rewrite = rewritePenaltyState end
   if sub(stored, 1, 1) == 'C' and #stored % 30 == 1 then rewrite = rewriteHolders end
-  local isRead, written = pcall(rewrite, stored)
+  local isRead, written, ttlUs = pcall(rewrite, stored)
   replies[i] = isRead and toHex(written) or ''
+  ttls[i] = string.format('%.0f', isRead and ttlUs or 0)
 end
-return replies
+return { replies, ttls }
