@@ -20,7 +20,7 @@ const TIMEOUT_MS = 180_000
 /** So does a script that runs longer: Redis then ends it, which fails the test, or is ended with it. */
 const SCRIPT_LIMIT_MS = 1500
 
-/** What the tests cost, and which are left out. Found out again where the tests are others. */
+/** What the tests cost, and which are left out: found out once for each. */
 const KNOWN_TESTS = '.mutation/lua-tests.json'
 
 const COMPARISONS = { '<': '<=', '<=': '<', '>': '>=', '>=': '>', '==': '~=', '~=': '==' }
