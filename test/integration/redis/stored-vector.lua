@@ -30,6 +30,7 @@ end
 
 local function rewriteBucket (stored)
   local bucket = decodeBucket({ timeUs = 0, count = 0 }, stored)
+  if bucket.algorithm ~= TOKEN_BUCKET then assert(bucket.capacity == bucket.max) end
   return encodeBucket(bucket), bucketTtlUs(bucket, nowUs)
 end
 
