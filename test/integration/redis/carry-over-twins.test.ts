@@ -29,6 +29,8 @@ interface Row {
   readonly state: number[]
   readonly overuse: Overuse | null
   readonly nowUs: number
+  /** End of the slot, grid, units apart in this slot and in the next one. Not drawn. */
+  readonly leases?: readonly number[]
   /** Noted in the overuse after the change. */
   readonly units: number
 }
@@ -98,12 +100,12 @@ function convert ({ written, limit, state, overuse, nowUs, units }: Row): unknow
   noteUsed(bucket, units, nowUs)
   const endUs = bucket.overuse !== null && overuseEndUs(bucket.overuse)
   const interval = [written.intervalUs, written.intervalNum, written.intervalDen]
-  return { interval, state: limit.algorithm === 'sliding-window' ? toList(bucket.log) : [bucket.timeUs, bucket.count], overuse: before, noted: toText(bucket.overuse), endUs }
+  return { leases: false, interval, state: limit.algorithm === 'sliding-window' ? toList(bucket.log) : [bucket.timeUs, bucket.count], overuse: before, noted: toText(bucket.overuse), endUs }
 }
 
-interface Reply { readonly interval: number[], readonly state: string[], readonly overuse: string | false, readonly noted: string | false, readonly endUs: string | false }
+interface Reply { readonly leases: number[] | false, readonly interval: number[], readonly state: string[], readonly overuse: string | false, readonly noted: string | false, readonly endUs: string | false }
 
-async function convertInRedis (rows: readonly Row[]): Promise<unknown[]> {
+async function convertInRedis (rows: readonly Row[]) {
   const packed = Buffer.concat(rows.map(({ limit, nowUs }) => packLimit(limit, nowUs)))
   const texts = rows.map(({ written, overuse, ...row }) => {
     const { algorithm, max, windowUs, capacity } = written
@@ -111,7 +113,7 @@ async function convertInRedis (rows: readonly Row[]): Promise<unknown[]> {
   })
   const replies = JSON.parse(String(await redis.eval(script.lua, 1, 'carry-over', packed, JSON.stringify(texts), String(NOW_US)))) as Reply[]
   const numbersOf = (text: string | false) => text !== false && text.split(' ').map(Number)
-  return replies.map(({ interval, state, overuse, noted, endUs }) => ({ interval, state: state.map(Number), overuse: numbersOf(overuse), noted: numbersOf(noted), endUs: endUs !== false && Number(endUs) }))
+  return replies.map(({ leases, interval, state, overuse, noted, endUs }) => ({ leases: leases !== false && leases.map(Number), interval, state: state.map(Number), overuse: numbersOf(overuse), noted: numbersOf(noted), endUs: endUs !== false && Number(endUs) }))
 }
 
 t.test('random buckets under random limits, before and after', async (t) => {
@@ -123,3 +125,26 @@ t.test('random buckets under random limits, before and after', async (t) => {
   }
   t.pass('all rows')
 })
+
+const OLD = limitOf({ max: 10 })
+const SLOT = [NOW_US + 500, 1000] as const
+
+// A unit of the limit before takes a second.
+const LEASED: ReadonlyArray<readonly [title: string, limit: Limit, leases: readonly number[], state: readonly number[], leasesAfter: readonly number[] | false, usedUs: number]> = [
+  ['units stay leased under the same numbers', OLD, [...SLOT, 3, 2], [NOW_US + 7 * SECOND_US, 0], [...SLOT, 3, 2], 7 * SECOND_US],
+  ['and are used at least', OLD, [...SLOT, 3, 2], [NOW_US, 0], [...SLOT, 3, 2], 5 * SECOND_US],
+  ['the slot advances under the same numbers', OLD, [NOW_US - 500, 1000, 3, 2], [NOW_US, 0], [Math.floor(NOW_US / 1000) * 1000 + 1000, 1000, 2, 0], 5 * SECOND_US - 500],
+  ['units stay leased under a larger limit', limitOf({ max: 20 }), [...SLOT, 3, 2], [NOW_US + 7 * SECOND_US, 0], [...SLOT, 3, 2], 3.5 * SECOND_US],
+  ['and are used at least there', limitOf({ max: 20 }), [...SLOT, 3, 2], [NOW_US, 0], [...SLOT, 3, 2], 2.5 * SECOND_US],
+  ['the slot advances before', limitOf({ max: 20 }), [NOW_US - 500, 1000, 3, 2], [NOW_US, 0], [Math.floor(NOW_US / 1000) * 1000 + 1000, 1000, 2, 0], 2.5 * SECOND_US - 250],
+  ['no more than the capacity stay leased, first those of this slot', limitOf({ max: 4 }), [...SLOT, 3, 2], [NOW_US, 0], [...SLOT, 3, 1], 10 * SECOND_US],
+  ['none of the next slot where this one has all', limitOf({ max: 2 }), [...SLOT, 3, 2], [NOW_US, 0], [...SLOT, 2, 0], 10 * SECOND_US],
+  ['under another algorithm none is leased', limitOf({ algorithm: 'fixed-window', max: 20 }), [...SLOT, 3, 2], [NOW_US + 7 * SECOND_US, 0], false, 0]
+]
+
+for (const [title, limit, leases, state, leasesAfter, usedUs] of LEASED) {
+  t.test(`leases: ${title}`, async (t) => {
+    const [after] = await convertInRedis([{ written: OLD, limit, state: [...state], overuse: null, nowUs: NOW_US, units: 0, leases }])
+    t.strictSame({ leases: after.leases, usedUs: after.state[0] - NOW_US }, { leases: leasesAfter, usedUs })
+  })
+}

@@ -105,3 +105,10 @@ t.test('it is dropped after a refusal too', async (t) => {
   t.equal(await bench.redis.exists(key), 0)
   t.strictSame(codes, ['DAMAGED'])
 })
+
+t.test('a damaged value that has a TTL is dropped by a look too', async (t) => {
+  await bench.redis.set(key, 'damaged', 'PX', 60_000)
+  t.match(await take(0), { granted: true, standings: [{ remaining: 10 }] })
+  t.equal(await bench.redis.exists(key), 0)
+  t.strictSame(codes, ['DAMAGED'])
+})
