@@ -2,7 +2,7 @@
 import t from 'tap'
 import { createQuota } from '../../../lib/algorithms/quota.js'
 import type { Charge, Limit } from '../../../lib/stores/store.js'
-import { limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
+import { ALGORITHMS, limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
 import { openBench } from './open-store.js'
 
 const bench = await openBench(t, 'own')
@@ -54,4 +54,27 @@ t.test('an adjustment that cannot be written is reported', async (t) => {
   const { atUs, standings: [standing] } = receipt
   t.equal(await whileReadOnly(async () => { await store.adjust([{ standing, atUs, units: 1 }]) }), 1)
   t.match(await store.peek([limit], 'user:1'), [{ remaining: 1 }])
+})
+
+for (const algorithm of [...ALGORITHMS, 'calendar-window'] as const) {
+  t.test(`${algorithm}: what charges nothing writes nothing`, async (t) => {
+    const one = limitOf({ algorithm, max: 2, windowUs: 86_400 * SECOND_US })
+    const none = limitOf({ max: 0, bucket: 'app/none' })
+    await store.take(chargeOf('user:1', 2, one))
+    const failures = await whileReadOnly(async () => {
+      t.match(await store.take(chargeOf('user:1', 1, one)), { granted: false }, 'a refusal')
+      t.match(await store.take(chargeOf('user:1', 3, one)), { granted: false }, 'a cost that is never granted')
+      t.match(await store.take(chargeOf('user:1', 0, one)), { granted: true, standings: [{ remaining: 0 }] }, 'a look')
+      t.match(await store.take(chargeOf('user:2', 0, one)), { granted: true, standings: [{ remaining: 2 }] }, 'a look at nothing')
+      t.match(await store.take([...chargeOf('user:2', 1, one), ...chargeOf('user:2', 1, none)]), { granted: false }, 'a refusal of another limit')
+      t.match(await store.take([...chargeOf('user:1', 0, one), ...chargeOf('user:1', 0, one)]), { granted: true }, 'two looks in one check')
+    })
+    t.equal(failures, 0)
+  })
+}
+
+t.test('a check that a penalty blocks writes nothing', async (t) => {
+  const strict = limitOf({ max: 1, windowUs: 600 * SECOND_US, penalty: penaltyWith({ strikes: 1, cooldownUs: 60 * SECOND_US, maxCooldownUs: 600 * SECOND_US }) })
+  for (let i = 0; i < 2; i++) await store.take(chargeOf('user:1', 1, strict))
+  t.equal(await whileReadOnly(async () => { t.match(await store.take(chargeOf('user:1', 1, strict)), { granted: false, blocks: [{ began: false }] }) }), 0)
 })
