@@ -15,22 +15,26 @@ const MAX_TEST_MS = 5000
 /** A slow machine fails them. */
 const TIMED = /calls\.test\.ts: .*(?:travel|turn)/
 
-/** Where the algorithms answer. */
-const ALGORITHMS = [
-  'vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'damaged-logs', 'contract', 'twins', 'versions', 'clock-steps',
-  'damaged-values'
-]
-const ALL = [
-  ...ALGORITHMS, 'calls', 'refused-writes', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'partitions', 'lease-corrections'
-]
+const STORE = ['contract', 'twins', 'versions', 'calls', 'expiry']
+const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'damaged-logs', 'damaged-values', 'clock-steps', ...STORE]
+const PENALTIES = ['vectors', 'stored-values', 'penalties', 'refused-writes', 'contract', 'twins', 'expiry']
+const LEASES = ['vectors', 'lease-twins', 'lease-corrections', 'stored-values', 'carry-over-twins', ...STORE]
+const ALL = [...new Set([...ALGORITHMS, ...PENALTIES, ...LEASES, 'concurrency-twins', 'periods', 'partitions'])]
 
-/** The tests of scripts that have some of their own, or that others do not run. */
+/** The tests that run a script. All others run all. */
 const OWN_TESTS = {
+  adjust: [...STORE, 'periods', 'refused-writes', 'lease-corrections', 'damaged-logs'],
   'carry-over': ALGORITHMS,
+  lease: LEASES,
+  penalty: PENALTIES,
+  'penalty-state': PENALTIES,
   'publish-summary': ['summaries'],
   'read-summaries': ['summaries'],
   'report-slots': ['report-slots', 'contract'],
+  reset: [...STORE, 'vectors', 'penalties', 'lease-twins', 'lease-corrections'],
   'sliding-window': ALGORITHMS,
+  take: [...STORE, 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-twins', 'lease-corrections'],
+  'token-bucket': ALGORITHMS,
   'write-switch': ['summaries']
 }
 
