@@ -2,7 +2,7 @@
 // their twins. A small mutator of our own, since there is none for Lua. A process of its own runs the tests (mutate-lua-tests.js), and is
 // ended with its Redis where a mutant never returns.
 //   --mutate NAME  only this script, such as take; may be repeated
-//   --survivors    only what survived the last time, which is found again by its text
+//   --survivors    only what survived the last time, found again by its text, and is not in docs/mutants.md
 // Results are in .mutation/lua.json, where those of the other scripts are kept.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { Redis } from 'ioredis'
 import { parseArgs } from 'node:util'
 import { compile } from './compile.js'
+import { createExplainer } from './explained-mutants.js'
 import { startSharedRedis } from './redis.js'
 
 const SCRIPTS = 'lib/stores/redis/scripts'
@@ -118,17 +119,22 @@ function readResults () {
 
 const isSame = (one) => (other) => one.script === other.script && one.before === other.before && one.after === other.after
 
+const explainers = new Map()
+
+function isExplained ({ script, before, after }) {
+  if (!explainers.has(script)) explainers.set(script, createExplainer(`${SCRIPTS}/${script}.lua`))
+  return explainers.get(script)({ before, after })
+}
+
 function printScores (results) {
-  const scripts = new Map()
-  for (const { script, killedBy } of results) {
-    const score = scripts.get(script) ?? { killed: 0, all: 0 }
-    scripts.set(script, score)
-    score.all++
-    if (killedBy !== null) score.killed++
-  }
-  const all = { killed: results.filter(({ killedBy }) => killedBy !== null).length, all: results.length }
-  for (const [script, { killed, all: total }] of [...scripts, ['all', all]]) {
-    console.log(`${script.padEnd(20)} ${String(killed).padStart(5)} of ${String(total).padStart(5)} killed, ${(100 * killed / total).toFixed(1)} %`)
+  for (const script of new Set(results.map(({ script }) => script))) {
+    const own = results.filter((result) => result.script === script)
+    const survivors = own.filter(({ killedBy }) => killedBy === null)
+    const left = survivors.filter((result) => !isExplained(result))
+    const killed = own.length - survivors.length
+    console.log(`${script.padEnd(20)} ${killed} of ${own.length} killed, ${(100 * killed / own.length).toFixed(1)} %, ` +
+      `${survivors.length - left.length} survivors explained, ${left.length} not`)
+    for (const { line, before, after } of left) console.log(`  line ${line}: ${before}\n  became: ${after}`)
   }
 }
 
@@ -140,7 +146,7 @@ let tests = await startTests(existsSync(KNOWN_TESTS) ? JSON.parse(readFileSync(K
 const isChosen = ({ script }) => mutate === undefined || mutate.includes(script)
 const before = readResults()
 const others = before.filter((result) => !isChosen(result))
-const known = survivors ? before.filter((result) => isChosen(result) && result.killedBy !== null) : []
+const known = survivors ? before.filter((result) => isChosen(result) && (result.killedBy !== null || isExplained(result))) : []
 const results = []
 for (const mutant of createMutants(mutate)) {
   const { text, ...result } = mutant
