@@ -18,7 +18,7 @@ const TIMED = /calls\.test\.ts: .*(?:travel|turn)/
 const STORE = ['contract', 'twins', 'versions', 'calls', 'expiry']
 const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'damaged-logs', 'damaged-values', 'clock-steps', ...STORE]
 const PENALTIES = ['vectors', 'stored-values', 'penalties', 'refused-writes', 'contract', 'twins', 'expiry']
-const LEASES = ['vectors', 'lease-twins', 'lease-corrections', 'stored-values', 'carry-over-twins', ...STORE]
+const LEASES = ['vectors', 'lease-requests', 'lease-twins', 'lease-corrections', 'stored-values', 'carry-over-twins', ...STORE]
 const ALL = [...new Set([...ALGORITHMS, ...PENALTIES, ...LEASES, 'concurrency-twins', 'periods', 'partitions'])]
 
 /** The tests that run a script. All others run all. */
@@ -33,7 +33,7 @@ const OWN_TESTS = {
   'report-slots': ['report-slots', 'contract'],
   reset: [...STORE, 'vectors', 'penalties', 'lease-twins', 'lease-corrections'],
   'sliding-window': ALGORITHMS,
-  take: [...STORE, 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-twins', 'lease-corrections'],
+  take: [...STORE, 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'],
   'token-bucket': ALGORITHMS,
   'write-switch': ['summaries']
 }
