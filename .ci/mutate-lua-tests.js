@@ -33,7 +33,7 @@ const OWN_TESTS = {
   'report-slots': ['report-slots', 'contract'],
   reset: [...STORE, 'vectors', 'penalties', 'lease-twins', 'lease-corrections'],
   'sliding-window': ALGORITHMS,
-  take: [...STORE, 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'],
+  take: [...STORE, 'slots', 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'],
   'token-bucket': ALGORITHMS,
   'write-switch': ['summaries']
 }
