@@ -78,6 +78,19 @@ t.test('so are those of a fixed window', async (t) => {
   t.equal(Buffer.from(String((await readHex())?.slice(16, 32)), 'hex').readDoubleBE(), 158)
 })
 
+t.test('a check that another limit refuses leases only where it charges nothing', async (t) => {
+  const lease = request({ want: 8, soon: 8 })
+  const none = limitOf({ max: 0, bucket: 'app/none' })
+  for (const [cost, units] of [[1, 0], [2, 0], [0, 8]]) {
+    await storeHex(leases + tokens)
+    const charges: LeaseCharge[] = [{ limit, partition: PARTITION, cost, lease }, { limit: none, partition: PARTITION, cost: 1 }]
+    const answer = await store.take(charges)
+    if (isUnavailable(answer)) throw new Error(answer.unavailable)
+    t.equal(answer.granted, false)
+    t.match(answer.standings[0], { lease: units === 0 ? undefined : { units } }, `cost ${cost}`)
+  }
+})
+
 t.test('a key of another type fails a request for a lease, and is left alone', async (t) => {
   await bench.redis.lpush(key, 'a list')
   t.strictSame(await store.take([{ limit, partition: PARTITION, cost: 1, lease: request({ want: 8 }) } as LeaseCharge]), { unavailable: 'error' })
