@@ -23,7 +23,7 @@ const ALL = [...new Set([...ALGORITHMS, ...PENALTIES, ...LEASES, 'concurrency-tw
 
 /** The tests that run a script. All others run all. */
 const OWN_TESTS = {
-  adjust: [...STORE, 'periods', 'refused-writes', 'lease-corrections', 'damaged-logs'],
+  adjust: [...STORE, 'adjustments', 'periods', 'refused-writes', 'lease-corrections', 'damaged-logs'],
   'carry-over': ALGORITHMS,
   lease: LEASES,
   penalty: PENALTIES,
