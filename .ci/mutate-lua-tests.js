@@ -31,7 +31,7 @@ const OWN_TESTS = {
   'publish-summary': ['summaries'],
   'read-summaries': ['summaries'],
   'report-slots': ['report-slots', 'contract'],
-  reset: [...STORE, 'vectors', 'penalties', 'lease-twins', 'lease-corrections'],
+  reset: [...STORE, 'vectors', 'penalties', 'lease-requests', 'lease-twins', 'lease-corrections'],
   'sliding-window': ALGORITHMS,
   take: [...STORE, 'slots', 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'],
   'token-bucket': ALGORITHMS,

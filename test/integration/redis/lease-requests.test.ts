@@ -91,6 +91,13 @@ t.test('a check that another limit refuses leases only where it charges nothing'
   }
 })
 
+t.test('a reset leaves no overuse beside leases that may be alive', async (t) => {
+  await storeHex(leases + overuse + tokens)
+  t.equal(await store.reset([limit], PARTITION), 1)
+  const closed = leases.replace(toHex(5, 3), toHex(0, 3)).replace(toHex(SLOT_END_US, 7), toHex(SLOT_END_US + 2 * GRID_US, 7))
+  t.equal(await readHex(), closed + tokens.replace(toHex(NOW_US + 4 * SECOND_US, 7), toHex(NOW_US, 7)))
+})
+
 t.test('a key of another type fails a request for a lease, and is left alone', async (t) => {
   await bench.redis.lpush(key, 'a list')
   t.strictSame(await store.take([{ limit, partition: PARTITION, cost: 1, lease: request({ want: 8 }) } as LeaseCharge]), { unavailable: 'error' })
