@@ -21,6 +21,7 @@ const key = new KeyWriter(PREFIX).formatBucketKey(limit, PARTITION)
 
 t.beforeEach(async () => {
   timeUs = NOW_US
+  codes.length = 0
   await bench.redis.del(key)
 })
 

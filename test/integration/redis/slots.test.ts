@@ -6,14 +6,21 @@ import { limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
 import { openBench } from './open-store.js'
 
 const bench = await openBench(t)
-const codes: string[] = []
-const store = bench.store({ keyPrefix: 'slots:', onFailure: (code) => { codes.push(code) } })
+let stores = 0
 const slots: Limit = { ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 8, 600 * SECOND_US) }
 const strict = limitOf({ max: 1, windowUs: 600 * SECOND_US, penalty: penaltyWith({ strikes: 1 }) })
+
+/** A store without slots, and what it fails with. */
+function open () {
+  const codes: string[] = []
+  const keyPrefix = `slots-${stores++}:`
+  return { codes, keyPrefix, store: bench.store({ keyPrefix, onFailure: (code) => { codes.push(code) } }) }
+}
 
 const chargesOf = (partition: string, ...limits: readonly Limit[]): Charge[] => limits.map((limit) => ({ limit, partition, cost: 1 }))
 
 t.test('a slot in shadow mode is taken by a check that is refused, and not by one that is blocked', async (t) => {
+  const { store } = open()
   const shadow: Limit = { ...slots, mode: 'shadow' }
   const outcomes = []
   for (let i = 0; i < 3; i++) outcomes.push(await store.take(chargesOf('user:1', strict, shadow)))
@@ -25,8 +32,9 @@ t.test('a slot in shadow mode is taken by a check that is refused, and not by on
 })
 
 t.test('slots of another type fail their own check, and no other', async (t) => {
+  const { codes, keyPrefix, store } = open()
   await store.take(chargesOf('user:2', slots))
-  const [key] = await bench.redis.keys('slots:{user:2*')
+  const [key] = await bench.redis.keys(`${keyPrefix}*`)
   await bench.redis.del(key)
   await bench.redis.lpush(key, 'a list')
   const answers = await Promise.all([store.take(chargesOf('user:3', slots)), store.take(chargesOf('user:2', limitOf(), slots)), store.take(chargesOf('user:4', slots))])
