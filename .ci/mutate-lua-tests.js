@@ -12,15 +12,42 @@ process.send = () => true // of tap, which reports its time limit to its parent
 /** Slower tests are left out. */
 const MAX_TEST_MS = 5000
 
-const NAMES = [
-  'vectors', 'contract', 'twins', 'concurrency-twins', 'lease-twins', 'penalties', 'periods', 'expiry', 'versions'
-]
-const FILES = NAMES.map((name) => `test/integration/redis/${name}.test.ts`)
+/** A slow machine fails them. */
+const TIMED = /calls\.test\.ts: .*(?:travel|turn)|a closed instance gives back/
+
+const STORE = ['contract', 'twins', 'versions', 'calls', 'expiry']
+const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'damaged-logs', 'damaged-values', 'clock-steps', ...STORE]
+const PENALTIES = ['vectors', 'stored-values', 'penalties', 'refused-writes', 'contract', 'twins', 'expiry']
+const LEASES = ['vectors', 'lease-requests', 'lease-twins', 'lease-corrections', 'stored-values', 'carry-over-twins', ...STORE]
+const ALL = [...new Set([...ALGORITHMS, ...PENALTIES, ...LEASES, 'concurrency-twins', 'periods', 'partitions'])]
+
+/** The tests that run a script. All others run all. */
+const OWN_TESTS = {
+  adjust: [...STORE, 'adjustments', 'periods', 'refused-writes', 'lease-corrections', 'damaged-logs'],
+  'carry-over': ALGORITHMS,
+  lease: LEASES,
+  penalty: PENALTIES,
+  'penalty-state': PENALTIES,
+  'publish-summary': ['summaries'],
+  'read-summaries': ['summaries'],
+  'report-slots': ['report-slots', 'contract'],
+  reset: [...STORE, 'vectors', 'penalties', 'lease-requests', 'lease-twins', 'lease-corrections'],
+  'sliding-window': ALGORITHMS,
+  take: [...STORE, 'slots', 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'],
+  'token-bucket': ALGORITHMS,
+  'write-switch': ['summaries']
+}
+
+/** `null`: of all scripts. */
+const scripts = JSON.parse(process.env.MUTATED_SCRIPTS ?? 'null') ?? ['take', ...Object.keys(OWN_TESTS)]
+const FILES = [...new Set(scripts.flatMap((script) => OWN_TESTS[script] ?? ALL))].map((name) => name === 'damaged-values'
+  ? 'test/regressions/damaged-value-in-redis-spoils-others.test.ts'
+  : `test/integration/redis/${name}.test.ts`)
 
 EventEmitter.defaultMaxListeners = 0 // all tests are in one process
 fc.configureGlobal({ endOnFailure: true })
 const { loadTests, runTest } = await import('./mutation-tests.js')
-const tests = await loadTests(findTestFiles(FILES))
+const tests = (await loadTests(findTestFiles(FILES))).filter(({ id }) => !TIMED.test(id))
 const { luaFiles } = await import(pathToFileURL(toCompiledPath('lib/stores/redis/lua-files.js')).href)
 const originals = { ...luaFiles }
 
@@ -38,7 +65,7 @@ const costs = new Map()
 /** By id. A test that passes once only, or only after others, would kill every mutant. */
 const unfit = new Set()
 
-async function findUnfit () {
+async function findUnfit (tests) {
   const failures = []
   for (const test of tests) {
     const startMs = performance.now()
@@ -76,11 +103,8 @@ process.on('message', async ({ script, text }) => {
   globalThis.luaGeneration = (globalThis.luaGeneration ?? 0) + 1
   send({ killedBy: await findKiller(script) })
 })
-// After a mutant that never returned, it is known.
 const known = JSON.parse(process.env.KNOWN_TESTS ?? 'null')
-if (known !== null) {
-  for (const [id, ms] of known.costs) costs.set(id, ms)
-  for (const id of known.unfit) unfit.add(id)
-}
-const failures = known === null ? await findUnfit() : []
+for (const [id, ms] of known?.costs ?? []) costs.set(id, ms)
+for (const id of known?.unfit ?? []) unfit.add(id)
+const failures = await findUnfit(tests.filter(({ id }) => !costs.has(id)))
 send({ failures, costs: [...costs], unfit: [...unfit] })

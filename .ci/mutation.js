@@ -1,6 +1,7 @@
 // `npm run mutation -- --only algorithms` changes one thing after the other in a part of lib, and runs the tests that cover it.
 // What no test notices is a survivor. By hand only: it takes minutes. Parts: see PARTS, and `lua`, for the scripts (mutate-lua.js).
 //   --mutate PATTERN  only these files, or this script
+//   --survivors       of the scripts, only what survived the last time
 // Reports are in .mutation, where mutants that were killed are noted: delete it to run all of them again. docs/guarantees.md has the
 // scores, and what survives.
 import { spawnSync } from 'node:child_process'
@@ -47,12 +48,15 @@ function toOptions (part, { mutate, tests }) {
   }
 }
 
-const OPTIONS = { only: { type: 'string' }, mutate: { type: 'string', multiple: true }, compile: { type: 'boolean' } }
+const OPTIONS = { only: { type: 'string' }, mutate: { type: 'string', multiple: true }, survivors: { type: 'boolean' }, compile: { type: 'boolean' } }
 
-async function run ({ only, mutate, compile: compileOnly }) {
+async function run ({ only, mutate, survivors, compile: compileOnly }) {
   // In the copy of the repository that Stryker has instrumented.
   if (compileOnly) return await compile()
-  if (only === 'lua') return spawnSync(process.execPath, ['.ci/mutate-lua.js', ...(mutate ?? []).map((script) => `--mutate=${script}`)], { stdio: 'inherit' })
+  if (only === 'lua') {
+    const options = [...(mutate ?? []).map((script) => `--mutate=${script}`), ...survivors ? ['--survivors'] : []]
+    return spawnSync(process.execPath, ['.ci/mutate-lua.js', ...options], { stdio: 'inherit' })
+  }
   const parts = Object.entries(PARTS).filter(([part]) => only === undefined || only === part)
   if (parts.length === 0) throw new Error(`The parts are: ${Object.keys(PARTS).join(', ')}, lua.`)
   mkdirSync('.mutation', { recursive: true })

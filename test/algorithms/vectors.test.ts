@@ -66,7 +66,7 @@ t.test('lease', async (t) => {
   const rows = loadLeaseVectors()
   t.ok(rows.length > 50)
   for (const { title, limit, state, nowUs, cost, lease, expect } of rows) {
-    const quota = createQuota(limit.algorithm ?? 'token-bucket', limit.max, limit.windowUs)
+    const quota = createQuota(limit.algorithm ?? 'token-bucket', limit.max, limit.windowUs, limit.burst)
     const bucket = new LeasingBucket(quota, state ?? undefined)
     const answer = cost === undefined ? bucket.reset(nowUs) : bucket.take(cost, lease, nowUs)
     t.strictSame({ ...answer, state: bucket.state }, { ...expect, state: expect.state ?? empty }, title)

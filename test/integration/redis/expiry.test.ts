@@ -1,5 +1,6 @@
 // Every key has a TTL at every moment, and one that lost it gets it back.
 import t from 'tap'
+import { createQuota } from '../../../lib/algorithms/quota.js'
 import { isUnavailable, type Store } from '../../../lib/stores/store.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { openBench } from './open-store.js'
@@ -39,7 +40,7 @@ t.test('no key is without a TTL, or without the prefix, while a load of all kind
 for (const algorithm of ALGORITHMS) {
   t.test(`${algorithm}: a key outlives its window by no more than a moment`, async (t) => {
     const store = bench.store({ keyPrefix: `window-${algorithm}:` })
-    const limit = limitOf({ algorithm, max: 3, windowUs: 60 * SECOND_US })
+    const limit = limitOf({ algorithm, max: 3, windowUs: 86_400 * SECOND_US })
     const { standings: [{ resetUs }] } = await take(store, [{ limit, partition: 'user:42', cost: 3 }])
     const [key] = await redis.keys(`window-${algorithm}:*`)
     const ttlMs = await redis.pttl(key)
@@ -68,3 +69,12 @@ for (const algorithm of ALGORITHMS) {
     t.match((await take(store, [{ limit, partition: 'user:42', cost: 0 }])).standings, [{ remaining: 0 }], 'and its units stay used')
   })
 }
+
+t.test('slots live for their lease, and their standing has no times', async (t) => {
+  const store = bench.store({ keyPrefix: 'slots:' })
+  const slots = { ...limitOf(), ...createQuota('concurrency', 8, 3600 * SECOND_US) }
+  t.match((await take(store, [{ limit: slots, partition: 'user:42', cost: 1 }])).standings, [{ resetUs: 0, retryUs: 0, remaining: 7 }])
+  const [key] = await redis.keys('slots:*')
+  const ttlMs = await redis.pttl(key)
+  t.ok(ttlMs <= 3_600_001 && ttlMs > 3_597_000, `${ttlMs} ms`)
+})

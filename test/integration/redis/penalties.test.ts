@@ -111,6 +111,17 @@ t.test('a text that is no conduct counts as none', async (t) => {
   }
 })
 
+t.test('a text that is no conduct is dropped by a look, also if it has a TTL', async (t) => {
+  const codes: string[] = []
+  const store = bench.store({ keyPrefix: 'dropped:', onFailure: (code) => { codes.push(code) } })
+  await take(store, charge(1))
+  const key = await conductKey('dropped:')
+  await redis.set(key, 'damaged', 'PX', 60_000)
+  await take(store, charge(0, 'user:42', 0))
+  t.strictSame(codes, ['DAMAGED'])
+  t.equal(await redis.exists(key), 0)
+})
+
 t.test('a penalty and a limit of one name do not meet', async (t) => {
   const store = bench.store({ keyPrefix: 'names:' })
   const same = limitOf({ max: 1, windowUs: 100 * SECOND_US, bucket: penalty.bucket, penalty })

@@ -4,6 +4,8 @@ import { createCalendarQuota } from '../../../lib/algorithms/quota.js'
 import { loadTemporal } from '../../../lib/calendar/temporal.js'
 import { ZoneCalendar } from '../../../lib/calendar/zone-calendar.js'
 import { KeyWriter } from '../../../lib/stores/redis/keys.js'
+import { loadScript } from '../../../lib/stores/redis/scripts.js'
+import { packLimit } from '../../../lib/stores/redis/wire-format.js'
 import { isUnavailable, type Limit, type Receipt } from '../../../lib/stores/store.js'
 import { limitOf } from '../../fixtures/limits.js'
 import { createBoundaryCalendar } from '../../fixtures/vectors.js'
@@ -44,6 +46,15 @@ t.test('the clock of Redis decides, however far that of the instance is off', as
   redisMs = Date.UTC(2021, 6, 15)
   await store.adjust([{ standing: standings[0], atUs, units: 4 }])
   t.match((await store.peek([limit], PARTITION))[0].usage, { units: 4, endUs: Date.UTC(2021, 7, 1) * 1000 }, 'an adjustment is called again too')
+})
+
+t.test('a call knows two periods, each without its end, and at another time it is called again', async (t) => {
+  const limit = { ...limitOf(), ...createCalendarQuota(10, 1e15, createBoundaryCalendar([0, 1e15, 2e15, 3e15, 4e15])) }
+  const script = loadScript('adjust')
+  for (const [redisUs, isKnown] of [[1e15 - 1, false], [1e15, true], [2e15 - 1, true], [2e15, true], [3e15 - 1, true], [3e15, false]] as const) {
+    const reply = await bench.redis.eval(script.lua, 0, packLimit(limit, 1e15 + 5), '', String(redisUs))
+    t.equal(reply, isKnown ? '' : `PERIOD ${redisUs}`)
+  }
 })
 
 t.test('a time that is in no period of a broken calendar fails the call, and no other one', async (t) => {

@@ -80,7 +80,7 @@ local function unfoldLog (log)
     hasDamage = true
     return {}
   end
-  if log.newestUnits > 0 then entries[#entries + 1] = { us = log.newestUs, units = log.newestUnits } end
+  entries[#entries + 1] = { us = log.newestUs, units = log.newestUnits }
   return entries
 end
 

@@ -182,7 +182,7 @@ end
 -- Lease units of a granted charge. They are used units from now on.
 local function grantLease (one)
   local quota, bucket, request, units = one.quota, one.bucket, one.request, 0
-  if quota.max == 0 or request.want == 0 or not one.result.granted or one.blockedUs then return end
+  if quota.max == 0 or request.want == 0 or not one.result.granted then return end
   local result = assessBucket(quota, bucket, 0, nowUs)
   if quota.algorithm == TOKEN_BUCKET then
     leases.open(bucket, request.gridUs, nowUs)
