@@ -111,6 +111,24 @@ t.test('Redis renews leases as the functions in TypeScript do', async (t) => {
   t.ok(leases > scaleToLane(600), String(leases))
 })
 
+t.test('a renewal leases a quarter of what is left, if that is four units or more', async (t) => {
+  const clock = new ManualClock()
+  const redis = bench.store({ keyPrefix: 'lease-quarter:', timeUs: () => clock.nowUs() })
+  const limit = limitOf({ max: 64, windowUs: 64_000_000_000, bucket: 'app/quarter' })
+  const nothing = { slotEndUs: 0, spent: 0, returned: 0 }
+  const take = async (cost: number) => {
+    const charge: LeaseCharge = { limit, partition: 'user:1', cost, lease: { gridUs: 20_000, want: cost === 0 ? 20 : 0, soon: 0, reports: [nothing, nothing] } }
+    const answer = await redis.take([charge])
+    if (isUnavailable(answer)) throw new Error(`no answer: ${answer.unavailable}`)
+    return (answer.standings as LeaseStanding[])[0].lease?.units ?? 0
+  }
+  await take(44)
+  t.equal(await take(0), 0, 'the bucket is made ready')
+  clock.advance(60_000)
+  t.equal(await take(0), 5, 'of 20')
+  t.equal(await take(0), 0, 'of 15')
+})
+
 t.test('the key of a renewed bucket lives until all leased units have drained', async (t) => {
   const redis = bench.store({ keyPrefix: 'lease-life:' })
   const limit = limitOf({ max: 100, windowUs: 100_000_000, bucket: 'app/life' })
