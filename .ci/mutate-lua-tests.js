@@ -19,7 +19,10 @@ const STORE = ['contract', 'twins', 'versions', 'calls', 'expiry']
 const ALGORITHMS = ['vectors', 'carry-over-twins', 'sliding-window-twins', 'stored-values', 'damaged-logs', 'damaged-values', 'clock-steps', ...STORE]
 const PENALTIES = ['vectors', 'stored-values', 'penalties', 'refused-writes', 'contract', 'twins', 'expiry']
 const LEASES = ['vectors', 'lease-requests', 'lease-twins', 'lease-corrections', 'stored-values', 'carry-over-twins', ...STORE]
-const ALL = [...new Set([...ALGORITHMS, ...PENALTIES, ...LEASES, 'concurrency-twins', 'periods', 'partitions'])]
+const TAKE = [
+  ...STORE, 'slots', 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'
+]
+const ALL = [...new Set([...ALGORITHMS, ...PENALTIES, ...LEASES, ...TAKE, 'concurrency-twins'])]
 
 /** The tests that run a script. All others run all. */
 const OWN_TESTS = {
@@ -33,7 +36,8 @@ const OWN_TESTS = {
   'report-slots': ['report-slots', 'contract'],
   reset: [...STORE, 'vectors', 'penalties', 'lease-requests', 'lease-twins', 'lease-corrections'],
   'sliding-window': ALGORITHMS,
-  take: [...STORE, 'slots', 'vectors', 'clock-steps', 'penalties', 'periods', 'partitions', 'refused-writes', 'lease-requests', 'lease-twins', 'lease-corrections'],
+  take: TAKE,
+  'take-token-buckets': TAKE,
   'token-bucket': ALGORITHMS,
   'write-switch': ['summaries']
 }

@@ -42,3 +42,15 @@ t.test('slots of another type fail their own check, and no other', async (t) => 
   t.strictSame(codes, ['WRONGTYPE'])
   t.match(await store.peek([limitOf()], 'user:2'), [{ remaining: 10 }], 'nothing of it is charged')
 })
+
+t.test('a rate of another type fails a check with slots, which takes none, and no other', async (t) => {
+  const { codes, keyPrefix, store } = open()
+  await store.take(chargesOf('user:5', limitOf()))
+  const [key] = await bench.redis.keys(`${keyPrefix}*`)
+  await bench.redis.del(key)
+  await bench.redis.lpush(key, 'a list')
+  const answers = await Promise.all([store.take(chargesOf('user:5', limitOf(), slots)), store.take(chargesOf('user:6', limitOf(), slots))])
+  t.match(answers, [{ unavailable: 'error' }, { granted: true }])
+  t.strictSame(codes, ['WRONGTYPE'])
+  t.match(await store.take(chargesOf('user:5', slots)), { granted: true, standings: [{ remaining: 7 }] })
+})

@@ -12,16 +12,21 @@ local function decodePenaltyState (kept, stored)
   assert(kept.level <= MAX_LEVELS and max(kept.startUs, kept.quietFromUs, kept.blockUs) < MAX_SAFE_INTEGER)
 end
 
+local function createPenaltyState (key)
+  return { key = key, startUs = 0, strikes = 0, level = 0, quietFromUs = 0, blockUs = 0 }
+end
+
 local function readPenaltyState (key)
   local kept = penaltyStates[key]
   if kept then return kept end
   local stored = redis.pcall('GET', key)
-  kept = { key = key, startUs = 0, strikes = 0, level = 0, quietFromUs = 0, blockUs = 0 }
+  kept = createPenaltyState(key)
   if type(stored) == 'table' then
     kept.err = stored.err
   elseif stored then
     if not pcall(decodePenaltyState, kept, stored) then
-      kept, hasDamage = { key = key, startUs = 0, strikes = 0, level = 0, quietFromUs = 0, blockUs = 0, isDamaged = true }, true
+      kept, hasDamage = createPenaltyState(key), true
+      kept.isDamaged = true
     end
     kept.isStored = true
   end

@@ -92,7 +92,7 @@ local function sumUnits (charges, i, isGranted)
     elseif isShadow then
       isBefore = isGranted
     end
-    if j ~= i and isBefore and other.bucket == one.bucket then units = units + other.cost end
+    if isBefore and other.bucket == one.bucket then units = units + other.cost end
   end
   return units
 end
