@@ -5,9 +5,15 @@ import fc from 'fast-check'
 /** What the first run has measured. Stryker starts another process after a mutant that does not end. */
 const FIRST_RUN = '.mutation-first-run.json'
 
+/** A test that takes so many times as long as before, and a while, waits for what a mutant never does. */
+const MAX_TIME_RATIO = 10
+const MAX_WAIT_MS = 3000
+
 /** A mutant that a test reaches so many times as often as before has made a loop without end. */
 const MAX_HIT_RATIO = 20
 const MAX_FEW_HITS = 10_000
+
+const NEVER_ENDED = Symbol('never ended')
 
 const PASSED = 0
 
@@ -69,11 +75,14 @@ class MutationRunner {
     for (const test of this.#tests) {
       context.currentTestId = test.id
       const startUs = process.cpuUsage().user
+      const startMs = performance.now()
       const failureMessage = await this.#program.runTest(test)
       const timeSpentMs = (process.cpuUsage().user - startUs) / 1000
+      const tookMs = performance.now() - startMs
+      const isCheap = timeSpentMs <= this.#maxTestMs && tookMs <= MAX_TIME_RATIO * this.#maxTestMs
       // A test that fails in one process with the others, or that passes once only, would kill every mutant.
-      if (failureMessage === null && timeSpentMs <= this.#maxTestMs && await this.#program.runTest(test) === null) {
-        tests.push({ id: test.id, name: test.id, fileName: test.file, timeSpentMs, status: PASSED })
+      if (failureMessage === null && isCheap && await this.#program.runTest(test) === null) {
+        tests.push({ id: test.id, name: test.id, fileName: test.file, timeSpentMs: Math.max(timeSpentMs, tookMs), status: PASSED })
       } else {
         delete context.mutantCoverage?.perTest[test.id]
         appendFileSync(this.#log, `${JSON.stringify({ leftOut: test.id, timeSpentMs, failureMessage })}\n`)
@@ -112,11 +121,23 @@ class MutationRunner {
       nrOfTests++
       context.hitCount = 0
       context.hitLimit = MAX_HIT_RATIO * (this.#hits[test.id]?.[activeMutant.id] ?? 0) + MAX_FEW_HITS
-      const failureMessage = await this.#program.runTest(test)
+      const failureMessage = await this.#runWithin(MAX_TIME_RATIO * this.#timeOf(test) + MAX_WAIT_MS, test)
+      if (failureMessage === NEVER_ENDED) return { status: 'timeout', reason: 'a test that waits' }
       if (context.hitCount > context.hitLimit) return { status: 'timeout', reason: 'a loop without end' }
       if (failureMessage !== null) return { status: 'killed', killedBy: [test.id], failureMessage, nrOfTests }
     }
     return { status: 'survived', nrOfTests }
+  }
+
+  /** The test goes on after its time is over. What it started has its own keys and timers. */
+  async #runWithin (maxMs, test) {
+    let timer
+    const late = new Promise((resolve) => { timer = setTimeout(() => { resolve(NEVER_ENDED) }, maxMs) })
+    try {
+      return await Promise.race([this.#program.runTest(test), late])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Fast ones first. */

@@ -1,6 +1,6 @@
 // `npm run mutation -- --only algorithms` changes one thing after the other in a part of lib, and runs the tests that cover it.
 // What no test notices is a survivor. By hand only: it takes minutes. Parts: see PARTS, and `lua`, for the scripts (mutate-lua.js).
-//   --mutate PATTERN  only these files, or this script
+//   --mutate PATTERN  only these files, or this script; may be repeated
 // Reports are in .mutation, where mutants that were killed are noted: delete it to run all of them again. docs/guarantees.md has the
 // scores, and what survives.
 import { spawnSync } from 'node:child_process'
@@ -10,14 +10,32 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { compile } from './compile.js'
 import { findTestFiles } from './lanes.js'
+import { startSharedRedis } from './redis.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-/** What is changed, and the tests that must notice it: cheap ones, which need no server. */
+/** Tests over Redis that start no server, and what they share. */
+const OVER_REDIS = ['contract', 'calls', 'clock-steps', 'expiry', 'own-client', 'partitions', 'penalties', 'periods', 'concurrency-twins', 'twins']
+const LEASES_OVER_REDIS = ['lease-corrections', 'lease-shutdown']
+
+const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${name}.test.ts`)
+
+/** Only tests that end servers, or let them hang, reach most of these. */
+const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'failure-causes', 'idle-watchdog', 'process-guards', 'watch-database']
+
+/**
+ * What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server.
+ */
 const PARTS = {
   algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
   request: { mutate: ['lib/request/**/*.ts'], tests: ['test/request', 'test/plugin', 'test/throttle'] },
-  memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] }
+  memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] },
+  lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
+  redis: {
+    mutate: ['lib/stores/*.ts', 'lib/stores/redis/*.ts', ...CONNECTIONS.map((name) => `!lib/stores/redis/${name}.ts`)],
+    tests: ['test/stores/redis', ...inRedisFolder(OVER_REDIS)],
+    hasRedis: true
+  }
 }
 
 /** All of their tests are slow, and it takes longer to find that out than to run the mutants of a file. */
@@ -40,7 +58,7 @@ function toOptions (part, { mutate, tests }) {
     jsonReporter: { fileName: `.mutation/${part}.json` },
     reporters: ['clear-text', 'json', 'progress-append-only'],
     clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
-    tempDirName: '.mutation/sandbox',
+    tempDirName: `.mutation/${part}-sandbox`,
     ignorePatterns: ['.compiled', '.modules', '.tap', '.mutation', 'bench', 'dist', 'examples'],
     warnings: { unknownOptions: false },
     allowConsoleColors: false
@@ -57,8 +75,16 @@ async function run ({ only, mutate, compile: compileOnly }) {
   if (parts.length === 0) throw new Error(`The parts are: ${Object.keys(PARTS).join(', ')}, lua.`)
   mkdirSync('.mutation', { recursive: true })
   const { Stryker } = await import('@stryker-mutator/core')
-  for (const [part, paths] of parts) {
-    await new Stryker(toOptions(part, { ...paths, ...mutate === undefined ? {} : { mutate } })).runMutationTest()
+  for (const [part, { hasRedis, ...paths }] of parts) {
+    const redis = hasRedis ? await startSharedRedis() : null
+    // The process of the tests inherits it.
+    if (redis !== null) process.env.TEST_REDIS_PORT = String(redis.port)
+    try {
+      await new Stryker(toOptions(part, { ...paths, ...mutate === undefined ? {} : { mutate } })).runMutationTest()
+    } finally {
+      redis?.stop()
+      delete process.env.TEST_REDIS_PORT
+    }
   }
 }
 
