@@ -23,13 +23,16 @@ const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${n
 /** Only tests that end servers, or let them hang, reach most of these. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'failure-causes', 'idle-watchdog', 'process-guards', 'watch-database']
 
-/**
- * What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server.
- */
+/** What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server. */
 const PARTS = {
   algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
   request: { mutate: ['lib/request/**/*.ts'], tests: ['test/request', 'test/plugin', 'test/throttle'] },
-  memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] },
+  memory: {
+    mutate: ['lib/stores/memory/**/*.ts'],
+    // Redis is a second opinion on changes of limits, and on clocks that step back.
+    tests: ['test/stores/memory', 'test/regressions/lowered-window-counts-on.test.ts', ...inRedisFolder(['twins', 'concurrency-twins'])],
+    hasRedis: true
+  },
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
     mutate: ['lib/stores/*.ts', 'lib/stores/redis/*.ts', ...CONNECTIONS.map((name) => `!lib/stores/redis/${name}.ts`)],
