@@ -39,6 +39,7 @@ export function openBucket (limit: Limit = tokens, numbers: Partial<LeaseSizing>
     grow: (size: number) => { learned.push(`half of ${size} used`) },
     use: (units: number) => { if (units > 0) learned.push(`${units} used`) },
     countIdle: (units: number) => { learned.push(`${units} idle`); return true },
+    countDemand: () => true,
     ...numbers
   }
   const counters = { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }
