@@ -1,5 +1,6 @@
 import t from 'tap'
 import { createMemoryStore } from '../../../lib/stores/memory/store.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 
@@ -10,7 +11,8 @@ for (const algorithm of ALGORITHMS) {
     t.teardown(() => store.close())
     const limit = limitOf({ algorithm, max: 1, windowUs: SECOND_US })
     let most = 0
-    for (let i = 0; i < 100_000; i++) {
+    const keys = scaleToLane(100_000, 100_000)
+    for (let i = 0; i < keys; i++) {
       store.take([{ limit, partition: `key:${i}`, cost: 1 }])
       // 1000 keys a window are in use at any time.
       clock.advance(SECOND_US / 1000)
