@@ -60,6 +60,13 @@ t.test('a refusal is repeated for as long as it holds, at most 5 ms from when it
   t.strictSame(until('never'), [false, false, false, false])
 })
 
+t.test('a refusal that no wait helps says nothing of one that ends', async (t) => {
+  const asks = new BucketAsks()
+  asks.note(createStanding(false, 0, 9000), false, askAt(1000))
+  asks.note(createStanding(false, 5, 'never'), false, askAt(2000))
+  t.strictSame([asks.isEmpty(5999), asks.isEmpty(6000)], [true, false])
+})
+
 t.test('a grant does not end the time of a refusal', async (t) => {
   const asks = new BucketAsks()
   asks.note(createStanding(false, 0, 9000), false, askAt(1000))

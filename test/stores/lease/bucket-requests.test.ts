@@ -106,11 +106,11 @@ t.test('leases that end are given back or lapse', async (t) => {
 })
 
 t.test('of a bucket that was reset nothing is reported', async (t) => {
-  const { bucket, lease, spend } = openBucket()
+  const { bucket, lease, spend, counters } = openBucket()
   lease(10)
   spend(4, 0)
   bucket.forget()
-  t.strictSame([bucket.held, bucket.hasReports], [[], false])
+  t.strictSame([bucket.held, bucket.hasReports, counters.lapsedUnits], [[], false, 6])
 })
 
 for (const [limit, expected] of [[tokens, [NOTHING, report(1000, 4)]], [window, [NOTHING, report(1000, 0, 6)]]] as const) {
@@ -163,4 +163,12 @@ t.test('a standing tells what is left in the bucket and in hand', async (t) => {
   bucket.receive(seen, STORE_US + 60_000, 60_000, 60_000)
   t.match(bucket.createStanding(0, current, 60_000), { remaining: 415, resetUs: 585_000 })
   t.strictSame(learned, ['2 used'])
+})
+
+t.test('a lease that is used up is closed by the next one, and has not lapsed', async (t) => {
+  const { bucket, lease, spend, learned, reports } = openBucket()
+  lease(10)
+  spend(10, 0)
+  lease(5, 50_000, 99_000)
+  t.strictSame([bucket.held.map(({ size }) => size), learned, reports(99_000)], [[5], ['half of 10 used', '10 used'], [NOTHING, report(1000, 10)]])
 })
