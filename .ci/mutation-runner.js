@@ -58,6 +58,7 @@ class MutationRunner {
     // tap reports its time limit to its parent, which here is Stryker. Its own messages are text.
     const send = process.send.bind(process)
     process.send = (message) => typeof message === 'string' && send(message)
+    process.once('disconnect', () => { process.exit() })
     // The first counterexample is enough.
     fc.configureGlobal({ endOnFailure: true })
   }

@@ -82,6 +82,7 @@ async function run ({ only, mutate, compile: compileOnly }) {
     const redis = hasRedis ? await startSharedRedis() : null
     // The process of the tests inherits it.
     if (redis !== null) process.env.TEST_REDIS_PORT = String(redis.port)
+    process.once('exit', () => { redis?.stop() })
     try {
       await new Stryker(toOptions(part, { ...paths, ...mutate === undefined ? {} : { mutate } })).runMutationTest()
     } finally {
