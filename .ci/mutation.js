@@ -21,7 +21,7 @@ const LEASES_OVER_REDIS = ['lease-corrections', 'lease-shutdown']
 const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${name}.test.ts`)
 
 /** Only tests that end servers, or let them hang, reach most of these. */
-const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'failure-causes', 'idle-watchdog', 'process-guards', 'watch-database']
+const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'idle-watchdog', 'process-guards', 'watch-database']
 
 /** What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server. */
 const PARTS = {
