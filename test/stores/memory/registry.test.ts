@@ -1,6 +1,7 @@
 import t from 'tap'
 import { LimitRegistry } from '../../../lib/stores/memory/registry.js'
 import { createMemoryStore } from '../../../lib/stores/memory/store.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 import { limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 
@@ -27,7 +28,8 @@ t.test('a version in use outlives any number of unused ones', async (t) => {
   const kept = limitOf({ bucket: 'app/kept' })
   const version = registry.findOrAddVersion(kept)
   registry.retain(version)
-  for (let i = 0; i < 10_000; i++) {
+  const unused = scaleToLane(10_000, 10_000)
+  for (let i = 0; i < unused; i++) {
     registry.trim()
     registry.findOrAddVersion(limitOf({ bucket: `app/${i}` }))
     if (registry.size > 200) throw new Error(`${registry.size} entries`)
@@ -43,7 +45,8 @@ t.test('limits that come and go do not pile up in a store', async (t) => {
   const lasting = limitOf({ bucket: 'app/lasting', windowUs: 1e12 })
   store.take([{ limit: lasting, partition: 'user:1', cost: 10 }])
   let most = 0
-  for (let i = 0; i < 20_000; i++) {
+  const rounds = scaleToLane(20_000, 20_000)
+  for (let i = 0; i < rounds; i++) {
     const passing = limitOf({ bucket: `app/${i}` })
     const changing = limitOf({ bucket: 'app/changing', max: 1_000_000 + i, windowUs: 1e12 })
     const { granted } = store.take([
