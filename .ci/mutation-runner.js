@@ -9,7 +9,7 @@ const FIRST_RUN = '.mutation-first-run.json'
 const MAX_REAL_MS = 30_000
 
 /** A test that takes so many times as long as before, and a while, waits for what a mutant never does. */
-const MAX_TIME_RATIO = 10
+const MAX_TIME_RATIO = 4
 const MAX_WAIT_MS = 1500
 
 /** A mutant that a test reaches so many times as often as before has made a loop without end. */
