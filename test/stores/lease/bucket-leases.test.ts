@@ -151,3 +151,12 @@ t.test('units that were used without a check are charged as far as they are in h
   t.strictSame([bucket.charge(12, 0), bucket.countLeft(0)], [3, 0])
   t.strictSame([bucket.charge(12, 0), bucket.charge(0, 0)], [0, 0])
 })
+
+t.test('a lease that is used up is in hand until there is a next one, for refunds', async (t) => {
+  const { bucket, lease, spend } = openBucket()
+  lease(10)
+  const [current] = bucket.held
+  spend(10, 0)
+  t.equal(bucket.reserve(1, 0), null)
+  t.strictSame([bucket.held, bucket.refund(current, 3, 0), bucket.countLeft(0)], [[current], 3, 3])
+})

@@ -62,6 +62,7 @@ t.test('several limits are spent together, and renewed', async (t) => {
   t.strictSame([store.later.length, store.leases.counters.renewals], [0, 0])
   for (let i = 0; i < 3; i++) receiptOf(store.leases.take(two.map((limit) => chargeOf(limit, 2))))
   t.strictSame([store.later.map(({ charges: [{ limit }] }) => limit), store.leases.counters.renewals], [two, 2])
+  t.ok(store.later.every(({ charges: [{ lease }] }) => lease !== undefined && lease.want > 0))
 })
 
 t.test('of several limits all are spent or none', async (t) => {
@@ -110,21 +111,53 @@ t.test('a check waits for a lease that is on its way, at most 10 ms, and no more
   }
 })
 
-t.test('a check that has waited for 10 ms asks the store, also while a lease is on its way', async (t) => {
-  for (const [waitedUs, isWaiting] of [[9999, true], [10_000, false]] as const) {
+t.test('a check that has waited for 10 ms asks the store, also while another one asks for a lease', async (t) => {
+  for (const [waitedUs, asked] of [[9999, 1], [10_000, 2]]) {
     const store = open(t)
     await store.askForLease()
-    const first = store.takeOne()
-    const second = store.takeOne()
+    const waiting = [1, 2].map(() => store.leases.take([chargeOf(store.limit, 5)]))
     store.clock.advance(waitedUs)
-    // The first one that waited asks for a lease again.
-    store.clock.advance(0)
-    store.answer(store.standing(FREE, 1, 0), 3000)
+    // Too few for either of them. The first one asks for more.
+    store.answer(store.standing(FREE, 1, 2), 3000)
     for (let i = 0; i < 10; i++) await Promise.resolve()
-    t.equal(store.asked.length, isWaiting ? store.asked.length : 2)
-    for (const { resolve } of store.asked.splice(0)) resolve(store.receipt(store.standing(FREE, 1), 4000))
-    await Promise.all([first, second])
+    t.equal(store.asked.length, asked)
+    while (store.asked.length > 0) {
+      answerAll(store, 0)
+      for (let i = 0; i < 10; i++) await Promise.resolve()
+    }
+    await Promise.all(waiting)
   }
+})
+
+t.test('a check whose bucket is reset while it waits asks the store', async (t) => {
+  const store = open(t)
+  await store.askForLease()
+  const waiting = store.takeOne()
+  await store.leases.reset([store.limit], PARTITION)
+  answerAll(store, 0)
+  await until('the store is asked', 5000, () => store.asked.length === 1)
+  answerAll(store, 0)
+  t.match(await waiting, { granted: true })
+})
+
+t.test('a check does not wait for a limit that it can pay for', async (t) => {
+  const store = open(t)
+  await leaseAll(store, two, 10)
+  receiptOf(store.leases.take([chargeOf(two[1], 8)]))
+  store.later[0].resolve({ unavailable: 'deadline' })
+  receiptOf(store.leases.take([chargeOf(two[0], 7)]))
+  t.equal(store.later.length, 2, 'more is asked for, and two are left')
+  store.leases.take([chargeOf(two[0], 2), chargeOf(two[1], 2)])
+  t.strictSame(store.asked.map(({ charges }) => charges.map(({ limit }) => limit)), [[two[1]]])
+})
+
+t.test('units in hand are reserved for a request that has a limit without leases', async (t) => {
+  const store = open(t)
+  await leaseAll(store, [store.limit], 10)
+  const answer = store.leases.take([chargeOf(store.limit, 3), chargeOf(plain)])
+  t.strictSame(store.asked.map(({ charges }) => charges.map(({ limit }) => limit)), [[plain]])
+  answerAll(store, 0)
+  t.match(await answer, { standings: [{ charged: 3 }, { limit: plain }] })
 })
 
 t.test('a refund that the lease took needs no call', async (t) => {
@@ -188,6 +221,8 @@ t.test('a bucket that is not busy any more is decided as without leases', async 
   t.strictSame([store.asked.length, store.asked[0].charges[0].lease, store.leases.counters.storeChecks], [1, undefined, storeChecks + 1])
   store.answer(store.standing(FREE, 1), 3000)
   await answer
+  store.leases.take([chargeOf(store.limit), chargeOf(plain)])
+  t.match(store.asked[0].charges[0].lease, { want: 0 }, 'with other limits it is asked as before, and counts')
 })
 
 t.test('units of an ended window are given back within a second, and those of a token bucket drain', async (t) => {
@@ -197,6 +232,21 @@ t.test('units of an ended window are given back within a second, and those of a 
   store.clock.advance(2_000_000)
   await until('the timer', 5000, () => store.later.length > 0)
   t.match(store.later, { length: 1, 0: { charges: [{ limit: window, cost: 0, lease: { want: 0, reports: [{ returned: 0 }, { spent: 0, returned: 19 }] } }] } })
+})
+
+t.test('a bucket without leases has nothing to wait for, or to give back', async (t) => {
+  const store = open(t)
+  await store.askForLease()
+  answerAll(store, 0)
+  await Promise.resolve()
+  const peeked = store.leases.peek([store.limit], PARTITION)
+  await Promise.resolve()
+  store.resolvePeek([store.standing(FREE, 0)])
+  await peeked
+  t.equal(store.flushes, 0)
+  store.leases.endLeases()
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  t.equal(store.later.length, 0)
 })
 
 t.test('a store without connections needs no end', async (t) => {

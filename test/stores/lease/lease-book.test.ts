@@ -95,6 +95,8 @@ t.test('a block ends the leases of limits with a penalty', async (t) => {
   buckets.push(meetBusy(book, penal, 'a'), meetBusy(book, penal, 'b'))
   t.equal(book.hasPenalties, true)
   for (const bucket of buckets) lease(bucket, 10)
+  book.endPenalized('somebody')
+  t.equal(buckets[2].countLeft(0), 10)
   book.endPenalized('a')
   t.strictSame(buckets.map((bucket) => bucket.countLeft(0)), [10, 10, 0, 10])
   t.equal(buckets[2].hasReports, false, 'its units lapse')
