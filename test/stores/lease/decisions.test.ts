@@ -249,6 +249,15 @@ t.test('a bucket without leases has nothing to wait for, or to give back', async
   t.equal(store.later.length, 0)
 })
 
+t.test('units in hand are given back when the limits are replaced', async (t) => {
+  const store = open(t)
+  await leaseAll(store, [store.limit], 10)
+  store.leases.endLeases()
+  await until('the report', 5000, () => store.later.length === 1)
+  t.match(store.later[0].charges, [{ limit: store.limit, cost: 0, lease: { want: 0, reports: [{}, { spent: 1, returned: 9 }] } }])
+  t.ok(store.takeOne() instanceof Promise, 'none are left')
+})
+
 t.test('a store without connections needs no end', async (t) => {
   const store = new ScriptedStore()
   await store.leases.close()
