@@ -14,7 +14,7 @@ class LimitSlots {
   readonly #partitions = new Map<string, InFlight>()
   #idle = 0
   /** The entry that was looked up last: a request asks for its slots, and then takes one. */
-  #latestPartition = ''
+  #latestPartition: string | null = null
   #latest: InFlight | undefined
 
   get (partition: string): number {
@@ -47,7 +47,8 @@ class LimitSlots {
   #dropIdle (): void {
     for (const [partition, { count }] of this.#partitions) if (count === 0) this.#partitions.delete(partition)
     this.#idle = 0
-    this.#latest = this.#partitions.get(this.#latestPartition)
+    this.#latest = undefined
+    this.#latestPartition = null
   }
 }
 
@@ -58,7 +59,7 @@ class LimitSlots {
 export class InFlightCounts {
   /** By the `bucket` of the limit. A limit is never removed: their number is that of the policies. */
   readonly #limits = new Map<string, LimitSlots>()
-  #latestBucket = ''
+  #latestBucket: string | null = null
   #latest = new LimitSlots()
 
   /** Requests in flight. */
