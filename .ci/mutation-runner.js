@@ -159,7 +159,7 @@ class MutationRunner {
 
   /** Fast ones first. */
   #timeOf ({ id }) {
-    return this.#times.get(id) ?? 0
+    return this.#tookMs.get(id) ?? 0
   }
 
   async dispose () {

@@ -1,6 +1,7 @@
 // `npm run mutation -- --only algorithms` changes one thing after the other in a part of lib, and runs the tests that cover it.
 // What no test notices is a survivor. By hand only: it takes minutes. Parts: see PARTS, and `lua`, for the scripts (mutate-lua.js).
 //   --mutate PATTERN  only these files, or this script; may be repeated
+//   --test PATH       only these tests, or folders of tests; may be repeated
 // Reports are in .mutation, where mutants that were killed are noted: delete it to run all of them again. docs/guarantees.md has the
 // scores, and what survives.
 import { spawnSync } from 'node:child_process'
@@ -15,7 +16,7 @@ import { startSharedRedis } from './redis.js'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 /** Tests over Redis that start no server, and what they share. */
-const OVER_REDIS = ['contract', 'calls', 'clock-steps', 'expiry', 'own-client', 'partitions', 'penalties', 'periods', 'concurrency-twins', 'twins']
+const OVER_REDIS = ['contract', 'calls', 'clock-steps', 'partitions', 'penalties', 'periods', 'concurrency-twins', 'twins']
 const LEASES_OVER_REDIS = ['lease-corrections', 'lease-shutdown']
 
 const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${name}.test.ts`)
@@ -68,9 +69,11 @@ function toOptions (part, { mutate, tests }) {
   }
 }
 
-const OPTIONS = { only: { type: 'string' }, mutate: { type: 'string', multiple: true }, compile: { type: 'boolean' } }
+const OPTIONS = {
+  only: { type: 'string' }, mutate: { type: 'string', multiple: true }, test: { type: 'string', multiple: true }, compile: { type: 'boolean' }
+}
 
-async function run ({ only, mutate, compile: compileOnly }) {
+async function run ({ only, mutate, test, compile: compileOnly }) {
   // In the copy of the repository that Stryker has instrumented.
   if (compileOnly) return await compile()
   if (only === 'lua') return spawnSync(process.execPath, ['.ci/mutate-lua.js', ...(mutate ?? []).map((script) => `--mutate=${script}`)], { stdio: 'inherit' })
@@ -79,12 +82,13 @@ async function run ({ only, mutate, compile: compileOnly }) {
   mkdirSync('.mutation', { recursive: true })
   const { Stryker } = await import('@stryker-mutator/core')
   for (const [part, { hasRedis, ...paths }] of parts) {
+    const chosen = { ...paths, ...mutate === undefined ? {} : { mutate }, ...test === undefined ? {} : { tests: test } }
     const redis = hasRedis ? await startSharedRedis() : null
     // The process of the tests inherits it.
     if (redis !== null) process.env.TEST_REDIS_PORT = String(redis.port)
     process.once('exit', () => { redis?.stop() })
     try {
-      await new Stryker(toOptions(part, { ...paths, ...mutate === undefined ? {} : { mutate } })).runMutationTest()
+      await new Stryker(toOptions(part, chosen)).runMutationTest()
     } finally {
       redis?.stop()
       delete process.env.TEST_REDIS_PORT
