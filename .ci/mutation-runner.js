@@ -10,7 +10,7 @@ const MAX_REAL_MS = 30_000
 
 /** A test that takes so many times as long as before, and a while, waits for what a mutant never does. */
 const MAX_TIME_RATIO = 4
-const MAX_WAIT_MS = 1500
+const MAX_WAIT_MS = 3000
 
 /** A mutant that a test reaches so many times as often as before has made a loop without end. */
 const MAX_HIT_RATIO = 20
@@ -132,7 +132,8 @@ class MutationRunner {
       if (failureMessage === null) continue
       // A static mutant is in what was loaded.
       if (mutantActivation !== 'static' && !await this.#passesWithout(activeMutant, test)) continue
-      return { status: 'killed', killedBy: [test.id], failureMessage: failureMessage === NEVER_ENDED ? 'never ended' : failureMessage, nrOfTests }
+      if (failureMessage !== NEVER_ENDED) return { status: 'killed', killedBy: [test.id], failureMessage, nrOfTests }
+      if (await this.#runInTime(test) === NEVER_ENDED) return { status: 'timeout', reason: `never ended: ${test.id}` }
     }
     return { status: 'survived', nrOfTests }
   }
