@@ -17,6 +17,11 @@ class LimitSlots {
   #latestPartition: string | null = null
   #latest: InFlight | undefined
 
+  /** Number of partitions that are kept. */
+  get size (): number {
+    return this.#partitions.size
+  }
+
   get (partition: string): number {
     return this.#find(partition)?.count ?? 0
   }
@@ -61,6 +66,13 @@ export class InFlightCounts {
   readonly #limits = new Map<string, LimitSlots>()
   #latestBucket: string | null = null
   #latest = new LimitSlots()
+
+  /** Number of partitions that are kept, with or without slots. */
+  get size (): number {
+    let size = 0
+    for (const slots of this.#limits.values()) size += slots.size
+    return size
+  }
 
   /** Requests in flight. */
   get (limit: Limit, partition: string): number {

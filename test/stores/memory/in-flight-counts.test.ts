@@ -101,3 +101,46 @@ t.test('partitions without slots are forgotten, and no others', async (t) => {
   }
   t.strictSame(held.map((partition) => counts.get(limit, partition)), held.map(() => 1))
 })
+
+/** Take a slot for each of so many partitions, and give it back. */
+function visit (counts: InFlightCounts, count: number, name = 'idle'): void {
+  for (let i = 0; i < count; i++) {
+    counts.take(limit, `${name}:${i}`, 1)
+    counts.release(limit, `${name}:${i}`, 1)
+  }
+}
+
+t.test('at most 1024 partitions without slots are kept', async (t) => {
+  const counts = new InFlightCounts()
+  for (let i = 0; i < 10; i++) counts.take(limit, `held:${i}`, 1)
+  visit(counts, 1024)
+  t.equal(counts.size, 1034)
+  visit(counts, 1, 'another')
+  t.equal(counts.size, 10)
+  visit(counts, 1025)
+  t.equal(counts.size, 10)
+})
+
+t.test('or as many as there are with slots', async (t) => {
+  const counts = new InFlightCounts()
+  for (let i = 0; i < 2000; i++) counts.take(limit, `held:${i}`, 1)
+  visit(counts, 2000)
+  t.equal(counts.size, 4000)
+  visit(counts, 1, 'another')
+  t.equal(counts.size, 2000)
+})
+
+t.test('a partition that comes back is idle once', async (t) => {
+  const counts = new InFlightCounts()
+  visit(counts, 500)
+  for (let i = 0; i < 3000; i++) visit(counts, 1)
+  t.equal(counts.size, 500)
+})
+
+t.test('nothing is kept of a partition that never had a slot', async (t) => {
+  const counts = new InFlightCounts()
+  counts.release(limit, 'a', 1)
+  counts.take(limit, 'a', 0)
+  t.equal(counts.get(limit, 'a'), 0)
+  t.equal(counts.size, 0)
+})
