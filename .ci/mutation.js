@@ -1,7 +1,7 @@
 // `npm run mutation -- --only algorithms` changes one thing after the other in a part of lib, and runs the tests that cover it.
 // What no test notices is a survivor. By hand only: it takes minutes. Parts: see PARTS, and `lua`, for the scripts (mutate-lua.js).
 //   --mutate PATTERN  only these files, or this script; may be repeated
-//   --test PATH       only these tests, or folders of tests; may be repeated
+//   --tests PATH      only these tests, or folders of tests; may be repeated
 // Reports are in .mutation, where mutants that were killed are noted: delete it to run all of them again. docs/guarantees.md has the
 // scores, and what survives.
 import { spawnSync } from 'node:child_process'
@@ -32,13 +32,15 @@ const PARTS = {
     mutate: ['lib/stores/memory/**/*.ts'],
     // Redis is a second opinion on changes of limits, and on clocks that step back.
     tests: ['test/stores/memory', 'test/regressions/lowered-window-counts-on.test.ts', ...inRedisFolder(['twins', 'concurrency-twins'])],
-    hasRedis: true
+    hasRedis: true,
+    maxMutantMs: 3000
   },
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
     mutate: ['lib/stores/*.ts', 'lib/stores/redis/*.ts', ...CONNECTIONS.map((name) => `!lib/stores/redis/${name}.ts`)],
     tests: ['test/stores/redis', ...inRedisFolder(OVER_REDIS)],
-    hasRedis: true
+    hasRedis: true,
+    maxMutantMs: 3000
   }
 }
 
@@ -48,12 +50,15 @@ const SLOW = ['test/algorithms/sliding-window-yield.test.ts']
 /** Slower tests are left out: each survivor would run all of them. Milliseconds of the processor, of which counting what is covered takes most. */
 const MAX_TEST_MS = 1000
 
-function toOptions (part, { mutate, tests }) {
+/** A mutant survives after so much time of the processor, although some tests were not run. */
+const MAX_MUTANT_MS = 60_000
+
+function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS, maxMutantMs = MAX_MUTANT_MS }) {
   return {
     mutate,
     testRunner: 'in-process',
     plugins: [fileURLToPath(new URL('mutation-runner.js', import.meta.url))],
-    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs: MAX_TEST_MS, log: resolve(`.mutation/${part}.log`) },
+    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs, maxMutantMs, log: resolve(`.mutation/${part}.log`) },
     buildCommand: 'node .ci/mutation.js --compile',
     coverageAnalysis: 'perTest',
     concurrency: 1,
@@ -70,10 +75,10 @@ function toOptions (part, { mutate, tests }) {
 }
 
 const OPTIONS = {
-  only: { type: 'string' }, mutate: { type: 'string', multiple: true }, test: { type: 'string', multiple: true }, compile: { type: 'boolean' }
+  only: { type: 'string' }, mutate: { type: 'string', multiple: true }, tests: { type: 'string', multiple: true }, compile: { type: 'boolean' }
 }
 
-async function run ({ only, mutate, test, compile: compileOnly }) {
+async function run ({ only, mutate, tests, compile: compileOnly }) {
   // In the copy of the repository that Stryker has instrumented.
   if (compileOnly) return await compile()
   if (only === 'lua') return spawnSync(process.execPath, ['.ci/mutate-lua.js', ...(mutate ?? []).map((script) => `--mutate=${script}`)], { stdio: 'inherit' })
@@ -82,7 +87,7 @@ async function run ({ only, mutate, test, compile: compileOnly }) {
   mkdirSync('.mutation', { recursive: true })
   const { Stryker } = await import('@stryker-mutator/core')
   for (const [part, { hasRedis, ...paths }] of parts) {
-    const chosen = { ...paths, ...mutate === undefined ? {} : { mutate }, ...test === undefined ? {} : { tests: test } }
+    const chosen = { ...paths, ...mutate && { mutate }, ...tests && { tests } }
     const redis = hasRedis ? await startSharedRedis() : null
     // The process of the tests inherits it.
     if (redis !== null) process.env.TEST_REDIS_PORT = String(redis.port)
