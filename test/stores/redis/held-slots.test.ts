@@ -197,3 +197,14 @@ t.test('a limit with a shorter lease beats more often', async (t) => {
   await sleep(250)
   t.ok(sent.length >= 1, `${sent.length} reports`)
 })
+
+t.test('a heartbeat that had nothing to repeat begins again with the next slot', async (t) => {
+  const { take, held, sent } = report(t)
+  take(1)
+  held.release(limit, 'a', 1)
+  await sleep(250)
+  const { length } = sent
+  take(2)
+  await sleep(250)
+  t.ok(slotsOf(sent.slice(length)).some(([one]) => one === 'a 2'))
+})
