@@ -6,7 +6,11 @@ import { HeldSlots, type BatchReport, type HoldingReport } from '../../../lib/st
 import { limitOf } from '../../fixtures/limits.js'
 import { sleep } from '../../fixtures/until.js'
 
-const limit = { ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 10, 300_000) }
+const slotsOfLease = (leaseUs: number) => ({ ...limitOf({ bucket: 'app/slots' }), ...createQuota('concurrency', 10, leaseUs) })
+/** No heartbeat comes in between. */
+const limit = slotsOfLease(60_000_000)
+/** A heartbeat comes each 100 ms. */
+const brief = slotsOfLease(300_000)
 
 interface Reporting {
   readonly held: HeldSlots
@@ -17,7 +21,7 @@ interface Reporting {
   take (slots: number, granted?: number, partition?: string): BatchReport
 }
 
-function report (t: Test, answer: () => boolean | Promise<boolean> = () => true): Reporting {
+function report (t: Test, answer: () => boolean | Promise<boolean> = () => true, one = limit): Reporting {
   const sent: Array<readonly HoldingReport[]> = []
   const counts = new InFlightCounts()
   const held = new HeldSlots({
@@ -34,7 +38,7 @@ function report (t: Test, answer: () => boolean | Promise<boolean> = () => true)
     counts,
     sent,
     take (slots, granted = slots, partition = 'a') {
-      const batch = held.open(limit, partition)
+      const batch = held.open(one, partition)
       for (let i = 0; i < slots; i++) held.ask(batch, 1)
       for (let i = 0; i < slots; i++) held.settle(batch, i < granted ? 1 : 0, i < granted)
       held.close(batch, true)
@@ -108,16 +112,16 @@ t.test('the answer to an earlier report does not end the doubt about a check wit
 
 t.test('a heartbeat repeats what is held three times in a lease, also what was not taken', async (t) => {
   let isTaken = false
-  const { take, held, sent } = report(t, () => isTaken)
+  const { take, held, sent } = report(t, () => isTaken, brief)
   take(2)
-  held.release(limit, 'a', 1)
+  held.release(brief, 'a', 1)
   await sleep(30)
   t.strictSame(slotsOf(sent), [['a 1']])
   isTaken = true
   await sleep(250)
   t.ok(sent.length >= 2, `${sent.length} reports`)
   t.ok(slotsOf(sent).every(([one]) => one === 'a 1'))
-  held.release(limit, 'a', 1)
+  held.release(brief, 'a', 1)
   await sleep(20)
   const { length } = sent
   await sleep(250)
@@ -160,10 +164,10 @@ t.test('nor does the answer to an earlier report', async (t) => {
 })
 
 t.test('a process that ends reports once that it holds nothing', async (t) => {
-  const { take, held, sent } = report(t)
+  const { take, held, sent } = report(t, undefined, brief)
   take(2)
   take(1, 1, 'b')
-  held.release(limit, 'a', 1)
+  held.release(brief, 'a', 1)
   await held.end()
   t.strictSame(slotsOf(sent), [['a 0', 'b 0']])
   await sleep(250)
@@ -178,7 +182,7 @@ t.test('more than 64 partitions are several calls', async (t) => {
 })
 
 t.test('slots that are only held are repeated too, and new partitions delay no heartbeat', async (t) => {
-  const { take, held, sent } = report(t)
+  const { take, held, sent } = report(t, undefined, brief)
   take(2)
   const slow = { ...limitOf({ bucket: 'app/slow' }), ...createQuota('concurrency', 10, 60_000_000) }
   for (let i = 0; i < 10; i++) {
@@ -190,7 +194,7 @@ t.test('slots that are only held are repeated too, and new partitions delay no h
 })
 
 t.test('a limit with a shorter lease beats more often', async (t) => {
-  const { held, sent, take } = report(t)
+  const { held, sent, take } = report(t, undefined, brief)
   const slow = { ...limitOf({ bucket: 'app/slow' }), ...createQuota('concurrency', 10, 60_000_000) }
   held.ask(held.open(slow, 'slow'), 1)
   take(2)
@@ -199,9 +203,9 @@ t.test('a limit with a shorter lease beats more often', async (t) => {
 })
 
 t.test('a heartbeat that had nothing to repeat begins again with the next slot', async (t) => {
-  const { take, held, sent } = report(t)
+  const { take, held, sent } = report(t, undefined, brief)
   take(1)
-  held.release(limit, 'a', 1)
+  held.release(brief, 'a', 1)
   await sleep(250)
   const { length } = sent
   take(2)

@@ -40,11 +40,12 @@ function open ({ hasSlots = false, maxPending = 100, reply }: { hasSlots?: boole
   const calls: Call[] = []
   const failures: string[] = []
   const events: string[] = []
-  const state = { hasSlots }
+  const answered: string[] = []
+  const state = { hasSlots, isReady: true }
   const inFlight = new InFlightCounts()
   const pool = {
     get hasSlots () { return state.hasSlots },
-    isReady: true,
+    get isReady () { return state.isReady },
     isEnded: false,
     async evalScript ({ sha }: Script, keys: readonly string[], args: readonly Buffer[]) {
       const call = { script: NAMES.get(sha) ?? sha, keys: [...keys], args: [...args] }
@@ -65,12 +66,12 @@ function open ({ hasSlots = false, maxPending = 100, reply }: { hasSlots?: boole
     callGuard: { begin: () => ({ settle () {} }), close: () => { events.push('guard closed') } },
     onFailure: (_reason, code) => { failures.push(code) },
     clock: new ManualClock(),
-    onAnswer () {},
+    onAnswer: (operation) => { answered.push(operation) },
     keyPrefix: 'store:',
     maxPending,
     inFlight
   } satisfies RedisStoreOptions)
-  return { store, calls, failures, events, state, inFlight }
+  return { store, calls, failures, events, answered, state, inFlight }
 }
 
 function createStanding (limit: Limit, partition = 'a'): Standing {
@@ -252,4 +253,90 @@ t.test('the store ends its reports, its calls and its connections', async (t) =>
   await store.ping()
   await store.close()
   t.strictSame(events, ['ping', 'guard closed', 'pool closed'])
+})
+
+t.test('the store counts requests in flight, under its name', async (t) => {
+  const { store } = open()
+  t.match(store, { kind: 'redis', countsInFlight: true })
+})
+
+t.test('calls are measured by their operation', async (t) => {
+  const { store, answered, inFlight } = open()
+  inFlight.take(slots, 'a', 1)
+  await store.take([{ limit, partition: 'a', cost: 1 }])
+  await store.adjust([adjustmentOf(limit, 1)])
+  await store.close()
+  const resetting = open({ reply: () => 1 })
+  await resetting.store.reset([limit], 'a')
+  t.strictSame([answered, resetting.answered], [['take', 'adjust'], ['reset']])
+  const { store: reporting, answered: reports, inFlight: counts } = open()
+  counts.take(slots, 'a', 1)
+  await reporting.adjust([adjustmentOf(slots, -1)])
+  await reporting.close()
+  t.strictSame(reports, ['adjust'])
+})
+
+t.test('on a Cluster a refusal of one partition gives back what another one charged', async (t) => {
+  const { store, calls } = open({
+    hasSlots: true,
+    reply ({ script, keys }) {
+      if (script !== 'take') return Buffer.alloc(0)
+      const reply = grantAll(1)
+      if (keys[0].includes('{b}')) reply[0][TIME_BYTES] = 0
+      return reply
+    }
+  })
+  t.match(await store.take(['a', 'b'].map((partition) => ({ limit, partition, cost: 3 }))), { granted: false })
+  t.strictSame(calls.map(({ script, keys }) => [script, keys[0]]), [
+    ['take', keys.formatBucketKey(limit, 'a')], ['take', keys.formatBucketKey(limit, 'b')], ['adjust', keys.formatBucketKey(limit, 'a')]
+  ])
+})
+
+t.test('a check that is refused for its slots is made again per partition', async (t) => {
+  const { store, calls } = open({
+    reply ({ keys }) {
+      if (keys.length > 1) throw CROSSSLOT
+      return grantAll(1)
+    }
+  })
+  t.match(await store.take(['a', 'b'].map((partition) => ({ limit, partition, cost: 1 }))), { granted: true })
+  t.strictSame(calls.map(({ keys }) => keys.length), [2, 1, 1])
+})
+
+t.test('checks that no request waits for leave with a flush', async (t) => {
+  const { store, calls } = open()
+  store.takeLater({ charges: [{ limit, partition: 'a', cost: 0 }], resolve () {} })
+  for (let i = 0; i < 4; i++) await new Promise(setImmediate)
+  t.equal(calls.length, 0)
+  store.flushLater()
+  for (let i = 0; i < 4; i++) await new Promise(setImmediate)
+  t.equal(calls.length, 1)
+})
+
+t.test('checks that wait for a connection are sent with it', async (t) => {
+  const { store, calls, state } = open()
+  state.isReady = false
+  const answer = store.take([{ limit, partition: 'a', cost: 1 }])
+  for (let i = 0; i < 4; i++) await new Promise(setImmediate)
+  state.isReady = true
+  t.equal(calls.length, 0)
+  store.resume()
+  t.match(await answer, { granted: true })
+})
+
+t.test('a correction by no slots is no report', async (t) => {
+  const { store, calls } = open()
+  await store.adjust([adjustmentOf(slots, 0)])
+  await sleep(20)
+  t.equal(calls.length, 0)
+})
+
+t.test('on a Cluster a report that one node has not taken is repeated', async (t) => {
+  const brief = { ...limitOf({ bucket: 'app/brief' }), ...createQuota('concurrency', 10, 150_000) }
+  const { store, calls, inFlight } = open({ hasSlots: true, reply: ({ keys }) => keys[0].includes('{b}') ? 'OK' : Buffer.alloc(0) })
+  for (const partition of ['a', 'b']) inFlight.take(brief, partition, 1)
+  await store.adjust([adjustmentOf(brief, -1), adjustmentOf(brief, -1, 'b')])
+  await sleep(200)
+  t.ok(calls.filter(({ keys }) => keys[0].includes('{b}')).length > 1)
+  await store.close()
 })
