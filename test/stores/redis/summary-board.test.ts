@@ -71,7 +71,7 @@ t.test('instances are listed from the index, the latest 64', async (t) => {
   const list = async (index: Reply) => await open(() => ['99', index]).board.list()
   t.strictSame(await list('5 one\n17 two and more\n'), { nowMs: 99, instances: [{ id: 'one', seenAtMs: 5 }, { id: 'two and more', seenAtMs: 17 }] })
   t.strictSame(await list(Buffer.from('5 one\n')), { nowMs: 99, instances: [{ id: 'one', seenAtMs: 5 }] })
-  for (const damaged of ['', '?', 'no number\n', '5\n', '5 \n', ' 5 one', '1234567890123456 one', 'x5 one']) t.strictSame((await list(damaged)).instances, [], damaged)
+  for (const damaged of ['', '?', 'no number\n', '5\n', '5 \n', ' 5 one', '1234567890123456 one', 'x5 one', '5 one\r']) t.strictSame((await list(damaged)).instances, [], damaged)
   const { instances } = await list(Array.from({ length: 70 }, (_, i) => `${i} id${i}\n`).join(''))
   t.strictSame([instances.length, instances[0].id, instances[63].id], [64, 'id6', 'id69'])
   const { board, calls } = open(() => ['1', ''])

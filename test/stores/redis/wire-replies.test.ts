@@ -40,6 +40,8 @@ for (const [why, charge, flags, numbers, expected] of [
   ['a block of a limit without a penalty', chargeOf(plain), 16, [5, 9, 0, 1], false],
   ['the start of one', chargeOf(plain), 32, [5, 9, 0], false],
   ['a lease that was not asked for', chargeOf(plain), 64, [5, 9, 0, 8, 1, 1, 1], false],
+  ['an empty lease that was not asked for', chargeOf(plain), 64, [5, 9, 0, 0, 1, 1, 1], false],
+  ['an empty delay of a limit without delays', chargeOf(plain), 8, [5, 9, 0, 0], false],
   ['the longest delay', chargeOf(delayed), 8 + 3, [5, 9, 0, 500], true],
   ['a longer one', chargeOf(delayed), 8 + 3, [5, 9, 0, 501], false],
   ['no delay', chargeOf(delayed), 3, [5, 9, 0], true],
@@ -58,7 +60,7 @@ for (const [why, charge, flags, numbers, expected] of [
       if (!expected) continue
       t.equal(answerBytes(packed, before, charge.limit), packed.length - before)
       t.equal(isStanding(packed.subarray(0, -1), before, charge), false, 'a byte less')
-      t.equal(isStanding(Buffer.concat([packed, Buffer.alloc(9)]), before, charge), true, 'others follow')
+      t.equal(isStanding(Buffer.concat([packed, Buffer.alloc(9, 0xff)]), before, charge), true, 'others follow')
       t.equal(isStanding(packed, packed.length, charge), false, 'the end')
     }
   })
