@@ -38,7 +38,7 @@ const PARTS = {
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
     mutate: ['lib/stores/*.ts', 'lib/stores/redis/*.ts', ...CONNECTIONS.map((name) => `!lib/stores/redis/${name}.ts`)],
-    tests: ['test/stores/redis', ...inRedisFolder(OVER_REDIS)],
+    tests: ['test/stores/redis', 'test/stores/store.test.ts', ...inRedisFolder(OVER_REDIS)],
     hasRedis: true,
     maxMutantMs: 3000
   }
