@@ -105,6 +105,29 @@ t.test('the sweep lifts no block and forgets no strike or level before its time'
   t.equal(store.reset([limit], 'user:struck'), 1)
 })
 
+t.test('blocks are listed until they end, also before they are dropped', async (t) => {
+  const { clock, store, strike } = storeOf(100)
+  strike('user:1', 3)
+  clock.advance(20 * SECOND_US)
+  strike('user:2', 3)
+  strike('user:3', 2)
+  t.strictSame([...store.blocks()], [['user:1', 40], ['user:2', 60]].map(([partition, left]) => ({ partition, penalty: penalty.bucket, leftUs: Number(left) * SECOND_US })))
+  clock.advance(40 * SECOND_US)
+  t.strictSame([...store.blocks()].map(({ partition }) => partition), ['user:2'])
+  t.equal(store.penalties, 3)
+})
+
+t.test('to reset strikes that no longer count is to reset nothing', async (t) => {
+  const { clock, store, limit, strike } = storeOf(100)
+  strike('user:1', 1)
+  strike('user:2', 1)
+  clock.advance(599 * SECOND_US)
+  t.equal(store.reset([limit], 'user:1'), 1)
+  clock.advance(SECOND_US)
+  t.equal(store.reset([limit], 'user:2'), 0)
+  t.equal(store.reset([limit], 'user:4'), 0)
+})
+
 t.test('no text of a scope or a partition can be taken for another pair of them', async (t) => {
   const { store, limit } = storeOf(100)
   const pairs = [['a', 'bc'], ['ab', 'c'], ['1:a', 'bc'], ['', 'abc'], ['3:abc', ''], ['a', ':bc']]
