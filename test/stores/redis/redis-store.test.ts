@@ -105,6 +105,13 @@ t.test('on a Cluster each partition of a check has a call', async (t) => {
   }
 })
 
+t.test('on a Cluster a check of one partition is one call, with one time', async (t) => {
+  const { store, calls } = open({ hasSlots: true })
+  const answer = await store.take([limit, other].map((one) => ({ limit: one, partition: 'a', cost: 1 })))
+  t.match(answer, { granted: true, standings: [{ remaining: 1 }, { remaining: 2 }] })
+  t.strictSame([calls.length, 'standings' in answer && answer.standings.map(({ atUs }) => atUs)], [1, [undefined, undefined]])
+})
+
 t.test('a look has a standing for each limit, in order', async (t) => {
   const { store, calls } = open()
   t.match(await store.peek([limit, other], 'a'), [{ limit, remaining: 1, charged: 0 }, { limit: other, remaining: 2, charged: 0 }])
