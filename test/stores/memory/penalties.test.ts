@@ -105,6 +105,22 @@ t.test('the sweep lifts no block and forgets no strike or level before its time'
   t.equal(store.reset([limit], 'user:struck'), 1)
 })
 
+t.test('penalties of one request are apart, and limits without one have none', async (t) => {
+  const { store, limit } = storeOf(100)
+  const plain = limitOf({ bucket: 'app/plain' })
+  const other = { ...limit, bucket: 'app/other', penalty: { ...penalty, bucket: 'app/other' } }
+  const charges = [[plain, 2], [limit, 1], [other, 3]].map(([one, strikes]) => ({ limit: one as typeof limit, partition: 'user:1', cost: 1, strikes: strikes as number }))
+  t.match(store.take(charges), { granted: false, blocks: { length: 1, 0: { blockedUs: 60 * SECOND_US, began: true } } })
+  t.equal(store.penalties, 2)
+  t.match(store.peek([plain, limit, other], 'user:1'), [{ blockedUs: 0 }, { blockedUs: 0 }, { blockedUs: 60 * SECOND_US }])
+})
+
+t.test('no wait helps a cost above the capacity, also of who is blocked', async (t) => {
+  const { store, limit, strike } = storeOf(100)
+  strike('user:1', 3)
+  t.match(store.take([{ limit, partition: 'user:1', cost: 1000 }]), { standings: [{ retryUs: 'never', blockedUs: 60 * SECOND_US }] })
+})
+
 t.test('blocks are listed until they end, also before they are dropped', async (t) => {
   const { clock, store, strike } = storeOf(100)
   strike('user:1', 3)
