@@ -258,6 +258,13 @@ t.test('units in hand are given back when the limits are replaced', async (t) =>
   t.ok(store.takeOne() instanceof Promise, 'none are left')
 })
 
+t.test('whether it responds is a question to the store', async (t) => {
+  const store = open(t)
+  await store.leases.ping()
+  Object.assign(store, { async ping () { throw new Error('gone') } })
+  await t.rejects(store.leases.ping(), { message: 'gone' })
+})
+
 t.test('a store without connections needs no end', async (t) => {
   const store = new ScriptedStore()
   await store.leases.close()
