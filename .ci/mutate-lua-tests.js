@@ -1,7 +1,6 @@
 // Runs the tests of the Lua scripts with one script replaced: see mutate-lua.js.
 import { EventEmitter } from 'node:events'
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
 import { pathToFileURL } from 'node:url'
 import { toCompiledPath } from './compile.js'
 import { findTestFiles } from './lanes.js'
@@ -55,16 +54,6 @@ const tests = (await loadTests(findTestFiles(FILES))).filter(({ id }) => !TIMED.
 const { luaFiles } = await import(pathToFileURL(toCompiledPath('lib/stores/redis/lua-files.js')).href)
 const originals = { ...luaFiles }
 
-const redis = new Redis(Number(process.env.TEST_REDIS_PORT), '127.0.0.1')
-
-/** Run a test on empty databases, since it has run before. Database 0 has the number of the last one that a test took. */
-async function runFresh (test) {
-  const taken = await redis.get('databases')
-  await redis.flushall()
-  if (taken !== null) await redis.set('databases', taken)
-  return await runTest(test)
-}
-
 const costs = new Map()
 /** By id. A test that passes once only, or only after others, would kill every mutant. */
 const unfit = new Set()
@@ -73,13 +62,13 @@ async function findUnfit (tests) {
   const failures = []
   for (const test of tests) {
     const startMs = performance.now()
-    if (await runFresh(test) !== null) failures.push(test.id)
+    if (await runTest(test) !== null) failures.push(test.id)
     costs.set(test.id, performance.now() - startMs)
     if (costs.get(test.id) > MAX_TEST_MS) unfit.add(test.id)
   }
   const byCost = tests.toSorted((a, b) => costs.get(a.id) - costs.get(b.id))
   for (const order of [byCost, byCost.toReversed(), tests]) {
-    for (const test of order) if (!unfit.has(test.id) && await runFresh(test) !== null) unfit.add(test.id)
+    for (const test of order) if (!unfit.has(test.id) && await runTest(test) !== null) unfit.add(test.id)
   }
   return failures
 }
@@ -95,7 +84,7 @@ async function findKiller (script) {
   const own = kills.get(script) ?? new Map()
   kills.set(script, own)
   for (const test of toRun(own)) {
-    if (await runFresh(test) === null) continue
+    if (await runTest(test) === null) continue
     own.set(test, (own.get(test) ?? 0) + 1)
     return test.id
   }
@@ -104,7 +93,6 @@ async function findKiller (script) {
 
 process.on('message', async ({ script, text }) => {
   Object.assign(luaFiles, originals, { [script]: text })
-  globalThis.luaGeneration = (globalThis.luaGeneration ?? 0) + 1
   send({ killedBy: await findKiller(script) })
 })
 const known = JSON.parse(process.env.KNOWN_TESTS ?? 'null')

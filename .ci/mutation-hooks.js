@@ -23,6 +23,7 @@ function lazy (compose) {
   return { get lua () { return current().lua }, get sha () { return current().sha } }
 }
 export const loadScript = (...args) => lazy(() => scripts.loadScript(...args))
+export const loadPlainScript = (...args) => lazy(() => scripts.loadPlainScript(...args))
 export const composeScript = (...args) => lazy(() => scripts.composeScript(...args))
 export const loadPlainScript = (...args) => lazy(() => scripts.loadPlainScript(...args))
 `

@@ -2,6 +2,7 @@
 // A file that imports tap gets `collect`, which notes the tests at its top instead of running them. Each runs in a Test of tap's own.
 import { register } from 'node:module'
 import { pathToFileURL } from 'node:url'
+import { Redis } from 'ioredis'
 import root, { Test } from 'tap'
 import { toCompiledPath } from './compile.js'
 
@@ -49,9 +50,24 @@ export async function loadTests (files) {
   return collected
 }
 
+/**
+ * Empty all databases, since each test has run before, and compose the scripts again. Database 0 has the number of the last one
+ * that a test took.
+ */
+export async function emptyRedis () {
+  globalThis.luaGeneration = (globalThis.luaGeneration ?? 0) + 1
+  redis ??= new Redis(Number(process.env.TEST_REDIS_PORT), '127.0.0.1')
+  const taken = await redis.get('databases')
+  await redis.flushall()
+  if (taken !== null) await redis.set('databases', taken)
+}
+
+let redis = null
+
 /** Run one test. Resolves with `null` if it passed, else with what failed first. */
 export async function runTest ({ name, options, body, hooks }) {
   failures.length = 0
+  if (process.env.TEST_REDIS_PORT !== undefined) await emptyRedis()
   const parent = new Test({
     name,
     cb: async (parent) => {
@@ -73,4 +89,5 @@ function firstFailure (results) {
 /** What the files asked to be ended at the end of their process. */
 export async function endTests () {
   for (const end of atEnd.reverse()) await end()
+  redis?.disconnect()
 }

@@ -14,8 +14,13 @@ class LimitSlots {
   readonly #partitions = new Map<string, InFlight>()
   #idle = 0
   /** The entry that was looked up last: a request asks for its slots, and then takes one. */
-  #latestPartition = ''
+  #latestPartition: string | null = null
   #latest: InFlight | undefined
+
+  /** Number of partitions that are kept. */
+  get size (): number {
+    return this.#partitions.size
+  }
 
   get (partition: string): number {
     return this.#find(partition)?.count ?? 0
@@ -47,7 +52,8 @@ class LimitSlots {
   #dropIdle (): void {
     for (const [partition, { count }] of this.#partitions) if (count === 0) this.#partitions.delete(partition)
     this.#idle = 0
-    this.#latest = this.#partitions.get(this.#latestPartition)
+    this.#latest = undefined
+    this.#latestPartition = null
   }
 }
 
@@ -58,8 +64,15 @@ class LimitSlots {
 export class InFlightCounts {
   /** By the `bucket` of the limit. A limit is never removed: their number is that of the policies. */
   readonly #limits = new Map<string, LimitSlots>()
-  #latestBucket = ''
+  #latestBucket: string | null = null
   #latest = new LimitSlots()
+
+  /** Number of partitions that are kept, with or without slots. */
+  get size (): number {
+    let size = 0
+    for (const slots of this.#limits.values()) size += slots.size
+    return size
+  }
 
   /** Requests in flight. */
   get (limit: Limit, partition: string): number {

@@ -54,7 +54,7 @@ function createRefunds ({ atUs, standings }: Receipt, isBlocked: boolean): Adjus
 
 /** The standing of a limit that granted, after its units were refunded because another limit refused. */
 function refundStanding (standing: Standing): Standing {
-  if (standing.charged === 0 || standing.limit.mode === 'shadow') return standing
+  if (standing.limit.mode === 'shadow') return standing
   const { limit, charged, remaining, delayUs, usage } = standing
   // Delayed units had not used the capacity yet.
   const delayedUnits = Math.ceil(delayUs * (limit.max / limit.windowUs))

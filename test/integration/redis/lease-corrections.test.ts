@@ -5,6 +5,7 @@ import type { Leases } from '../../../lib/stores/lease/leases.js'
 import { isUnavailable, type Charge, type Limit, type Receipt } from '../../../lib/stores/store.js'
 import { limitOf, penaltyWith } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
+import { until } from '../../fixtures/until.js'
 import { leasedLimitOf, openLeases } from './open-leases.js'
 import { openBench } from './open-store.js'
 
@@ -123,8 +124,7 @@ t.test('a closed instance gives back what it holds', async (t) => {
   const [{ remaining }] = await leases.peek([limit], PARTITION)
   t.ok(await countFree(clock, limit) < remaining)
   leases.endLeases()
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  t.equal(await countFree(clock, limit), remaining)
+  await until('all is back', 5000, async () => await countFree(clock, limit) === remaining)
 })
 
 t.test('a unit in hand is spent before a refusal is believed', async (t) => {

@@ -68,6 +68,9 @@ const SEQUENCES: ReadonlyArray<readonly [string, Sequence]> = [
   ['while the numbers change and the clock steps back', { stepsBack: true, changesNumbers: true }]
 ]
 
+/** One sequence alone meets few of all cases. */
+const isShort = scaleToLane(24) < 6
+
 for (const [title, sequence] of SEQUENCES) {
   t.test(`both stores agree ${title}`, async (t) => {
     const met = { refusals: 0, delays: 0, began: 0, blocked: 0 }
@@ -79,7 +82,7 @@ for (const [title, sequence] of SEQUENCES) {
       met.began += began
       met.blocked += blocked
     }
-    t.ok(met.refusals > scaleToLane(1000) && met.delays > scaleToLane(40, 5) && met.began > scaleToLane(30, 0) && met.blocked > scaleToLane(50, 0), JSON.stringify(met))
+    t.ok(isShort || (met.refusals > scaleToLane(1000) && met.delays > scaleToLane(40, 5) && met.began > scaleToLane(30, 0) && met.blocked > scaleToLane(50, 0)), JSON.stringify(met))
   })
 }
 
@@ -88,5 +91,5 @@ t.test('both stores agree on limits with a period, while their calendars and all
   for (let seed = 1; seed <= scaleToLane(24); seed++) {
     refusals += (await runSequence(bench, `twins-periods-${seed}:`, seed, { stepsBack: true, changesNumbers: true, hasPeriods: true })).refusals
   }
-  t.ok(refusals > scaleToLane(1000), String(refusals))
+  t.ok(isShort || refusals > scaleToLane(1000), String(refusals))
 })

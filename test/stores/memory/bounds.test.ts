@@ -1,6 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { createMemoryStore, type MemoryStore } from '../../../lib/stores/memory/store.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import { assertProperty } from '../../fixtures/property.js'
@@ -38,7 +39,8 @@ for (const algorithm of ALGORITHMS) {
     const limit = limitOf({ algorithm, max: 100, windowUs: HOUR_US })
     const victims = Array.from({ length: 40 }, (_, i) => ({ limit, partition: `user:${i}`, cost: 100 }))
     for (const victim of victims) store.take([victim])
-    for (let i = 0; i < 100_000; i++) store.take([{ limit, partition: `key:${i}`, cost: 1 }])
+    const others = scaleToLane(100_000, 100_000)
+    for (let i = 0; i < others; i++) store.take([{ limit, partition: `key:${i}`, cost: 1 }])
     t.equal(victims.filter(victim => !store.take([victim]).granted).length, 40)
     t.equal(store.peek([limit], 'key:0')[0].remaining, 99, 'nor does anybody else\'s')
     t.equal(store.size, 2000)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { createMemoryStore } from '../../../lib/stores/memory/store.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 import { ALGORITHMS, limitOf, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 
@@ -10,7 +11,8 @@ for (const algorithm of ALGORITHMS) {
     t.teardown(() => store.close())
     const limit = limitOf({ algorithm, max: 1, windowUs: SECOND_US })
     let most = 0
-    for (let i = 0; i < 100_000; i++) {
+    const keys = scaleToLane(100_000, 100_000)
+    for (let i = 0; i < keys; i++) {
       store.take([{ limit, partition: `key:${i}`, cost: 1 }])
       // 1000 keys a window are in use at any time.
       clock.advance(SECOND_US / 1000)
@@ -25,11 +27,12 @@ for (const algorithm of ALGORITHMS) {
     t.teardown(() => store.close())
     const short = limitOf({ algorithm, max: 1, windowUs: SECOND_US, bucket: 'app/short' })
     const long = limitOf({ algorithm, max: 1, windowUs: 2 * SECOND_US, bucket: 'app/long' })
-    for (let i = 0; i < 5000; i++) store.take([{ limit: short, partition: `user:${i}`, cost: 1 }])
+    const users = scaleToLane(5000, 5000)
+    for (let i = 0; i < users; i++) store.take([{ limit: short, partition: `user:${i}`, cost: 1 }])
     for (let i = 0; i < 50; i++) store.take([{ limit: long, partition: `user:${i}`, cost: 1 }])
     clock.advance(SECOND_US - 1)
     for (let sweeps = 0; sweeps < 64; sweeps++) store.sweep()
-    t.equal(store.size, 5050, 'a microsecond early')
+    t.equal(store.size, users + 50, 'a microsecond early')
     clock.advance(1)
     for (let sweeps = 0; sweeps < 64; sweeps++) store.sweep()
     t.equal(store.size, 50)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createMemoryStore } from '../../../lib/stores/memory/store.js'
 import type { Charge, Penalty } from '../../../lib/stores/store.js'
+import { scaleToLane } from '../../fixtures/lane.js'
 import { limitOf, penaltyWith, SECOND_US } from '../../fixtures/limits.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 
@@ -42,7 +43,8 @@ t.test('there are never more conducts than maxKeys, apart from the buckets', asy
 t.test('nobody lifts his block by striking under other names', async (t) => {
   const { strike, isBlocked } = storeOf(100)
   for (let i = 0; i < 50; i++) strike(`user:${i}`, 3)
-  for (let i = 0; i < 10_000; i++) strike(`key:${i}`, 1)
+  const others = scaleToLane(10_000, 10_000)
+  for (let i = 0; i < others; i++) strike(`key:${i}`, 1)
   for (let i = 0; i < 50; i++) if (!isBlocked(`user:${i}`)) throw new Error(`user:${i} is free`)
   t.pass('all 50 are blocked')
 })
@@ -101,6 +103,45 @@ t.test('the sweep lifts no block and forgets no strike or level before its time'
   store.sweep()
   t.match(strike('user:blocked', 3), { blocks: [{ blockedUs: 120 * SECOND_US }] })
   t.equal(store.reset([limit], 'user:struck'), 1)
+})
+
+t.test('penalties of one request are apart, and limits without one have none', async (t) => {
+  const { store, limit } = storeOf(100)
+  const plain = limitOf({ bucket: 'app/plain' })
+  const other = { ...limit, bucket: 'app/other', penalty: { ...penalty, bucket: 'app/other' } }
+  const charges = [[plain, 2], [limit, 1], [other, 3]].map(([one, strikes]) => ({ limit: one as typeof limit, partition: 'user:1', cost: 1, strikes: strikes as number }))
+  t.match(store.take(charges), { granted: false, blocks: { length: 1, 0: { blockedUs: 60 * SECOND_US, began: true } } })
+  t.equal(store.penalties, 2)
+  t.match(store.peek([plain, limit, other], 'user:1'), [{ blockedUs: 0 }, { blockedUs: 0 }, { blockedUs: 60 * SECOND_US }])
+})
+
+t.test('no wait helps a cost above the capacity, also of who is blocked', async (t) => {
+  const { store, limit, strike } = storeOf(100)
+  strike('user:1', 3)
+  t.match(store.take([{ limit, partition: 'user:1', cost: 1000 }]), { standings: [{ retryUs: 'never', blockedUs: 60 * SECOND_US }] })
+})
+
+t.test('blocks are listed until they end, also before they are dropped', async (t) => {
+  const { clock, store, strike } = storeOf(100)
+  strike('user:1', 3)
+  clock.advance(20 * SECOND_US)
+  strike('user:2', 3)
+  strike('user:3', 2)
+  t.strictSame([...store.blocks()], [['user:1', 40], ['user:2', 60]].map(([partition, left]) => ({ partition, penalty: penalty.bucket, leftUs: Number(left) * SECOND_US })))
+  clock.advance(40 * SECOND_US)
+  t.strictSame([...store.blocks()].map(({ partition }) => partition), ['user:2'])
+  t.equal(store.penalties, 3)
+})
+
+t.test('to reset strikes that no longer count is to reset nothing', async (t) => {
+  const { clock, store, limit, strike } = storeOf(100)
+  strike('user:1', 1)
+  strike('user:2', 1)
+  clock.advance(599 * SECOND_US)
+  t.equal(store.reset([limit], 'user:1'), 1)
+  clock.advance(SECOND_US)
+  t.equal(store.reset([limit], 'user:2'), 0)
+  t.equal(store.reset([limit], 'user:4'), 0)
 })
 
 t.test('no text of a scope or a partition can be taken for another pair of them', async (t) => {

@@ -144,3 +144,18 @@ t.test('answers of different length are told apart, and a block is told of once 
   t.strictSame('blocks' in first && first.blocks, [{ partition: 'user:1', blockedUs: 7, began: true }, { partition: 'user:2', blockedUs: 9, began: false }])
   t.match(second, { granted: true, standings: [{ delayUs: 5, resetUs: 11 }] })
 })
+
+t.test('a penalty blocks a partition once, whichever of its limits say so', async (t) => {
+  const [penal, other] = ['app/penalty', 'app/other'].map((bucket) => penaltyWith({ bucket }))
+  const limits = [limitOf({ bucket: 'app/shadow', mode: 'shadow', penalty: penal }), limitOf({ bucket: 'app/a', penalty: penal }), limitOf({ bucket: 'app/b', penalty: other })]
+  const batch = new Batch(createHeldSlots())
+  const answer = batch.add(limits.map((limit) => ({ limit, partition: 'user:1', cost: 1 })), true)
+  const packed = Buffer.alloc(TIME_BYTES + 3 * ANSWER_BYTES + 2 * 7)
+  let at = writeNumber(packed, 1, 0)
+  for (const [state, ...numbers] of [[0, 0, 0, 0], [16, 0, 0, 7, 7], [16, 0, 0, 9, 9]]) {
+    at = packed.writeUInt8(state, at)
+    for (const number of numbers) at = writeNumber(packed, number, at)
+  }
+  batch.complete(packed)
+  t.match(await answer, { blocks: [{ partition: 'user:1', blockedUs: 7 }, { partition: 'user:1', blockedUs: 9 }] }, 'the shadow limit has no block, the other penalty one of its own')
+})

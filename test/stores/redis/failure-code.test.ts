@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseReplyCode, toFailureCode } from '../../../lib/stores/redis/failure-code.js'
+import { BAD_REPLY, isBadReply, isFailedSelect, isGenericCode, parseReplyCode, toFailureCode } from '../../../lib/stores/redis/failure-code.js'
 
 function replyError (message: string, name?: string): Error {
   return Object.assign(new Error(message), { name: 'ReplyError', command: { name } })
@@ -20,10 +20,34 @@ const cases: ReadonlyArray<readonly [why: string, error: unknown, code: string]>
   ['a silent socket', new Error('Socket timeout. Expecting data, but didn\'t receive any in 500ms.'), 'DEADLINE'],
   ['redirections without end', new Error('Too many Cluster redirections. Last error: ReplyError: TRYAGAIN Multiple keys'), 'TRYAGAIN'],
   ['any other error', new Error('Connection is closed.'), 'CONNECTION'],
+  ['a timeout in the middle of a text', new Error('No Command timed out'), 'CONNECTION'],
+  ['an error with a code that is no text', Object.assign(new Error('any'), { code: 5 }), 'CONNECTION'],
+  ['a last reply without a code', new Error('Too many Cluster redirections. Last error: ReplyError: something'), 'ERR'],
   ['a thrown value', 'text', 'CONNECTION']
 ]
 
-for (const [why, error, code] of cases) t.equal(toFailureCode(error), code, why)
+for (const [why, error, code] of cases) t.test(why, async (t) => { t.equal(toFailureCode(error), code) })
 
-t.equal(parseReplyCode('OOM command not allowed'), 'OOM')
-t.equal(parseReplyCode(''), 'ERR')
+t.test('the code of a reply is its first word', async (t) => {
+  t.equal(parseReplyCode('OOM command not allowed'), 'OOM')
+  t.equal(parseReplyCode(''), 'ERR')
+  t.equal(parseReplyCode('no OOM'), 'ERR')
+  t.equal(parseReplyCode('X'.repeat(50)), 'X'.repeat(40))
+  t.equal(parseReplyCode('X'), 'X')
+  t.equal(parseReplyCode('WRONGPASS of a max number of clients'), 'WRONGPASS')
+})
+
+t.test('codes that say only that a connection broke', async (t) => {
+  const generic = ['CONNECTION', 'ECONNRESET', 'EPIPE', 'ECONNREFUSED', 'OOM', ''].filter(isGenericCode)
+  t.strictSame(generic, ['CONNECTION', 'ECONNRESET', 'EPIPE'])
+})
+
+t.test('a reply that no call asked for has a code of its own', async (t) => {
+  t.strictSame([isBadReply(Object.assign(new Error('any'), { code: BAD_REPLY })), isBadReply(new Error(BAD_REPLY))], [true, false])
+})
+
+t.test('only a refusal to select is a failed select', async (t) => {
+  t.equal(isFailedSelect(replyError('ERR', 'select')), true)
+  t.strictSame([replyError('ERR', 'get'), replyError('ERR'), new Error('ERR'), Object.assign(new Error('ERR'), { command: { name: 'select' } })].map(isFailedSelect),
+    [false, false, false, false])
+})

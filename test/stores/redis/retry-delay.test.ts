@@ -31,6 +31,17 @@ t.test('the time of an attempt counts: attempts begin less than a second apart, 
   }))
 })
 
+t.test('the time of an attempt is taken off the next delay', async (t) => {
+  const clock = new ManualClock()
+  const strategy = createRetryStrategy(clock, () => 0)
+  clock.advance(30 * MS + 999)
+  t.equal(strategy(3), 170)
+  clock.advance((170 + 40) * MS)
+  t.equal(strategy(4), 360, 'which begins after the delay')
+  clock.advance(360 * MS - 1)
+  t.equal(strategy(4), 400)
+})
+
 t.test('a connection that lasted is retried soon', async (t) => {
   const clock = new ManualClock()
   const strategy = createRetryStrategy(clock, () => 0)
