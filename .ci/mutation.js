@@ -23,12 +23,17 @@ const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${n
 /** Only tests that end servers, or let them hang, reach most of these. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'failure-causes', 'idle-watchdog', 'process-guards', 'watch-database']
 
-/**
- * What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server.
- */
+/** Requests of a whole application. */
+const OF_REQUESTS = [
+  ...['request', 'plugin', 'throttle', 'response', 'decorator', 'concurrency'].map((folder) => `test/${folder}`),
+  ...['handler-timeout-answers-503-while-held', 'nan-limit-lets-everything-pass', 'second-limiter-is-skipped', 'what-ends-before-a-later-hook-is-free']
+    .map((name) => `test/regressions/${name}.test.ts`)
+]
+
+/** What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server. */
 const PARTS = {
   algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
-  request: { mutate: ['lib/request/**/*.ts'], tests: ['test/request', 'test/plugin', 'test/throttle'] },
+  request: { mutate: ['lib/request/**/*.ts'], tests: OF_REQUESTS, hasRedis: true, maxTestMs: 500 },
   memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] },
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
@@ -38,18 +43,22 @@ const PARTS = {
   }
 }
 
-/** All of their tests are slow, and it takes longer to find that out than to run the mutants of a file. */
-const SLOW = ['test/algorithms/sliding-window-yield.test.ts']
+/** All of their tests are slow, or about other things. It takes longer to find that out than to run the mutants of a file. */
+const SLOW = [
+  'test/algorithms/sliding-window-yield.test.ts',
+  ...['blocked', 'explain', 'explain-agrees', 'explain-routes', 'maintenance'].map((name) => `test/decorator/${name}.test.ts`),
+  ...['bad-input', 'default-paths', 'register-options', 'rules-reference', 'rules-spellings', 'sockets', 'start-line'].map((name) => `test/plugin/${name}.test.ts`)
+]
 
 /** Slower tests are left out: each survivor would run all of them. Milliseconds of the processor, of which counting what is covered takes most. */
 const MAX_TEST_MS = 1000
 
-function toOptions (part, { mutate, tests }) {
+function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS }) {
   return {
     mutate,
     testRunner: 'in-process',
     plugins: [fileURLToPath(new URL('mutation-runner.js', import.meta.url))],
-    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs: MAX_TEST_MS, log: resolve(`.mutation/${part}.log`) },
+    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs, log: resolve(`.mutation/${part}.log`) },
     buildCommand: 'node .ci/mutation.js --compile',
     coverageAnalysis: 'perTest',
     concurrency: 1,
