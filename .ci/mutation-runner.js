@@ -30,6 +30,8 @@ class MutationRunner {
   static inject = ['options']
   #files
   #maxTestMs
+  /** Milliseconds of the processor for all tests of one mutant. */
+  #maxMutantMs
   /** A file with a line for each mutant that was run. */
   #log
   #killed = null
@@ -40,10 +42,13 @@ class MutationRunner {
   #times = new Map()
   /** How often each test reaches each mutant. */
   #hits = {}
+  /** How often each test has noticed a mutant of a source file. */
+  #kills = new Map()
 
   constructor ({ inProcess }) {
     this.#files = inProcess.files
     this.#maxTestMs = inProcess.maxTestMs
+    this.#maxMutantMs = inProcess.maxMutantMs
     this.#log = inProcess.log
   }
 
@@ -115,16 +120,22 @@ class MutationRunner {
     }
     context.activeMutant = activeMutant.id
     const filter = testFilter === undefined ? null : new Set(testFilter)
-    const tests = this.#tests.filter(({ id }) => filter === null ? this.#times.has(id) : filter.has(id)).sort((a, b) => this.#timeOf(a) - this.#timeOf(b))
+    const kills = this.#kills.get(activeMutant.fileName) ?? new Map()
+    this.#kills.set(activeMutant.fileName, kills)
+    const tests = this.#order(this.#tests.filter(({ id }) => filter === null ? this.#times.has(id) : filter.has(id)), kills)
+    const beganUs = process.cpuUsage().user
     let nrOfTests = 0
     for (const test of tests) {
+      if ((process.cpuUsage().user - beganUs) / 1000 > this.#maxMutantMs) break
       nrOfTests++
       context.hitCount = 0
       context.hitLimit = MAX_HIT_RATIO * (this.#hits[test.id]?.[activeMutant.id] ?? 0) + MAX_FEW_HITS
       const failureMessage = await this.#runWithin(MAX_TIME_RATIO * this.#timeOf(test) + MAX_WAIT_MS, test)
       if (failureMessage === NEVER_ENDED) return { status: 'timeout', reason: 'a test that waits' }
       if (context.hitCount > context.hitLimit) return { status: 'timeout', reason: 'a loop without end' }
-      if (failureMessage !== null) return { status: 'killed', killedBy: [test.id], failureMessage, nrOfTests }
+      if (failureMessage === null) continue
+      kills.set(test.id, (kills.get(test.id) ?? 0) + 1)
+      return { status: 'killed', killedBy: [test.id], failureMessage, nrOfTests }
     }
     return { status: 'survived', nrOfTests }
   }
@@ -140,7 +151,19 @@ class MutationRunner {
     }
   }
 
-  /** Fast ones first. */
+  /** First those that have noticed mutants of the same file, then the fastest of each test file, then the second ones, and so on. */
+  #order (tests, kills) {
+    const ranks = new Map()
+    const counts = new Map()
+    for (const { id, file } of tests.toSorted((a, b) => this.#timeOf(a) - this.#timeOf(b))) {
+      const rank = counts.get(file) ?? 0
+      counts.set(file, rank + 1)
+      ranks.set(id, rank)
+    }
+    const killsOf = ({ id }) => kills.get(id) ?? 0
+    return tests.toSorted((a, b) => killsOf(b) - killsOf(a) || ranks.get(a.id) - ranks.get(b.id) || this.#timeOf(a) - this.#timeOf(b))
+  }
+
   #timeOf ({ id }) {
     return this.#times.get(id) ?? 0
   }

@@ -33,7 +33,7 @@ const OF_REQUESTS = [
 /** What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server. */
 const PARTS = {
   algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
-  request: { mutate: ['lib/request/**/*.ts'], tests: OF_REQUESTS, hasRedis: true, maxTestMs: 500 },
+  request: { mutate: ['lib/request/**/*.ts'], tests: OF_REQUESTS, hasRedis: true, maxTestMs: 500, maxMutantMs: 3000 },
   memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] },
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
@@ -53,12 +53,15 @@ const SLOW = [
 /** Slower tests are left out: each survivor would run all of them. Milliseconds of the processor, of which counting what is covered takes most. */
 const MAX_TEST_MS = 1000
 
-function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS }) {
+/** A mutant survives after so much time of the processor, although some tests were not run. */
+const MAX_MUTANT_MS = 60_000
+
+function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS, maxMutantMs = MAX_MUTANT_MS }) {
   return {
     mutate,
     testRunner: 'in-process',
     plugins: [fileURLToPath(new URL('mutation-runner.js', import.meta.url))],
-    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs, log: resolve(`.mutation/${part}.log`) },
+    inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs, maxMutantMs, log: resolve(`.mutation/${part}.log`) },
     buildCommand: 'node .ci/mutation.js --compile',
     coverageAnalysis: 'perTest',
     concurrency: 1,
