@@ -77,9 +77,9 @@ function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS, maxMutantMs 
   }
 }
 
-const OPTIONS = { only: { type: 'string' }, mutate: { type: 'string', multiple: true }, compile: { type: 'boolean' } }
+const OPTIONS = { only: { type: 'string' }, mutate: { type: 'string', multiple: true }, tests: { type: 'string', multiple: true }, compile: { type: 'boolean' } }
 
-async function run ({ only, mutate, compile: compileOnly }) {
+async function run ({ only, mutate, tests, compile: compileOnly }) {
   // In the copy of the repository that Stryker has instrumented.
   if (compileOnly) return await compile()
   if (only === 'lua') return spawnSync(process.execPath, ['.ci/mutate-lua.js', ...(mutate ?? []).map((script) => `--mutate=${script}`)], { stdio: 'inherit' })
@@ -92,7 +92,7 @@ async function run ({ only, mutate, compile: compileOnly }) {
     // The process of the tests inherits it.
     if (redis !== null) process.env.TEST_REDIS_PORT = String(redis.port)
     try {
-      await new Stryker(toOptions(part, { ...paths, ...mutate === undefined ? {} : { mutate } })).runMutationTest()
+      await new Stryker(toOptions(part, { ...paths, ...mutate && { mutate }, ...tests && { tests } })).runMutationTest()
     } finally {
       redis?.stop()
       delete process.env.TEST_REDIS_PORT

@@ -115,7 +115,7 @@ t.test('the status is recorded where units may be refunded, once the response wa
   const address = await app.listen({ port: 0, host: '127.0.0.1' })
   await t.rejects(fetch(`${address}/broken`))
   for (const path of ['/refused', '/plain', '/sent']) await (await fetch(address + path)).text()
-  await until(() => statuses.length > 0)
+  await until('the status is recorded', 10_000, () => statuses.length > 0)
   t.equal(records.length, 4)
   t.strictSame(statuses, [[2, 201]])
 })
