@@ -33,7 +33,7 @@ const OF_REQUESTS = [
 /** What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server. */
 const PARTS = {
   algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
-  request: { mutate: ['lib/request/**/*.ts'], tests: OF_REQUESTS, hasRedis: true, maxTestMs: 500, maxMutantMs: 3000 },
+  request: { mutate: ['lib/request/**/*.ts'], tests: OF_REQUESTS, hasRedis: true, maxTestMs: 500, maxMutantMs: 2000 },
   memory: { mutate: ['lib/stores/memory/**/*.ts'], tests: ['test/stores/memory'] },
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
@@ -47,7 +47,9 @@ const PARTS = {
 const SLOW = [
   'test/algorithms/sliding-window-yield.test.ts',
   ...['blocked', 'explain', 'explain-agrees', 'explain-routes', 'maintenance'].map((name) => `test/decorator/${name}.test.ts`),
-  ...['bad-input', 'default-paths', 'register-options', 'rules-reference', 'rules-spellings', 'sockets', 'start-line'].map((name) => `test/plugin/${name}.test.ts`)
+  ...[
+    'bad-input', 'default-paths', 'enforce-percent', 'penalties', 'register-options', 'rules-reference', 'rules-spellings', 'shadow-proof', 'sockets', 'start-line'
+  ].map((name) => `test/plugin/${name}.test.ts`)
 ]
 
 /** Slower tests are left out: each survivor would run all of them. Milliseconds of the processor, of which counting what is covered takes most. */

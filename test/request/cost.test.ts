@@ -75,6 +75,7 @@ t.test('fractions are rounded up, and the largest units are those of a number', 
 const failing: ReadonlyArray<readonly [cost: unknown, report: string]> = [
   [() => -1, 'cost: expected a number of units, 0 or more, got -1'],
   [() => NaN, 'cost: expected a number of units, 0 or more, got NaN'],
+  [() => '5', 'cost: expected a number of units, 0 or more, got string'],
   [() => 'secret', 'cost: expected a number of units, 0 or more, got string'],
   [async () => undefined, 'cost: expected a number of units, 0 or more, got undefined'],
   [() => { throw new Error('broken') }, 'cost: broken'],
@@ -91,7 +92,7 @@ for (const [cost, report] of failing) {
 t.test('a function that does not answer in time costs one unit', async (t) => {
   const resolved = resolve({ cost: () => new Promise<number>((resolve) => { setTimeout(resolve, 200, 9) }) })
   t.equal(await resolved.cost, 1)
-  t.match(resolved.reports, [/^cost: .*20 ms/])
+  t.strictSame(resolved.reports, ['cost: no cost within 20 ms'])
 })
 
 t.test('the units of each limit are computed by its function, which is called once for several limits', async (t) => {

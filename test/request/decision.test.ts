@@ -190,6 +190,14 @@ t.test('a slot is held until it is released, once', async (t) => {
   t.ok(retryMs >= 30 && retryMs <= 45, `${retryMs} ms`)
 })
 
+t.test('a slot that its holder releases had the time of the work', async (t) => {
+  const { limit, usage, policy } = withSlots()
+  const wholes: boolean[] = []
+  usage.end = (_, isWhole) => { wholes.push(isWhole) }
+  for (const release of ['release', 'releaseAfter'] as const) createDecisionOf(receiveSlot(limit), { policy })[release](false)
+  t.strictSame(wholes, [true, false])
+})
+
 t.test('without a time of its own, a slot has that of the receipt', async (t) => {
   const { limit, policy } = withSlots()
   const store = new CorrectedStore()
