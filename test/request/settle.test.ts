@@ -99,6 +99,8 @@ for (const units of [-1, NaN, Infinity, 2 ** 53, '1', null]) {
 t.test('a name that no policy of the request has is an error, and nothing is settled', async (t) => {
   const last = decide(['b'], { previous: decide(['a']) })
   t.throws(() => settleDecisions(last, { b: 1, other: 1 }), { code: 'FST_SLUICE_UNKNOWN_LIMIT', message: /"other".*"b", "a"/ })
+  const unlimited = decide(['a'], { policy: createPolicy({ limits: named('a'), tiers: new Map([['internal', null]]) }) })
+  t.throws(() => settleDecisions(unlimited, { other: 1 }), { message: /^(?!.*undefined)/ })
   t.strictSame(last.settled, [])
 })
 

@@ -16,11 +16,12 @@ const refused = { granted: false, remaining: 0 }
 
 const pairs: ReadonlyArray<readonly [first: Standing, second: Standing, why: string]> = [
   [ten({ remaining: 9 }), shadow({ remaining: 0 }), 'an enforced limit, whatever is left of one in shadow mode'],
-  [ten({ ...refused, retryUs: 1 }), hundred({ remaining: 0 }), 'a limit that refuses'],
+  [ten({ granted: false, remaining: 5, retryUs: 1 }), hundred({ remaining: 0 }), 'a limit that refuses'],
   [ten({ ...refused, retryUs: 2 }), hundred({ ...refused, retryUs: 1 }), 'the longer wait'],
   [ten({ ...refused, retryUs: 'never' }), hundred({ ...refused, retryUs: 1 }), 'a wait without end'],
   [ten({ remaining: 4 }), hundred({ remaining: 41 }), 'the lower share'],
   [hundred({ remaining: 39 }), ten({ remaining: 4 }), 'the lower share, of more units'],
+  [hundred({ remaining: 40 }), ten({ remaining: 5, delayUs: 1 }), 'the lower share, although the other one delays'],
   [ten({ remaining: 4, delayUs: 1 }), hundred({ remaining: 40 }), 'the longer delay of two equal shares']
 ]
 for (const [first, second, why] of pairs) {

@@ -76,18 +76,23 @@ t.test('a wait without a slot ends in a refusal', async (t) => {
 })
 
 t.test('a handler that has a time limit gets a tenth of it', async (t) => {
+  const { usage, wait } = line()
+  const waits: number[] = []
+  usage.enterLine = (_, { maxWaitMs }) => {
+    waits.push(maxWaitMs)
+    return null
+  }
+  for (const handlerTimeout of [100, 0, 20_000]) await wait([], { request: requestWith(handlerTimeout) })
+  await wait([])
+  t.strictSame(waits, [90, 5000, 5000, 5000])
+})
+
+t.test('without metrics a request waits too', async (t) => {
   const { usage, decide, wait } = line()
-  const startMs = performance.now()
-  const refused = decide(false)
-  t.equal(await wait([], { refuse: () => refused, request: requestWith(100) }), refused)
-  t.ok(performance.now() - startMs < 4000, 'not the five seconds of the queue')
-  // A handler without a limit waits for as long as the queue allows: longer than a few turns.
-  let isOver = false
-  const waiting = wait([decide(true)], { request: requestWith(0) }).then(() => { isOver = true })
-  await sleep(20)
-  t.equal(isOver, false)
+  const granted = decide(true)
+  const waiting = wait([granted], { metrics: null })
   usage.wake(ADDRESS)
-  await waiting
+  t.equal(await waiting, granted)
 })
 
 t.test('a client that leaves, leaves the line', async (t) => {
