@@ -1,15 +1,17 @@
 // What a request is charged: which limits, whose buckets, how many units.
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
-import { loadTemporal } from '../../lib/calendar/temporal.js'
+import { getTemporal } from '../../lib/calendar/temporal.js'
 import { ZoneCalendar } from '../../lib/calendar/zone-calendar.js'
 import { NO_FAULTS } from '../../lib/common/log.js'
 import { SlotUsage } from '../../lib/concurrency/slot-usage.js'
 import type { Client } from '../../lib/model/client.js'
+import type { Recorder } from '../../lib/observability/recording/recorder.js'
 import type { DynamicLimit, LimitPair } from '../../lib/policies/dynamic-limit.js'
 import type { Policy } from '../../lib/policies/policy.js'
 import { ChargeBuilder } from '../../lib/request/charges.js'
 import type { DeciderContext } from '../../lib/request/limiter-context.js'
+import { recordDecision } from '../../lib/request/record-decision.js'
 import type { Charge, Limit } from '../../lib/stores/store.js'
 import { ADDRESS, createDecisionOf, createPolicy, createReceipt, createSlotLimit, createStanding, IP_CLIENT, USER } from '../fixtures/decisions.js'
 import { limitOf } from '../fixtures/limits.js'
@@ -46,7 +48,8 @@ const partitions: ReadonlyArray<readonly [client: Client, limits: Limit[], charg
   [IP_CLIENT, [byName('user'), byName('ip', { mode: 'shadow' })], ['ip 203.0.113.9 1', 'user 203.0.113.9 1'], 'the address, where no enforced limit is left'],
   [IP_CLIENT, [byName('user'), byName('ip')], ['ip 203.0.113.9 1'], 'an enforced limit is left'],
   [USER, [byName('user'), byName('ip', { mode: 'shadow' })], ['user user:42 1', 'ip 203.0.113.9 1'], 'a limit of the user is enforced'],
-  [USER, [byName('ip', { mode: 'shadow' })], ['ip 203.0.113.9 1'], 'nothing is enforced']
+  [USER, [byName('ip', { mode: 'shadow' })], ['ip 203.0.113.9 1'], 'nothing is enforced'],
+  [USER, [byName('user', { mode: 'shadow' })], ['user user:42 1'], 'nothing is enforced, and all applies']
 ]
 for (const [client, limits, charges, why] of partitions) {
   t.test(`${client.partition} under limits by ${limits.map(({ by }) => by).join(', ')}: ${why}`, async (t) => {
@@ -73,6 +76,24 @@ t.test('a cost that comes later', async (t) => {
   t.ok(charges instanceof Promise)
   t.strictSame(describe(await charges), ['client 203.0.113.9 3'])
 })
+
+for (const isRecorded of [true, false]) {
+  t.test(`the cost of a request is ${isRecorded ? '' : 'not '}kept for its record`, async (t) => {
+    const recorded: unknown[] = []
+    const recorder = { nowUs: 0, record: ({ cost }: { readonly cost: unknown }) => { recorded.push(cost) } }
+    const identifier = { identifyByAddress: () => IP_CLIENT, getAddress: () => ADDRESS, deadlineMs: 100 }
+    const context = { identifier, recorder, faults: NO_FAULTS } as unknown as DeciderContext & { readonly recorder: Recorder }
+    const builder = new ChargeBuilder(isRecorded ? context : { ...context, recorder: null }, true)
+    for (const cost of [() => 5, async () => 7]) {
+      const policy = createPolicy({ cost })
+      const counted = request()
+      await builder.build(policy, counted, IP_CLIENT, 0)
+      const reply = { request: Object.assign(counted, { routeOptions: {} }) } as FastifyReply
+      recordDecision(context, createDecisionOf(createReceipt(), { policy }), reply)
+    }
+    t.strictSame(recorded, isRecorded ? [5, 7] : [1, 1])
+  })
+}
 
 t.test('a request that may be held is charged limits that wait, for no longer than it may', async (t) => {
   const [limit, delayable] = [byName('client'), byName('client', { maxDelayUs: 5000 })]
@@ -120,13 +141,13 @@ t.test('all functions are called at once', async (t) => {
 })
 
 t.test('limits with the periods of a client are anchored, where its anchor is known', async (t) => {
-  await loadTemporal()
   const calendar = new ZoneCalendar({ unit: 'month', timeZone: 'UTC', anchorMs: null }, { isPerClient: true, keepsEnd: true })
   const monthly = { ...limitOf({ algorithm: 'calendar-window', calendar }) }
   const keepsEnd = async (client: Client, fields: Partial<Policy> = {}) => {
     return (await build({ limits: [monthly], hasPeriods: true, ...fields }, client))[0].limit.calendar?.keepsEnd
   }
   t.equal(await keepsEnd(IP_CLIENT), true)
+  t.not(getTemporal(), null, 'the library is loaded before the first charge')
   t.equal(await keepsEnd({ ...USER, anchorMs: 0 }), false)
   t.equal(await keepsEnd({ ...USER, anchorMs: 0 }, { hasPeriods: false }), true, 'a policy without periods is not looked at')
   t.equal(await keepsEnd({ ...USER, anchorMs: 0 }, { dynamicLimits: [dynamic({ immediate: monthly, delayable: monthly }, true)] }), false, 'also later')
@@ -162,7 +183,8 @@ const withoutRequest: ReadonlyArray<readonly [client: Client, limits: Limit[], c
   [KEY, ALL, ['client key:abc 1', 'global global 1'], 'a key'],
   [EVERYONE, ALL, ['global global 1'], 'all clients'],
   [IP_CLIENT, [byName('user'), byName('ip', { mode: 'shadow' })], ['user 203.0.113.9 1', 'ip 203.0.113.9 1'], 'no enforced limit is left for an address'],
-  [IP_CLIENT, [byName('user'), byName('ip')], ['ip 203.0.113.9 1'], 'an enforced limit is left']
+  [IP_CLIENT, [byName('user'), byName('ip')], ['ip 203.0.113.9 1'], 'an enforced limit is left'],
+  [IP_CLIENT, [byName('user'), byName('ip'), byName('client', { mode: 'shadow' })], ['ip 203.0.113.9 1', 'client 203.0.113.9 1'], 'an enforced limit is left, and another']
 ]
 for (const [client, limits, charges, why] of withoutRequest) {
   t.test(`without a request, ${client.partition} under limits by ${limits.map(({ by }) => by).join(', ')}: ${why}`, async (t) => {
@@ -182,6 +204,7 @@ const impossible: ReadonlyArray<readonly [client: Client, fields: Partial<Policy
   [USER, { limits: [byName('ip')] }, 'rateLimit: no limit applies to the partition "user:42"; see the option "by"'],
   [USER, { limits: [byName('ip'), byName('user', { mode: 'shadow' })] }, 'rateLimit: no limit applies to the partition "user:42"; see the option "by"'],
   [USER, { limits: [byName('ip', { mode: 'shadow' })], isEnforced: false }, 'rateLimit: no limit applies to the partition "user:42"; see the option "by"'],
+  [KEY, { limits: [byName('user')] }, 'rateLimit: no limit applies to the partition "key:abc"; see the option "by"'],
   [USER, { dynamicLimits: [] }, 'rateLimit.max: is a function of the request, and consume has no request; set a number for it'],
   [USER, { cost: () => 1 }, 'rateLimit.cost: is a function of the request, and consume has no request; set a number for it']
 ]
