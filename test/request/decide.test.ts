@@ -208,6 +208,12 @@ t.test('before the hook, a cost is taken at once or later, without a slot', asyn
   t.strictSame(store.taken, [['app/default 203.0.113.9 5'], ['app/default user:42 0'], ['late 203.0.113.9 2']])
 })
 
+t.test('before the hook, a user has an address too', async (t) => {
+  const { decider, store } = createDecider()
+  await decider.decideEarly(createPolicy({ limits: [limitOf({ by: 'ip' })] }), createRequest(), USER, 1)
+  t.strictSame(store.taken, [['app/default 203.0.113.9 1']])
+})
+
 t.test('before the hook, limits that wait are asked whether they would', async (t) => {
   const { decider, store } = createDecider()
   const delays: number[] = []
