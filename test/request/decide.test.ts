@@ -1,5 +1,6 @@
 // How a request is decided: who it is, what applies, what the store says, and what happens where it says nothing.
 import t from 'tap'
+import { getTemporal } from '../../lib/calendar/temporal.js'
 import type { Client } from '../../lib/model/client.js'
 import type { Policy } from '../../lib/policies/policy.js'
 import { RequestDecision } from '../../lib/request/decision.js'
@@ -44,15 +45,18 @@ interface Exemption {
 function exempting ({ address = false, request = false }: Exemption) {
   return createDecider({
     identifier: { identify: () => USER, identifyByAddress: () => IP_CLIENT, getAddress: () => '203.0.113.9', deadlineMs: 100 },
-    exemptions: { hasAddress: (given: string) => address && given === '203.0.113.9', isExemptRequest: () => request, hasUser: (id: string) => id === '7' }
+    exemptions: { hasAddress: (given: string) => address && given.startsWith('203.'), isExemptRequest: () => request, hasUser: (id: string) => id === '7' }
   })
 }
 
-for (const [index, exemption] of [{ address: true }, { request: true }, { request: Promise.resolve(true) }].entries()) {
+const EXEMPT: readonly Exemption[] = [{ address: true }, { request: true }, { request: Promise.resolve(true) }]
+for (const [index, exemption] of EXEMPT.entries()) {
   t.test(`an exempt request is nobody's but its address's, and not charged: ${index}`, async (t) => {
     const { decider, store } = exempting(exemption)
     const previous = createDecisionOf('exempt')
-    t.match(await decider.decide(policy, createRequest({ rateLimit: previous }), 0), { outcome: 'exempt', client: IP_CLIENT, policy, previous })
+    const decided = decider.decide(policy, createRequest({ rateLimit: previous }), 0)
+    t.equal(decided instanceof Promise, exemption.request instanceof Promise)
+    t.match(await decided, { outcome: 'exempt', client: IP_CLIENT, policy, previous })
     t.strictSame(store.taken, [])
   })
 }
@@ -251,6 +255,17 @@ t.test('without a request, an address may be exempt', async (t) => {
   t.equal((await decider.decideWithoutRequest(policy, IP_CLIENT, '198.51.100.1')).outcome, 'allowed')
   t.equal((await decider.decideWithoutRequest(policy, USER, null)).outcome, 'allowed')
   t.equal(store.taken.length, 2)
+  t.equal((await createDecider().decider.decideWithoutRequest(policy, IP_CLIENT, '203.0.113.9')).outcome, 'allowed', 'without exemptions')
+})
+
+t.test('without a request, the library of periods is loaded before the store is asked', async (t) => {
+  const { decider, store } = createDecider()
+  store.answer = (charges) => {
+    t.not(getTemporal(), null)
+    return refuse(charges)
+  }
+  await decider.decideWithoutRequest(createPolicy({ hasPeriods: true }), IP_CLIENT, null)
+  t.equal(store.taken.length, 1)
 })
 
 const QUEUE = { maxWaiting: 5, maxWaitMs: 5000 }
