@@ -292,12 +292,13 @@ t.test('a request without a slot waits for one, and is decided again', async (t)
 t.test('a request behind others waits without being charged, and is refused for the slot alone', async (t) => {
   for (const name of ['decide', 'decideWithoutRequest', 'cost']) {
     const concurrency = createConcurrency({ maxWaiting: 1, maxWaitMs: 5000 })
-    const slotted = createPolicy({ concurrency, ...name === 'cost' && { cost: async () => 1 } })
+    const limits = [limitOf({ bucket: 'a' }), limitOf({ bucket: 'b' })]
+    const slotted = createPolicy({ limits, concurrency, ...name === 'cost' && { cost: async () => 1 } })
     const place = concurrency.usage.enterLine('203.0.113.9', QUEUE)
     const { decider, store } = createDecider()
     const refused = name === 'decideWithoutRequest' ? decider.decideWithoutRequest(slotted, IP_CLIENT, null) : decider.decide(slotted, createRequest(), 0)
     t.match(await refused, { outcome: 'rejected', refusingConcurrency: concurrency, limitName: 'concurrency' })
-    t.strictSame(store.taken, [['app/default 203.0.113.9 0']])
+    t.strictSame(store.taken, [['a 203.0.113.9 0', 'b 203.0.113.9 0']])
     place?.leave()
   }
 })
