@@ -82,7 +82,8 @@ const applied: ReadonlyArray<readonly [client: Client, base: Policy, charged: st
   [IP_CLIENT, tiered, 'anonymous', 'the tier of addresses'],
   [{ ...USER, id: '7' }, policy, null, 'a user who is exempt'],
   [{ ...USER, id: '7' }, tiered, null, 'an exempt user, with tiers'],
-  [{ kind: 'key', id: '7', tier: 'anonymous', partition: 'key:7' }, policy, 'app/default', 'a key that is spelled like an exempt user']
+  [{ kind: 'key', id: '7', tier: 'anonymous', partition: 'key:7' }, policy, 'app/default', 'a key that is spelled like an exempt user'],
+  [{ kind: 'key', id: '7', tier: 'anonymous', partition: 'key:7' }, tiered, 'anonymous', 'such a key, with tiers']
 ]
 for (const [client, base, charged, why] of applied) {
   t.test(`which policy applies: ${why}`, async (t) => {

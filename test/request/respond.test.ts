@@ -2,14 +2,17 @@
 import fastify from 'fastify'
 import type { FastifyReply, FastifyRequest, LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
+import { SlotUsage } from '../../lib/concurrency/slot-usage.js'
 import type { Policy } from '../../lib/policies/policy.js'
 import { Responder } from '../../lib/request/answer.js'
 import type { RequestDecision } from '../../lib/request/decision.js'
 import { saveReservation } from '../../lib/request/hold.js'
 import type { LimiterContext } from '../../lib/request/limiter-context.js'
 import type { DelayedRequest } from '../../lib/throttle/delay-queue.js'
-import { ADDRESS, createDecisionOf, createPolicy, createReceipt, createStanding } from '../fixtures/decisions.js'
+import { ADDRESS, createDecisionOf, createPolicy, createReceipt, createSlotLimit, createStanding } from '../fixtures/decisions.js'
 import { limitOf } from '../fixtures/limits.js'
+import { ManualClock } from '../fixtures/manual-clock.js'
+import { until } from '../fixtures/until.js'
 
 interface Answered {
   readonly response: LightMyRequestResponse
@@ -21,10 +24,12 @@ interface Answered {
 interface Listeners {
   readonly hasLog?: boolean
   readonly hasMetrics?: boolean
+  /** Of the handler. */
+  readonly status?: number
 }
 
 /** Answer a request by a decision. */
-async function answer (t: Test, decision: RequestDecision, { hasLog = true, hasMetrics = true }: Listeners = {}): Promise<Answered> {
+async function answer (t: Test, decision: RequestDecision, { hasLog = true, hasMetrics = true, status = 200 }: Listeners = {}): Promise<Answered> {
   const events: string[] = []
   const written: unknown[][] = []
   const context = {
@@ -44,7 +49,7 @@ async function answer (t: Test, decision: RequestDecision, { hasLog = true, hasM
   t.teardown(() => app.close())
   app.decorateRequest('rateLimit', null)
   app.addHook('onRequest', (_, reply, done) => { responder.answer(decision, reply, done) })
-  app.get('/', async (_: FastifyRequest) => 'hello')
+  app.get('/', async (_: FastifyRequest, reply) => await reply.code(status).send('hello'))
   return { response: await app.inject('/'), events, written }
 }
 
@@ -128,4 +133,19 @@ t.test('a delayed request goes on when it is due, and its delay is measured', as
 
 t.test('a delayed request is refused if the queue closes', async (t) => {
   t.match(await answer(t, delayed('onClose')), { response: { statusCode: 503 }, events: ['log 90000'] })
+})
+
+t.test('a slot that follows latency is released with whether the work was done, any other one at the end', async (t) => {
+  const room = { max: 2, min: 1, left: 1, hasSlot: () => true, change: () => {} }
+  for (const [slotRoom, status, isWhole] of [[room, 499, true], [room, 500, false], [null, 500, true]] as const) {
+    const limit = createSlotLimit({ room: slotRoom })
+    const usage = new SlotUsage('default', new ManualClock())
+    const wholes: boolean[] = []
+    usage.end = (_, isWhole) => { wholes.push(isWhole) }
+    const policy = createPolicy({ concurrency: { limit, scope: 'default', usage, queue: null } })
+    const { response } = await answer(t, createDecisionOf(createReceipt([createStanding(), createStanding(limit)]), { policy }), { status })
+    t.equal(response.statusCode, status)
+    await until('the slot is released', 10_000, () => wholes.length > 0)
+    t.strictSame(wholes, [isWhole])
+  }
 })
