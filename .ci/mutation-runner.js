@@ -30,8 +30,6 @@ class MutationRunner {
   static inject = ['options']
   #files
   #maxTestMs
-  /** Milliseconds of the processor for all tests of one mutant. */
-  #maxMutantMs
   /** A file with a line for each mutant that was run. */
   #log
   #killed = null
@@ -48,7 +46,6 @@ class MutationRunner {
   constructor ({ inProcess }) {
     this.#files = inProcess.files
     this.#maxTestMs = inProcess.maxTestMs
-    this.#maxMutantMs = inProcess.maxMutantMs
     this.#log = inProcess.log
   }
 
@@ -123,10 +120,8 @@ class MutationRunner {
     const kills = this.#kills.get(activeMutant.fileName) ?? new Map()
     this.#kills.set(activeMutant.fileName, kills)
     const tests = this.#order(this.#tests.filter(({ id }) => filter === null ? this.#times.has(id) : filter.has(id)), kills)
-    const beganUs = process.cpuUsage().user
     let nrOfTests = 0
     for (const test of tests) {
-      if ((process.cpuUsage().user - beganUs) / 1000 > this.#maxMutantMs) break
       nrOfTests++
       context.hitCount = 0
       context.hitLimit = MAX_HIT_RATIO * (this.#hits[test.id]?.[activeMutant.id] ?? 0) + MAX_FEW_HITS

@@ -31,8 +31,6 @@ export function collect (url) {
     afterEach: addHook('afterEach'),
     teardown: (end) => { atEnd.push(end) },
     after: (end) => { atEnd.push(end) },
-    // For as long as the process runs: files mute warnings by it.
-    capture: (...args) => root.capture(...args),
     setTimeout: () => {},
     fail: (message) => { failures.push(message) }
   }
