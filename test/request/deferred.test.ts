@@ -26,6 +26,7 @@ interface Scene {
   /** What each call of `decideEarly` decides, in order; of a promise, later. */
   readonly decided?: Array<Decided | Promise<Decided>>
   readonly cost?: Cost | Promise<Cost>
+  readonly hasExemptions?: boolean
   readonly isExemptAddress?: boolean
   readonly isExempt?: boolean | Promise<boolean>
   readonly user?: Client | null
@@ -33,7 +34,9 @@ interface Scene {
   readonly status?: number
 }
 
-function start ({ policy: fields = {}, decided = [left(5)], cost = 1, isExemptAddress = false, isExempt = false, user = null, hasUsers = false, status = 400 }: Scene = {}) {
+function start (scene: Scene = {}) {
+  const { policy: fields = {}, decided = [left(5)], cost = 1, status = 400 } = scene
+  const { hasExemptions = true, isExemptAddress = false, isExempt = false, user = null, hasUsers = false } = scene
   const events: string[] = []
   const store = new CorrectedStore()
   const policy = createPolicy(fields)
@@ -55,7 +58,7 @@ function start ({ policy: fields = {}, decided = [left(5)], cost = 1, isExemptAd
     record: (decision: RequestDecision) => { events.push(`record ${decision.outcome}`) }
   } as unknown as Responder
   const context = {
-    exemptions: { hasAddress: (address: string) => isExemptAddress && address === ADDRESS, isExemptRequest: () => isExempt },
+    exemptions: hasExemptions ? { hasAddress: (address: string) => isExemptAddress && address === ADDRESS, isExemptRequest: () => isExempt } : null,
     identifier: { identifyByAddress: () => IP_CLIENT, getAddress: () => ADDRESS, findUserEarly: async () => user, hasUsers }
   }
   const limiter = new DeferredLimiter(context as unknown as LimiterContext, decider, responder)
@@ -158,6 +161,36 @@ t.test('an exhausted address does not refuse an exempt request, nor a user with 
     user.defer()
     await turns()
     t.strictSame(user.events, ['ask ip:203.0.113.9 0', 'ask user:42 0', 'next'])
+  }
+})
+
+t.test('without exemptions all requests count', async (t) => {
+  const exhausted = start({ hasExemptions: false, decided: [refused, refused] })
+  exhausted.defer()
+  await turns()
+  t.equal(exhausted.events.at(-1), 'answer rejected')
+  const { defer, end, events } = start({ hasExemptions: false, decided: [left(5), createReceipt()] })
+  defer()
+  end()
+  t.strictSame(events.slice(2), ['ask ip:203.0.113.9 1', 'record allowed', 'pass'])
+})
+
+t.test('one limit of several that is used up is charged, and refuses', async (t) => {
+  const limits = [limitOf({ bucket: 'a' }), limitOf({ bucket: 'b' })]
+  const used = createReceipt([createStanding(limits[0], { remaining: 5 }), createStanding(limits[1], { remaining: 0 })])
+  const { defer, events } = start({ policy: { limits }, decided: [used, refused] })
+  defer()
+  await turns()
+  t.strictSame(events, ['ask ip:203.0.113.9 0', 'ask ip:203.0.113.9 1', 'answer rejected'])
+})
+
+t.test('an aborted request that costs nothing, or is not limited any more, owes nothing', async (t) => {
+  for (const [scene, asked] of [[{ cost: 0 }, []], [{ decided: [left(5), null] }, ['ask ip:203.0.113.9 1']]] as const) {
+    const { defer, finish, events, store } = start({ ...scene, decided: [left(5), null] })
+    defer()
+    finish(false)
+    t.strictSame(events.slice(2), asked)
+    t.strictSame(store.calls, [])
   }
 })
 
@@ -316,13 +349,13 @@ t.test('a response whose units are refunded is not charged once it was sent, and
 })
 
 t.test('a hook that runs while the charge is made charges the request itself', async (t) => {
-  for (const second of [createReceipt(), refused]) {
+  for (const second of [createReceipt(), refused, null]) {
     const { defer, end, hook, events, store } = start({ decided: [left(5), Promise.resolve(second)] })
     defer()
     end()
     hook()
     await turns()
     t.strictSame(events.slice(2), ['ask ip:203.0.113.9 1', 'limit', 'pass'])
-    t.strictSame(store.units, second === refused ? [] : [{ 'app/default': -1 }])
+    t.strictSame(store.units, second === null || second === refused ? [] : [{ 'app/default': -1 }])
   }
 })
