@@ -9,7 +9,7 @@ import type { RequestDecision } from '../../lib/request/decision.js'
 import { saveReservation } from '../../lib/request/hold.js'
 import type { LimiterContext } from '../../lib/request/limiter-context.js'
 import type { DelayedRequest } from '../../lib/throttle/delay-queue.js'
-import { ADDRESS, createDecisionOf, createPolicy, createReceipt, createSlotLimit, createStanding } from '../fixtures/decisions.js'
+import { ADDRESS, CorrectedStore, createDecisionOf, createPolicy, createReceipt, createSlotLimit, createStanding } from '../fixtures/decisions.js'
 import { limitOf } from '../fixtures/limits.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 import { until } from '../fixtures/until.js'
@@ -148,4 +148,45 @@ t.test('a slot that follows latency is released with whether the work was done, 
     await until('the slot is released', 10_000, () => wholes.length > 0)
     t.strictSame(wholes, [isWhole])
   }
+})
+
+t.test('the callback of a request that passes is called, and reported if it fails', async (t) => {
+  const outcomes: string[] = []
+  const onExceeding = (_: unknown, { outcome }: { readonly outcome: string }) => {
+    outcomes.push(outcome)
+    throw new Error('broken')
+  }
+  const { response, events } = await answer(t, createDecisionOf(createReceipt(), { policy: createPolicy({ onExceeding }) }))
+  t.equal(response.body, 'hello')
+  t.strictSame(outcomes, ['allowed'])
+  t.strictSame(events, ['onExceeding failed: broken'])
+})
+
+t.test('a response gives back its units by its status', async (t) => {
+  for (const status of [200, 404]) {
+    const store = new CorrectedStore()
+    const policy = createPolicy({ refundOn: { isEmpty: false, has: (code) => code === 404 } })
+    await answer(t, createDecisionOf(createReceipt(), { policy, store }), { status })
+    t.strictSame(store.units, status === 404 ? [{ 'app/default': -1 }] : [])
+  }
+})
+
+t.test('limits that were not settled are refunded at the end', async (t) => {
+  const store = new CorrectedStore()
+  const limits = [limitOf(), limitOf({ bucket: 'tokens' })]
+  const policy = createPolicy({ limits, refundsUnsettled: new Set(['tokens']) })
+  await answer(t, createDecisionOf(createReceipt(limits.map((limit) => createStanding(limit))), { policy, store }))
+  t.strictSame(store.units, [{ tokens: -1 }])
+})
+
+t.test('a refusal for a slot says so, in the words of the application', async (t) => {
+  const refuseSlot = async (fields: Partial<Policy> = {}) => {
+    const concurrency = { limit: createSlotLimit({ by: 'ip' }), scope: 'default', usage: new SlotUsage('default', new ManualClock()), queue: null }
+    const standings = [createStanding(limitOf(), { charged: 0 }), createStanding(concurrency.limit, { granted: false, charged: 0, remaining: 0 })]
+    return (await answer(t, createDecisionOf(createReceipt(standings), { policy: createPolicy({ concurrency, ...fields }) }))).response
+  }
+  const refused = await refuseSlot()
+  t.equal(refused.statusCode, 429)
+  t.match(refused.json(), { detail: /in flight|concurrent|at once/ })
+  t.strictSame((await refuseSlot({ errorResponseBuilder: (_, { limitName }) => ({ limitName }) })).json(), { limitName: 'concurrency' })
 })
