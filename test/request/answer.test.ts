@@ -86,6 +86,21 @@ t.test('each refusal of a limit in shadow mode is logged', async (t) => {
   t.equal(heard.length, 1)
 })
 
+t.test('a refusal by an enforced limit is none of a limit in shadow mode', async (t) => {
+  const { responder, names } = listen('refusals')
+  const standings = [createStanding(limitOf({ mode: 'shadow' })), createStanding(limitOf(), { granted: false, charged: 0 })]
+  responder.recordWithoutRequest(createDecisionOf(createReceipt(standings), { policy: createPolicy({ hasShadowLimits: true }) }))
+  t.strictSame(names(), ['refusal'])
+})
+
+t.test('a request that passes is logged where a limit in shadow mode would refuse it', async (t) => {
+  const { responder, heard } = listen('refusals')
+  const { request, reply } = createRequest()
+  const decision = inShadow()
+  responder.answer(decision, reply, () => {})
+  t.match(heard, [['shadow', request, decision.policy, decision, { name: 'shadow' }]])
+})
+
 t.test('the first decision of a request is recorded, and no later one', async (t) => {
   const { responder, names } = listen('recorder')
   const { request, reply } = createRequest()
