@@ -1,7 +1,7 @@
 // `npm run mutation -- --only algorithms` changes one thing after the other in a part of lib, and runs the tests that cover it.
 // What no test notices is a survivor. By hand only: it takes minutes. Parts: see PARTS, and `lua`, for the scripts (mutate-lua.js).
 //   --mutate PATTERN  only these files, or this script; may be repeated
-//   --tests PATH      only these tests, or folders of tests; may be repeated
+//   --tests PATH      only these tests, for a quick first pass: what they notice is not tried again; may be repeated
 //   --survivors       of the scripts, only what survived the last time
 // Reports are in .mutation, where mutants that were killed are noted: delete it to run all of them again. docs/guarantees.md has the
 // scores, and what survives.
@@ -25,10 +25,17 @@ const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${n
 /** Only tests that end servers, or let them hang, reach most of these. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'idle-watchdog', 'process-guards', 'watch-database']
 
+/** Tests of whole applications that reach what test/request does not. */
+const OF_REQUESTS = [
+  'test/regressions/handler-timeout-answers-503-while-held.test.ts',
+  'test/response/refusal.test.ts',
+  ...['callbacks', 'concurrency', 'refund-on', 'several-policies', 'throttle'].map((name) => `test/plugin/${name}.test.ts`)
+]
+
 /** What is changed, and the tests that must notice it: cheap ones. `hasRedis`: they share one server. */
 const PARTS = {
   algorithms: { mutate: ['lib/algorithms/**/*.ts'], tests: ['test/algorithms', 'test/models/breaker.test.ts', 'test/resilience/breaker.test.ts'] },
-  request: { mutate: ['lib/request/**/*.ts'], tests: ['test/request', 'test/plugin', 'test/throttle'] },
+  request: { mutate: ['lib/request/**/*.ts'], tests: ['test/request', ...OF_REQUESTS] },
   memory: {
     mutate: ['lib/stores/memory/**/*.ts'],
     // Redis is a second opinion on changes of limits, and on clocks that step back.

@@ -120,7 +120,6 @@ function endWindow (state: GradientState, terms: GradientTerms, shortUs: number)
   if (isFull && --state.untilProbe <= 0) state.probing = 2
   const gradient = Math.max(0.5, Math.min(1, TOLERANCE * (state.baselineUs ?? shortUs) / Math.max(shortUs, 1)))
   // A limit that no request reaches is not raised: it would be of no effect when the load comes.
-  if (gradient === 1 && !isFull) return
   const next = limit * gradient + (isFull ? Math.sqrt(limit) : 0)
   state.limit = Math.max(terms.min, Math.min(terms.max, limit + SMOOTHING * (next - limit)))
 }

@@ -91,8 +91,7 @@ export function createLeaseTerms (quota: Quota, holdUs: number): LeaseTerms | Le
   if (quota.algorithm === 'calendar-window') return 'calendar'
   if (quota.maxDelayUs > 0) return 'throttled'
   if (quota.capacity < MIN_LEASED_CAPACITY) return 'small'
-  const fillUs = quota.algorithm === 'fixed-window' ? quota.windowUs : quota.capacityUs
-  const gridUs = Math.floor(Math.min(holdUs, fillUs) / 2)
+  const gridUs = Math.floor(Math.min(holdUs, quota.capacityUs) / 2)
   return gridUs < MIN_GRID_US ? 'short' : { gridUs }
 }
 
@@ -156,7 +155,6 @@ export function closeLeases (bucket: LeasedBucket, nowUs: number): boolean {
 /** Take the reports of a holder. Spent units drain from now on; returned units are free. The bucket was advanced to now. */
 export function settleLeases (quota: Quota, bucket: LeasedBucket, reports: readonly LeaseReport[], nowUs: number): void {
   for (const { slotEndUs, spent, returned } of reports) {
-    if (slotEndUs === 0 || bucket.slotEndUs === 0) continue
     const isCurrent = slotEndUs === bucket.slotEndUs
     // Units of a slot that is over drain since its end, and those of a bucket that was reset are gone.
     if (!isCurrent && slotEndUs !== bucket.slotEndUs + bucket.gridUs) continue

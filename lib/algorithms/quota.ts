@@ -65,8 +65,8 @@ export function createQuota (algorithm: QuotaAlgorithm, max: number, windowUs: n
   const ceilingCarry = capacityNum < intervalNum ? 1 : 0
   const debtCeilingUs = capacityUs + windowUs - intervalUs - ceilingCarry
   const effectiveDelayUs = isBucket ? maxDelayUs : 0
-  // The longest possible queue must fit, with its last microsecond rounded up.
-  const queueCeilingUs = effectiveDelayUs === 0 ? 0 : capacityUs + effectiveDelayUs + (capacityNum > 0 ? 1 : 0)
+  // The longest possible queue must fit, with its last microsecond rounded up. Without a delay it is not longer than the debt.
+  const queueCeilingUs = capacityUs + effectiveDelayUs + (capacityNum > 0 ? 1 : 0)
   return {
     algorithm,
     max,
@@ -92,7 +92,7 @@ const EXTRA_HOUR_US = 3_600_000_000
  * the same bucket are converted by it, and headers show it.
  */
 export function createCalendarQuota (max: number, windowUs: number, calendar: Calendar): Quota {
-  return { ...createQuota('fixed-window', max, windowUs), algorithm: 'calendar-window', ceilingUs: windowUs + EXTRA_HOUR_US, calendar }
+  return { ...createQuota('calendar-window', max, windowUs), ceilingUs: windowUs + EXTRA_HOUR_US, calendar }
 }
 
 /** The same numbers with another longest delay, at most the `maxDelayUs` that `createQuota` was given. */

@@ -163,7 +163,7 @@ function releaseAtEnd (decision: RequestDecision, reply: FastifyReply): void {
 /** Refund only responses that were sent completely: otherwise a client could abort to get the work for free. */
 function refundOnFinish (statuses: NonNullable<Policy['refundOn']>, decision: RequestDecision, reply: FastifyReply): void {
   onFinished(reply, ({ isComplete, status }) => {
-    if (isComplete && status !== null && statuses.has(status)) decision.refundAll()
+    if (isComplete && statuses.has(status)) decision.refundAll()
   })
 }
 

@@ -77,9 +77,8 @@ export class ChargeBuilder {
     const cost = requireStaticCost(policy)
     if (dynamicLimits !== null) throw new FST_SLUICE_CONTRADICTION(`${place}.max`, NEEDS_REQUEST)
     const applicable = limits.filter((limit) => appliesTo(limit, client))
-    const chosen = client.kind === 'ip' && !applicable.some(isEnforcing)
-      ? limits.filter((limit) => applicable.includes(limit) || limit.by === 'user')
-      : applicable
+    // Of an address, limits by user are all that do not apply.
+    const chosen = client.kind === 'ip' && !applicable.some(isEnforcing) ? limits : applicable
     if (chosen.length === 0 || (isEnforced && !chosen.some(isEnforcing))) {
       throw new FST_SLUICE_CONTRADICTION(place, `no limit applies to the partition "${client.partition}"; see the option "by"`)
     }

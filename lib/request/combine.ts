@@ -61,7 +61,7 @@ const PLAIN_NAME = /^[\x20\x21\x23-\x5b\x5d-\x7e]+$/
 function findFreeName (name: string, scope: string, all: ReadonlyMap<string, LimitStanding>): string {
   const used = new Set(Array.from(all.values(), (standing) => standing.name))
   if (!used.has(name)) return name
-  const group = /^(?:group|rule):(.*)$/s.exec(scope)?.[1] ?? ''
+  const group = /^(?:group|rule):(.*)/s.exec(scope)?.[1] ?? ''
   const grouped = `${group}-${name}`
   if (PLAIN_NAME.test(group) && !used.has(grouped)) return grouped
   let number = 2

@@ -32,8 +32,10 @@ export function findStaticCost ({ cost, costs }: Policy): Cost {
 /** The cost without a request. Throws FST_SLUICE_CONTRADICTION if a function of the request computes it. */
 export function requireStaticCost ({ cost, costs, place }: Policy): Cost {
   if (costs === null && typeof cost === 'number') return cost
-  const numbers = costs?.filter((units) => typeof units === 'number') ?? []
-  if (costs !== null && numbers.length === costs.length) return numbers
+  if (costs !== null) {
+    const numbers = costs.filter((units) => typeof units === 'number')
+    if (numbers.length === costs.length) return numbers
+  }
   const index = costs?.findIndex((units) => typeof units === 'function' && units !== cost) ?? -1
   throw new FST_SLUICE_CONTRADICTION(index < 0 ? `${place}.cost` : `${place}.limits[${index}].cost`, NEEDS_REQUEST)
 }

@@ -81,9 +81,9 @@ export class DeferredLimiter {
   }
 
   async #refuse ({ policy, reply }: DeferredRequest, asked: RequestDecision): Promise<RequestDecision | null> {
-    if (asked.outcome === 'unavailable') return asked
     const cost = findStaticCost(asked.policy)
     const isUsedUp = asked.storeStandings.some((standing) => isExhausted(standing, findUnits(cost, asked.policy, standing.limit)))
+    // Without a receipt the decision stays as it is.
     if (!isUsedUp) return asked.refuseBy((standing) => this.#isExhaustedBy(cost, asked, standing), IN_FLIGHT_RETRY_US)
     const decision = await this.#decider.decideEarly(policy, reply.request, asked.client, cost)
     if (decision === null || decision.isRefused) return decision

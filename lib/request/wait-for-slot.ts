@@ -39,7 +39,6 @@ export async function waitForSlot (wait: SlotWait): Promise<RequestDecision> {
       return decision
     }
   } finally {
-    if (request !== null) leaving.delete(request)
     place.leave()
   }
   return await refuse()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
+import { findPeriod } from '../../lib/algorithms/calendar-window.js'
 import { createCalendarQuota } from '../../lib/algorithms/quota.js'
 import { createBucket } from '../fixtures/bucket.js'
 import { assertProperty } from '../fixtures/property.js'
@@ -70,4 +71,11 @@ t.test('a clock that steps back over a boundary starts the period after it again
   t.equal(bucket.take(5, boundaries[1]).granted, true)
   t.match(bucket.take(1, boundaries[1] - 1000), { granted: false, retryUs: 1000 })
   t.equal(bucket.take(5, boundaries[1]).granted, true)
+})
+
+t.test('a calendar window without a calendar is an error with a name', async (t) => {
+  const quota = { ...createCalendarQuota(10, MINUTE_US, createBoundaryCalendar([])), calendar: null }
+  const error = new TypeError('a calendar window without a calendar')
+  t.throws(() => findPeriod(quota, START_US), error)
+  t.throws(() => createBucket(quota, { timeUs: START_US + 1, count: 1 }).take(1, START_US), error)
 })

@@ -66,6 +66,12 @@ for (const algorithm of algorithms) {
   }
 }
 
+t.test('token-bucket: as much as the new capacity is full to the last part of a microsecond', async (t) => {
+  const young = createQuota('token-bucket', 1_234_567, DAY_US, 10)
+  const full = carried(createQuota('token-bucket', 10, 10 * SECOND_US), young, { timeUs: NOW_US + 10 * SECOND_US, count: 0 }, NOW_US)
+  t.strictSame(full.state(), { timeUs: NOW_US + young.capacityUs, count: young.capacityNum })
+})
+
 t.test('token-bucket: a burst that changes keeps the units', async (t) => {
   for (const [from, to, is] of [[100, 200, 60], [200, 100, 60], [100, 40, 40]]) {
     const before = createQuota('token-bucket', 50, SECOND_US, from)

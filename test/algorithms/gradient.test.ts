@@ -226,6 +226,12 @@ t.test('the limit ends at its bounds', async (t) => {
   t.equal(state.limit, 19)
 })
 
+t.test('bounds that were lowered hold the limit, also if it is not full', async (t) => {
+  const state = measured()
+  endWindow(state, 1000, 5, { min: 1, max: 8 })
+  t.equal(state.limit, 8)
+})
+
 const probes: ReadonlyArray<readonly [latencyUs: number, baselineUs: number, why: string]> = [
   [1400, 1000, 'less than three quarters of the latency: requests were queued, and the baseline stays'],
   [900, 900, 'shorter than the baseline: it falls'],

@@ -2,13 +2,14 @@
 import fc from 'fast-check'
 import t from 'tap'
 import {
-  advanceLeases, closeLeases, computeLeaseWaitUs, createLeaseTerms, leasesEndUs, leaseUnits, MIN_LEASED_CAPACITY, openLeases, settleLeases,
+  advanceLeases, closeLeases, computeLeaseWaitUs, createLeaseTerms, leasesEndUs, leaseUnits, MIN_HOLD_US, MIN_LEASED_CAPACITY, openLeases, settleLeases,
   shareUnits, type LeasedBucket, type LeaseReport
 } from '../../lib/algorithms/lease.js'
-import { createQuota, type Quota } from '../../lib/algorithms/quota.js'
+import { createCalendarQuota, createQuota, type Quota } from '../../lib/algorithms/quota.js'
 import { assessTokenBucket } from '../../lib/algorithms/token-bucket.js'
 import { createCheckResult } from '../../lib/algorithms/check-result.js'
 import { assertProperty } from '../fixtures/property.js'
+import { createBoundaryCalendar } from '../fixtures/vectors.js'
 
 const START_US = 1_790_000_000_000_000
 
@@ -180,11 +181,21 @@ t.test('which limits are leased, and until when', async (t) => {
   t.strictSame(createLeaseTerms(createQuota('token-bucket', 1000, 10_000_000, 100), hold), { gridUs: 500_000 }, 'a burst fills sooner')
   t.strictSame(createLeaseTerms(createQuota('fixed-window', 100, 1_000_000), hold), { gridUs: 500_000 })
   t.equal(createLeaseTerms(createQuota('sliding-window', 1000, 60_000_000), hold), 'sliding-window')
+  t.equal(createLeaseTerms(createCalendarQuota(1000, 60_000_000, createBoundaryCalendar([])), hold), 'calendar')
   t.equal(createLeaseTerms(createQuota('token-bucket', 1000, 60_000_000, 1000, 1), hold), 'throttled')
   t.equal(createLeaseTerms(createQuota('token-bucket', MIN_LEASED_CAPACITY - 1, 60_000_000), hold), 'small')
   t.strictSame(createLeaseTerms(createQuota('token-bucket', MIN_LEASED_CAPACITY, 60_000_000), hold), { gridUs: 1_000_000 })
   t.equal(createLeaseTerms(createQuota('token-bucket', 100, 39_999), hold), 'short')
   t.strictSame(createLeaseTerms(createQuota('token-bucket', 100, 40_000), hold), { gridUs: 20_000 })
+  t.strictSame(createLeaseTerms(createQuota('token-bucket', 100, 60_000_000), MIN_HOLD_US), { gridUs: 20_000 }, 'the shortest life')
+  t.equal(createLeaseTerms(createQuota('token-bucket', 100, 60_000_000), MIN_HOLD_US - 1), 'short')
+})
+
+t.test('a bucket that is not ready for leases grants none, and makes no charge wait', async (t) => {
+  const quota = createQuota('token-bucket', 100, 1_000_000)
+  const bucket = { timeUs: START_US, count: 0, slotEndUs: 0, gridUs: 0, apart: 0, apartNext: 0 }
+  t.equal(leaseUnits(quota, bucket, 100, { gridUs: 500_000, want: 8, soon: 8, reports: [NO_REPORT, NO_REPORT] }, START_US), 0)
+  t.equal(computeLeaseWaitUs(quota, bucket, 101, START_US), 0, 'not even one that is never granted')
 })
 
 t.test('a bucket is kept until its leased units have drained, and while leases may begin', async (t) => {

@@ -185,6 +185,9 @@ t.test('a rule whose times would leave 2^53 is refused', async (t) => {
   t.ok(isExactPenalty(rule))
   t.ok(isExactPenalty({ ...rule, withinUs: 100 * DAY_US, maxCooldownUs: 365 * DAY_US }))
   t.notOk(isExactPenalty({ ...rule, withinUs: 365 * DAY_US }))
+  const longest = { ...rule, maxCooldownUs: 2 ** 50 - 100 * rule.withinUs }
+  t.ok(isExactPenalty(longest))
+  t.notOk(isExactPenalty({ ...longest, maxCooldownUs: longest.maxCooldownUs + 1 }))
   t.notOk(isExactPenalty({ ...rule, maxCooldownUs: 36 * 365 * DAY_US }))
   t.notOk(isExactPenalty({ ...rule, cooldownUs: 36 * 365 * DAY_US }))
 })

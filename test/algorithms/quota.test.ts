@@ -68,6 +68,27 @@ t.test('what would leave 2^53 is refused', async (t) => {
   ] as const) t.notOk(isExact(createQuota('token-bucket', max, windowUs, burst)), reason)
 })
 
+t.test('the longest queue fits below the ceiling, with its last microsecond rounded up', async (t) => {
+  t.equal(createQuota('token-bucket', 3, SECOND_US, 1, 10 * SECOND_US).ceilingUs, 333_333 + 10 * SECOND_US + 1)
+  t.equal(createQuota('token-bucket', 3, SECOND_US, 3, 10 * SECOND_US).ceilingUs, SECOND_US + 10 * SECOND_US, 'nothing to round')
+})
+
+t.test('the longest time is an eighth of 2^53 microseconds', async (t) => {
+  t.ok(isExact(createQuota('token-bucket', 1, 2 ** 50)))
+  t.notOk(isExact(createQuota('token-bucket', 1, 2 ** 50 + 1)))
+  t.notOk(isExact(createQuota('token-bucket', 0, 2 ** 50 + 1)), 'also where no unit is granted')
+})
+
+t.test('the numerator of the largest backlog and one unit more is at most 2^53 - 1', async (t) => {
+  // 2^53 - 1 is this product, and the denominator of the interval is `max`.
+  const [max, units] = [6361, 69_431 * 20_394_401]
+  const isExactWith = (burst: number, maxDelayUs?: number) => isExact(createQuota('token-bucket', max, 1, burst, maxDelayUs))
+  t.ok(isExactWith(units - max - 1), 'with a debt of a window')
+  t.notOk(isExactWith(units - max))
+  t.ok(isExactWith(units - (10 * max + 1) - 1, 9), 'with a queue of 9 µs, the last one rounded up, and a unit rounded up')
+  t.notOk(isExactWith(units - (10 * max + 1), 9))
+})
+
 t.test('an exact quota keeps every product and sum of the algorithms below 2^53', async () => {
   const limits = fc.tuple(
     fc.integer({ min: 1, max: 2 ** 40 }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import fc from 'fast-check'
 import { createQuota } from '../../lib/algorithms/quota.js'
+import { slidingWindowEndUs } from '../../lib/algorithms/sliding-window.js'
 import type { CheckResult } from '../../lib/algorithms/check-result.js'
 import { createBucket, type Bucket } from '../fixtures/bucket.js'
 import { findFullestWindow, type Grant } from '../fixtures/exact-log.js'
@@ -81,4 +82,10 @@ t.test('129 entries are reached: one that absorbed to its end, and 128 after it'
   bucket.take(1, 999)
   for (let entry = 1; entry <= 128; entry++) bucket.take(1, entry * 1000)
   t.equal(entriesIn(bucket), 129)
+})
+
+t.test('a log ends one window after its newest entry, and without an entry at once', async (t) => {
+  const quota = createQuota('sliding-window', 10, 128)
+  t.equal(slidingWindowEndUs(quota, [5, 0]), 0)
+  t.equal(slidingWindowEndUs(quota, [1000, 5, 900, 2, 1000, 3]), 1128)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import t from 'tap'
 import { createQuota, type Quota } from '../../lib/algorithms/quota.js'
 import type { CheckResult } from '../../lib/algorithms/check-result.js'
+import { findRemaining } from '../../lib/algorithms/token-bucket.js'
 import { createBucket } from '../fixtures/bucket.js'
 import { ExactGcra, runExactly } from '../fixtures/exact-gcra.js'
 import { runSchedule } from '../fixtures/histories.js'
@@ -96,3 +97,19 @@ t.test('a saturated bucket has lost nothing after a day at an odd rate', async (
   const dueUs = Number((199_990n * 86_400_000_000n + 1_234_566n) / 1_234_567n)
   t.equal(lastUs, dueUs, 'the 200,000th unit came in the very microsecond in which it was due')
 })
+
+const resets: ReadonlyArray<readonly [max: number, resetUs: number, remaining: number | null, why: string]> = [
+  [10, 0, 10, 'a full bucket'],
+  [10, 100_000, 9, 'exactly one unit'],
+  [10, 100_001, 8, 'a microsecond more, which is exact where intervals are'],
+  [10, 1_100_000, 0, 'a debt'],
+  [3, 333_333, 2, 'less than one unit, whatever was rounded up'],
+  [3, 333_334, null, 'one unit or two'],
+  [3, 333_335, 1, 'more than one unit, whatever was rounded up'],
+  [3_000_000, 0, 3_000_000, 'a full bucket of several units in a microsecond']
+]
+for (const [max, resetUs, remaining, why] of resets) {
+  t.test(`with ${max} a second, a reset of ${resetUs} µs leaves ${remaining ?? 'two possible numbers of'} units: ${why}`, async (t) => {
+    t.equal(findRemaining(createQuota('token-bucket', max, SECOND_US), resetUs), remaining)
+  })
+}

@@ -272,6 +272,19 @@ t.test('requests on one connection are told one by one, and leave no listener on
   t.equal(new Set(counts).size, 1)
 })
 
+t.test('a response that has its socket adds no listener to the connection', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  app.get('/', async (request, reply) => {
+    const { socket } = request.raw
+    const before = socket.listenerCount('close')
+    onFinished(reply, () => {})
+    return { added: socket.listenerCount('close') - before }
+  })
+  const response = await fetch(`http://127.0.0.1:${await listen(app)}/`)
+  t.strictSame(await response.json(), { added: 0 })
+})
+
 t.test('pipelined requests are told in order, when those before them are written', async (t) => {
   const warnings = warningsOf(t)
   const { app, told } = watchedApp(t, { handler: async (request, reply) => reply.code(Number(request.headers.status)).send('hello') })

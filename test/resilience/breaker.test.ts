@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createCircuit, recordOutcome } from '../../lib/algorithms/breaker.js'
 import { Breaker, type BreakerState } from '../../lib/resilience/breaker.js'
 import { ManualClock } from '../fixtures/manual-clock.js'
 
@@ -148,4 +149,11 @@ t.test('it tells how long its state has lasted', async (t) => {
   t.equal(breaker.sinceMs, 0)
   pass(1500)
   t.equal(breaker.sinceMs, 1500)
+})
+
+t.test('failures count from the zero of the clock', async (t) => {
+  const circuit = createCircuit(0)
+  const options = { failures: 2, withinMs: 10_000, openForMs: 5000 }
+  for (let i = 0; i < 2; i++) recordOutcome(options, circuit, 0, false, 0)
+  t.equal(circuit.state, 'open')
 })

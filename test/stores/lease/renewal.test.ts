@@ -13,7 +13,8 @@ function open (mayLease = true) {
   spend(4, 0)
   const clock = new ManualClock(1000)
   const blocked: string[] = []
-  const renewal = new Renewal(bucket, mayLease, { clock, onBlock: (partition) => { blocked.push(partition) } }, 1000)
+  const renewal = new Renewal(bucket, mayLease, { clock, onBlock: (partition) => { blocked.push(partition) } })
+  renewal.prepare()
   return { bucket, clock, blocked, renewal, learned }
 }
 

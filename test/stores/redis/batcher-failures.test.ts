@@ -241,7 +241,7 @@ t.test('on a Cluster sixteen partitions leave at once, in one write', async (t) 
 
 t.test('checks that no request waits for wait for more of them', async (t) => {
   const { batcher, calls } = open()
-  for (const partition of ['a', 'b']) batcher.addLater({ charges: chargeOf(partition), resolve () {} })
+  for (const partition of ['a', 'b']) batcher.addLater({ charges: chargeOf(partition), resolve () {} }, 60_000)
   await turns()
   t.equal(calls.length, 0)
   const answer = batcher.add(chargeOf('c'))

@@ -87,10 +87,10 @@ t.test('with as many checks in flight as may be, no further one is sent', async 
   const sent = [store.take(charges), store.take(charges)]
   t.strictSame(store.take(charges), { unavailable: 'overload' })
   const answers: unknown[] = []
-  store.takeLater({ charges, resolve: (answer) => { answers.push(answer) } })
+  store.takeLater({ charges, resolve: (answer) => { answers.push(answer) } }, 60_000)
   t.strictSame(answers, [{ unavailable: 'overload' }])
   await Promise.all(sent)
-  store.takeLater({ charges, resolve: (answer) => { answers.push(answer) } })
+  store.takeLater({ charges, resolve: (answer) => { answers.push(answer) } }, 60_000)
   store.flushLater()
   t.match(await store.take(charges), { granted: true })
   t.strictSame([answers.length, calls.map(({ keys }) => keys.length)], [2, [2, 2]])
@@ -312,7 +312,7 @@ t.test('a check that is refused for its slots is made again per partition', asyn
 
 t.test('checks that no request waits for leave with a flush', async (t) => {
   const { store, calls } = open()
-  store.takeLater({ charges: [{ limit, partition: 'a', cost: 0 }], resolve () {} })
+  store.takeLater({ charges: [{ limit, partition: 'a', cost: 0 }], resolve () {} }, 60_000)
   for (let i = 0; i < 4; i++) await new Promise(setImmediate)
   t.equal(calls.length, 0)
   store.flushLater()
