@@ -48,8 +48,6 @@ class MutationRunner {
   #tookMs = new Map()
   /** How often each test reaches each mutant. */
   #hits = {}
-  /** How often each test has noticed a mutant of a source file. */
-  #kills = new Map()
 
   constructor ({ inProcess }) {
     this.#files = inProcess.files

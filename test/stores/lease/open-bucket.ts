@@ -32,6 +32,7 @@ export function openBucket (limit: Limit = tokens, numbers: Partial<LeaseSizing>
     renewUs: 30_000,
     soon: 3,
     lowMark: () => 2,
+    lastsUs: (units: number) => units * 10_000,
     usedIn: (us: number) => Math.floor(us / 10_000),
     wanted: (inHand: number) => 20 - inHand,
     observe () {},

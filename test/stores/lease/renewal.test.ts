@@ -63,13 +63,13 @@ t.test('a renewal that only reports ends no request for a lease', async (t) => {
 for (const [why, answer, reason] of [
   ['fails', { unavailable: 'deadline' } as Answer, 'deadline'],
   ['fails later', Promise.resolve<Answer>({ unavailable: 'breaker' }), 'breaker'],
-  ['rejects', Promise.reject(new Error('a bug')), 'error']
+  ['rejects', null, 'error']
 ] as const) {
   t.test(`a renewal that ${why} lets others go on, and asks again after a pause`, async (t) => {
     const { bucket, renewal } = open()
     const resumed: unknown[] = []
     bucket.asks.wait((failure) => { resumed.push(failure) })
-    renewal.resolve(answer)
+    renewal.resolve(answer ?? Promise.reject(new Error('a bug')))
     await Promise.resolve()
     t.strictSame([resumed, bucket.held.length], [[{ unavailable: reason }], 1])
     t.strictSame([bucket.asks.canAsk(5999), bucket.asks.canAsk(6000)], [false, true])

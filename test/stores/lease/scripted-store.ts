@@ -41,7 +41,11 @@ export class ScriptedStore implements LeaseSource {
     return new Promise((resolve) => { this.asked.push({ charges, resolve }) })
   }
 
-  takeLater (check: Check): void { this.later.push(check) }
+  takeLater (check: Check): void {
+    check.prepare?.()
+    this.later.push(check)
+  }
+
   flushLater (): void { this.flushes++ }
   async peek (): Promise<Standing[]> { return await new Promise((resolve) => { this.resolvePeek = resolve }) }
   async adjust (adjustments: readonly Adjustment[]): Promise<void> { this.adjusted.push(adjustments) }
