@@ -62,7 +62,7 @@ t.test('several limits are spent together, and renewed', async (t) => {
   t.strictSame([store.later.length, store.leases.counters.renewals], [0, 0])
   for (let i = 0; i < 3; i++) receiptOf(store.leases.take(two.map((limit) => chargeOf(limit, 2))))
   t.strictSame([store.later.map(({ charges: [{ limit }] }) => limit), store.leases.counters.renewals], [two, 2])
-  t.ok(store.later.every(({ charges: [{ lease }] }) => lease !== undefined && lease.want > 0))
+  t.ok(store.prepareLater().every(({ charges: [{ lease }] }) => lease !== undefined && lease.want > 0))
 })
 
 t.test('of several limits all are spent or none', async (t) => {
@@ -231,7 +231,7 @@ t.test('units of an ended window are given back within a second, and those of a 
   for (const limit of [window, store.limit]) await leaseAll(store, [limit], 20)
   store.clock.advance(2_000_000)
   await until('the timer', 5000, () => store.later.length > 0)
-  t.match(store.later, { length: 1, 0: { charges: [{ limit: window, cost: 0, lease: { want: 0, reports: [{ returned: 0 }, { spent: 0, returned: 19 }] } }] } })
+  t.match(store.prepareLater(), { length: 1, 0: { charges: [{ limit: window, cost: 0, lease: { want: 0, reports: [{ returned: 0 }, { spent: 0, returned: 19 }] } }] } })
 })
 
 t.test('a bucket without leases has nothing to wait for, or to give back', async (t) => {
@@ -254,7 +254,7 @@ t.test('units in hand are given back when the limits are replaced', async (t) =>
   await leaseAll(store, [store.limit], 10)
   store.leases.endLeases()
   await until('the report', 5000, () => store.later.length === 1)
-  t.match(store.later[0].charges, [{ limit: store.limit, cost: 0, lease: { want: 0, reports: [{}, { spent: 1, returned: 9 }] } }])
+  t.match(store.prepareLater()[0].charges, [{ limit: store.limit, cost: 0, lease: { want: 0, reports: [{}, { spent: 1, returned: 9 }] } }])
   t.ok(store.takeOne() instanceof Promise, 'none are left')
 })
 

@@ -41,16 +41,18 @@ export class ScriptedStore implements LeaseSource {
     return new Promise((resolve) => { this.asked.push({ charges, resolve }) })
   }
 
-  takeLater (check: Check): void {
-    check.prepare?.()
-    this.later.push(check)
-  }
-
+  takeLater (check: Check): void { this.later.push(check) }
   flushLater (): void { this.flushes++ }
   async peek (): Promise<Standing[]> { return await new Promise((resolve) => { this.resolvePeek = resolve }) }
   async adjust (adjustments: readonly Adjustment[]): Promise<void> { this.adjusted.push(adjustments) }
   async reset (): Promise<number> { return 0 }
   async ping (): Promise<void> {}
+
+  /** The checks that no request waits for, as they are sent. */
+  prepareLater (): readonly Check[] {
+    for (const check of this.later) check.prepare?.()
+    return this.later
+  }
 
   /** Nothing answers any more. */
   end (): void { this.leases.close().catch(() => {}) }
