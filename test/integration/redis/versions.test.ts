@@ -28,6 +28,23 @@ function most ({ algorithm, max, windowUs, capacity }: Limit, us: number): numbe
   return max * (Math.floor(us / windowUs) + (algorithm === 'fixed-window' ? 2 : 1))
 }
 
+/** Greedy clients of two versions. Returns what both granted, and in which time. */
+async function grantAll (limits: readonly [Limit, Limit], seed: number): Promise<{ readonly granted: number, readonly us: number }> {
+  const { store, clock } = open()
+  const random = new Seeded(seed)
+  const startUs = clock.nowUs()
+  let granted = 0
+  for (let step = 0; step < scaleToLane(150); step++) {
+    clock.advance(random.pick([0, 0, 1000, 20_000, 200_000, SECOND_US, 5 * SECOND_US]))
+    // Greedy: as much as either still grants.
+    for (const limit of random.nextInt(2) === 0 ? limits : limits.toReversed()) {
+      const { remaining } = await take(store, limit, 0)
+      granted += (await take(store, limit, Math.max(1, remaining))).charged
+    }
+  }
+  return { granted, us: clock.nowUs() - startUs }
+}
+
 const PAIRS: ReadonlyArray<readonly [string, Partial<Limit>, Partial<Limit>]> = [
   ['max raised', { max: 10 }, { max: 1000 }],
   ['max lowered by far', { max: 500 }, { max: 3 }],
@@ -42,26 +59,34 @@ for (const [change, old, young] of PAIRS) {
     for (const algorithm of ALGORITHMS) {
       const seed = ++pairs
       t.test(`${change}, ${oldAlgorithm} beside ${algorithm}: no more is granted than the sum of both`, async (t) => {
-        const { store, clock } = open()
-        const limits = [limitOf({ ...old, algorithm: oldAlgorithm }), limitOf({ ...young, algorithm })]
-        const random = new Seeded(seed)
-        let granted = 0
-        const startUs = clock.nowUs()
-        for (let step = 0; step < scaleToLane(150); step++) {
-          clock.advance(random.pick([0, 0, 1000, 20_000, 200_000, SECOND_US, 5 * SECOND_US]))
-          // Greedy: as much as either still grants.
-          for (const limit of random.nextInt(2) === 0 ? limits : [limits[1], limits[0]]) {
-            const { remaining } = await take(store, limit, 0)
-            granted += (await take(store, limit, Math.max(1, remaining))).charged
-          }
-        }
-        const us = clock.nowUs() - startUs
+        const limits = [limitOf({ ...old, algorithm: oldAlgorithm }), limitOf({ ...young, algorithm })] as const
+        const { granted, us } = await grantAll(limits, seed)
         t.ok(granted <= most(limits[0], us) + most(limits[1], us), `${granted} of ${most(limits[0], us)} + ${most(limits[1], us)}`)
         t.ok(granted >= Math.min(...limits.map(({ max }) => max)), 'and something is')
       })
     }
   }
 }
+
+t.test('units of a sliding window drain evenly once a token bucket has counted them', async (t) => {
+  const { store, clock } = open()
+  const sliding = limitOf({ algorithm: 'sliding-window', max: 1000, windowUs: 10 * SECOND_US })
+  const bucket = limitOf({ algorithm: 'token-bucket', max: 10, windowUs: 10 * SECOND_US })
+  t.match(await take(store, sliding, 1000), { granted: true })
+  t.match(await take(store, bucket, 0), { remaining: 0 })
+  clock.advance(5 * SECOND_US)
+  t.match(await take(store, sliding, 0), { remaining: 500 })
+})
+
+t.test('beside a token bucket, a sliding window grants no more than a bucket of its numbers would', async (t) => {
+  const sliding = limitOf({ algorithm: 'sliding-window', max: 1000, windowUs: 10 * SECOND_US })
+  const bucket = limitOf({ algorithm: 'token-bucket', max: 10, windowUs: 10 * SECOND_US })
+  for (let seed = 1; seed <= 20; seed++) {
+    const { granted, us } = await grantAll([sliding, bucket], seed)
+    const bound = most({ ...sliding, algorithm: 'token-bucket' }, us) + most(bucket, us)
+    t.ok(granted <= bound, `seed ${seed}: ${granted} of ${bound}`)
+  }
+})
 
 t.test('a request of the smaller version does not give the larger one its units back', async (t) => {
   const { store, clock } = open()
