@@ -1,0 +1,133 @@
+// Which batches the fast path answers, and which it leaves to take.lua. A second check of a bucket that was renewed is left to it,
+// so it shows whether a renewal was a short one.
+import t from 'tap'
+import type { LeaseRequest } from '../../../lib/algorithms/lease.js'
+import { limitOf, SECOND_US } from '../../fixtures/limits.js'
+import { BesideTake, type Batch, type BatchCharge, type Before } from './beside-take.js'
+import { packLeases, packOveruse, packTokens } from './packed-buckets.js'
+import { openBench } from './open-store.js'
+
+const { redis } = await openBench(t)
+
+const NOW_US = 1_790_000_000_123_456
+const GRID_US = 50_000
+const SLOT_END_US = 1_790_000_000_150_000
+const limit = limitOf({ max: 20, windowUs: 2 * SECOND_US })
+const { ceilingUs, capacityUs, intervalUs } = limit
+const ABSENT: Before = { hex: null }
+
+const tokens = (tatUs = NOW_US + 3 * intervalUs, one = limit) => packTokens(one, tatUs)
+const leasesOf = (fields: Partial<Parameters<typeof packLeases>[0]> = {}) => packLeases({ slotEndUs: SLOT_END_US, gridUs: GRID_US, ...fields })
+const READY = { hex: leasesOf({ slotEndUs: SLOT_END_US - GRID_US }) + tokens() }
+const LEASED = { hex: leasesOf({ apart: 3, apartNext: 2 }) + tokens(NOW_US + 6 * intervalUs) }
+
+function requestOf (settings: Partial<LeaseRequest> = {}): LeaseRequest {
+  const none = { slotEndUs: 0, spent: 0, returned: 0 }
+  return { gridUs: GRID_US, want: 8, soon: 0, reports: [none, none], ...settings }
+}
+
+const charge = (cost = 1): BatchCharge => ({ bucket: 0, cost })
+const renewal = (settings?: Partial<LeaseRequest>): BatchCharge => ({ bucket: 0, cost: 0, lease: requestOf(settings) })
+
+interface Row extends Partial<Pick<Batch, 'limits' | 'checks' | 'nowUs'>> { readonly before?: Before }
+
+const FAST: Readonly<Record<string, Row>> = {
+  'an absent bucket': { before: ABSENT },
+  'a limit of one unit': { limits: [limitOf({ max: 1 })], before: ABSENT },
+  'a refusal of an absent bucket': { before: ABSENT, checks: [charge(21)] },
+  'a refusal': { checks: [charge(18)] },
+  'several checks': { checks: [charge(), charge(5), charge()] },
+  'a bucket just below its ceiling': { before: { hex: tokens(NOW_US + ceilingUs - 1) } },
+  'a charge of a bucket without a TTL': { before: { hex: tokens(), isPersistent: true } },
+  'a refusal after a charge of a bucket without a TTL': { before: { hex: tokens(), isPersistent: true }, checks: [charge(), charge(20)] },
+  'a refusal after a bucket without a TTL was made ready': { before: { hex: tokens(), isPersistent: true }, checks: [renewal(), charge(20)] },
+  'a refusal after a report to a bucket without a TTL': { before: { ...READY, isPersistent: true }, checks: [{ bucket: 0, cost: 1, lease: requestOf({ want: 0 }) }, charge(20)] },
+  'a bucket that is ready': { before: READY },
+  'a bucket with leases': { before: LEASED },
+  'a bucket with leases of this slot': { before: { hex: leasesOf({ apart: 3 }) + tokens() } },
+  'a bucket with leases of the next slot': { before: { hex: leasesOf({ apartNext: 3 }) + tokens() } },
+  'a request beside a charge': { before: LEASED, checks: [{ bucket: 0, cost: 1, lease: requestOf() }, charge()] },
+  'a request of a bucket that is ready, after a charge': { before: READY, checks: [charge(), { bucket: 0, cost: 1, lease: requestOf() }, charge()] },
+  'a renewal': { before: LEASED, checks: [renewal()] },
+  'a renewal of an absent bucket, and a charge': { before: ABSENT, checks: [renewal(), charge()] },
+  'a renewal with another grid, and a charge': { before: LEASED, checks: [renewal({ gridUs: 20_000 }), charge()] },
+  'a renewal before the slots are open, and a charge': { before: { hex: leasesOf({ slotEndUs: NOW_US + GRID_US + 1 }) + tokens() }, checks: [renewal(), charge()] },
+  'a renewal of a bucket in debt, and a charge': { before: { hex: leasesOf() + tokens(NOW_US + capacityUs + 1) }, checks: [renewal(), charge()] },
+  'a renewal after a charge': { before: LEASED, checks: [charge(), renewal(), charge()] }
+}
+
+const overOfOwn = packOveruse(NOW_US) + tokens()
+const SLOW: Readonly<Record<string, Row>> = {
+  'a bucket at its ceiling': { before: { hex: tokens(NOW_US + ceilingUs) } },
+  'a look': { checks: [charge(0)] },
+  'a check of two charges': { checks: [[charge(), { bucket: 1, cost: 1 }]] },
+  'two limits': { limits: [limit, limit], checks: [charge(), { bucket: 1, cost: 1, limit: 1 }] },
+  'two limits, with as many bytes of checks as one limit has': { limits: [limit, limit], checks: [charge(), charge(), renewal()] },
+  'a limit with a fraction of a microsecond': { limits: [limitOf({ max: 7, windowUs: SECOND_US })], before: ABSENT },
+  'a limit without units': { limits: [limitOf({ max: 0 })], before: ABSENT },
+  'a limit in shadow mode': { limits: [limitOf({ mode: 'shadow' })], before: ABSENT },
+  'a limit with a delay': { limits: [limitOf({ maxDelayUs: SECOND_US })], before: ABSENT },
+  'a fixed window': { limits: [limitOf({ algorithm: 'fixed-window' })], before: ABSENT },
+  'a sliding window': { limits: [limitOf({ algorithm: 'sliding-window' })], before: ABSENT },
+  'a bucket of other numbers': { before: { hex: tokens(NOW_US, limitOf({ max: 20, windowUs: 4 * SECOND_US })) } },
+  'a bucket of another burst': { before: { hex: tokens(NOW_US, limitOf({ max: 20, windowUs: 2 * SECOND_US, burst: 30 })) } },
+  'leases of other numbers': { before: { hex: leasesOf() + tokens(NOW_US, limitOf({ max: 20, windowUs: 4 * SECOND_US })) } },
+  'leases of another version': { before: { hex: leasesOf({ version: 2 }) + tokens() } },
+  'leases without a grid': { before: { hex: leasesOf({ gridUs: 0 }) + tokens() } },
+  'leases without a slot': { before: { hex: leasesOf({ slotEndUs: 0 }) + tokens() } },
+  'overuse': { before: { hex: overOfOwn } },
+  'leases and overuse': { before: { hex: leasesOf() + overOfOwn } },
+  'a text of the same length': { before: { hex: '56' + leasesOf().slice(2) + tokens() } },
+  'a longer text': { before: { hex: `${tokens()}00` } },
+  'leases and a longer text': { before: { hex: `${leasesOf()}${tokens()}00` } },
+  'leases and a shorter text': { before: { hex: leasesOf() + tokens().slice(2) } },
+  'a key of another type': { before: { hex: null, isList: true } },
+  'a renewal of a key of another type': { before: { hex: null, isList: true }, checks: [renewal()] },
+  'a refusal of a bucket without a TTL': { before: { hex: tokens(), isPersistent: true }, checks: [charge(20)] },
+  'a renewal without units of a bucket without a TTL': { before: { hex: tokens(), isPersistent: true }, checks: [renewal({ want: 0 })] },
+  'a charge after a renewal': { before: LEASED, checks: [renewal(), charge()] },
+  'a charge after a renewal that frees no unit': { before: { hex: leasesOf() + tokens(NOW_US + capacityUs) }, checks: [renewal(), charge()] },
+  'a charge after a renewal at the start of a slot': { before: LEASED, nowUs: SLOT_END_US - GRID_US, checks: [renewal(), charge()] },
+  'a charge after a renewal at the end of a slot': { before: LEASED, nowUs: SLOT_END_US, checks: [renewal(), charge()] },
+  'a charge after a renewal long after a slot': { before: LEASED, nowUs: SLOT_END_US + SECOND_US, checks: [renewal(), charge()] },
+  'a charge after a renewal of a grid of a microsecond': { before: { hex: leasesOf({ gridUs: 1 }) + tokens() }, nowUs: SLOT_END_US, checks: [renewal({ gridUs: 1 }), charge()] },
+  'a charge after a renewal of a bucket of long ago': { before: { hex: leasesOf({ slotEndUs: 1 }) + tokens(1) }, checks: [renewal(), charge()] },
+  'two renewals': { before: LEASED, checks: [renewal(), renewal()] }
+}
+
+for (const [isFast, rows] of [[true, FAST], [false, SLOW]] as const) {
+  t.test(isFast ? 'the fast path answers' : 'take.lua answers', async (t) => {
+    const both = await BesideTake.load(redis)
+    for (const [title, { limits = [limit], before = { hex: tokens() }, checks = [charge()], nowUs = NOW_US }] of Object.entries(rows)) {
+      const [one, other] = await both.run({ limits, checks, nowUs, fast: [before, ABSENT], slow: [before, ABSENT] })
+      t.equal(one.isFast, isFast, title)
+      t.equal(one.reply, other.reply, title)
+      t.equal(one.error, other.error, title)
+    }
+  })
+}
+
+t.test('a charge keeps the slots of a bucket that is ready', async (t) => {
+  const both = await BesideTake.load(redis)
+  for (const [slotEndUs, gridUs] of [[SLOT_END_US - GRID_US, GRID_US], [1, GRID_US], [SLOT_END_US - GRID_US, 1], [SLOT_END_US, GRID_US], [NOW_US - SECOND_US, 3 * SECOND_US]]) {
+    const [leases, tatUs] = [leasesOf({ slotEndUs, gridUs }), NOW_US + 3 * intervalUs]
+    const before = { hex: leases + tokens(tatUs) }
+    const [{ kept: [{ hex, ttlMs }] }] = await both.run({ limits: [limit], checks: [charge()], nowUs: NOW_US, fast: [before], slow: [before] })
+    t.equal(hex, leases + tokens(tatUs + intervalUs))
+    t.equal(ttlMs, Math.ceil((Math.max(tatUs + intervalUs, slotEndUs + 2 * gridUs) - NOW_US) / 1000) + 3_600_000)
+  }
+})
+
+t.test('the time is that of Redis, which may replicate effects unasked', async (t) => {
+  const both = await BesideTake.load(redis)
+  for (const server of ['clock', 'clock replicate'] as const) {
+    const before = { hex: tokens(1_790_000_000_654_321 + intervalUs) }
+    const outcomes = await both.run({ limits: [limit], checks: [charge()], nowUs: null, fast: [before], slow: [before], server })
+    t.equal(outcomes[0].isFast, true)
+    for (const { reply, isReplicating, kept } of outcomes) {
+      t.equal(parseInt(reply.slice(0, 14), 16), 1_790_000_000_654_321)
+      t.equal(isReplicating, server !== 'clock')
+      t.strictSame(kept, [{ hex: tokens(1_790_000_000_654_321 + 2 * intervalUs), ttlMs: 201 }])
+    }
+  }
+})
