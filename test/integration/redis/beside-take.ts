@@ -69,7 +69,9 @@ function packBefore ({ hex, isPersistent = false, isList = false }: Before): Buf
   return hex === null ? Buffer.alloc(0) : Buffer.concat([Buffer.from(isPersistent ? 'P' : 'K'), Buffer.from(hex, 'hex')])
 }
 
-type Reply = readonly [steps: number, reply: readonly [Buffer, Buffer], isReplicating: number, kept: ReadonlyArray<readonly [Buffer, number]>]
+type Reply = readonly [
+  steps: number, reply: readonly [Buffer, Buffer], isReplicating: number, kept: ReadonlyArray<readonly [Buffer, number]>
+]
 
 function readOutcome ([steps, [reply, error], isReplicating, kept]: Reply): Outcome {
   return {
@@ -98,10 +100,16 @@ export class BesideTake {
   /** Returns what both did. */
   async run ({ limits, checks, nowUs, fast, slow, refused, server = 'clock replicate' }: Batch): Promise<[fast: Outcome, slow: Outcome]> {
     const charges = checks.map((check) => 'cost' in check ? [check] : check)
-    const replies = await this.#redis.callBuffer('EVALSHA', String(this.#sha), 0,
-      Buffer.concat(limits.map((limit) => packLimit(limit, nowUs ?? 0))), Buffer.concat(charges.map(packCheck)), nowUs === null ? '' : String(nowUs),
-      Buffer.from(charges.flat().map(({ bucket }) => bucket + 1)), Buffer.from([refused === undefined ? 0 : refused + 1]), server,
-      ...[...fast, ...slow].map(packBefore)) as readonly [Reply, Reply]
+    const args = [
+      Buffer.concat(limits.map((limit) => packLimit(limit, nowUs ?? 0))),
+      Buffer.concat(charges.map(packCheck)),
+      nowUs === null ? '' : String(nowUs),
+      Buffer.from(charges.flat().map(({ bucket }) => bucket + 1)),
+      Buffer.from([refused === undefined ? 0 : refused + 1]),
+      server,
+      ...[...fast, ...slow].map(packBefore)
+    ]
+    const replies = await this.#redis.callBuffer('EVALSHA', String(this.#sha), 0, ...args) as readonly [Reply, Reply]
     return [readOutcome(replies[0]), readOutcome(replies[1])]
   }
 }

@@ -8,7 +8,7 @@ export function packTokens ({ max, capacity, windowUs }: Limit, tatUs: number): 
   return '54' + toHex(max, 4) + toHex(capacity, 4) + toHex(windowUs, 7) + toHex(tatUs, 7) + toHex(0, 4)
 }
 
-interface Leases {
+export interface Leases {
   readonly slotEndUs: number
   readonly gridUs: number
   readonly apart?: number
