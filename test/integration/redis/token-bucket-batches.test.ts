@@ -80,8 +80,8 @@ const report: fc.Arbitrary<LeaseReport> = fc.record({
 
 const lease: fc.Arbitrary<LeaseRequest> = fc.record({
   gridUs: mostly(fc.constant(GRID_US), fc.constant(20_000)),
-  want: fc.constantFrom(0, 4, 8, 64, 1000),
-  soon: fc.constantFrom(0, 3, 8, 64),
+  want: fc.constantFrom(0, 1, 4, 8, 64, 1000),
+  soon: fc.constantFrom(0, 1, 3, 8, 64),
   reports: fc.tuple(report, report)
 })
 

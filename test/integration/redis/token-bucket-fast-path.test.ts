@@ -152,6 +152,14 @@ t.test('a charge resets a slot that is more than three grids away', async (t) =>
   }
 })
 
+t.test('a renewal leases no more than three bytes hold', async (t) => {
+  const both = await BesideTake.load(redis)
+  const [large, apartNext] = [limitOf({ max: 20_000_000, windowUs: 200_000_000 }), 16_777_210]
+  const before = { hex: leasesOf({ apartNext }) + tokens(NOW_US + 10 * apartNext, large) }
+  const outcomes = await both.run({ limits: [large], checks: [renewal({ want: 1000 })], nowUs: NOW_US, fast: [before], slow: [before] })
+  for (const { kept } of outcomes) t.equal(kept[0].hex, leasesOf({ apartNext: 16_777_215 }) + tokens(NOW_US + 10 * 16_777_215, large))
+})
+
 t.test('the time is that of Redis, which may replicate effects unasked', async (t) => {
   const both = await BesideTake.load(redis)
   for (const server of ['clock', 'clock replicate'] as const) {
