@@ -53,6 +53,7 @@ const FAST: Readonly<Record<string, Row>> = {
   'a request beside a charge': { before: LEASED, checks: [request(), charge()] },
   'a request of a bucket that is ready, after a charge': { before: READY, checks: [charge(), request(), charge()] },
   'a renewal': { before: LEASED, checks: [renewal()] },
+  'a renewal, and a charge of another bucket': { before: LEASED, checks: [renewal(), { bucket: 1, cost: 1 }] },
   'a renewal of an absent bucket, and a charge': { before: ABSENT, checks: [renewal(), charge()] },
   'a renewal with another grid, and a charge': { before: LEASED, checks: [renewal({ gridUs: 20_000 }), charge()] },
   'a renewal before the slots are open, and a charge': {
