@@ -46,6 +46,9 @@ const FAST: Readonly<Record<string, Row>> = {
   'a refusal after a report to a bucket without a TTL': {
     before: { ...READY, isPersistent: true }, checks: [request({ want: 0 }), charge(20)]
   },
+  'a refusal after a report alone to a bucket without a TTL': {
+    before: { ...READY, isPersistent: true }, checks: [renewal({ want: 0, gridUs: 20_000 }), charge(20)]
+  },
   'a bucket that is ready': { before: READY },
   'a bucket with leases': { before: LEASED },
   'a bucket with leases of this slot': { before: { hex: leasesOf({ apart: 3 }) + tokens() } },
@@ -97,6 +100,10 @@ const SLOW: Readonly<Record<string, Row>> = {
   'a key of another type': { before: { hex: null, isList: true } },
   'a renewal of a key of another type': { before: { hex: null, isList: true }, checks: [renewal()] },
   'a refusal of a bucket without a TTL': { before: PERSISTENT, checks: [charge(20)] },
+  'a renewal of a bucket at its ceiling that gives back much': {
+    before: { hex: leasesOf({ apart: 20 }) + tokens(NOW_US + ceilingUs) },
+    checks: [renewal({ reports: [{ slotEndUs: SLOT_END_US, spent: 0, returned: 20 }, { slotEndUs: 0, spent: 0, returned: 0 }] })]
+  },
   'a renewal without units of a bucket without a TTL': { before: PERSISTENT, checks: [renewal({ want: 0 })] },
   'a charge after a renewal': { before: LEASED, checks: [renewal(), charge()] },
   'a charge after a renewal that frees no unit': {

@@ -101,7 +101,7 @@ local function takeTokenBuckets ()
         tatUs = tatUs - returned * intervalUs
       end
     end
-    tatUs = max(tatUs, nowUs + (apart + apartNext) * intervalUs)
+    -- The bucket is still held back: a report frees no more used units than leased ones.
     local backlogUs = tatUs - nowUs
     if backlogUs > capacityUs then return end
     local remaining, units = capacity - ceil(backlogUs / intervalUs), 0
