@@ -89,6 +89,7 @@ const SLOW: Readonly<Record<string, Row>> = {
   'leases of other numbers': { before: { hex: leasesOf() + tokens(NOW_US, limitOf({ max: 20, windowUs: 4 * SECOND_US })) } },
   'leases of another version': { before: { hex: leasesOf({ version: 2 }) + tokens() } },
   'leases without a grid': { before: { hex: leasesOf({ gridUs: 0 }) + tokens() } },
+  'leases without a grid, of a slot that is over': { before: { hex: leasesOf({ gridUs: 0, slotEndUs: NOW_US - 1 }) + tokens() } },
   'leases without a slot': { before: { hex: leasesOf({ slotEndUs: 0 }) + tokens() } },
   overuse: { before: { hex: overOfOwn } },
   'leases and overuse': { before: { hex: leasesOf() + overOfOwn } },
