@@ -36,7 +36,7 @@ const OWN_TESTS = {
   reset: [...STORE, 'vectors', 'penalties', 'lease-requests', 'lease-twins', 'lease-corrections'],
   'sliding-window': ALGORITHMS,
   take: TAKE,
-  'take-token-buckets': TAKE,
+  'take-token-buckets': ['token-bucket-fast-path', 'token-bucket-batches', 'refused-writes', 'lease-twins'],
   'token-bucket': ALGORITHMS,
   'write-switch': ['summaries']
 }

@@ -101,7 +101,7 @@ local function takeTokenBuckets ()
         tatUs = tatUs - returned * intervalUs
       end
     end
-    tatUs = max(tatUs, nowUs + (apart + apartNext) * intervalUs)
+    -- The bucket is still held back: a report frees no more used units than leased ones.
     local backlogUs = tatUs - nowUs
     if backlogUs > capacityUs then return end
     local remaining, units = capacity - ceil(backlogUs / intervalUs), 0
@@ -177,9 +177,10 @@ local function takeTokenBuckets ()
           retryUs = held[key] and max(overUs, leases.waitUs(quota, held[key], cost, nowUs)) or overUs
         end
       end
-      if state == 0 and not changed[key] and pcall('PTTL', key) == -1 then return end
       tats[key] = tatUs
       local lease = state == 3 and request and request.want > 0 and grantLease(key, request)
+      -- A key that has lost its TTL is repaired by take.lua.
+      if not changed[key] and pcall('PTTL', key) == -1 then return end
       local backlogUs = tats[key] - nowUs
       local remaining = capacity - ceil(backlogUs / intervalUs)
       answers[i] = pack('>I1I7I7I7', lease and 67 or state, remaining > 0 and remaining or 0, backlogUs, retryUs) .. (lease or '')
