@@ -15,7 +15,7 @@ async function connected (url: string): Promise<{ client: Redis, link: Connectio
   return { client, link }
 }
 
-t.test('a socket that tells of a second error ends no process', async (t) => {
+t.test('a second error of a socket ends no process', async (t) => {
   const { url } = await shareRedis()
   const { client: { stream }, link } = await connected(url)
   stream.emit('error', new Error('first'))
