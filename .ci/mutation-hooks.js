@@ -25,7 +25,6 @@ function lazy (compose) {
 export const loadScript = (...args) => lazy(() => scripts.loadScript(...args))
 export const loadPlainScript = (...args) => lazy(() => scripts.loadPlainScript(...args))
 export const composeScript = (...args) => lazy(() => scripts.composeScript(...args))
-export const loadPlainScript = (...args) => lazy(() => scripts.loadPlainScript(...args))
 `
 
 export async function resolve (specifier, context, next) {
