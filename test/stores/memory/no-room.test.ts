@@ -120,3 +120,21 @@ t.test('a refund goes to the group, and a later charge to the partition', async 
   adjust(receipt, -3)
   t.strictSame([peek(limit).remaining, store.sharedSize], [10, 0], 'the last one removes the bucket')
 })
+
+t.test('a fixed window that finds room is one again', async (t) => {
+  const { clock, store, take, peek } = open()
+  const limit = limitOf({ algorithm: 'fixed-window', windowUs: HOUR_US })
+  take(limit, 3)
+  clock.advance(SECOND_US)
+  t.match(take(limit, 1), { standings: [{ remaining: 6 }] })
+  t.strictSame([peek(limit).remaining, store.size], [6, 1])
+})
+
+t.test('of two charges that find one free place, the second is one of the group', async (t) => {
+  const store = createMemoryStore({ clock: new ManualClock(), maxKeys: 1, seed: 7 })
+  t.teardown(() => { store.close() })
+  const limits = ['first', 'second'].map((bucket) => limitOf({ bucket }))
+  store.take(limits.map((limit) => ({ limit, partition: PARTITION, cost: 3 })))
+  t.strictSame([store.size, store.sharedSize], [1, 1])
+  t.match(store.peek(limits, PARTITION), [{ remaining: 7 }, { remaining: 7 }])
+})

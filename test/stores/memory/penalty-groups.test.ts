@@ -44,6 +44,14 @@ t.test('a group stays one after the clock has stepped back, and its block ends',
   t.equal(penalties.size, 0, 'no partition has an entry')
 })
 
+t.test('so does the block of a partition', async (t) => {
+  const { penalties, strike, blockUs } = open(10)
+  strike('user:1', 3)
+  const beforeUs = START_US - 500 * SECOND_US
+  t.strictSame([blockUs('user:1', beforeUs), blockUs('user:1', beforeUs + SECOND_US)], [10 * SECOND_US, 9 * SECOND_US])
+  t.equal(penalties.loadEntry(penalty, 'user:1', beforeUs).began, false)
+})
+
 t.test('a strike scans eight entries, and a sweep a hundred', async (t) => {
   const { penalties, strike } = open(1000)
   for (let i = 0; i < 250; i++) strike(`user:${i}`)

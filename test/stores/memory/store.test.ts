@@ -66,6 +66,13 @@ t.test('a limit of no units is never charged', async (t) => {
   t.equal(store.size, 0)
 })
 
+t.test('nor does it forget what a bucket has used', async (t) => {
+  const { take, peek } = open()
+  take(limitOf(), 5)
+  t.equal(take(limitOf({ max: 0 }), 1).granted, false)
+  t.equal(peek(limitOf()).remaining, 5)
+})
+
 t.test('an adjustment of no units leaves the bucket of another algorithm as it is', async (t) => {
   const { clock, take, adjust, peek } = open()
   const limit = limitOf({ algorithm: 'fixed-window' })
