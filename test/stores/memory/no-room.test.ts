@@ -111,12 +111,16 @@ t.test('after a clock has stepped back, looking at a group does not restart its 
 })
 
 t.test('a refund goes to the group, and a later charge to the partition', async (t) => {
-  const { store, take, adjust, peek } = open()
+  const { clock, store, take, adjust, peek } = open()
   const limit = limitOf({ windowUs: HOUR_US })
   const receipt = take(limit, 5)
   t.match(receipt, { standings: [{ sharedPartition: GROUP }] })
   adjust(receipt, -2)
   t.equal(peek(limit).remaining, 7)
+  clock.advance(SECOND_US)
+  adjust(receipt, 1)
+  t.strictSame([peek(limit).remaining, store.peek([limit], '203.0.113.2')[0].remaining, store.size], [6, 7, 1])
+  store.reset([limit], PARTITION)
   adjust(receipt, -3)
   t.strictSame([peek(limit).remaining, store.sharedSize], [10, 0], 'the last one removes the bucket')
 })

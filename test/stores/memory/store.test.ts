@@ -57,6 +57,8 @@ t.test('slots are given back, and never taken, by an adjustment', async (t) => {
   }
   t.strictSame([inFlight(3), inFlight(-1), inFlight(3, 0), inFlight(-2, 0)], [5, 4, 4, 2])
   t.equal(store.size, 1, 'a slot has no bucket')
+  t.strictSame([inFlight(-1, -5), store.size], [1, 0], 'each of several counts')
+  t.equal(store.peek([SLOTS], PARTITION)[0].remaining, 9)
 })
 
 t.test('a limit of no units is never charged', async (t) => {
@@ -67,10 +69,39 @@ t.test('a limit of no units is never charged', async (t) => {
 })
 
 t.test('nor does it forget what a bucket has used', async (t) => {
-  const { take, peek } = open()
-  take(limitOf(), 5)
+  const { take, adjust, peek } = open()
+  const { atUs, standings: [standing] } = take(limitOf(), 5)
   t.equal(take(limitOf({ max: 0 }), 1).granted, false)
   t.equal(peek(limitOf()).remaining, 5)
+  adjust({ ...standing, limit: limitOf({ max: 0 }) }, atUs, 3)
+  t.equal(peek(limitOf()).remaining, 5)
+})
+
+t.test('a request without a slot is not charged', async (t) => {
+  const { store, take, peek } = open()
+  take(SLOTS, 10)
+  const charges = [limitOf(), SLOTS].map((limit) => ({ limit, partition: PARTITION, cost: 1 }))
+  t.match(store.take(charges), { granted: false, standings: [{ granted: true, charged: 0 }, { granted: false }] })
+  t.equal(peek(limitOf()).remaining, 10)
+})
+
+t.test('a reset counts the buckets that were in use', async (t) => {
+  const { store, take } = open()
+  const limits = ['first', 'second', 'third'].map((bucket) => limitOf({ bucket }))
+  for (const limit of limits.slice(1)) take(limit, 1)
+  t.strictSame([store.reset(limits, PARTITION), store.reset(limits, PARTITION)], [2, 0])
+})
+
+t.test('a place in the queue is given back only while it is the last one', async (t) => {
+  const { store, take, peek } = open()
+  const limit = limitOf({ maxDelayUs: 9 * SECOND_US })
+  take(limit, 10)
+  const giveBack = ({ atUs, standings: [standing] }: Receipt) => {
+    store.adjust([{ standing, atUs, units: -standing.charged, onlyIfLast: true }])
+    return peek(limit).resetUs / SECOND_US
+  }
+  const receipts = [take(limit, 5), take(limit, 2)]
+  t.strictSame([giveBack(receipts[0]), giveBack(receipts[1]), giveBack(receipts[0])], [17, 15, 10])
 })
 
 t.test('an adjustment of no units leaves the bucket of another algorithm as it is', async (t) => {
