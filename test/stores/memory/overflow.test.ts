@@ -1,7 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { createMemoryStore } from '../../../lib/stores/memory/store.js'
-import { OverflowGroups } from '../../../lib/stores/memory/overflow-groups.js'
 import type { Adjustment, Limit, Receipt } from '../../../lib/stores/store.js'
 import { findFullestWindow, type Grant } from '../../fixtures/exact-log.js'
 import { scaleToLane } from '../../fixtures/lane.js'
@@ -216,21 +215,6 @@ t.test('groups are bounded too: past them, all of a kind are one', async (t) => 
   t.ok(store.sharedSize <= 1024 + 40, `${store.sharedSize} buckets of groups`)
   t.equal(store.size, 1)
   t.equal(overflows.count, granted)
-})
-
-t.test('the group of a partition', async (t) => {
-  const groups = new OverflowGroups(1, 2)
-  const rows: ReadonlyArray<readonly [partition: string, name: string]> = [
-    ['203.0.113.9', 'ipv4 203.0'], ['1.2.3.4', 'ipv4 1.2'],
-    ['2001:db8::/56', 'ipv6 2001:db8'], ['2001:db8:0:ab00::/56', 'ipv6 2001:db8'], ['2001:db8::1', 'ipv6 2001:db8'],
-    ['2001::/56', 'ipv6 2001:0'], ['2001:0:a::/56', 'ipv6 2001:0'], ['::/56', 'ipv6 0:0'], ['::1', 'ipv6 0:0'], ['0:1:a::/56', 'ipv6 0:1'], ['fe80::1', 'ipv6 fe80:0']
-  ]
-  for (const [partition, name] of rows) t.strictSame(groups.find(partition), { name, widest: name.slice(0, 4) }, partition)
-  const names = new Set(Array.from({ length: 20_000 }, (_, i) => groups.find(`key:${i}`).name))
-  t.equal(names.size, 1024)
-  for (const partition of ['user:42', 'user#abc', 'key:2001:db8::1', 'key:203.0.113.9', 'global', 'unknown', '', 'a'.repeat(5000)]) {
-    t.match(groups.find(partition), { name: partition.startsWith('user') ? /^user \d+$/ : /^key \d+$/ }, partition.slice(0, 20))
-  }
 })
 
 t.test('strikes without room count for the group, and no block or strike is lost', async (t) => {
