@@ -3,22 +3,32 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Slow by nature: servers that are killed or hang, several processes, memory over time, and programs that run as a user runs them. */
+/**
+ * Slow by nature: servers that are killed or hang, several processes, memory over time, many random states on Redis, and programs
+ * and files as a user has them.
+ */
 const SLOW = [
+  'test/cli/usage.test.ts',
+  'test/cli/warnings.test.ts',
   'test/common/expressions.test.ts',
   'test/compat/fuzz.test.ts',
   'test/compat/original/suite.test.ts',
   'test/compat/original/types.test.ts',
+  'test/config/file/watch.test.ts',
   'test/docs/api.test.ts',
   'test/docs/with-other-plugins.test.ts',
   'test/examples',
   'test/histories/recorded.test.ts',
-  'test/integration/causes.test.ts',
   'test/integration/books',
+  'test/integration/causes.test.ts',
   'test/integration/cluster',
   'test/integration/failures',
   'test/integration/fleet',
+  'test/integration/redis/carry-over-twins.test.ts',
   'test/integration/redis/lease-versions.test.ts',
+  'test/integration/redis/sliding-window-twins.test.ts',
+  'test/integration/redis/token-bucket-batches.test.ts',
+  'test/integration/reload/file.test.ts',
   'test/integration/reload/leak.test.ts',
   'test/integration/reload/walks.test.ts',
   'test/integration/sentinel',
