@@ -15,7 +15,8 @@ import { Seeded } from '../../fixtures/seeded.js'
 import { openBench } from './open-store.js'
 
 const { redis } = await openBench(t)
-const script = composeScript(readFileSync(new URL('carry-over-vector.lua', import.meta.url), 'utf8'))
+const [lists, vector] = ['log-lists.lua', 'carry-over-vector.lua'].map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+const script = composeScript(lists + vector)
 
 const NOW_US = 1_790_000_000_123_000
 const MAXIMA = [1, 2, 3, 7, 10, 100, 999]

@@ -11,22 +11,9 @@ local function toText (overuse)
   return string.format('%.17g %.17g %.17g %.17g', overuse.atUs, overuse.units, overuse.max, overuse.windowUs)
 end
 
-local function toLog (list)
-  local entries = {}
-  for i = 3, #list, 2 do entries[#entries + 1] = { us = list[i], units = list[i + 1] } end
-  return foldLog(entries, list[1])
-end
-
 local function toList (bucket)
   if bucket.algorithm ~= SLIDING_WINDOW then return { bucket.timeUs, bucket.count } end
-  local log = bucket.log
-  if not log then return { 0, 0 } end
-  local list = { log.firstUs, log.total }
-  for _, entry in ipairs(unfoldLog(log)) do
-    list[#list + 1] = entry.us
-    list[#list + 1] = entry.units
-  end
-  return list
+  return fromLog(bucket.log)
 end
 
 local function unpackList (list)

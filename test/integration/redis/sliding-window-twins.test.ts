@@ -13,7 +13,8 @@ import { Seeded } from '../../fixtures/seeded.js'
 import { openBench } from './open-store.js'
 
 const { redis } = await openBench(t)
-const script = composeScript(readFileSync(new URL('sliding-window-vector.lua', import.meta.url), 'utf8'))
+const [lists, vector] = ['log-lists.lua', 'sliding-window-vector.lua'].map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+const script = composeScript(lists + vector)
 
 const NOW_US = 1_790_000_000_123_000
 const MAXIMA = [0, 1, 2, 7, 10, 130, 1000, 700_000, 4_000_000_000]

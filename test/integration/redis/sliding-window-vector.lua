@@ -5,19 +5,8 @@
 
 local rows, replies = cjson.decode(ARGV[2]), {}
 
-local function toLog (list)
-  local entries = {}
-  for i = 3, #list, 2 do entries[#entries + 1] = { us = list[i], units = list[i + 1] } end
-  return foldLog(entries, list[1])
-end
-
 local function toList (log)
-  if not log then return { '0', '0' } end
-  local list = { log.firstUs, log.total }
-  for _, entry in ipairs(unfoldLog(log)) do
-    list[#list + 1] = entry.us
-    list[#list + 1] = entry.units
-  end
+  local list = fromLog(log)
   for i, number in ipairs(list) do list[i] = string.format('%.0f', number) end
   return list
 end

@@ -19,20 +19,12 @@ end
 
 local function toState (list)
   if quota.algorithm ~= SLIDING_WINDOW then return { timeUs = list[1], count = list[2] } end
-  local entries = {}
-  for i = 3, #list, 2 do entries[#entries + 1] = { us = list[i], units = list[i + 1] } end
-  return { log = foldLog(entries, list[1]) }
+  return { log = toLog(list) }
 end
 
 local function toList (bucket)
   if quota.algorithm ~= SLIDING_WINDOW then return { bucket.timeUs, bucket.count } end
-  if not bucket.log then return { 0, 0 } end
-  local list = { bucket.log.firstUs, bucket.log.total }
-  for _, entry in ipairs(unfoldLog(bucket.log)) do
-    list[#list + 1] = entry.us
-    list[#list + 1] = entry.units
-  end
-  return list
+  return fromLog(bucket.log)
 end
 
 redis.call('DEL', key)

@@ -11,7 +11,8 @@ import { limitOf } from '../../fixtures/limits.js'
 import { loadLeaseVectors, loadPenaltyVectors, loadVectors, toQuota, type Expectation, type LeaseVector, type PenaltyVector, type Vector } from '../../fixtures/vectors.js'
 import { openBench } from './open-store.js'
 
-const [script, penaltyScript, leaseScript] = ['vector.lua', 'penalty-vector.lua', 'lease-vector.lua'].map((file) => composeScript(readFileSync(new URL(file, import.meta.url), 'utf8')))
+const [lists, vector, penaltyVector, leaseVector] = ['log-lists.lua', 'vector.lua', 'penalty-vector.lua', 'lease-vector.lua'].map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+const [script, penaltyScript, leaseScript] = [lists + vector, penaltyVector, leaseVector].map((text) => composeScript(text))
 const bench = await openBench(t)
 const { redis } = bench
 
