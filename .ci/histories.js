@@ -4,6 +4,7 @@
 //   --topology NAME  single, sentinel or cluster
 //   --seconds N      the length of each history
 //   --rate N         requests per second at most, all clients together
+//   --connections N  to each instance; 8 if not said. With more, there are more decisions
 //   --only NAME      only requests under this policy
 //   --broken NAME    a wrong build of the package, to see that its violation is found
 //   --quiet          no faults

@@ -14,6 +14,7 @@ import { recordHistory } from './run.js'
 const TOPOLOGIES: readonly Topology[] = ['single', 'sentinel', 'cluster']
 const SECONDS = 60
 const RATE = 3000
+const CONNECTIONS = 8
 const MAX_SHOWN = 5
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
@@ -63,6 +64,7 @@ export async function runCommand (args: readonly string[]): Promise<number> {
       seed: { type: 'string' },
       topology: { type: 'string' },
       rate: { type: 'string' },
+      connections: { type: 'string' },
       broken: { type: 'string' },
       check: { type: 'string' },
       keep: { type: 'string' },
@@ -77,6 +79,7 @@ export async function runCommand (args: readonly string[]): Promise<number> {
   const topologies = values.topology === undefined ? TOPOLOGIES : [toTopology(values.topology)]
   const count = values.minutes === undefined ? 1 : Math.ceil(toNumber(values.minutes, 1) * 60 / seconds)
   const ratePerSecond = toNumber(values.rate, RATE)
+  const connectionsPerSlot = toNumber(values.connections, CONNECTIONS)
   if (values.broken !== undefined && !Object.hasOwn(BROKEN, values.broken)) throw new Error(`The wrong builds are: ${Object.keys(BROKEN).join(', ')}.`)
   const packageUrl = breakPackage(values.broken ?? null)
 
@@ -87,7 +90,7 @@ export async function runCommand (args: readonly string[]): Promise<number> {
     const topology = topologies[i % topologies.length]
     const seed = firstSeed + i
     console.log(`${i + 1} of ${count}: --seed ${seed} --topology ${topology} --seconds ${seconds}`)
-    const options = { seed, topology, lengthMs: seconds * 1000, ratePerSecond, packageUrl, hasFaults: !values.quiet, only: values.only }
+    const options = { seed, topology, lengthMs: seconds * 1000, ratePerSecond, connectionsPerSlot, packageUrl, hasFaults: !values.quiet, only: values.only }
     const path = join(directory, `${topology}-${seed}.jsonl`)
     const { counts, isKept } = await runHistory(options, path)
     for (const [name, number] of Object.entries(counts)) total[name] = (total[name] ?? 0) + number

@@ -17,7 +17,7 @@ async function record (t: Test, options: Pick<RunOptions, 'lengthMs'> & Partial<
   const directory = mkdtempSync(join(tmpdir(), 'sluice-histories-'))
   t.teardown(() => { rmSync(directory, { recursive: true }) })
   const path = join(directory, 'history.jsonl')
-  await recordHistory(t, { seed: 5, topology: 'single', ratePerSecond: 600, packageUrl: breakPackage(null), path, ...options })
+  await recordHistory(t, { seed: 5, topology: 'single', ratePerSecond: 600, connectionsPerSlot: 8, packageUrl: breakPackage(null), path, ...options })
   const history = await readHistory(path)
   const verdict = checkHistory(history)
   t.comment(formatCounts(verdict.counts))

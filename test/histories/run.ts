@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly lengthMs: number
   /** Requests per second, all clients together, at most. */
   readonly ratePerSecond: number
+  /** Connections of greedy clients to each instance: with more, there are more requests at once, and more in all. */
+  readonly connectionsPerSlot: number
   /** The file of the package. */
   readonly packageUrl: string
   /** Where the history is written. */
@@ -28,14 +30,13 @@ export interface RunOptions {
 }
 
 const SLOTS = 4
-const CONNECTIONS_PER_SLOT = 8
 /** Faults after which another server is the primary. */
 const CHANGES_ROLES: ReadonlySet<string> = new Set(['failover', 'primary killed', 'planned failover'])
 
 let runs = 0
 
 export async function recordHistory (t: Pick<Test, 'teardown'>, options: RunOptions): Promise<{ readonly decisions: number }> {
-  const { seed, topology, lengthMs, ratePerSecond, packageUrl, path, hasFaults = true, only } = options
+  const { seed, topology, lengthMs, ratePerSecond, connectionsPerSlot, packageUrl, path, hasFaults = true, only } = options
   const servers = await startServers(t, topology, SLOTS)
   const writer = new HistoryWriter(path, { seed, topology, slots: SLOTS, policies: POLICIES.map(({ promise }) => promise), times: TIMES })
   const beginUs = machineUs()
@@ -56,7 +57,7 @@ export async function recordHistory (t: Pick<Test, 'teardown'>, options: RunOpti
   const record = (fault: Fault) => { writer.fault(fault) }
   const watch = new Watch(servers.ports, record, nowUs)
   const startUs = nowUs()
-  const load = new Load({ seed, slots: SLOTS, instances, writer, nowUs, beginUs, ratePerSecond, connectionsPerSlot: CONNECTIONS_PER_SLOT, only })
+  const load = new Load({ seed, slots: SLOTS, instances, writer, nowUs, beginUs, ratePerSecond, connectionsPerSlot, only })
   const { store, instances: ofInstances } = createSchedule({ seed, topology, lengthMs, slots: SLOTS })
   if (hasFaults) {
     await Promise.all([
