@@ -98,12 +98,12 @@ export class Instances {
 
   async #command (child: ChildProcess, command: NodeCommand): Promise<void> {
     const done = new Promise<void>((resolve) => {
-      const listen = (message: NodeMessage) => {
-        if (!('done' in message)) return
-        child.off('message', listen)
+      const listen = (message: NodeMessage) => { if ('done' in message) finish() }
+      const finish = () => {
+        child.off('message', listen).off('exit', finish)
         resolve()
       }
-      child.on('message', listen).once('exit', () => { resolve() })
+      child.on('message', listen).once('exit', finish)
     })
     child.send(command)
     await done

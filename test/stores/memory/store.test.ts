@@ -121,7 +121,26 @@ t.test('a refund under later numbers gives back what had not drained under its o
   t.match(take(fresh, 10), { standings: [{ remaining: 2, resetUs: 9 * SECOND_US }] })
   clock.advance(5 * SECOND_US)
   adjust(standing, atUs, -8)
-  t.equal(peek(fresh).remaining, 12 + 3, '5 of its 8 units had drained')
+  t.match(peek(fresh), { remaining: 12 + 3, resetUs: 2.5 * SECOND_US }, '5 of its 8 units had drained')
+})
+
+t.test('so it does where a unit drains in a fraction of a microsecond more', async (t) => {
+  const { store, take, adjust, peek } = open()
+  const [old, fresh] = [10, 7].map((max, generation) => ({ ...limitOf({ max }), generation }))
+  const { atUs, standings: [standing] } = take(old, 3)
+  t.match(take(fresh, 0), { standings: [{ remaining: 4 }] })
+  adjust(standing, atUs, -3)
+  t.match(peek(fresh), { remaining: 7, resetUs: 0 })
+  t.equal(store.size, 0)
+})
+
+t.test('a refund of a window under fewer units lowers what is counted above them', async (t) => {
+  const { take, adjust, peek } = open()
+  const [old, fresh] = [10, 5].map((max, generation) => ({ ...limitOf({ algorithm: 'fixed-window', max }), generation }))
+  const { atUs, standings: [standing] } = take(old, 10)
+  t.match(take(fresh, 0), { standings: [{ remaining: 0 }] })
+  adjust(standing, atUs, -10)
+  t.match(peek(fresh), { remaining: 5 })
 })
 
 t.test('after a clock has stepped back, requests of no units do not restart the wait', async (t) => {
