@@ -22,7 +22,7 @@ const LEASES_OVER_REDIS = ['lease-corrections', 'lease-shutdown']
 
 const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${name}.test.ts`)
 
-/** Only tests that end servers, or let them hang, reach most of these. */
+/** A part of their own: their tests have no server, and emit the events of clients that stand in for those of ioredis. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'idle-watchdog', 'process-guards', 'watch-database']
 
 /** Tests of whole applications that reach what test/request does not. */
@@ -51,6 +51,10 @@ const PARTS = {
     hasRedis: true,
     maxMutantMs: 3000,
     ignoreStatic: true
+  },
+  connections: {
+    mutate: CONNECTIONS.map((name) => `lib/stores/redis/${name}.ts`),
+    tests: [...CONNECTIONS, 'connections-calls'].map((name) => `test/stores/redis/${name}.test.ts`)
   }
 }
 
