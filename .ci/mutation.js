@@ -24,6 +24,7 @@ const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${n
 
 /** A part of their own: their tests have no server, and emit the events of clients that stand in for those of ioredis. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'idle-watchdog', 'process-guards', 'watch-database']
+const TESTS_OF_CONNECTIONS = [...CONNECTIONS.filter((name) => name !== 'connections'), 'connection-pool', 'connection-pool-calls']
 
 /** Tests of whole applications that reach what test/request does not. */
 const OF_REQUESTS = [
@@ -54,7 +55,7 @@ const PARTS = {
   },
   connections: {
     mutate: CONNECTIONS.map((name) => `lib/stores/redis/${name}.ts`),
-    tests: [...CONNECTIONS, 'connections-calls'].map((name) => `test/stores/redis/${name}.test.ts`)
+    tests: TESTS_OF_CONNECTIONS.map((name) => `test/stores/redis/${name}.test.ts`)
   }
 }
 
