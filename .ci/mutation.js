@@ -24,7 +24,8 @@ const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${n
 
 /** A part of their own: their tests have no server, and emit the events of clients that stand in for those of ioredis. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'idle-watchdog', 'process-guards', 'watch-database']
-const TESTS_OF_CONNECTIONS = [...CONNECTIONS.filter((name) => name !== 'connections'), 'connection-pool', 'connection-pool-calls']
+const POOL_TESTS = ['connection-pool', 'connection-pool-calls', 'connection-pool-end']
+const TESTS_OF_CONNECTIONS = [...CONNECTIONS.filter((name) => name !== 'connections'), 'connect-cluster', ...POOL_TESTS]
 
 /** Tests of whole applications that reach what test/request does not. */
 const OF_REQUESTS = [

@@ -103,7 +103,7 @@ function open (target: Exclude<ConnectTarget, RedisClient>, options: ConnectOpti
 
 function openUrl ({ url, query }: UrlTarget, defaults: RedisOptions): Redis {
   // ioredis recognizes "rediss" in lower case only: "REDISS://" would connect without TLS and send the password.
-  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...defaults, ...query, lazyConnect: true })
+  return new Redis(url.replace(/^rediss:/i, 'rediss:'), { ...defaults, ...query, lazyConnect: true })
 }
 
 /** Options without those that are undefined, for which ioredis would take its own defaults instead of ours. */

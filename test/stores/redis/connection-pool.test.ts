@@ -1,34 +1,15 @@
 // Which connections of a pool are used, opened and closed, by the events of clients. test/integration/failures has real servers.
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { ConnectionPool } from '../../../lib/stores/redis/connections.js'
-import { FakeCluster, FakeConnection, stopTime } from '../../fixtures/fake-connection.js'
+import { FakeCluster, FakeConnection } from '../../fixtures/fake-connection.js'
+import { createConnection, createPool } from '../../fixtures/pool-in-time.js'
 
-const IDLE_MS = 300
-/** A reply is pending for the first check, and for three more. */
-const REPLACED_MS = 400
 /** Of the delays before an attempt to connect, all are the shortest. */
 const RESTART_MS = 50
 
 const BAD_REPLY = Object.assign(new Error('out of step'), { code: 'BAD_REPLY' })
 const FAILED_SELECT = Object.assign(new Error('ERR DB index is out of range'), { name: 'ReplyError', command: { name: 'select' } })
 const REFUSED = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
-
-function createPool (t: Test, clients: readonly FakeConnection[], isOwned = true) {
-  const pass = stopTime(t)
-  const { random } = Math
-  Math.random = () => 0
-  t.teardown(() => { Math.random = random })
-  const events: string[] = []
-  const receivers = { onReady: () => { events.push('ready') }, onUnreachable: (code: string) => { events.push(code) } }
-  const pool = new ConnectionPool(clients.map((client) => client.as()), isOwned, receivers, IDLE_MS)
-  t.teardown(async () => { await pool.close() })
-  return { pool, events, pass }
-}
-
-/** A connection with a status. */
-function createConnection (status: string, options: Record<string, unknown> = {}): FakeConnection {
-  return Object.assign(new FakeConnection(), { status, options })
-}
 
 const RECONNECT = ['disconnect', true]
 
@@ -73,7 +54,7 @@ t.test('the first attempt that fails is reported, and no other', async (t) => {
 
 t.test('a failure need not be listened for', async (t) => {
   const client = createConnection('connecting')
-  const pool = new ConnectionPool([client.as()], false, { onReady () {} }, IDLE_MS)
+  const pool = new ConnectionPool([client.as()], false, { onReady () {} }, 300)
   t.doesNotThrow(() => client.emit('close'))
   await pool.close()
 })
@@ -163,7 +144,8 @@ for (const [isOwned, statuses, expected] of [
   [false, ['end', 'ready'], false],
   [true, ['end'], false]
 ] as const) {
-  t.test(`${isOwned ? 'owned clients' : 'clients of the application'} that are ${statuses.join(' and ')} ${expected ? 'have' : 'have not'} ended`, async (t) => {
+  const whose = isOwned ? 'owned clients' : 'clients of the application'
+  t.test(`${whose} that are ${statuses.join(' and ')} ${expected ? 'have' : 'have not'} ended`, async (t) => {
     const clients = statuses.map((status) => createConnection(status))
     const { pool, events } = createPool(t, clients, isOwned)
     t.equal(pool.isEnded, expected)
@@ -211,66 +193,4 @@ t.test('a client of the application is not connected again', async (t) => {
   client.emit('end')
   await pass(100 * RESTART_MS)
   t.strictSame(client.calls, [])
-})
-
-t.test('at the end owned clients are closed, and errors of their sockets ignored', async (t) => {
-  const [client, node] = [new FakeConnection(), new FakeConnection()]
-  const cluster = new FakeCluster(node)
-  const { pool, events } = createPool(t, [client, cluster])
-  await pool.close()
-  t.strictSame([client.calls, cluster.calls, node.calls], [[['disconnect']], [['disconnect']], []])
-  for (const { stream } of [client, node]) t.equal(stream?.listenerCount('error'), 1)
-  t.equal(cluster.roles.at(-1), 'all')
-  for (const event of ['ready', 'close', 'end']) client.emit(event)
-  t.strictSame(events, [])
-  client.emit('error', FAILED_SELECT)
-  t.strictSame(client.calls, [['disconnect']])
-})
-
-t.test('at the end a client of the application is as it was', async (t) => {
-  const [client, node] = [createConnection('ready'), new FakeConnection()]
-  const cluster = new FakeCluster(node)
-  const { pool, events } = createPool(t, [client, cluster], false)
-  t.ok(client.eventNames().length > 0)
-  await pool.close()
-  t.strictSame([client, cluster, node].map((one) => [one.eventNames(), one.calls, one.stream?.listenerCount('error')]), Array(3).fill([[], [], 0]))
-  t.strictSame(events, [])
-})
-
-t.test('a silent connection is replaced, and why is known', async (t) => {
-  const client = new FakeConnection()
-  const { pool, pass } = createPool(t, [client])
-  client.commandQueue = [{}]
-  await pass(2 * REPLACED_MS)
-  t.strictSame(client.calls, [], 'nothing was sent')
-  await pool.ping()
-  await pass(REPLACED_MS)
-  t.strictSame(client.calls, [['ping'], RECONNECT])
-  client.status = 'reconnecting'
-  client.emit('close')
-  t.equal(pool.cause, 'DEADLINE')
-})
-
-t.test('a call of a script expects a reply too, until the end', async (t) => {
-  for (const isClosed of [false, true]) {
-    await t.test(async (t) => {
-      const client = new FakeConnection()
-      const { pool, pass } = createPool(t, [client])
-      client.commandQueue = [{}]
-      await pool.evalScript({ lua: 'return 1', sha: 'a hash' }, ['key'], [])
-      if (isClosed) await pool.close()
-      await pass(REPLACED_MS)
-      t.strictSame(client.calls.at(-1), isClosed ? ['disconnect'] : RECONNECT)
-    })
-  }
-})
-
-t.test('a silent client of the application is left alone', async (t) => {
-  const client = new FakeConnection()
-  const { pool, pass } = createPool(t, [client], false)
-  client.commandQueue = [{}]
-  await pool.ping()
-  await pool.evalScript({ lua: 'return 1', sha: 'a hash' }, ['key'], [])
-  await pass(2 * REPLACED_MS)
-  t.strictSame(client.calls.map(([name]) => name), ['ping', 'evalsha'])
 })
