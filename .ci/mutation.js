@@ -51,8 +51,7 @@ const PARTS = {
     mutate: ['lib/stores/*.ts', 'lib/stores/redis/*.ts', ...CONNECTIONS.map((name) => `!lib/stores/redis/${name}.ts`)],
     tests: ['test/stores/redis', 'test/stores/store.test.ts', ...inRedisFolder(OVER_REDIS)],
     hasRedis: true,
-    maxMutantMs: 3000,
-    ignoreStatic: true
+    maxMutantMs: 6000
   },
   connections: {
     mutate: CONNECTIONS.map((name) => `lib/stores/redis/${name}.ts`),
