@@ -128,7 +128,8 @@ class MutationRunner {
     const filter = testFilter === undefined ? null : new Set(testFilter)
     const kills = this.#kills.get(activeMutant.fileName) ?? new Map()
     this.#kills.set(activeMutant.fileName, kills)
-    const tests = this.#order(this.#tests.filter(({ id }) => filter === null ? this.#times.has(id) : filter.has(id)), kills)
+    const ownFile = activeMutant.fileName.replace(/^.*\/lib\//, 'test/').replace(/\.ts$/, '.test.ts')
+    const tests = this.#order(this.#tests.filter(({ id }) => filter === null ? this.#times.has(id) : filter.has(id)), kills, ownFile)
     const beganUs = process.cpuUsage().user
     let nrOfTests = 0
     for (const test of tests) {
@@ -168,8 +169,11 @@ class MutationRunner {
     }
   }
 
-  /** First those that have noticed mutants of the same file, then the fastest of each test file, then the second ones, and so on. */
-  #order (tests, kills) {
+  /**
+   * First those that have noticed mutants of the same file, then those of the test file that is named after it, then the fastest
+   * of each test file, then the second ones, and so on.
+   */
+  #order (tests, kills, ownFile) {
     const ranks = new Map()
     const counts = new Map()
     for (const { id, file } of tests.toSorted((a, b) => this.#timeOf(a) - this.#timeOf(b))) {
@@ -178,7 +182,8 @@ class MutationRunner {
       ranks.set(id, rank)
     }
     const killsOf = ({ id }) => kills.get(id) ?? 0
-    return tests.toSorted((a, b) => killsOf(b) - killsOf(a) || ranks.get(a.id) - ranks.get(b.id) || this.#timeOf(a) - this.#timeOf(b))
+    const isOwn = ({ file }) => Number(file === ownFile)
+    return tests.toSorted((a, b) => killsOf(b) - killsOf(a) || isOwn(b) - isOwn(a) || ranks.get(a.id) - ranks.get(b.id) || this.#timeOf(a) - this.#timeOf(b))
   }
 
   #timeOf ({ id }) {

@@ -22,8 +22,10 @@ const LEASES_OVER_REDIS = ['lease-corrections', 'lease-shutdown']
 
 const inRedisFolder = (names) => names.map((name) => `test/integration/redis/${name}.test.ts`)
 
-/** Only tests that end servers, or let them hang, reach most of these. */
+/** A part of their own: their tests have no server, and emit the events of clients that stand in for those of ioredis. */
 const CONNECTIONS = ['authenticator', 'cluster-command-timeout', 'connect', 'connections', 'idle-watchdog', 'process-guards', 'watch-database']
+const POOL_TESTS = ['connection-pool', 'connection-pool-calls', 'connection-pool-end']
+const TESTS_OF_CONNECTIONS = [...CONNECTIONS.filter((name) => name !== 'connections'), 'connect-cluster', ...POOL_TESTS]
 
 /** Tests of whole applications that reach what test/request does not. */
 const OF_REQUESTS = [
@@ -49,8 +51,11 @@ const PARTS = {
     mutate: ['lib/stores/*.ts', 'lib/stores/redis/*.ts', ...CONNECTIONS.map((name) => `!lib/stores/redis/${name}.ts`)],
     tests: ['test/stores/redis', 'test/stores/store.test.ts', ...inRedisFolder(OVER_REDIS)],
     hasRedis: true,
-    maxMutantMs: 3000,
-    ignoreStatic: true
+    maxMutantMs: 6000
+  },
+  connections: {
+    mutate: CONNECTIONS.map((name) => `lib/stores/redis/${name}.ts`),
+    tests: TESTS_OF_CONNECTIONS.map((name) => `test/stores/redis/${name}.test.ts`)
   }
 }
 

@@ -98,12 +98,17 @@ function open (target: Exclude<ConnectTarget, RedisClient>, options: ConnectOpti
   if (typeof target === 'string') return openUrl({ url: target, query: {} }, ownDefaults)
   if ('url' in target) return openUrl(target, ownDefaults)
   const sentinelDefaults = 'sentinels' in target ? createSentinelOptions(options) : {}
-  return new Redis({ ...ownDefaults, ...sentinelDefaults, ...target, lazyConnect: true })
+  return new Redis({ ...ownDefaults, ...sentinelDefaults, ...definedOptions(target), lazyConnect: true })
 }
 
 function openUrl ({ url, query }: UrlTarget, defaults: RedisOptions): Redis {
   // ioredis recognizes "rediss" in lower case only: "REDISS://" would connect without TLS and send the password.
-  return new Redis(url.replace(/^rediss?:/i, (scheme) => scheme.toLowerCase()), { ...defaults, ...query, lazyConnect: true })
+  return new Redis(url.replace(/^rediss:/i, 'rediss:'), { ...defaults, ...query, lazyConnect: true })
+}
+
+/** Options without those that are undefined, for which ioredis would take its own defaults instead of ours. */
+function definedOptions<T extends object> (options: T | undefined): Partial<T> {
+  return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
 /** Options for a short search for the primary, whatever a sentinel does. */
@@ -121,7 +126,7 @@ function createSentinelOptions (options: ConnectOptions): RedisOptions {
 function openCluster (target: Extract<ConnectTarget, ClusterTarget>, defaults: RedisOptions, options: ConnectOptions): Cluster {
   const { cluster, redisOptions, clusterOptions } = target
   const { deadlineMs, clock } = options
-  const nodeOptions = { ...defaults, tls: findNodeTls(cluster), ...redisOptions }
+  const nodeOptions = { ...defaults, tls: findNodeTls(cluster), ...definedOptions(redisOptions) }
   const client = new Cluster([...cluster], {
     // Used while a node is being connected. Calls are sent only while the Cluster is ready.
     enableOfflineQueue: true,
@@ -137,7 +142,7 @@ function openCluster (target: Extract<ConnectTarget, ClusterTarget>, defaults: R
     // Redirections between the two nodes of a moving slot: all tries and delays together stay within the deadline.
     maxRedirections: MAX_REDIRECTIONS,
     retryDelayOnTryAgain: Math.min(MAX_TRY_AGAIN_MS, Math.max(1, Math.floor(deadlineMs / MAX_REDIRECTIONS))),
-    ...clusterOptions,
+    ...definedOptions(clusterOptions),
     lazyConnect: true,
     // See refreshSlots.
     slotsRefreshInterval: 0,

@@ -124,6 +124,7 @@ t.test('a batch that was filled before slots were known is divided before it is 
 
 for (const [why, reply] of [
   ['of another type', 'OK'],
+  ['that is nothing', null],
   ['without an error', [createReply(1)[0]]],
   ['whose error is no text', [createReply(1)[0], 5]],
   ['whose first part is no buffer', ['text', NO_ERROR]],
@@ -213,6 +214,15 @@ t.test('a batch that expired while it waited is not sent', async (t) => {
   t.strictSame(await answer, UNAVAILABLE('deadline'))
   state.isReady = true
   batcher.resume()
+  t.equal(calls.length, 0)
+})
+
+t.test('nor one that expired before it was sent', async (t) => {
+  const { batcher, calls, expires } = open()
+  const answer = batcher.add(chargeOf('a'))
+  expires[0]()
+  t.strictSame(await answer, UNAVAILABLE('deadline'))
+  await turns()
   t.equal(calls.length, 0)
 })
 

@@ -89,6 +89,26 @@ t.test('the ninety-seventh check sends those before it, and a timer sends the re
   t.equal(batcher.pending, 0)
 })
 
+t.test('so many checks are sent at once, however long they may wait', async (t) => {
+  const { batcher, calls } = createBatcher()
+  for (const check of createChecks(97)) batcher.addLater(check, Infinity)
+  for (let i = 0; i < 4; i++) await nextTurn()
+  t.strictSame(calls.map((keys) => keys.length), [96])
+})
+
+t.test('of two that wait, the one that may not wait for long is sent first', async (t) => {
+  const order: string[] = []
+  for (const [name, withinUs] of [['patient', Infinity], ['urgent', SOON_US]] as const) {
+    createBatcher().batcher.addLater({ ...createCheck(name), resolve: () => { order.push(name) } }, withinUs)
+  }
+  await until('both', 5000, () => order.length === 2)
+  t.strictSame(order, ['urgent', 'patient'])
+})
+
+t.test('while the breaker is open, a check is refused at once', async (t) => {
+  t.strictSame(createBatcher({ isBreakerOpen: true }).batcher.add(createCheck('a').charges), { unavailable: 'breaker' })
+})
+
 t.test('a check that may wait for longer is sent with one that may not', async (t) => {
   const { batcher, calls } = createBatcher()
   const [patient, urgent] = createChecks(2)

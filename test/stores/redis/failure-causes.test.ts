@@ -241,6 +241,12 @@ t.test('errors of a Cluster and of its nodes are causes', async (t) => {
   t.equal(causes.code, null)
 })
 
+t.test('a Cluster that closes in silence has broken', async (t) => {
+  const { client, causes, unreachable } = watchCluster()
+  client.emit('close')
+  t.strictSame([unreachable, causes.code], [['CONNECTION'], null])
+})
+
 t.test('a node that joins later is watched, and no longer once it has left', async (t) => {
   const { client, causes } = watchCluster()
   const [joined, left] = [new FakeConnection(), new FakeConnection()]
