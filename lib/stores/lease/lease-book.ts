@@ -1,12 +1,15 @@
 import { GenerationCache } from '../../common/generation-cache.js'
 import type { TextHasher } from '../memory/hash.js'
-import { findPenalty, type Limit, type Standing } from '../store.js'
+import { findPenalty, type Charge, type Limit, type Standing } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
 import type { LeaseCounters } from './lease-counters.js'
 import { LimitLeases } from './limit-leases.js'
 
 /** Limits per generation. Each has a sketch of 32 kB. */
 const MAX_LIMITS = 250
+
+/** The buckets of several charges, by their index; `undefined` for those that are not busy. */
+export type BusyBuckets = ReadonlyArray<BucketLeases | undefined>
 
 /** The busy buckets of all limits that can be leased. */
 export class LeaseBook {
@@ -42,6 +45,11 @@ export class LeaseBook {
       if (findPenalty(limit) !== null) this.hasPenalties = true
     }
     return this.#last.meet(partition, units, nowUs)
+  }
+
+  /** Count the units of several charges. */
+  meetAll (charges: readonly Charge[], nowUs: number): BusyBuckets {
+    return charges.map(({ limit, partition, cost }) => this.find(limit, partition) ?? this.meet(limit, partition, cost, nowUs))
   }
 
   /** What is known of one bucket. Several policies may use it, each with a limit of its own. */

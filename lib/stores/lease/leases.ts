@@ -6,7 +6,7 @@ import {
   type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store, type Unavailable
 } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
-import { LeaseBook } from './lease-book.js'
+import { LeaseBook, type BusyBuckets } from './lease-book.js'
 import type { LeaseCounters } from './lease-counters.js'
 import type { LeaseSource } from './lease-source.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
@@ -72,13 +72,13 @@ export class Leases implements Store {
       const receipt = known === undefined ? null : this.#spendOne(known, charge, nowUs)
       if (receipt !== null) return receipt
       const bucket = known ?? this.#book.meet(limit, partition, cost, nowUs)
-      if (bucket !== undefined) return this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+      if (bucket !== undefined) return this.#ask(charges, [bucket], nowUs, nowUs + MAX_WAIT_US)
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
     }
     if (!charges.some(({ limit }) => canLease(limit))) return this.#takeFromStore(charges)
     const nowUs = this.#options.clock.nowUs()
-    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, nowUs + MAX_WAIT_US)
+    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, this.#book.meetAll(charges, nowUs), nowUs, nowUs + MAX_WAIT_US)
   }
 
   async peek (limits: readonly Limit[], partition: string): Promise<readonly Standing[]> {
@@ -158,16 +158,16 @@ export class Leases implements Store {
     return { granted: true, atUs: standings[0].atUs, standings, blocks: NO_BLOCKS }
   }
 
-  /** Decide a check that units in hand do not cover. `waitsUntilUs`: until then it may wait for the answers to other checks. */
-  #ask (charges: readonly Charge[], nowUs: number, waitsUntilUs: number): Answer | Promise<Answer> {
+  /**
+   * Decide a check that units in hand do not cover. `buckets`: of the charges, by their index. `waitsUntilUs`: until then it may
+   * wait for the answers to other checks.
+   */
+  #ask (charges: readonly Charge[], buckets: BusyBuckets, nowUs: number, waitsUntilUs: number): Answer | Promise<Answer> {
     const { store, clock } = this.#options
-    if (charges.length === 1 && this.#book.find(charges[0].limit, charges[0].partition)?.isUnleased(charges[0].cost, nowUs)) {
+    if (charges.length === 1 && buckets[0]?.isUnleased(charges[0].cost, nowUs)) {
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
     }
-    const buckets = charges.map(({ limit, partition, cost }) => {
-      return this.#book.find(limit, partition) ?? this.#book.meet(limit, partition, cost, nowUs)
-    })
     const deciding = nowUs >= waitsUntilUs
       ? undefined
       : buckets.find((bucket, i) => bucket?.asks.isAskingForLease && bucket.countLeft(nowUs) < charges[i].cost)
@@ -210,7 +210,7 @@ export class Leases implements Store {
 
   #takeAgain (charges: readonly Charge[], waitsUntilUs: number): Answer | Promise<Answer> {
     const nowUs = this.#options.clock.nowUs()
-    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, nowUs, waitsUntilUs)
+    return this.#spendAll(charges, nowUs) ?? this.#ask(charges, this.#book.meetAll(charges, nowUs), nowUs, waitsUntilUs)
   }
 
   /** Ask for more units before those in hand are used up. */
