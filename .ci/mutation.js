@@ -43,8 +43,7 @@ const PARTS = {
     // Redis is a second opinion on changes of limits, and on clocks that step back.
     tests: ['test/stores/memory', 'test/regressions/lowered-window-counts-on.test.ts', ...inRedisFolder(['twins', 'concurrency-twins'])],
     hasRedis: true,
-    maxMutantMs: 3000,
-    ignoreStatic: true
+    maxMutantMs: 3000
   },
   lease: { mutate: ['lib/stores/lease/**/*.ts'], tests: ['test/stores/lease', ...inRedisFolder(LEASES_OVER_REDIS)], hasRedis: true },
   redis: {
@@ -68,7 +67,7 @@ const MAX_TEST_MS = 1000
 /** A mutant survives after so much time of the processor, although some tests were not run. */
 const MAX_MUTANT_MS = 60_000
 
-function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS, maxMutantMs = MAX_MUTANT_MS, ignoreStatic = false }) {
+function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS, maxMutantMs = MAX_MUTANT_MS }) {
   return {
     mutate,
     testRunner: 'in-process',
@@ -76,8 +75,6 @@ function toOptions (part, { mutate, tests, maxTestMs = MAX_TEST_MS, maxMutantMs 
     inProcess: { files: findTestFiles(tests).filter((file) => !SLOW.includes(file)), maxTestMs, maxMutantMs, log: resolve(`.mutation/${part}.log`) },
     buildCommand: 'node .ci/mutation.js --compile',
     coverageAnalysis: 'perTest',
-    // Each of them needs a process of its own.
-    ignoreStatic,
     concurrency: 1,
     timeoutMS: 20_000,
     dryRunTimeoutMinutes: 30,
