@@ -71,7 +71,7 @@ function compile (application: string): { readonly status: number | null, readon
 }
 
 /** Unpacked. A limit to notice by when something is packed that nobody needs; raise it for what somebody does. */
-const MOST_BYTES = 1_300_000
+const MOST_BYTES = 1_310_000
 
 t.test('the packed package', async (t) => {
   // Not a folder in here: below our own package.json the name would mean this checkout.

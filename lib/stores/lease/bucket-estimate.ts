@@ -1,6 +1,15 @@
 import type { LeaseStanding } from '../redis/wire-format.js'
 import type { Limit, Standing } from '../store.js'
 
+/** When a reply was decided and known. */
+export interface ReplyTimes {
+  /** By the clock of the store. */
+  readonly atUs: number
+  /** Before the call was sent, by the clock of the process. */
+  readonly sentAtUs: number
+  readonly nowUs: number
+}
+
 /** The state of a bucket as far as this process knows it: the last reply of the store, and what was spent here since. */
 export class BucketEstimate {
   readonly #limit: Limit
@@ -20,14 +29,14 @@ export class BucketEstimate {
     this.#intervalUs = limit.windowUs / limit.max
   }
 
-  /** Take over a reply. `atUs`: the time of the store. `unspent`: leased units of this process, which the reply counts as used. */
-  update ({ remaining, resetUs, lease }: LeaseStanding, unspent: number, atUs: number, nowUs: number): void {
+  /** Take over a reply. `unspent`: leased units of this process, which the reply counts as used. */
+  update ({ remaining, resetUs, lease }: LeaseStanding, unspent: number, { atUs, sentAtUs, nowUs }: ReplyTimes): void {
     this.#offsetUs = atUs - nowUs
     this.#freeUnits = remaining
     this.#windowEndUs = nowUs + resetUs
     this.#tatUs = nowUs + resetUs - unspent * this.#intervalUs
-    // A microsecond less, as the reset is rounded up.
-    if (lease !== undefined) this.#spentTatUs = nowUs + resetUs - lease.apart * this.#intervalUs - 1
+    // A reply may be known long after it was decided. A microsecond less, as the reset is rounded up.
+    if (lease !== undefined) this.#spentTatUs = sentAtUs + resetUs - lease.apart * this.#intervalUs - 1
   }
 
   /** Units were spent, or, below 0, given back. */

@@ -125,7 +125,7 @@ export class BucketLeases implements LeaseHolder {
     if (standing.lease !== undefined) this.#hold(new Lease(standing.lease, sentAtUs, atUs), nowUs)
     // Answers to several checks arrive together, and not in the order in which the store decided them.
     const unspent = (this.#current?.unspentIn(atUs, sentAtUs) ?? 0) + (this.#next?.unspentIn(atUs, sentAtUs) ?? 0)
-    this.#estimate.update(standing, unspent, atUs, nowUs)
+    this.#estimate.update(standing, unspent, { atUs, sentAtUs, nowUs })
   }
 
   /** End the leases at once. `isReturned`: whether their units are to be given back to the bucket. */

@@ -7,6 +7,7 @@ import { limitOf } from '../../fixtures/limits.js'
 
 const NOW_US = 1_000_000
 const STORE_US = 9_000_000
+const TIMES = { atUs: STORE_US, sentAtUs: NOW_US, nowUs: NOW_US }
 const tokens = limitOf({ max: 1000, windowUs: 1_000_000 })
 const window = limitOf({ algorithm: 'fixed-window', max: 1000, windowUs: 1_000_000 })
 
@@ -18,7 +19,7 @@ function createStanding (limit: Limit, remaining: number, resetUs: number, apart
 /** 600 of 1000 units are used, of which 50 are leased, 20 of them by this process. */
 function createKnown (): BucketEstimate {
   const estimate = new BucketEstimate(tokens)
-  estimate.update(createStanding(tokens, 400, 600_000, 50), 20, STORE_US, NOW_US)
+  estimate.update(createStanding(tokens, 400, 600_000, 50), 20, TIMES)
   return estimate
 }
 
@@ -42,11 +43,17 @@ t.test('units have drained no earlier than those of all processes', async (t) =>
   t.equal(estimate.drainedUs(NOW_US), 549_999)
   estimate.use(3, NOW_US)
   t.equal(estimate.drainedUs(NOW_US), 552_999)
-  estimate.update(createStanding(tokens, 300, 700_000), 20, STORE_US, NOW_US)
+  estimate.update(createStanding(tokens, 300, 700_000), 20, TIMES)
   t.equal(estimate.drainedUs(NOW_US), 552_999, 'a reply without a lease says nothing of the leases of others')
   t.equal(estimate.drainedUs(NOW_US + 1_000_000), 0)
   estimate.use(2, NOW_US + 5_000_000)
   t.equal(estimate.drainedUs(NOW_US + 5_000_000), 2000)
+})
+
+t.test('those of a late reply drain from when its call was sent', async (t) => {
+  const estimate = new BucketEstimate(tokens)
+  estimate.update(createStanding(tokens, 400, 600_000, 50), 20, { ...TIMES, sentAtUs: NOW_US - 100_000 })
+  t.strictSame([estimate.drainedUs(NOW_US), estimate.resetUs(NOW_US)], [449_999, 580_000])
 })
 
 t.test('parts of a microsecond are rounded to the side that promises less', async (t) => {
@@ -69,7 +76,7 @@ t.test('what can be taken is free in the bucket or in hand', async (t) => {
 
 t.test('a window keeps what is free until it ends', async (t) => {
   const estimate = new BucketEstimate(window)
-  estimate.update(createStanding(window, 400, 600_000, 0), 20, STORE_US, NOW_US)
+  estimate.update(createStanding(window, 400, 600_000, 0), 20, TIMES)
   t.strictSame([NOW_US, NOW_US + 700_000].map((nowUs) => estimate.resetUs(nowUs)), [600_000, 0])
   estimate.use(3, NOW_US)
   t.equal(estimate.resetUs(NOW_US), 600_000)
