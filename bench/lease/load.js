@@ -8,7 +8,7 @@ import { drawKeys, traffic } from './traffic.js'
  * bucket, and a pause makes them lapse.
  *
  * In this time the process never sleeps. A server pays for waking a client on its own machine with each answer, unless answers
- * come in bursts, as those do that waited for one call. That hid up to a fifth of its processor time. A client elsewhere costs it nothing.
+ * come in bursts, as those do that waited for one call. That was about a fifth of its processor time. A client elsewhere costs it nothing.
  */
 const kind = process.argv[2]
 const requests = Array.from({ length: traffic[kind].keys }, (_, key) => createRequest(key))

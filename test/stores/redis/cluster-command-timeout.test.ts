@@ -30,14 +30,19 @@ function attach (t: Test, status: string, deadlineMs = DEADLINE_MS) {
   return { node, sent, send, pass }
 }
 
-t.test('a call that waits longer than its deadline is rejected', async (t) => {
-  const { send, sent, pass } = attach(t, 'connecting')
-  const { command, failures, answer } = send('evalsha', 'a stream')
-  t.strictSame([sent, answer], [[[command, 'a stream']], 'an answer'])
+/** A call that was just sent is rejected after its whole time: checks began with it. */
+async function hasWholeTime (t: Test, failures: readonly string[], pass: (ms: number) => Promise<void>): Promise<void> {
   await pass(TIMEOUT_MS - 1)
   t.strictSame(failures, [])
   await pass(1)
   t.strictSame(failures, [LATE])
+}
+
+t.test('a call that waits longer than its deadline is rejected', async (t) => {
+  const { send, sent, pass } = attach(t, 'connecting')
+  const { command, failures, answer } = send('evalsha', 'a stream')
+  t.strictSame([sent, answer], [[[command, 'a stream']], 'an answer'])
+  await hasWholeTime(t, failures, pass)
 })
 
 t.test('a check comes after a fifth of the deadline, and never earlier', async (t) => {
@@ -105,20 +110,12 @@ t.test('each call has its own time, and checks end after the last one', async (t
   await pass(1)
   t.strictSame(second.failures, [LATE])
   await pass(5)
-  const third = send('evalsha')
-  await pass(TIMEOUT_MS - 1)
-  t.strictSame(third.failures, [], 'checks began with it')
-  await pass(1)
-  t.strictSame(third.failures, [LATE])
+  await hasWholeTime(t, send('evalsha').failures, pass)
 })
 
 t.test('a call that was answered is not checked', async (t) => {
   const { send, pass } = attach(t, 'connecting')
   send('evalsha').command.resolve('decided')
   await pass(15)
-  const next = send('evalsha')
-  await pass(TIMEOUT_MS - 1)
-  t.strictSame(next.failures, [], 'checks began with it')
-  await pass(1)
-  t.strictSame(next.failures, [LATE])
+  await hasWholeTime(t, send('evalsha').failures, pass)
 })
