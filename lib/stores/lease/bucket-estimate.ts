@@ -46,6 +46,17 @@ export class BucketEstimate {
     this.#spentTatUs = Math.max(nowUs, this.#spentTatUs) + us
   }
 
+  /** Reserved units were spent. Their lease may have ended at `endUs` in the meantime: in the store they drain since then. */
+  settle (units: number, endUs: number, nowUs: number): void {
+    if (nowUs <= endUs) {
+      this.use(units, nowUs)
+      return
+    }
+    const tatUs = endUs + units * this.#intervalUs
+    this.#tatUs = Math.max(this.#tatUs, tatUs)
+    this.#spentTatUs = Math.max(this.#spentTatUs, tatUs)
+  }
+
   /** The time of the store. */
   storeTimeUs (nowUs: number): number {
     return nowUs + this.#offsetUs

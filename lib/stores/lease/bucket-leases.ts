@@ -63,7 +63,7 @@ export class BucketLeases implements LeaseHolder {
   /** End a reservation. `isSpent`: whether the request was granted. */
   settle (lease: Lease, cost: number, isSpent: boolean, nowUs: number): void {
     lease.reserved -= cost
-    if (isSpent) this.#estimate.use(cost, nowUs)
+    if (isSpent) this.#estimate.settle(cost, lease.endUs, nowUs)
     else lease.left += cost
     // It was closed in the meantime, with these units reserved.
     if (lease !== this.#current && lease !== this.#next) this.#drop(lease, this.limit.algorithm === 'fixed-window')

@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { isUnavailable, type Charge, type Limit, type Receipt } from '../../../lib/stores/store.js'
+import type { Clock } from '../../../lib/common/clock.js'
+import { DenyCache } from '../../../lib/resilience/deny-cache.js'
 import { isLeasedStanding } from '../../../lib/stores/lease/leased-standing.js'
-import type { Leases } from '../../../lib/stores/lease/leases.js'
+import { Leases } from '../../../lib/stores/lease/leases.js'
+import { isUnavailable, type Answer, type Charge, type Limit, type Receipt, type Store } from '../../../lib/stores/store.js'
 import { scaleToLane } from '../../fixtures/lane.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import { Seeded } from '../../fixtures/seeded.js'
-import { leasedLimitOf, openLeases } from './open-leases.js'
+import { leasedLimitOf } from './open-leases.js'
 import { openBench } from './open-store.js'
 
 // A server of its own: another test may empty a shared one.
@@ -32,8 +34,25 @@ function checkBound ({ max, windowUs, capacity }: Limit, events: readonly Event[
   }
 }
 
+/** Notes when the last check was sent, by the common clock: units in hand are reserved for it in the same turn. */
+class NotedChecks extends DenyCache {
+  sentAtUs = 0
+  readonly #common: Clock
+
+  constructor (source: Store, clock: Clock, common: Clock) {
+    super(source, clock)
+    this.#common = common
+  }
+
+  override take (charges: readonly Charge[]): Answer | Promise<Answer> {
+    this.sentAtUs = this.#common.nowUs()
+    return super.take(charges)
+  }
+}
+
 interface Walker {
   readonly leases: Leases
+  readonly checks: NotedChecks
   readonly receipts: Receipt[]
 }
 
@@ -49,7 +68,12 @@ async function walk (seed: number): Promise<{ leased: number, granted: number, r
   const open = (): Walker => {
     // The clock of a process has nothing to do with the clock of Redis.
     const offsetUs = random.nextInt(10 ** 9)
-    return { leases: openLeases(t, bench, settings, { nowUs: () => clock.nowUs() - offsetUs }), receipts: [] }
+    const own = { nowUs: () => clock.nowUs() - offsetUs }
+    const source = bench.store(settings)
+    const checks = new NotedChecks(source, own, clock)
+    const leases = new Leases({ store: checks, source, clock: own, maxPending: 10_000 })
+    t.teardown(() => leases.close())
+    return { leases, checks, receipts: [] }
   }
   const walkers = Array.from({ length: 2 + random.nextInt(2) }, open)
   const max = random.pick([64, 100, 700, 1000])
@@ -63,14 +87,16 @@ async function walk (seed: number): Promise<{ leased: number, granted: number, r
     const all = [{ limit: limits[0], partition: 'ip:203.0.113.9', cost }, { limit: limits[1], partition: 'global', cost }]
     return random.nextInt(4) === 0 ? all : [all[random.nextInt(2)]]
   }
-  // Redis decided by the common clock. A lease was spent when the answer came.
+  // A unit counts from when it is taken: by Redis when it decides, from a lease when it is spent, or reserved while Redis decides
+  // another limit of the same request.
   const note = (walker: Walker, receipt: Receipt, nowUs: number) => {
     if (receipt.granted) met.granted++
     else met.refused++
+    const leasedAtUs = receipt.standings.every(isLeasedStanding) ? nowUs : walker.checks.sentAtUs
     for (const standing of receipt.standings) {
       const { limit, charged, remaining, resetUs } = standing
       assert.ok(remaining >= 0 && remaining <= limit.capacity && resetUs >= 0 && Number.isInteger(remaining))
-      const atUs = isLeasedStanding(standing) ? nowUs : receipt.atUs
+      const atUs = isLeasedStanding(standing) ? leasedAtUs : receipt.atUs
       if (charged > 0) events[limits.indexOf(limit)].push({ atUs, units: charged })
     }
     if (receipt.standings.some(({ charged }) => charged > 0)) walker.receipts.push(receipt)

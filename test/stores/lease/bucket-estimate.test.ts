@@ -56,6 +56,21 @@ t.test('those of a late reply drain from when its call was sent', async (t) => {
   t.strictSame([estimate.drainedUs(NOW_US), estimate.resetUs(NOW_US)], [449_999, 580_000])
 })
 
+t.test('reserved units of a lease that ended before they were spent drain since its end', async (t) => {
+  const endUs = NOW_US + 10_000
+  const settleAt = (nowUs: number, usedBefore = 0) => {
+    const estimate = new BucketEstimate(tokens)
+    if (usedBefore > 0) estimate.use(usedBefore, NOW_US)
+    estimate.settle(30, endUs, nowUs)
+    return [estimate.resetUs(nowUs), estimate.drainedUs(nowUs)]
+  }
+  t.strictSame(settleAt(endUs), [30_000, 30_000], 'in time')
+  t.strictSame(settleAt(endUs + 1), [29_999, 29_999])
+  t.strictSame(settleAt(endUs + 25_000), [5000, 5000])
+  t.strictSame(settleAt(endUs + 40_000), [0, 0])
+  t.strictSame(settleAt(endUs + 25_000, 100), [65_000, 65_000], 'later than what was used before')
+})
+
 t.test('parts of a microsecond are rounded to the side that promises less', async (t) => {
   const estimate = new BucketEstimate(limitOf({ max: 7, windowUs: 1_000_000 }))
   estimate.use(1, 0)

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { canLease, createStoreCheck } from '../../../lib/stores/lease/store-check.js'
 import type { Answer, Charge, Limit, Receipt, Standing } from '../../../lib/stores/store.js'
+import type { LeasedStanding } from '../../../lib/stores/lease/leased-standing.js'
 import { limitOf } from '../../fixtures/limits.js'
 import { GRID_US, openBucket, tokens } from './open-bucket.js'
 
@@ -67,6 +68,20 @@ t.test('without an answer, reserved units come back', async (t) => {
   asked.bucket.asks.wait((answer) => { resumed.push(answer) })
   check.finish(failure, 0)
   t.strictSame([resumed, asked.bucket.asks.isAskingForLease, asked.bucket.asks.canAsk(0)], [[failure], false, false])
+})
+
+t.test('units of a lease that ended before the answer are spent, and drain since its end', async (t) => {
+  const { bucket, reports } = openBusy(leased, 0)
+  const lease = { units: 10, lifeUs: GRID_US, slotEndUs: 1, apart: 10 }
+  bucket.receive({ ...createStanding(leased, { remaining: 990, resetUs: 10_000 }), lease }, 60_000_000, 0, 0)
+  const [{ endUs }] = bucket.held
+  const check = createStoreCheck([toCharge(leased, 4), toCharge(plain)], [bucket, undefined], 0)
+  bucket.closeEnded(endUs + 1)
+  const answer = check.complete(createReceipt(true, [createStanding(plain)]), endUs + 3000, () => {})
+  t.match(answer, { granted: true, standings: [{ limit: tokens, charged: 4 }, createStanding(plain)] })
+  const [standing] = 'standings' in answer ? answer.standings : []
+  t.equal((standing as LeasedStanding).drainedUs, 1000, 'four of its milliseconds, less three')
+  t.strictSame(reports(endUs + 3000).map(({ spent, returned }) => [spent, returned]), [[0, 0], [4, 0]])
 })
 
 t.test('a bucket without units in hand asks for a lease, and takes it over', async (t) => {
