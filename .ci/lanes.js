@@ -49,10 +49,12 @@ const SLOW = [
 /** The longest of them: a run on a bare machine has no time for these. */
 const LONGEST = [
   'test/common/expressions.test.ts',
+  'test/docs/api.test.ts',
   'test/histories/recorded.test.ts',
   'test/integration/fleet/lease-outages.test.ts',
   'test/integration/fleet/leases.test.ts',
-  'test/integration/reload/leak.test.ts'
+  'test/integration/reload/leak.test.ts',
+  'test/integration/sentinel/leases.test.ts'
 ]
 
 /** A test that imports one of these has more examples in the full lane: see test/fixtures/lane.ts. */
