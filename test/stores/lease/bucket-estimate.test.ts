@@ -64,7 +64,7 @@ t.test('reserved units of a lease that ended before they were spent drain since 
     estimate.settle(30, endUs, nowUs)
     return [estimate.resetUs(nowUs), estimate.drainedUs(nowUs)]
   }
-  t.strictSame(settleAt(endUs), [30_000, 30_000], 'in time')
+  t.strictSame([settleAt(endUs), settleAt(endUs, 100)], [[30_000, 30_000], [120_000, 120_000]], 'in time')
   t.strictSame(settleAt(endUs + 1), [29_999, 29_999])
   t.strictSame(settleAt(endUs + 25_000), [5000, 5000])
   t.strictSame(settleAt(endUs + 40_000), [0, 0])
