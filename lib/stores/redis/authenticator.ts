@@ -27,6 +27,8 @@ export class Authenticator {
   readonly #onFailure: (code: string) => void
   /** Open connections, each with the timer of its refresh. */
   readonly #refreshes = new Map<Redis, NodeJS.Timeout | null>()
+  /** Connections that were not ready for a refresh, and whether it was due. They may be in a handshake with the former credentials. */
+  readonly #missed = new WeakMap<Redis, boolean>()
 
   /** `onFailure`: called with an error code if an open connection could not authenticate again. It keeps its old credentials. */
   constructor (options: CredentialOptions, onFailure: (code: string) => void) {
@@ -38,11 +40,19 @@ export class Authenticator {
   attach (client: Redis): void {
     if (client.options.password) return
     this.#intercept(client, async (timeoutMs) => {
+      this.#missed.delete(client)
       const credentials = await this.#source.read(timeoutMs)
       this.#keepFresh(client, credentials)
       return credentials
     })
+    client.on('ready', () => {
+      const isDue = this.#missed.get(client)
+      if (isDue === undefined) return
+      this.#missed.delete(client)
+      this.#refresh(client, isDue).catch(() => {})
+    })
     client.on('close', () => {
+      this.#missed.delete(client)
       clearTimeout(this.#refreshes.get(client) ?? undefined)
       this.#refreshes.delete(client)
     })
@@ -93,14 +103,20 @@ export class Authenticator {
   async #refresh (client: Redis, isDue: boolean): Promise<void> {
     try {
       const credentials = await this.#source.read(client.options.connectTimeout ?? CONNECT_TIMEOUT_MS)
-      // A new connection reads its own.
-      if (client.status !== 'ready') return
+      // A new connection reads its own, and one that has read the former ones is refreshed when it is ready.
+      if (client.status !== 'ready') {
+        this.#missed.set(client, isDue)
+        return
+      }
       const { username, password } = setCredentials(client, credentials)
       if (username) await client.auth(username, password ?? '')
       else if (password) await client.auth(password)
       this.#keepFresh(client, credentials)
     } catch (error) {
-      if (client.status !== 'ready') return
+      if (client.status !== 'ready') {
+        this.#missed.set(client, isDue)
+        return
+      }
       this.#onFailure(toFailureCode(error))
       if (isDue) this.#refreshIn(client, RETRY_REFRESH_MS)
     }

@@ -196,6 +196,56 @@ t.test('a connection that is not ready reads its own credentials when it is open
   t.strictSame([client.calls, failures], [[], []])
 })
 
+t.test('a connection in the handshake with former credentials authenticates again when it is ready', async (t) => {
+  const { client, authenticator, failures, pass } = attach(t, { password: 'former' })
+  await client.connector.connect(null)
+  client.status = 'connect'
+  authenticator.replace({ username: 'app', password: 'next' })
+  await settle()
+  t.strictSame(client.calls, [])
+  client.status = 'ready'
+  client.emit('ready')
+  await settle()
+  t.strictSame(client.calls, [['auth', 'app', 'next']])
+  client.emit('ready')
+  await settle()
+  t.strictSame([client.calls.length, client.options.password], [1, 'next'], 'once')
+
+  client.status = 'connect'
+  authenticator.replace({ password: () => '' })
+  await settle()
+  client.status = 'ready'
+  client.emit('ready')
+  await pass(2 * RETRY_MS)
+  t.strictSame([client.calls.length, failures], [1, ['CREDENTIALS']], 'a failure is reported then')
+})
+
+t.test('so does one whose password was due in the meantime, unless it was opened again', async (t) => {
+  const { client, failures, pass } = attach(t, createCounted(2000))
+  const miss = async () => {
+    client.status = 'connecting'
+    await pass(1600)
+    client.status = 'ready'
+  }
+  await client.connector.connect(null)
+  await miss()
+  client.emit('ready')
+  await settle()
+  t.strictSame(client.calls, [['auth', '3']])
+  await pass(1600)
+  t.equal(client.calls.length, 2, 'and again in time')
+  await miss()
+  await client.connector.connect(null)
+  client.emit('ready')
+  await settle()
+  t.strictSame([client.calls.length, failures], [2, []])
+  await miss()
+  client.emit('close')
+  client.emit('ready')
+  await settle()
+  t.equal(client.calls.length, 2)
+})
+
 t.test('a connection that is closed is not refreshed', async (t) => {
   const counted = createCounted(2000)
   const { client, authenticator, pass } = attach(t, counted)
