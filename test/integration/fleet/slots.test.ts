@@ -14,6 +14,8 @@ import { openBench } from '../redis/open-store.js'
 
 const MAX = 5
 const LEASE_MS = 1000
+/** Until a process that goes on has read its replies. */
+const READ_MS = 50
 const KEY_PREFIX = 'slot-fleet:'
 
 interface Change {
@@ -80,7 +82,12 @@ t.test('at most max requests run, through kills and pauses, and all slots return
   // What a killed process ran is over.
   const changes = [...all, { atMs: killedMs, node: 3, running: 0 }].sort((a, b) => a.atMs - b.atMs)
   // The signal may come some time after it was sent.
-  const atPause = all.filter(({ node, atMs }) => node === 2 && atMs < resumedMs).at(-1)?.running ?? 0
+  const ofPaused = all.filter(({ node, atMs }) => node === 2 && atMs < resumedMs + READ_MS)
+  const atPause = Math.max(
+    ofPaused.filter(({ atMs }) => atMs < resumedMs).at(-1)?.running ?? 0,
+    // A slot that was granted just before is read just after.
+    ...ofPaused.filter(({ atMs }) => atMs >= resumedMs).map(({ running }) => running)
+  )
   t.ok(all.length > 500, `${all.length} changes`)
   t.equal(findPeak(changes, beganMs, pausedMs), MAX, 'all slots are used, and no more, also after a process was killed')
   t.equal(findPeak(changes, killedMs + LEASE_MS + 300, pausedMs), MAX, 'the slots of a killed process return')
