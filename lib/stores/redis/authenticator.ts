@@ -103,23 +103,22 @@ export class Authenticator {
   async #refresh (client: Redis, isDue: boolean): Promise<void> {
     try {
       const credentials = await this.#source.read(client.options.connectTimeout ?? CONNECT_TIMEOUT_MS)
-      // A new connection reads its own, and one that has read the former ones is refreshed when it is ready.
-      if (client.status !== 'ready') {
-        this.#missed.set(client, isDue)
-        return
-      }
-      const { username, password } = setCredentials(client, credentials)
-      if (username) await client.auth(username, password ?? '')
-      else if (password) await client.auth(password)
-      this.#keepFresh(client, credentials)
+      if (client.status === 'ready') await this.#authenticate(client, credentials)
     } catch (error) {
-      if (client.status !== 'ready') {
-        this.#missed.set(client, isDue)
-        return
+      if (client.status === 'ready') {
+        this.#onFailure(toFailureCode(error))
+        if (isDue) this.#refreshIn(client, RETRY_REFRESH_MS)
       }
-      this.#onFailure(toFailureCode(error))
-      if (isDue) this.#refreshIn(client, RETRY_REFRESH_MS)
     }
+    // A new connection reads its own, and one that has read the former ones is refreshed when it is ready.
+    if (client.status !== 'ready') this.#missed.set(client, isDue)
+  }
+
+  async #authenticate (client: Redis, credentials: Credentials): Promise<void> {
+    const { username, password } = setCredentials(client, credentials)
+    if (username) await client.auth(username, password ?? '')
+    else if (password) await client.auth(password)
+    this.#keepFresh(client, credentials)
   }
 }
 

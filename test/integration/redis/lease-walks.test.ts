@@ -6,12 +6,12 @@ import t from 'tap'
 import type { Clock } from '../../../lib/common/clock.js'
 import { DenyCache } from '../../../lib/resilience/deny-cache.js'
 import { isLeasedStanding } from '../../../lib/stores/lease/leased-standing.js'
-import { Leases } from '../../../lib/stores/lease/leases.js'
+import type { Leases } from '../../../lib/stores/lease/leases.js'
 import { isUnavailable, type Answer, type Charge, type Limit, type Receipt, type Store } from '../../../lib/stores/store.js'
 import { scaleToLane } from '../../fixtures/lane.js'
 import { ManualClock } from '../../fixtures/manual-clock.js'
 import { Seeded } from '../../fixtures/seeded.js'
-import { leasedLimitOf } from './open-leases.js'
+import { leasedLimitOf, openLeasesOver } from './open-leases.js'
 import { openBench } from './open-store.js'
 
 // A server of its own: another test may empty a shared one.
@@ -71,9 +71,7 @@ async function walk (seed: number): Promise<{ leased: number, granted: number, r
     const own = { nowUs: () => clock.nowUs() - offsetUs }
     const source = bench.store(settings)
     const checks = new NotedChecks(source, own, clock)
-    const leases = new Leases({ store: checks, source, clock: own, maxPending: 10_000 })
-    t.teardown(() => leases.close())
-    return { leases, checks, receipts: [] }
+    return { leases: openLeasesOver(t, source, checks, own), checks, receipts: [] }
   }
   const walkers = Array.from({ length: 2 + random.nextInt(2) }, open)
   const max = random.pick([64, 100, 700, 1000])

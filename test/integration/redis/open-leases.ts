@@ -20,7 +20,12 @@ export function leasedLimitOf (settings: LimitSettings, holdUs = 2_000_000): Lim
 /** One instance: leases over the cache of refusals over Redis. */
 export function openLeases (t: Test, bench: Bench, settings: Parameters<Bench['store']>[0] = {}, clock: Clock = systemClock): Leases {
   const source = bench.store(settings)
-  const leases = new Leases({ store: new DenyCache(source, clock), source, clock, maxPending: 10_000 })
+  return openLeasesOver(t, source, new DenyCache(source, clock), clock)
+}
+
+/** Leases of a source. `store`: its cache of refusals. */
+export function openLeasesOver (t: Test, source: ReturnType<Bench['store']>, store: DenyCache, clock: Clock): Leases {
+  const leases = new Leases({ store, source, clock, maxPending: 10_000 })
   t.teardown(() => leases.close())
   return leases
 }
