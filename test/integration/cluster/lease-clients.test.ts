@@ -1,6 +1,6 @@
 // A Cluster client that may send a call twice: nothing is leased.
 import { once } from 'node:events'
-import { Cluster, type ClusterOptions } from 'ioredis'
+import { Cluster, type ClusterOptions, type NatMap } from 'ioredis'
 import { Cluster as Cluster5 } from 'ioredis5'
 import t, { type Test } from 'tap'
 import Fastify from 'fastify'
@@ -22,11 +22,14 @@ const OPTIONS: ReadonlyArray<readonly [why: string, options: ClusterOptions, isS
   ['whose connections reconnect, with our options', { retryDelayOnFailover: 0, clusterNodeRetryStrategy: () => 10, redisOptions: limiterClientOptions() }, false]
 ]
 
+/** A client that may send a call twice fails instead if the Cluster, on a busy machine, is down for a moment. */
+const TRIES = 5
+
 /** How often the Cluster executes a call whose connection breaks before the reply. */
-async function countExecutions (t: Test, create: (options: ClusterOptions) => Cluster, options: ClusterOptions, key: string): Promise<number> {
+async function countExecutions (t: Test, create: (natMap: NatMap) => Cluster, isSentTwice: boolean, key: string): Promise<number> {
   const owner = await findOwner(key)
   const proxy = await startProxy(t, owner.port)
-  const client = create({ ...options, natMap: { [`127.0.0.1:${owner.port}`]: { host: '127.0.0.1', port: proxy.port } } })
+  const client = create({ [`127.0.0.1:${owner.port}`]: { host: '127.0.0.1', port: proxy.port } })
   const reader = new Cluster([...target.cluster])
   client.on('error', () => {})
   t.teardown(() => {
@@ -37,14 +40,13 @@ async function countExecutions (t: Test, create: (options: ClusterOptions) => Cl
   await client.set(key, 1000)
   const [connection] = client.nodes('master').filter(({ options: { port } }) => port === proxy.port)
   const closed = once(connection, 'close')
+  t.equal(maySendTwice(client), isSentTwice)
   proxy.faults.resetNextReply = true
-  client.incr(key).catch(() => {})
+  // Once it is settled, the client sends it no more.
+  const settled = client.incr(key).then(() => {}, () => {})
   await closed
-  // A call that is sent again is before this one, or is waiting for 100 ms.
-  await until('an answer', 10_000, async () => await client.incrby(key, 0).then(() => true, () => false))
-  const expected = maySendTwice(client) ? 2 : 1
-  await until('the executions', 10_000, async () => Number(await reader.get(key)) - 1000 >= expected)
-  return Number(await reader.get(key)) - 1000
+  await settled
+  return await until('the count', 10_000, async () => Number(await reader.get(key))) - 1000
 }
 
 for (const [name, create] of [
@@ -53,7 +55,11 @@ for (const [name, create] of [
 ] as const) {
   for (const [why, options, isSentTwice] of OPTIONS) {
     t.test(`${name}, a Cluster client ${why}, sends a call ${isSentTwice ? 'twice' : 'once'}`, async (t) => {
-      t.equal(await countExecutions(t, create, options, `${name} ${why}`), isSentTwice ? 2 : 1)
+      let executions = 0
+      for (let tried = 0; executions !== 2 && tried < (isSentTwice ? TRIES : 1); tried++) {
+        executions = await countExecutions(t, (natMap) => create({ ...options, natMap }), isSentTwice, `${name} ${why} ${tried}`)
+      }
+      t.equal(executions, isSentTwice ? 2 : 1)
     })
   }
 }
