@@ -18,7 +18,11 @@ const MAX_LATER = 96
 const LATER_TICK_MS = 15
 const MAX_LATER_TICKS = 5
 
-/** After a turn of the event loop that was longer than this, a batch is sent at once. */
+/** Turns of the event loop whose checks share a call. */
+const TURNS = 2
+/** The same for a limit with leases. They leave so few checks that two turns hardly fill a call. */
+const LEASED_TURNS = 3
+/** After turns that were longer than this on average, a batch is sent at once. */
 const LONG_TURN_US = 1000
 
 type Retake = (charges: readonly LeaseCharge[]) => Answer | Promise<Answer>
@@ -26,7 +30,7 @@ type Retake = (charges: readonly LeaseCharge[]) => Answer | Promise<Answer>
 const BREAKER: Unavailable = { unavailable: 'breaker' }
 
 /**
- * Collects the checks of two turns of the event loop into one call, up to a size that does not block Redis. On a Cluster,
+ * Collects the checks of a few turns of the event loop into one call, up to a size that does not block Redis. On a Cluster,
  * a call holds the checks of one partition.
  */
 export class Batcher {
@@ -48,11 +52,6 @@ export class Batcher {
   readonly #flushLaterDue = () => {
     if (--this.#laterTicks > 0) this.#laterTimer?.refresh()
     else this.flushLater()
-  }
-
-  readonly #flushDue = () => {
-    this.#isFlushDue = false
-    this.#flush()
   }
 
   /** `retake`: makes a check again, per partition. */
@@ -90,7 +89,7 @@ export class Batcher {
     if (batch !== undefined) return batch
     // Before the check: a peek must see the units of a lease that was asked for earlier, in Redis or in hand, and not twice.
     if (this.#later.length > 0) this.flushLater()
-    return this.#filling.get(tag) ?? this.#startBatch(tag)
+    return this.#filling.get(tag) ?? this.#startBatch(tag, charges)
   }
 
   /** `isAwaited`: whether a request waits for the answer. */
@@ -108,7 +107,8 @@ export class Batcher {
     }
   }
 
-  #startBatch (tag: string): Batch | null {
+  /** `charges`: of its first check. */
+  #startBatch (tag: string, charges: readonly LeaseCharge[]): Batch | null {
     const batch = new Batch(this.#heldSlots)
     batch.call = this.#runner.begin('take', (code) => {
       this.#held.delete(batch)
@@ -116,7 +116,8 @@ export class Batcher {
     })
     if (batch.call === null) return null
     this.#filling.set(tag, batch)
-    if (!this.#isFlushDue) this.#flushNextTurn()
+    const isLeased = charges.some(({ limit }) => (limit.lease ?? null) !== null)
+    if (!this.#isFlushDue) this.#flushAfter(isLeased ? LEASED_TURNS : TURNS)
     return batch
   }
 
@@ -125,14 +126,20 @@ export class Batcher {
    * there are many, waiting for it saves a third of all calls, each a wake-up of Redis and of Node. But after a long turn
    * much work is queued, possibly slow handlers, and the batch is sent before it.
    */
-  #flushNextTurn (): void {
+  #flushAfter (turns: number): void {
     this.#isFlushDue = true
     const { clock } = this.#options
-    const beganUs = clock.nowUs()
-    setImmediate(() => {
-      if (clock.nowUs() - beganUs > LONG_TURN_US) this.#flushDue()
-      else setImmediate(this.#flushDue)
-    })
+    const latestUs = clock.nowUs() + (turns - 1) * LONG_TURN_US
+    let left = turns
+    const endTurn = () => {
+      if (--left > 0 && clock.nowUs() <= latestUs) {
+        setImmediate(endTurn)
+        return
+      }
+      this.#isFlushDue = false
+      this.#flush()
+    }
+    setImmediate(endTurn)
   }
 
   /** Add the checks that no request waits for to the next call. */

@@ -32,7 +32,7 @@ export interface RedisStoreOptions extends ScriptRunnerOptions {
 }
 
 /**
- * Buckets in Redis. Scripts in Redis decide, by its clock. Checks of two turns of the event loop share one call, up to a
+ * Buckets in Redis. Scripts in Redis decide, by its clock. Checks of a few turns of the event loop share one call, up to a
  * size that does not block Redis. On a Cluster, a call holds the checks of one partition.
  */
 export class RedisStore implements Store {

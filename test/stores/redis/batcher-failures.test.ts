@@ -66,7 +66,7 @@ function open ({ hasSlots = false } = {}) {
   return { batcher, calls, settled, failures, retaken, expires, state, get corks () { return corks } }
 }
 
-/** Let a batch leave: checks of two turns are collected. */
+/** Let a batch leave: checks of a few turns are collected. */
 async function turns (): Promise<void> {
   for (let i = 0; i < 4; i++) await nextTurn()
 }

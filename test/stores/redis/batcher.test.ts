@@ -24,7 +24,7 @@ function grantAll (keys: readonly string[]): [Buffer, Buffer] {
   return [packed, Buffer.alloc(0)]
 }
 
-function createBatcher ({ hasSlots = false, isEnded = false, isBreakerOpen = false, refusesSlots = false } = {}) {
+function createBatcher ({ hasSlots = false, isEnded = false, isBreakerOpen = false, refusesSlots = false, clock = systemClock } = {}) {
   /** The keys of each call. */
   const calls: string[][] = []
   const failures: string[] = []
@@ -49,7 +49,7 @@ function createBatcher ({ hasSlots = false, isEnded = false, isBreakerOpen = fal
     pool,
     callGuard: { begin: () => isBreakerOpen ? null : { settle () {} } } as unknown as ScriptRunnerOptions['callGuard'],
     onFailure: (_reason, code) => { failures.push(code) },
-    clock: systemClock,
+    clock,
     onAnswer () {}
   }
   const batcher = new Batcher(options, new ScriptRunner(options), new KeyWriter('later:'), createHeldSlots(), async (charges) => {
@@ -104,6 +104,24 @@ t.test('of two that wait, the one that may not wait for long is sent first', asy
   await until('both', 5000, () => order.length === 2)
   t.strictSame(order, ['urgent', 'patient'])
 })
+
+for (const [name, lease, turns] of [['without leases', undefined, 2], ['with leases switched off', null, 2], ['with leases', { gridUs: 100_000 }, 3]] as const) {
+  t.test(`a limit ${name}: the checks of ${turns} turns share a call, unless they take more than a millisecond each`, async (t) => {
+    const charges = [{ limit: { ...limit, lease }, partition: 'a', cost: 1 }]
+    let nowUs = 5_000_000
+    for (const [turnUs, expected] of [[0, turns], [1000, turns], [(turns - 1) * 1000, 2], [(turns - 1) * 1000 + 1, 1]]) {
+      const { batcher, calls } = createBatcher({ clock: { nowUs: () => nowUs } })
+      let passed = 0
+      while (calls.length === 0) {
+        batcher.add(charges)
+        nowUs += turnUs
+        await nextTurn()
+        passed++
+      }
+      t.strictSame([passed, calls.map((keys) => keys.length)], [expected, [expected]], `${turnUs} us`)
+    }
+  })
+}
 
 t.test('while the breaker is open, a check is refused at once', async (t) => {
   t.strictSame(createBatcher({ isBreakerOpen: true }).batcher.add(createCheck('a').charges), { unavailable: 'breaker' })
