@@ -21,7 +21,7 @@ const MAX_LATER_TICKS = 5
 /** Turns of the event loop whose checks share a call. */
 const TURNS = 2
 /** The same for a limit with leases. They leave so few checks that two turns hardly fill a call. */
-const LEASED_TURNS = 3
+const LEASED_TURNS = 4
 /** After turns that were longer than this on average, a batch is sent at once. */
 const LONG_TURN_US = 1000
 

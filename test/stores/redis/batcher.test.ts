@@ -105,7 +105,7 @@ t.test('of two that wait, the one that may not wait for long is sent first', asy
   t.strictSame(order, ['urgent', 'patient'])
 })
 
-for (const [name, lease, turns] of [['without leases', undefined, 2], ['with leases switched off', null, 2], ['with leases', { gridUs: 100_000 }, 3]] as const) {
+for (const [name, lease, turns] of [['without leases', undefined, 2], ['with leases switched off', null, 2], ['with leases', { gridUs: 100_000 }, 4]] as const) {
   t.test(`a limit ${name}: the checks of ${turns} turns share a call, unless they take more than a millisecond each`, async (t) => {
     const charges = [{ limit: { ...limit, lease }, partition: 'a', cost: 1 }]
     let nowUs = 5_000_000
