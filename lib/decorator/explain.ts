@@ -4,6 +4,7 @@ import type { ConfigSnapshot, SnapshotHolder } from '../runtime/snapshot.js'
 import { findRoute, parseRouteQuery } from './find-route.js'
 import type { Explain, ExplainedLease, ExplainedPolicy, RegistrationExplanation, RouteExplanation, RouteQuery } from './explanation.js'
 import type { Policy } from '../policies/policy.js'
+import { canLease } from '../stores/store.js'
 import type { Phase } from '../config/schema/policy-schema.js'
 import { isRootScope, readRouterOptions } from '../routing/router-options.js'
 import { normalizeMethods, formatRoute, type Route } from '../routing/route-names.js'
@@ -131,8 +132,8 @@ function explainRoutePolicy (
 
 /** `policy`: `null` without limits. */
 function explainLeases (policy: Policy | null): ExplainedLease[] {
-  return policy?.limits.map(({ name, lease }, index) => {
-    return { limit: name, isLeased: lease !== null && lease !== undefined, reason: policy.unleased[index] }
+  return policy?.limits.map((limit, index) => {
+    return { limit: limit.name, isLeased: canLease(limit), reason: policy.unleased[index] }
   }) ?? []
 }
 

@@ -2,7 +2,7 @@ import { formatDuration } from '../common/format-duration.js'
 import { checkHealth, type Health, type MountedRoutes } from '../observability/health.js'
 import type { BucketRegistry } from '../policies/bucket-registry.js'
 import type { SnapshotHolder } from '../runtime/snapshot.js'
-import type { Limit } from '../stores/store.js'
+import { canLease, type Limit } from '../stores/store.js'
 
 /** A log line should stay readable. `explain` has all limits. */
 const MAX_LIMITS = 20
@@ -28,8 +28,9 @@ function describeLimits (buckets: BucketRegistry): string[] {
 }
 
 /** `default (premium) hourly: 100 per 1 hour, shadow, leased` */
-function describeLimit ({ name, max, windowUs, calendar, mode, lease }: Limit, scope: string, tier: string | null): string {
+function describeLimit (limit: Limit, scope: string, tier: string | null): string {
+  const { name, max, windowUs, calendar, mode } = limit
   const title = [scope, ...tier === null ? [] : [`(${tier})`], ...name === 'default' ? [] : [name]].join(' ')
-  const notes = [...mode === 'shadow' ? [', shadow'] : [], ...lease === null || lease === undefined ? [] : [', leased']]
+  const notes = [...mode === 'shadow' ? [', shadow'] : [], ...canLease(limit) ? [', leased'] : []]
   return `${title}: ${max} per ${calendar?.description ?? formatDuration(windowUs / 1000)}${notes.join('')}`
 }

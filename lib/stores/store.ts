@@ -57,6 +57,11 @@ export function isConcurrency ({ algorithm }: Limit): boolean {
   return algorithm === 'concurrency'
 }
 
+/** Whether units of a limit are leased. */
+export function canLease ({ lease }: Limit): boolean {
+  return lease !== null && lease !== undefined
+}
+
 /** The concurrency limit among charges or standings: it is the last one. `undefined` without it. */
 export function findSlot<One extends { readonly limit: Limit }> (all: readonly One[]): One | undefined {
   const last = all[all.length - 1]

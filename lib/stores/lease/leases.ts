@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.js'
 import { TextHasher } from '../memory/hash.js'
 import { secretWords } from '../memory/random.js'
 import {
-  isUnavailable, NO_BLOCKS,
+  canLease, isUnavailable, NO_BLOCKS,
   type Adjustment, type Answer, type Charge, type Limit, type Receipt, type Standing, type Store, type Unavailable
 } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
@@ -11,7 +11,7 @@ import type { LeaseCounters } from './lease-counters.js'
 import type { LeaseSource } from './lease-source.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
 import { Renewal, type RenewalContext } from './renewal.js'
-import { canLease, createStoreCheck, type StoreCheck } from './store-check.js'
+import { createStoreCheck, type StoreCheck } from './store-check.js'
 
 /** How often the units of ended leases of windows are given back. */
 const RETURN_INTERVAL_MS = 1000

@@ -1,5 +1,5 @@
 import type { LeaseCharge, LeaseStanding } from '../redis/wire-format.js'
-import { type Answer, type Charge, type Limit, type Receipt, type Standing, isUnavailable } from '../store.js'
+import { type Answer, type Charge, type Receipt, type Standing, canLease, isUnavailable } from '../store.js'
 import type { BucketLeases } from './bucket-leases.js'
 import type { Lease } from './lease.js'
 
@@ -64,10 +64,6 @@ export class StoreCheck {
       if (lease === null) bucket?.asks.finish({ isAsking, sentAtUs: this.#sentAtUs, nowUs }, failure)
     }
   }
-}
-
-export function canLease ({ lease }: Limit): boolean {
-  return lease !== null && lease !== undefined
 }
 
 /** `buckets`: of the charges, by their index. */

@@ -1,6 +1,6 @@
 import type { ScriptRunnerOptions, ScriptRunner } from './script-runner.js'
 import { toFailureReason } from './script-runner.js'
-import type { Answer, FailureReason, Unavailable } from '../store.js'
+import { canLease, type Answer, type FailureReason, type Unavailable } from '../store.js'
 import { Batch, type Check } from './batch.js'
 import { BAD_REPLY, OUT_OF_PERIODS, toFailureCode } from './failure-code.js'
 import type { HeldSlots } from './held-slots.js'
@@ -116,8 +116,7 @@ export class Batcher {
     })
     if (batch.call === null) return null
     this.#filling.set(tag, batch)
-    const isLeased = charges.some(({ limit }) => (limit.lease ?? null) !== null)
-    if (!this.#isFlushDue) this.#flushAfter(isLeased ? LEASED_TURNS : TURNS)
+    if (!this.#isFlushDue) this.#flushAfter(charges.some(({ limit }) => canLease(limit)) ? LEASED_TURNS : TURNS)
     return batch
   }
 

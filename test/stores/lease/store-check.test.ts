@@ -1,7 +1,7 @@
 // A check of which units in hand pay for a part, and the store decides the rest.
 import t from 'tap'
-import { canLease, createStoreCheck } from '../../../lib/stores/lease/store-check.js'
-import type { Answer, Charge, Limit, Receipt, Standing } from '../../../lib/stores/store.js'
+import { createStoreCheck } from '../../../lib/stores/lease/store-check.js'
+import { canLease, type Answer, type Charge, type Limit, type Receipt, type Standing } from '../../../lib/stores/store.js'
 import type { LeasedStanding } from '../../../lib/stores/lease/leased-standing.js'
 import { limitOf } from '../../fixtures/limits.js'
 import { GRID_US, openBucket, tokens } from './open-bucket.js'
