@@ -5,5 +5,8 @@ import module, { syncBuiltinESMExports } from 'node:module'
 
 module.register = () => {}
 syncBuiltinESMExports()
-// Only for this process: a program that a test starts loads its modules as usual.
+// Only for this process: a program that a test starts loads its modules as usual. tap would add its options to those of each.
 delete process.env.NODE_OPTIONS
+process.env.__TAPJS_PROCESSINFO_TESTING_NO_REGISTER__ = String(process.pid)
+// A fork has the options of its parent.
+process.execArgv = process.execArgv.filter((option) => !option.includes('/@tapjs/'))
