@@ -1,53 +1,65 @@
 import type { LeaseRequest, LeaseTerms } from '../../algorithms/lease.js'
 import type { LeaseStanding } from '../redis/wire-format.js'
-import type { Limit, Standing } from '../store.js'
-import { BucketAsks } from './bucket-asks.js'
-import { BucketEstimate } from './bucket-estimate.js'
+import type { Limit, Standing, Unavailable } from '../store.js'
+import { BucketAsks, type Ask } from './bucket-asks.js'
+import { AHEAD, LEFT, type BucketRow } from './bucket-row.js'
 import { Lease } from './lease.js'
-import type { LeasedStanding, LeaseHolder } from './leased-standing.js'
-import { LeaseReports } from './lease-reports.js'
+import type { LeasedStanding } from './leased-standing.js'
+import { LeaseLedger } from './lease-ledger.js'
 import type { LeaseCounters } from './lease-counters.js'
+import type { Renewal } from './renewal.js'
 import type { LeaseSizing } from './sizing.js'
 
-/** What this process knows of a busy bucket, and its leases. */
-export class BucketLeases implements LeaseHolder {
-  readonly limit: Limit
+/** What this process knows of a busy bucket, and its leases. What checks read first is in its row. */
+export class BucketLeases {
+  readonly row: BucketRow
   readonly partition: string
   readonly asks = new BucketAsks()
+  /** Asks for more units; `null` before it did. */
+  renewal: Renewal | null = null
   readonly #gridUs: number
-  readonly #counters: LeaseCounters
   readonly #sizing: LeaseSizing
-  readonly #estimate: BucketEstimate
-  readonly #reports = new LeaseReports()
+  readonly #ledger: LeaseLedger
   #current: Lease | null = null
   #next: Lease | null = null
+  /** A lease that is settled, for use as the next one: new objects would outlive a garbage collection. */
+  #spare: Lease | null = null
   /** More units are asked for when this many are left, and from this time on, so that no check finds the lease ended. */
   #lowMark = 0
   #renewAtUs = 0
 
-  constructor (limit: Limit, partition: string, { gridUs }: LeaseTerms, sizing: LeaseSizing, counters: LeaseCounters) {
-    this.limit = limit
+  constructor (row: BucketRow, partition: string, { gridUs }: LeaseTerms, sizing: LeaseSizing, counters: LeaseCounters) {
+    this.row = row
     this.partition = partition
     this.#gridUs = gridUs
-    this.#counters = counters
+    this.#ledger = new LeaseLedger(row.limit, sizing, counters)
     this.#sizing = sizing
-    this.#estimate = new BucketEstimate(limit)
   }
+
+  get limit (): Limit { return this.row.limit }
 
   /** Unspent units of living leases. */
   countLeft (nowUs: number): number {
     return (this.#current?.leftAt(nowUs) ?? 0) + (this.#next?.leftAt(nowUs) ?? 0)
   }
 
-  get hasReports (): boolean { return !this.#reports.isEmpty }
+  /** A check is sent. `isAsking`: for a lease too. */
+  beginAsk (isAsking: boolean): void {
+    this.asks.begin(isAsking)
+    this.#setBounds()
+  }
 
-  /** Spend units in hand. Returns the lease that they are from, or `null` if they do not suffice. */
-  spend (cost: number, nowUs: number): Lease | null {
-    const lease = this.#current
-    if (lease === null || lease.left < cost || nowUs > lease.endUs) return this.#spendNext(cost, nowUs)
-    lease.left -= cost
-    this.#estimate.use(cost, nowUs)
-    return lease
+  /** A check was answered, or failed. */
+  finishAsk (ask: Ask, failure: Unavailable | null): void {
+    this.asks.finish(ask, failure)
+    this.#setBounds()
+  }
+
+  get hasReports (): boolean { return this.#ledger.hasReports }
+
+  /** Spend units in hand. Returns the `id` of the lease that they are from, or `null` if they do not suffice. */
+  spend (cost: number, nowUs: number): number | null {
+    return this.row.spend(cost, nowUs) ? this.row.leaseId : this.#spendNext(cost, nowUs)
   }
 
   /** Take units out of a lease until the other limits of their request are decided. `null` if those in hand do not suffice. */
@@ -63,19 +75,21 @@ export class BucketLeases implements LeaseHolder {
   /** End a reservation. `isSpent`: whether the request was granted. */
   settle (lease: Lease, cost: number, isSpent: boolean, nowUs: number): void {
     lease.reserved -= cost
-    if (isSpent) this.#estimate.settle(cost, lease.endUs, nowUs)
+    if (isSpent) this.row.settle(cost, lease.endUs, nowUs)
     else lease.left += cost
     // It was closed in the meantime, with these units reserved.
     if (lease !== this.#current && lease !== this.#next) this.#drop(lease, this.limit.algorithm === 'fixed-window')
+    this.#turn(nowUs)
   }
 
-  refund (lease: Lease, units: number, nowUs: number): number {
-    if (lease !== this.#current && lease !== this.#next) return 0
-    const returned = lease.refund(units, nowUs)
-    this.#estimate.use(-returned, nowUs)
+  /** Give back units of a lease that were spent. Returns how many. */
+  refund (leaseId: number, units: number, nowUs: number): number {
+    const returned = this.held.find(({ id }) => id === leaseId)?.refund(units, nowUs) ?? 0
+    this.row.use(-returned, nowUs)
     return returned
   }
 
+  /** Spend up to `units` that were used without a check. Returns how many. */
   charge (units: number, nowUs: number): number {
     const spent = Math.min(units, this.countLeft(nowUs))
     return spent > 0 && this.spend(spent, nowUs) !== null ? spent : 0
@@ -99,13 +113,13 @@ export class BucketLeases implements LeaseHolder {
     const lease = this.#current
     let inHand = 0
     if (lease !== null) {
-      this.#report(lease)
-      this.#learn(lease)
+      this.#ledger.report(lease)
+      this.#ledger.learn(lease)
       inHand = Math.min(lease.left, this.#sizing.usedIn(lease.endUs - nowUs))
     }
     this.#sizing.observe(nowUs)
     const want = mayLease && this.#next === null ? this.#sizing.wanted(inHand, nowUs) : 0
-    return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#reports.remove() }
+    return { gridUs: this.#gridUs, want, soon: Math.min(want, this.#sizing.soon), reports: this.#ledger.removeReports() }
   }
 
   /** Whether the store decides a check as without leases: the bucket was empty a moment ago, or it is not busy, and is counted. */
@@ -122,31 +136,30 @@ export class BucketLeases implements LeaseHolder {
   receive (standing: LeaseStanding, atUs: number, sentAtUs: number, nowUs: number): void {
     this.#turn(nowUs)
     this.#sizing.use(standing.charged)
-    if (standing.lease !== undefined) this.#hold(new Lease(standing.lease, sentAtUs, atUs), nowUs)
+    if (standing.lease !== undefined) this.#add((this.#spare ?? new Lease()).begin(standing.lease, sentAtUs, atUs), nowUs)
     // Answers to several checks arrive together, and not in the order in which the store decided them.
     const unspent = (this.#current?.unspentIn(atUs, sentAtUs) ?? 0) + (this.#next?.unspentIn(atUs, sentAtUs) ?? 0)
-    this.#estimate.update(standing, unspent, { atUs, sentAtUs, nowUs })
+    this.row.update(standing, unspent, { atUs, sentAtUs, nowUs })
   }
 
   /** End the leases at once. `isReturned`: whether their units are to be given back to the bucket. */
   end (isReturned: boolean): void {
     for (const lease of [this.#current, this.#next]) if (lease !== null) this.#drop(lease, isReturned)
-    this.#current = null
-    this.#next = null
+    this.#hold(null, null)
   }
 
   /** End the leases, and report nothing: the bucket was reset. */
   forget (): void {
     this.end(false)
-    this.#reports.remove()
+    this.#ledger.removeReports()
   }
 
   /** The leases in hand. */
   get held (): readonly Lease[] { return [this.#current, this.#next].filter((lease) => lease !== null) }
 
   /** A standing that the store returned, with what is left of the leases that were in hand before. It counts them as used. */
-  addLeft (standing: Standing, held: readonly Lease[], nowUs: number): Standing {
-    return this.#estimate.addLeft(standing, held.reduce((left, lease) => left + lease.leftAt(nowUs), 0))
+  addLeft (standing: Standing, leaseIds: readonly number[], nowUs: number): Standing {
+    return this.row.addLeft(standing, this.held.reduce((left, lease) => leaseIds.includes(lease.id) ? left + lease.leftAt(nowUs) : left, 0))
   }
 
   /** Close leases that are over. Returns whether the store must learn about them. */
@@ -156,27 +169,12 @@ export class BucketLeases implements LeaseHolder {
   }
 
   /** The state of the bucket as far as this process knows it, after a charge of `charged` units. */
-  createStanding (charged: number, lease: Lease, nowUs: number): LeasedStanding {
-    const resetUs = this.#estimate.resetUs(nowUs)
-    return {
-      limit: this.limit,
-      partition: this.partition,
-      charged,
-      atUs: this.#estimate.storeTimeUs(nowUs),
-      granted: true,
-      remaining: this.#estimate.remaining(this.countLeft(nowUs), resetUs),
-      resetUs,
-      delayUs: 0,
-      retryUs: 0,
-      blockedUs: 0,
-      lease,
-      holder: this,
-      drainedUs: this.#estimate.drainedUs(nowUs)
-    }
+  createStanding (charged: number, leaseId: number, nowUs: number): LeasedStanding {
+    return this.row.createStanding(this.partition, charged, leaseId, nowUs)
   }
 
   /** Spend across two leases: a cost above what is left must not strand the rest. */
-  #spendNext (cost: number, nowUs: number): Lease | null {
+  #spendNext (cost: number, nowUs: number): number | null {
     this.#turn(nowUs)
     const lease = this.#current
     if (lease === null) return null
@@ -185,66 +183,67 @@ export class BucketLeases implements LeaseHolder {
     if (fromNext > 0 && (next === null || next.leftAt(nowUs) < fromNext)) return null
     lease.left -= cost - fromNext
     if (next !== null) next.left -= fromNext
-    this.#estimate.use(cost, nowUs)
-    return fromNext === 0 || next === null ? lease : next
+    this.row.use(cost, nowUs)
+    return fromNext === 0 || next === null ? lease.id : next.id
   }
 
   /** Go on to the next lease, if the current one is over or used up. */
   #turn (nowUs: number): void {
-    const lease = this.#current
-    if (lease !== null && (nowUs > lease.endUs || (lease.left === 0 && lease.reserved === 0 && this.#next !== null))) {
-      this.#close(lease, nowUs)
-      this.#current = null
+    let current = this.#current
+    let next = this.#next
+    if (current !== null && (nowUs > current.endUs || (next !== null && current.left === 0 && current.reserved === 0))) {
+      this.#close(current, nowUs)
+      current = null
     }
-    if (this.#current === null && this.#next !== null) {
-      const next = this.#next
-      this.#next = null
-      if (nowUs <= next.endUs) this.#start(next)
-      else this.#close(next, nowUs)
+    if (next !== null && nowUs > next.endUs) {
+      this.#close(next, nowUs)
+      next = null
     }
+    if (current === null) this.#hold(next, null)
+    else if (next !== this.#next) this.#hold(current, next)
   }
 
-  #hold (lease: Lease, nowUs: number): void {
-    if (nowUs > lease.endUs) this.#close(lease, nowUs)
-    else if (this.#current === null || (this.#current.left === 0 && this.#current.reserved === 0)) {
-      if (this.#current !== null) this.#close(this.#current, nowUs)
-      this.#start(lease)
-    } else this.#next = lease
+  #add (lease: Lease, nowUs: number): void {
+    this.#spare = null
+    const current = this.#current
+    if (nowUs > lease.endUs) return this.#close(lease, nowUs)
+    if (current !== null && (current.left > 0 || current.reserved > 0)) return this.#hold(current, lease)
+    if (current !== null) this.#close(current, nowUs)
+    this.#hold(lease, null)
   }
 
-  #start (lease: Lease): void {
-    const { isSlow, renewUs } = this.#sizing
-    this.#current = lease
-    this.#lowMark = isSlow ? -1 : this.#sizing.lowMark(lease.size)
-    this.#renewAtUs = isSlow ? Infinity : lease.endUs - renewUs
+  /** Change the leases in hand. Those before were closed. */
+  #hold (current: Lease | null, next: Lease | null): void {
+    if (current !== null && current !== this.#current) {
+      const { isSlow, renewUs } = this.#sizing
+      this.#lowMark = isSlow ? -1 : this.#sizing.lowMark(current.size)
+      this.#renewAtUs = isSlow ? Infinity : current.endUs - renewUs
+    }
+    this.#current = current
+    this.#next = next
+    current?.keepIn(this.row, LEFT)
+    next?.keepIn(this.row, AHEAD)
+    this.#setBounds()
+  }
+
+  /** While there is a next lease, or one is asked for, nothing is to do but to spend the current one. */
+  #setBounds (): void {
+    const endUs = Math.min(this.#current?.endUs ?? 0, this.#next?.endUs ?? Infinity)
+    const isRenewed = this.#next !== null || this.asks.isAskingForLease
+    this.row.setBounds(this.#current?.id ?? 0, isRenewed ? -1 : this.#lowMark, isRenewed ? endUs : Math.min(endUs, this.#renewAtUs))
   }
 
   #close (lease: Lease, nowUs: number): void {
     if (nowUs > lease.endUs) this.#sizing.observeLapse(lease.size, lease.left, nowUs)
-    this.#learn(lease)
+    this.#ledger.learn(lease)
     // Units of a token bucket drain from the end of their slot. A window would keep them until it ends.
     this.#drop(lease, this.limit.algorithm === 'fixed-window')
   }
 
   #drop (lease: Lease, isReturned: boolean): void {
-    this.#report(lease)
-    if (isReturned) this.#reports.add(lease.slotEndUs, 0, lease.left)
-    else this.#counters.lapsedUnits += lease.left
-    // Units that return later from a reservation are neither spent nor returned again.
-    lease.reported += lease.left
-    lease.left = 0
-  }
-
-  /** A larger lease is worth trying once half of one was used. */
-  #learn (lease: Lease): void {
-    if (lease.left * 2 <= lease.size) this.#sizing.grow(lease.size)
-  }
-
-  #report (lease: Lease): void {
-    const units = lease.unreported
-    lease.reported += units
-    this.#sizing.use(units)
-    // Leased units of a window are used units already.
-    if (this.limit.algorithm === 'token-bucket') this.#reports.add(lease.slotEndUs, units, 0)
+    this.#ledger.close(lease, isReturned)
+    lease.keepIn(null)
+    // The request that reserved units has the lease at hand.
+    if (lease.reserved === 0) this.#spare = lease
   }
 }

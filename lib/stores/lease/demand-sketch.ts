@@ -1,4 +1,4 @@
-import type { TextHasher } from '../memory/hash.js'
+import type { Hash } from '../memory/hash.js'
 
 /** Counters of one limit. */
 const COUNTERS = 32_768
@@ -10,24 +10,23 @@ const MAX_COUNT = 255
  */
 export class DemandSketch {
   readonly #counts = new Uint8Array(COUNTERS)
-  readonly #hasher: TextHasher
+  readonly #hash: Hash
   readonly #intervalUs: number
   #sinceUs = 0
 
-  constructor (hasher: TextHasher, intervalUs: number) {
-    this.#hasher = hasher
+  constructor (hash: Hash, intervalUs: number) {
+    this.#hash = hash
     this.#intervalUs = intervalUs
   }
 
-  /** Count units of a partition. Returns how many it used in this interval, at most 255. */
-  add (partition: string, units: number, nowUs: number): number {
+  /** Count units of the partition whose hash is given. Returns how many it used in this interval, at most 255. */
+  add (units: number, nowUs: number): number {
     if (nowUs - this.#sinceUs >= this.#intervalUs) {
       this.#counts.fill(0)
       this.#sinceUs = nowUs
     }
-    this.#hasher.hash(partition)
-    const first = this.#hasher.word0 & (COUNTERS - 1)
-    const second = this.#hasher.word1 & (COUNTERS - 1)
+    const first = this.#hash.word0 & (COUNTERS - 1)
+    const second = this.#hash.word1 & (COUNTERS - 1)
     const counts = this.#counts
     const count = Math.min(MAX_COUNT, Math.min(counts[first], counts[second]) + units)
     // Only the smaller counter grows (conservative update), so that partitions that share one disturb each other less.

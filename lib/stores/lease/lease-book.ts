@@ -27,16 +27,22 @@ export class LeaseBook {
     this.#counters = counters
   }
 
-  /** A bucket that is known as busy. */
-  find (limit: Limit, partition: string): BucketLeases | undefined {
+  /** The busy buckets of a limit. Their methods are then about this partition. */
+  select (limit: Limit, partition: string): LimitLeases | undefined {
     if (limit !== this.#lastLimit) {
       this.#lastLimit = limit
       this.#last = this.#limits.get(limit)
     }
-    return this.#last?.find(partition)
+    this.#hasher.hash(partition)
+    return this.#last
   }
 
-  /** Count the units of a bucket that `find` does not know. Returns it if it is busy now. */
+  /** A bucket that is known as busy. */
+  find (limit: Limit, partition: string): BucketLeases | undefined {
+    return this.select(limit, partition)?.find()
+  }
+
+  /** Count the units of the bucket that was selected, and is not known. Returns it if it is busy now. */
   meet (limit: Limit, partition: string, units: number, nowUs: number): BucketLeases | undefined {
     if (limit.lease === null || limit.lease === undefined) return undefined
     if (this.#last === undefined) {
@@ -55,8 +61,9 @@ export class LeaseBook {
   /** What is known of one bucket. Several policies may use it, each with a limit of its own. */
   findAll ({ bucket }: Limit, partition: string): BucketLeases[] {
     const found: BucketLeases[] = []
+    this.#hasher.hash(partition)
     for (const [limit, leases] of this.#limits.entries()) {
-      const known = limit.bucket === bucket ? leases.find(partition) : undefined
+      const known = limit.bucket === bucket ? leases.find() : undefined
       if (known !== undefined) found.push(known)
     }
     return found
@@ -64,16 +71,17 @@ export class LeaseBook {
 
   /** Note what is in hand of one bucket. The result adds it to a standing that the store decided after that. */
   findHeld (limit: Limit, partition: string): (standing: Standing, nowUs: number) => Standing {
-    const found = this.findAll(limit, partition).map((bucket) => ({ bucket, leases: bucket.held }))
-    return (standing, nowUs) => found.reduce((seen, { bucket, leases }) => bucket.addLeft(seen, leases, nowUs), standing)
+    const found = this.findAll(limit, partition).map((bucket) => ({ bucket, leaseIds: bucket.held.map(({ id }) => id) }))
+    return (standing, nowUs) => found.reduce((seen, { bucket, leaseIds }) => bucket.addLeft(seen, leaseIds, nowUs), standing)
   }
 
   /** Forget a bucket that was reset. */
   forget ({ bucket }: Limit, partition: string): void {
+    this.#hasher.hash(partition)
     for (const [limit, leases] of this.#limits.entries()) {
       if (limit.bucket !== bucket) continue
-      leases.find(partition)?.forget()
-      leases.delete(partition)
+      leases.find()?.forget()
+      leases.delete()
     }
   }
 
@@ -86,7 +94,8 @@ export class LeaseBook {
 
   /** End the leases of a partition under every limit with a penalty: it is blocked. */
   endPenalized (partition: string): void {
-    for (const [limit, leases] of this.#limits.entries()) if (findPenalty(limit) !== null) leases.find(partition)?.end(false)
+    this.#hasher.hash(partition)
+    for (const [limit, leases] of this.#limits.entries()) if (findPenalty(limit) !== null) leases.find()?.end(false)
   }
 
   /** All busy buckets. `algorithm`: only of such limits. */

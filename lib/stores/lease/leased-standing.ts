@@ -1,18 +1,18 @@
 import type { Standing } from '../store.js'
-import type { Lease } from './lease.js'
 
 /** Where the units of a charge can be corrected while their lease lives. */
 export interface LeaseHolder {
-  /** Give back units of a lease that were spent. Returns how many. */
-  refund (lease: Lease, units: number, nowUs: number): number
+  /** Give back units that were spent for a standing. Returns how many. */
+  refund (standing: LeasedStanding, units: number, nowUs: number): number
   /** Spend up to `units` that were used without a check. Returns how many. */
-  charge (units: number, nowUs: number): number
+  charge (standing: LeasedStanding, units: number, nowUs: number): number
 }
 
 /** A standing whose units were spent from a lease. */
 export interface LeasedStanding extends Standing {
   readonly atUs: number
-  readonly lease: Lease
+  /** The `id` of the lease. */
+  readonly leaseId: number
   readonly holder: LeaseHolder
   /** Time until these units have drained at the earliest, microseconds. For refunds after the end of the lease. */
   readonly drainedUs: number

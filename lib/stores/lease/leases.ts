@@ -10,6 +10,7 @@ import { LeaseBook, type BusyBuckets } from './lease-book.js'
 import type { LeaseCounters } from './lease-counters.js'
 import type { LeaseSource } from './lease-source.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
+import type { LimitLeases } from './limit-leases.js'
 import { Renewal, type RenewalContext } from './renewal.js'
 import { createStoreCheck, type StoreCheck } from './store-check.js'
 
@@ -44,8 +45,7 @@ export class Leases implements Store {
   readonly #returner: NodeJS.Timeout
   readonly #endBlocked = (partition: string) => { this.#book.endPenalized(partition) }
   readonly #noteBlocks = (answer: Answer): Answer => {
-    const blocks = isUnavailable(answer) ? NO_BLOCKS : answer.blocks
-    for (const { partition } of blocks) this.#endBlocked(partition)
+    for (const { partition } of isUnavailable(answer) ? NO_BLOCKS : answer.blocks) this.#endBlocked(partition)
     return answer
   }
 
@@ -65,13 +65,13 @@ export class Leases implements Store {
   take (charges: readonly Charge[]): Answer | Promise<Answer> {
     if (charges.length === 1) {
       const [charge] = charges
-      const { limit, partition, cost } = charge
+      const { limit, partition, cost, strikes = 0 } = charge
       if (!canLease(limit)) return this.#takeFromStore(charges)
       const nowUs = this.#options.clock.nowUs()
-      const known = this.#book.find(limit, partition)
-      const receipt = known === undefined ? null : this.#spendOne(known, charge, nowUs)
-      if (receipt !== null) return receipt
-      const bucket = known ?? this.#book.meet(limit, partition, cost, nowUs)
+      const leases = this.#book.select(limit, partition)
+      const standing = leases === undefined || strikes > 0 ? null : leases.spend(charge, nowUs) ?? this.#spendOne(leases, charge, nowUs)
+      if (standing !== null) return this.#grant([standing])
+      const bucket = leases?.find() ?? this.#book.meet(limit, partition, cost, nowUs)
       if (bucket !== undefined) return this.#ask(charges, [bucket], nowUs, nowUs + MAX_WAIT_US)
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
@@ -100,8 +100,8 @@ export class Leases implements Store {
         rest.push(adjustment)
         continue
       }
-      const { holder, lease, drainedUs } = standing
-      const settled = units < 0 ? -holder.refund(lease, -units, nowUs) : holder.charge(units, nowUs)
+      const { holder, drainedUs } = standing
+      const settled = units < 0 ? -holder.refund(standing, -units, nowUs) : holder.charge(standing, units, nowUs)
       if (settled !== units) rest.push({ ...adjustment, standing: { ...standing, resetUs: drainedUs }, units: units - settled })
     }
     if (rest.length > 0) await this.#options.store.adjust(rest)
@@ -115,14 +115,10 @@ export class Leases implements Store {
     return resetCount
   }
 
-  async ping (): Promise<void> {
-    await this.#options.store.ping()
-  }
+  async ping (): Promise<void> { await this.#options.store.ping() }
 
   /** Give all leases back: their limits were replaced. */
-  endLeases (): void {
-    this.#returnAll((renewal) => { this.#sendLater(renewal) }).catch(() => {})
-  }
+  endLeases (): void { this.#returnAll((renewal) => { this.#sendLater(renewal) }).catch(() => {}) }
 
   async close (): Promise<void> {
     clearInterval(this.#returner)
@@ -130,15 +126,18 @@ export class Leases implements Store {
     await this.#options.store.close?.()
   }
 
-  /** Pay for a charge with units in hand; `null` if they do not suffice. */
-  #spendOne (bucket: BucketLeases, charge: Charge, nowUs: number): Receipt | null {
-    if ((charge.strikes ?? 0) > 0) return null
-    const lease = bucket.spend(charge.cost, nowUs)
-    if (lease === null) return null
-    this.counters.leasedChecks++
+  /** Pay for a charge with units in hand, where they are few, or end soon; `null` if they do not suffice. */
+  #spendOne (leases: LimitLeases, { cost }: Charge, nowUs: number): LeasedStanding | null {
+    const bucket = leases.find()
+    const leaseId = bucket?.spend(cost, nowUs) ?? null
+    if (bucket === undefined || leaseId === null) return null
     this.#renewIfLow(bucket, nowUs)
-    const standing = bucket.createStanding(charge.cost, lease, nowUs)
-    return { granted: true, atUs: standing.atUs, standings: [standing], blocks: NO_BLOCKS }
+    return bucket.createStanding(cost, leaseId, nowUs)
+  }
+
+  #grant (standings: readonly LeasedStanding[]): Receipt {
+    this.counters.leasedChecks++
+    return { granted: true, atUs: standings[0].atUs, standings, blocks: NO_BLOCKS }
   }
 
   /** Pay for several charges, all or none. */
@@ -146,16 +145,15 @@ export class Leases implements Store {
     const standings: LeasedStanding[] = []
     for (const { limit, partition, cost, strikes = 0 } of charges) {
       const bucket = this.#book.find(limit, partition)
-      const lease = bucket === undefined || strikes > 0 ? null : bucket.spend(cost, nowUs)
-      if (bucket === undefined || lease === null) {
-        for (const { holder, lease, charged } of standings) holder.refund(lease, charged, nowUs)
+      const leaseId = bucket === undefined || strikes > 0 ? null : bucket.spend(cost, nowUs)
+      if (bucket === undefined || leaseId === null) {
+        for (const standing of standings) standing.holder.refund(standing, standing.charged, nowUs)
         return null
       }
-      standings.push(bucket.createStanding(cost, lease, nowUs))
+      standings.push(bucket.createStanding(cost, leaseId, nowUs))
     }
-    this.counters.leasedChecks++
     for (const { limit, partition } of charges) this.#renewIfLow(this.#book.find(limit, partition), nowUs)
-    return { granted: true, atUs: standings[0].atUs, standings, blocks: NO_BLOCKS }
+    return this.#grant(standings)
   }
 
   /**
@@ -217,7 +215,8 @@ export class Leases implements Store {
   #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
     if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    this.#sendLater(new Renewal(bucket, true, this.#renewals))
+    bucket.renewal ??= new Renewal(bucket, this.#renewals)
+    this.#sendLater(bucket.renewal.begin(true))
   }
 
   #sendLater (renewal: Renewal): void { this.#options.source.takeLater(renewal, renewal.withinUs) }
@@ -225,7 +224,7 @@ export class Leases implements Store {
   #returnWindows (): void {
     const nowUs = this.#options.clock.nowUs()
     for (const bucket of this.#book.buckets('fixed-window')) {
-      if (bucket.closeEnded(nowUs)) this.#sendLater(new Renewal(bucket, false, this.#renewals))
+      if (bucket.closeEnded(nowUs)) this.#sendLater(new Renewal(bucket, this.#renewals).begin(false))
     }
   }
 
@@ -244,7 +243,7 @@ export class Leases implements Store {
       // A lease that is on its way is given back too.
       while (bucket.asks.isAskingForLease) await this.#waitForLeases([bucket])
       bucket.end(true)
-      if (bucket.hasReports) await send(new Renewal(bucket, false, this.#renewals))
+      if (bucket.hasReports) await send(new Renewal(bucket, this.#renewals).begin(false))
     }))
   }
 }

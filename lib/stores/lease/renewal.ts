@@ -1,14 +1,27 @@
 import type { Clock } from '../../common/clock.js'
 import type { Check } from '../redis/batch.js'
+import type { LeaseRequest } from '../../algorithms/lease.js'
 import type { LeaseCharge, LeaseStanding } from '../redis/wire-format.js'
-import { isUnavailable, type Answer } from '../store.js'
-import type { BucketLeases } from './bucket-leases.js'
+import { isUnavailable, type Answer, type Limit, type Unavailable } from '../store.js'
+import type { Ask, BucketAsks } from './bucket-asks.js'
 
 /** A renewal waits for other checks for at most this part of the time for which the units in hand last. */
 const WAIT_SHARE = 3
 
 /** How long units that are given back wait for other checks, microseconds. */
 const MAX_RETURN_US = 15_000
+
+/** The bucket whose leases are renewed. */
+export interface RenewedBucket {
+  readonly limit: Limit
+  readonly partition: string
+  readonly asks: BucketAsks
+  lastsUs (nowUs: number): number
+  beginAsk (isAsking: boolean): void
+  createRequest (mayLease: boolean, nowUs: number): LeaseRequest
+  receive (standing: LeaseStanding, atUs: number, sentAtUs: number, nowUs: number): void
+  finishAsk (ask: Ask, failure: Unavailable | null): void
+}
 
 /** What renewals share. */
 export interface RenewalContext {
@@ -18,28 +31,34 @@ export interface RenewalContext {
 }
 
 /**
- * A check of no units that no request waits for. It reports what was spent, and may ask for more units. There are as many as
- * a busy bucket has grids, so it makes no promise.
+ * A check of no units that no request waits for. It reports what was spent, and may ask for more units. A busy bucket has one
+ * per grid, so it makes no promise, and is used again: new objects would outlive a garbage collection.
  */
 export class Renewal implements Check {
+  readonly #charge: { -readonly [Key in keyof LeaseCharge]: LeaseCharge[Key] }
   /** Complete after `prepare`. */
-  charges: readonly [LeaseCharge]
-  readonly #bucket: BucketLeases
+  readonly charges: readonly [LeaseCharge]
+  readonly #bucket: RenewedBucket
   readonly #context: RenewalContext
-  readonly #isAsking: boolean
+  #isAsking = false
   #sentAtUs = 0
   /** How long it may wait for other checks, microseconds. */
-  readonly withinUs: number
+  withinUs = 0
 
-  /** `isAsking`: whether it asks for more units, or only reports. */
-  constructor (bucket: BucketLeases, isAsking: boolean, context: RenewalContext) {
+  constructor (bucket: RenewedBucket, context: RenewalContext) {
     const { limit, partition } = bucket
-    this.charges = [{ limit, partition, cost: 0 }]
+    this.#charge = { limit, partition, cost: 0, lease: undefined }
+    this.charges = [this.#charge]
     this.#bucket = bucket
     this.#context = context
+  }
+
+  /** Begin a renewal, after the one before is resolved. `isAsking`: whether it asks for more units, or only reports. */
+  begin (isAsking: boolean): this {
     this.#isAsking = isAsking
-    this.withinUs = isAsking ? bucket.lastsUs(context.clock.nowUs()) / WAIT_SHARE : MAX_RETURN_US
-    bucket.asks.begin(isAsking)
+    this.withinUs = isAsking ? this.#bucket.lastsUs(this.#context.clock.nowUs()) / WAIT_SHARE : MAX_RETURN_US
+    this.#bucket.beginAsk(isAsking)
+    return this
   }
 
   /**
@@ -47,9 +66,8 @@ export class Renewal implements Check {
    * with it.
    */
   prepare (): readonly [LeaseCharge] {
-    const { limit, partition } = this.#bucket
     this.#sentAtUs = this.#context.clock.nowUs()
-    this.charges = [{ limit, partition, cost: 0, lease: this.#bucket.createRequest(this.#isAsking, this.#sentAtUs) }]
+    this.#charge.lease = this.#bucket.createRequest(this.#isAsking, this.#sentAtUs)
     return this.charges
   }
 
@@ -60,16 +78,16 @@ export class Renewal implements Check {
 
   #settle (answer: Answer): void {
     const nowUs = this.#context.clock.nowUs()
-    const { asks } = this.#bucket
     const ask = { isAsking: this.#isAsking, sentAtUs: this.#sentAtUs, nowUs }
+    this.#charge.lease = undefined
     if (isUnavailable(answer)) {
-      asks.finish(ask, answer)
+      this.#bucket.finishAsk(ask, answer)
       return
     }
     for (const { partition } of answer.blocks) this.#context.onBlock(partition)
     const standing: LeaseStanding = answer.standings[0]
     this.#bucket.receive(standing, answer.atUs, this.#sentAtUs, nowUs)
-    asks.note(standing, standing.lease !== undefined, ask)
-    asks.finish(ask, null)
+    this.#bucket.asks.note(standing, standing.lease !== undefined, ask)
+    this.#bucket.finishAsk(ask, null)
   }
 }

@@ -21,10 +21,11 @@ const RESERVE_UNITS = 2
 /** ... and larger ones for so long at the current pace, microseconds. */
 const AHEAD_US = 100_000
 
-/** Units are asked for again when those in hand last for so long, ... */
+/** Units are asked for again when those in hand last for so long, or are so small a part of their lease, ... */
 const RENEW_US = 30_000
-/** ... and before the end of a lease while so many units are used, so that some request comes by in that time. */
-const RENEW_UNITS = 8
+const RENEW_SHARE = 0.2
+/** ... and before the end of a lease while so many units are used: some request comes by, and many renewals share a call. */
+const RENEW_UNITS = 12
 
 /** Units that are used up within this time cannot lapse, so a lease of them may be more than a fair share. */
 const SOON_US = 10_000
@@ -143,7 +144,7 @@ export class LeaseSizing {
   lowMark (size: number): number {
     const used = this.#pace * RENEW_US
     // Requests come irregularly.
-    return Math.min(size - 1, Math.max(1, Math.ceil(used + 2 * Math.sqrt(used))))
+    return Math.min(size - 1, Math.max(1, Math.floor(size * RENEW_SHARE), Math.ceil(used + 2 * Math.sqrt(used))))
   }
 
   /** How long before the end of a lease more units are asked for: by a check that finds units in hand, and does not wait. */

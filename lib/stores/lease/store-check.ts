@@ -28,7 +28,7 @@ export class StoreCheck {
     this.#parts = parts
     this.sent = sent
     this.#sentAtUs = nowUs
-    for (const { bucket, lease, isAsking } of parts) if (lease === null) bucket?.asks.begin(isAsking)
+    for (const { bucket, lease, isAsking } of parts) if (lease === null) bucket?.beginAsk(isAsking)
   }
 
   /** Combine the answer of the store with the units in hand. `onBlock`: called with each blocked partition. */
@@ -52,7 +52,7 @@ export class StoreCheck {
       // A shadow limit is charged by itself, unless a block refuses the request.
       const isSpent = charge.limit.mode === 'shadow' ? blocks.length === 0 : granted
       bucket.settle(lease, charge.cost, isSpent, nowUs)
-      return bucket.createStanding(isSpent ? charge.cost : 0, lease, nowUs)
+      return bucket.createStanding(isSpent ? charge.cost : 0, lease.id, nowUs)
     })
     return { granted, atUs, standings, blocks } satisfies Receipt
   }
@@ -61,7 +61,7 @@ export class StoreCheck {
   finish (answer: Answer, nowUs: number): void {
     const failure = isUnavailable(answer) ? answer : null
     for (const { bucket, lease, isAsking } of this.#parts) {
-      if (lease === null) bucket?.asks.finish({ isAsking, sentAtUs: this.#sentAtUs, nowUs }, failure)
+      if (lease === null) bucket?.finishAsk({ isAsking, sentAtUs: this.#sentAtUs, nowUs }, failure)
     }
   }
 }

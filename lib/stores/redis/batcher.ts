@@ -16,7 +16,7 @@ const MAX_BATCHES = 16
 /** Checks that no request waits for, and for how long they wait for others. Each call wakes Redis up, so it should have many. */
 const MAX_LATER = 96
 const LATER_TICK_MS = 15
-const MAX_LATER_TICKS = 5
+const MAX_LATER_TICKS = 10
 
 /** Turns of the event loop whose checks share a call. */
 const TURNS = 2

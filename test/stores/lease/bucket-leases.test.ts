@@ -8,13 +8,14 @@ t.test('units are spent from the current lease, then from the next one', async (
   lease(10)
   lease(5, 50_000)
   t.strictSame([bucket.countLeft(0), bucket.held.map(({ left }) => left)], [15, [10, 5]])
+  t.strictSame([bucket.spend(16, 0), bucket.countLeft(0)], [null, 15])
   const [current, next] = bucket.held
-  t.equal(spend(4, 0), current)
-  t.equal(spend(8, 0), next, 'across both')
+  t.equal(spend(4, 0), current.id)
+  t.equal(spend(8, 0), next.id, 'across both')
   t.strictSame([bucket.countLeft(0), current.left, next.left], [3, 0, 3])
   t.equal(bucket.spend(4, 0), null)
   t.equal(bucket.countLeft(0), 3, 'and nothing was spent')
-  t.equal(spend(3, 0), next)
+  t.equal(spend(3, 0), next.id)
   t.strictSame([bucket.countLeft(0), bucket.held], [0, [next]])
   t.equal(bucket.spend(1, 0), null)
 })
@@ -24,7 +25,7 @@ t.test('the last unit is spent across leases', async (t) => {
   lease(10)
   lease(5, 50_000)
   const [, next] = bucket.held
-  t.equal(spend(15, 0), next)
+  t.equal(spend(15, 0), next.id)
   t.equal(bucket.countLeft(0), 0)
 })
 
@@ -33,7 +34,7 @@ t.test('a cost that the current lease covers is not spent from the next one', as
   lease(10)
   lease(5, 50_000)
   const [current] = bucket.held
-  t.equal(spend(10, 0), current)
+  t.equal(spend(10, 0), current.id)
   t.equal(bucket.countLeft(0), 5)
 })
 
@@ -42,8 +43,8 @@ t.test('a lease is spent until its end, and no other one after it', async (t) =>
   lease(10)
   lease(5, 50_000)
   const [current, next] = bucket.held
-  t.equal(spend(1, 99_000), current)
-  t.equal(bucket.spend(1, 99_001), next)
+  t.equal(spend(1, 99_000), current.id)
+  t.equal(bucket.spend(1, 99_001), next.id)
   t.strictSame([counters.lapsedUnits, bucket.countLeft(99_001), learned], [9, 4, ['9 of 10 lapsed', '1 used']])
   t.equal(bucket.spend(1, 149_001), null)
   t.strictSame([counters.lapsedUnits, bucket.held], [13, []])
@@ -69,7 +70,30 @@ t.test('a next lease that ended earlier pays for nothing', async (t) => {
   lease(10, 50_000)
   lease(5, 0, 50_000)
   t.equal(bucket.spend(12, 99_001), null)
-  t.equal(bucket.countLeft(99_001), 10)
+  t.strictSame([bucket.countLeft(99_001), bucket.held.length], [10, 1])
+})
+
+t.test('a lease that is not renewed is spent until its end', async (t) => {
+  const { bucket, lease } = openBucket(tokens, { isSlow: true })
+  lease(10)
+  t.strictSame([bucket.row.spend(1, 98_999), bucket.row.spend(1, 99_000)], [true, false])
+  t.equal(bucket.spend(1, 99_000), bucket.held[0].id)
+  t.strictSame([bucket.spend(1, 99_001), bucket.held], [null, []])
+})
+
+t.test('a lease with reserved units is not used for the next one', async (t) => {
+  const { bucket, lease, spend } = openBucket()
+  lease(10)
+  const reserved = bucket.reserve(4, 0)
+  bucket.end(false)
+  lease(20)
+  spend(5, 0)
+  t.not(bucket.held[0], reserved)
+  if (reserved !== null) bucket.settle(reserved, 4, false, 0)
+  t.strictSame([bucket.countLeft(0), reserved?.size, reserved?.isSettled], [15, 10, true])
+  bucket.end(false)
+  lease(30)
+  t.strictSame([bucket.held.map(({ size, left }) => [size, left]), bucket.refund(1, 3, 0)], [[[30, 30]], 0])
 })
 
 t.test('a lease that arrives after its end, or when nothing is left, closes at once', async (t) => {
@@ -108,7 +132,7 @@ t.test('a reservation that is spent counts as used, one that is not does not', a
     const reserved = bucket.reserve(4, 0)
     if (reserved === null) throw new Error('not reserved')
     bucket.settle(reserved, 4, isSpent, 0)
-    t.strictSame([bucket.countLeft(0), bucket.createStanding(0, reserved, 0).resetUs], [left, resetUs])
+    t.strictSame([bucket.countLeft(0), bucket.createStanding(0, reserved.id, 0).resetUs], [left, resetUs])
   }
 })
 
@@ -136,10 +160,10 @@ t.test('units go back to the lease that paid, while it is in hand', async (t) =>
   lease(5, 50_000)
   const [current, next] = bucket.held
   spend(12, 0)
-  t.strictSame([bucket.refund(next, 9, 0), bucket.refund(current, 3, 0)], [2, 3])
-  t.strictSame([bucket.held.map(({ left }) => left), bucket.createStanding(0, current, 0).resetUs], [[3, 5], 542_000], 'of the reply 50 ms later')
+  t.strictSame([bucket.refund(next.id, 9, 0), bucket.refund(current.id, 3, 0)], [2, 3])
+  t.strictSame([bucket.held.map(({ left }) => left), bucket.createStanding(0, current.id, 0).resetUs], [[3, 5], 542_000], 'of the reply 50 ms later')
   bucket.end(false)
-  t.strictSame([bucket.refund(current, 1, 0), bucket.refund(next, 1, 0), current.left], [0, 0, 0])
+  t.strictSame([bucket.refund(current.id, 1, 0), bucket.refund(next.id, 1, 0), current.left], [0, 0, 0])
 })
 
 t.test('units that were used without a check are charged as far as they are in hand', async (t) => {
@@ -158,5 +182,5 @@ t.test('a lease that is used up is in hand until there is a next one, for refund
   const [current] = bucket.held
   spend(10, 0)
   t.equal(bucket.reserve(1, 0), null)
-  t.strictSame([bucket.held, bucket.refund(current, 3, 0), bucket.countLeft(0)], [[current], 3, 3])
+  t.strictSame([bucket.held, bucket.refund(current.id, 3, 0), bucket.countLeft(0)], [[current], 3, 3])
 })

@@ -1,6 +1,6 @@
 // What is asked for, and what the store learns, of the leases of one bucket. Sizes are given by the test.
 import t from 'tap'
-import { GRID_US, NOTHING, openBucket, report, STORE_US, tokens, window } from './open-bucket.js'
+import { GRID_US, NO_HOLDER, NOTHING, openBucket, report, STORE_US, tokens, window } from './open-bucket.js'
 
 t.test('more is asked for when few units are left, or soon before the end', async (t) => {
   const { bucket, lease, spend } = openBucket()
@@ -16,6 +16,15 @@ t.test('more is asked for when few units are left, or soon before the end', asyn
   bucket.asks.finish({ isAsking: true, sentAtUs: 0, nowUs: 0 }, null)
   lease(5, 50_000)
   t.equal(bucket.shouldRenew(0), false, 'nor while a next lease is in hand')
+})
+
+t.test('units in hand suffice for as long as the pace allows, and their lease lives', async (t) => {
+  const { bucket, lease, spend } = openBucket()
+  t.equal(bucket.lastsUs(0), 0)
+  lease(9)
+  t.strictSame([bucket.lastsUs(0), bucket.lastsUs(60_000)], [90_000, 39_000])
+  spend(4, 0)
+  t.equal(bucket.lastsUs(0), 50_000)
 })
 
 t.test('a slow bucket is not renewed', async (t) => {
@@ -139,7 +148,7 @@ t.test('a standing tells what is left in the bucket and in hand', async (t) => {
   lease(5, 50_000)
   const [current] = bucket.held
   // 500 ms of the reply, of which 15 units are unspent.
-  t.strictSame(bucket.createStanding(3, current, 50_000), {
+  t.strictSame(bucket.createStanding(3, current.id, 50_000), {
     limit: tokens,
     partition: 'a',
     charged: 3,
@@ -150,15 +159,15 @@ t.test('a standing tells what is left in the bucket and in hand', async (t) => {
     delayUs: 0,
     retryUs: 0,
     blockedUs: 0,
-    lease: current,
-    holder: bucket,
+    leaseId: current.id,
+    holder: NO_HOLDER,
     drainedUs: 494_999
   })
   t.strictSame(learned, [])
   const seen = { limit: tokens, partition: 'a', charged: 2, granted: true, remaining: 400, resetUs: 600_000, delayUs: 0, retryUs: 0, blockedUs: 0 }
-  t.match(bucket.addLeft(seen, bucket.held, 99_001), { remaining: 405, resetUs: 595_000 })
+  t.match(bucket.addLeft(seen, bucket.held.map(({ id }) => id), 99_001), { remaining: 405, resetUs: 595_000 })
   bucket.receive(seen, STORE_US + 60_000, 60_000, 60_000)
-  t.match(bucket.createStanding(0, current, 60_000), { remaining: 415, resetUs: 585_000 })
+  t.match(bucket.createStanding(0, current.id, 60_000), { remaining: 415, resetUs: 585_000 })
   t.strictSame(learned, ['2 used'])
 })
 

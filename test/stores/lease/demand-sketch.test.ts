@@ -12,7 +12,17 @@ class NumberHasher extends TextHasher {
   }
 }
 
-const create = () => new DemandSketch(new NumberHasher(0, 0), INTERVAL_US)
+function createSketch (hasher: TextHasher): { add (partition: string, units: number, nowUs: number): number } {
+  const sketch = new DemandSketch(hasher, INTERVAL_US)
+  return {
+    add (partition, units, nowUs) {
+      hasher.hash(partition)
+      return sketch.add(units, nowUs)
+    }
+  }
+}
+
+const create = () => createSketch(new NumberHasher(0, 0))
 
 t.test('units of a partition add up within an interval, to at most 255', async (t) => {
   const sketch = create()
@@ -39,6 +49,6 @@ t.test('a hash selects one of 32,768 counters', async (t) => {
 })
 
 t.test('partitions of a real hash are counted apart', async (t) => {
-  const sketch = new DemandSketch(new TextHasher(1, 2), INTERVAL_US)
+  const sketch = createSketch(new TextHasher(1, 2))
   for (let i = 0; i < 50; i++) t.equal(sketch.add(`user:${i}`, 1 + i, 0), 1 + i)
 })

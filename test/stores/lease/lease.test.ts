@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Lease } from '../../../lib/stores/lease/lease.js'
 
-const create = () => new Lease({ units: 10, lifeUs: 500_000, slotEndUs: 77, apart: 10 }, 2000, 5000)
+const create = () => new Lease().begin({ units: 10, lifeUs: 500_000, slotEndUs: 77, apart: 10 }, 2000, 5000)
 
 t.test('a lease ends a millisecond before it ends in the store, counted from when it was asked for', async (t) => {
   const lease = create()

@@ -1,6 +1,8 @@
 import type { LeaseReport } from '../../../lib/algorithms/lease.js'
 import { BucketLeases } from '../../../lib/stores/lease/bucket-leases.js'
-import type { Lease } from '../../../lib/stores/lease/lease.js'
+import { BucketRow } from '../../../lib/stores/lease/bucket-row.js'
+import { BucketTable } from '../../../lib/stores/lease/bucket-table.js'
+import type { LeaseHolder } from '../../../lib/stores/lease/leased-standing.js'
 import type { LeaseCounters } from '../../../lib/stores/lease/lease-counters.js'
 import type { LeaseSizing } from '../../../lib/stores/lease/sizing.js'
 import type { Limit } from '../../../lib/stores/store.js'
@@ -13,6 +15,8 @@ export const tokens = limitOf({ max: 1000, windowUs: 1_000_000 })
 export const window = limitOf({ algorithm: 'fixed-window', max: 1000, windowUs: 1_000_000 })
 export const NOTHING: LeaseReport = { slotEndUs: 0, spent: 0, returned: 0 }
 
+export const NO_HOLDER: LeaseHolder = { refund: () => 0, charge: () => 0 }
+
 /** One bucket, and what the size of its leases was learned from. */
 export interface OpenBucket {
   readonly bucket: BucketLeases
@@ -21,7 +25,8 @@ export interface OpenBucket {
   /** A reply with a lease that was asked for at `sentAtUs` and lives for a grid. `slotEndUs` names its slot: 1000 more than that. */
   readonly lease: (units: number, sentAtUs?: number, nowUs?: number) => void
   readonly reports: (nowUs: number) => readonly LeaseReport[]
-  readonly spend: (units: number, nowUs: number) => Lease
+  /** Returns the `id` of the lease that paid. */
+  readonly spend: (units: number, nowUs: number) => number
 }
 
 /** Open a bucket whose sizes are those of `numbers`. */
@@ -44,7 +49,8 @@ export function openBucket (limit: Limit = tokens, numbers: Partial<LeaseSizing>
     ...numbers
   }
   const counters = { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 }
-  const bucket = new BucketLeases(limit, 'a', { gridUs: GRID_US }, sizing as unknown as LeaseSizing, counters)
+  const bucket = new BucketLeases(new BucketRow(limit, NO_HOLDER), 'a', { gridUs: GRID_US }, sizing as unknown as LeaseSizing, counters)
+  new BucketTable().add({ word0: 0, word1: 0, word2: 0 }, bucket)
   return {
     bucket,
     counters,
@@ -56,10 +62,10 @@ export function openBucket (limit: Limit = tokens, numbers: Partial<LeaseSizing>
       }, STORE_US + sentAtUs, sentAtUs, nowUs)
     },
     reports: (nowUs: number) => bucket.createRequest(false, nowUs).reports,
-    spend (units: number, nowUs: number): Lease {
-      const lease = bucket.spend(units, nowUs)
-      if (lease === null) throw new Error('not in hand')
-      return lease
+    spend (units: number, nowUs: number): number {
+      const leaseId = bucket.spend(units, nowUs)
+      if (leaseId === null) throw new Error('not in hand')
+      return leaseId
     }
   }
 }

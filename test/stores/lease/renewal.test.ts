@@ -13,7 +13,7 @@ function open (mayLease = true) {
   spend(4, 0)
   const clock = new ManualClock(1000)
   const blocked: string[] = []
-  const renewal = new Renewal(bucket, mayLease, { clock, onBlock: (partition) => { blocked.push(partition) } })
+  const renewal = new Renewal(bucket, { clock, onBlock: (partition) => { blocked.push(partition) } }).begin(mayLease)
   renewal.prepare()
   return { bucket, clock, blocked, renewal, learned }
 }
@@ -28,7 +28,9 @@ t.test('it costs no unit, reports what was spent, and asks for more', async (t) 
   const { bucket, renewal } = open()
   t.strictSame(renewal.charges, [{ limit, partition: 'a', cost: 0, lease: { gridUs: GRID_US, want: 14, soon: 3, reports: [NOTHING, report(1000, 4)] } }])
   t.equal(bucket.asks.isAskingForLease, true)
+  t.equal(renewal.withinUs, 20_000, 'a third of the time for which six units suffice')
   const reporting = open(false)
+  t.equal(reporting.renewal.withinUs, 15_000)
   t.equal(reporting.renewal.charges[0].lease?.want, 0)
   t.equal(reporting.bucket.asks.isAskingForLease, false)
 })
@@ -43,7 +45,7 @@ for (const [way, wrap] of [['at once', (answer: Answer) => answer], ['later', as
     await Promise.resolve()
     t.strictSame([bucket.held.map(({ size, endUs }) => [size, endUs]), blocked, resumed], [[[10, 99_000], [12, 100_000]], ['b'], [null]])
     t.strictSame([bucket.asks.isAskingForLease, bucket.asks.canAsk(1500)], [false, true])
-    t.equal(bucket.createStanding(0, bucket.held[0], 1500).atUs, 60_000_000)
+    t.equal(bucket.createStanding(0, bucket.held[0].id, 1500).atUs, 60_000_000)
   })
 }
 

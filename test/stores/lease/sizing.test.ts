@@ -21,7 +21,7 @@ t.test('a slow bucket asks for what it uses in a grid, and a bit more', async (t
   const { sizing, nowUs } = usedAt(20, 20)
   t.equal(sizing.wanted(0, nowUs), 27)
   t.equal(sizing.wanted(10, nowUs), 17, 'less those in hand that will be used')
-  t.equal(Math.round(sizing.renewUs), 400_000, 'it renews while 8 units are used, so that a request comes by')
+  t.equal(Math.round(sizing.renewUs), 600_000, 'it renews while 12 units are used, so that a request comes by')
 })
 
 t.test('a fast bucket asks for what it uses in 100 ms', async (t) => {
@@ -214,13 +214,19 @@ t.test('a bucket rests for eight lives of a lease', async (t) => {
   t.ok(sizing.wanted(0, 17 * GRID_US) > 0, 'three lapses from then on')
 })
 
+t.test('units last for as long as they are used at the pace', async (t) => {
+  t.strictSame([pacedAt(4).lastsUs(2), pacedAt(1000).lastsUs(50)].map(Math.round), [500_000, 50_000])
+})
+
 t.test('more is asked for while units for 30 ms are left, with room for chance', async (t) => {
-  t.strictSame([4, 1000, 10_000].map((perSecond) => pacedAt(perSecond).lowMark(1000)), [1, 41, 335])
+  t.strictSame([4, 1000, 10_000].map((perSecond) => pacedAt(perSecond).lowMark(200)), [40, 41, 199], 'or a fifth of the lease')
+  t.equal(pacedAt(10_000).lowMark(1000), 335)
+  t.strictSame([3, 5, 9, 10, 14, 15].map((size) => pacedAt(4).lowMark(size)), [1, 1, 1, 2, 2, 3])
   t.strictSame([pacedAt(1000).lowMark(41), pacedAt(1000).lowMark(42)], [40, 41])
 })
 
-t.test('a lease is renewed while eight units are used, at the earliest a grid and at the latest 30 ms before its end', async (t) => {
+t.test('a lease is renewed while twelve units are used, at the earliest a grid and at the latest 30 ms before its end', async (t) => {
   const renewUs = (perSecond: number, phase: number) => Math.round(pacedAt(perSecond, phase).renewUs)
-  t.strictSame([renewUs(4, 0), renewUs(16, 0), renewUs(1000, 0)], [1_000_000, 500_000, 30_000])
-  t.strictSame([renewUs(4, 0.5), renewUs(16, 0.5), renewUs(1000, 0.5)], [1_000_000, 750_000, 515_000], 'not all buckets at once')
+  t.strictSame([renewUs(4, 0), renewUs(16, 0), renewUs(1000, 0)], [1_000_000, 750_000, 30_000])
+  t.strictSame([renewUs(4, 0.5), renewUs(16, 0.5), renewUs(1000, 0.5)], [1_000_000, 875_000, 515_000], 'not all buckets at once')
 })
