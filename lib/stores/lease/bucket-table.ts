@@ -65,10 +65,7 @@ export class BucketTable<Bucket extends RowOwner> {
   }
 
   /** The bucket with this hash, or `null`. */
-  get (hash: Hash): Bucket | null {
-    const row = this.find(hash)
-    return row === ABSENT ? null : this.#buckets[this.#rows.words[row * ROW_WORDS + BUCKET] - 1]
-  }
+  get (hash: Hash): Bucket | null { return this.#bucketAt(this.find(hash)) }
 
   /** Add a bucket that is not in the table, or was removed. */
   add (hash: Hash, bucket: Bucket): void {
@@ -90,10 +87,11 @@ export class BucketTable<Bucket extends RowOwner> {
 
   /** Remove a bucket, and return it. It keeps its numbers, which calls that are on their way may still change. */
   remove (hash: Hash): Bucket | null {
-    const bucket = this.get(hash)
+    const row = this.find(hash)
+    const bucket = this.#bucketAt(row)
     if (bucket === null) return null
     const { words } = this.#rows
-    const at = this.find(hash) * ROW_WORDS
+    const at = row * ROW_WORDS
     this.#buckets[words[at + BUCKET] - 1] = null
     bucket.row.moveTo(createRows(1), 0)
     words.fill(0, at + BUCKET + 1, at + ROW_WORDS)
@@ -102,6 +100,10 @@ export class BucketTable<Bucket extends RowOwner> {
 
   * buckets (): Generator<Bucket> {
     for (const bucket of this.#buckets) if (bucket !== null) yield bucket
+  }
+
+  #bucketAt (row: number): Bucket | null {
+    return row === ABSENT ? null : this.#buckets[this.#rows.words[row * ROW_WORDS + BUCKET] - 1]
   }
 
   #findEmpty (word0: number): number {

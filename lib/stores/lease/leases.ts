@@ -10,7 +10,6 @@ import { LeaseBook, type BusyBuckets } from './lease-book.js'
 import type { LeaseCounters } from './lease-counters.js'
 import type { LeaseSource } from './lease-source.js'
 import { isLeasedStanding, type LeasedStanding } from './leased-standing.js'
-import type { LimitLeases } from './limit-leases.js'
 import { Renewal, type RenewalContext } from './renewal.js'
 import { createStoreCheck, type StoreCheck } from './store-check.js'
 
@@ -69,9 +68,12 @@ export class Leases implements Store {
       if (!canLease(limit)) return this.#takeFromStore(charges)
       const nowUs = this.#options.clock.nowUs()
       const leases = this.#book.select(limit, partition)
-      const standing = leases === undefined || strikes > 0 ? null : leases.spend(charge, nowUs) ?? this.#spendOne(leases, charge, nowUs)
+      const spent = strikes > 0 || leases === undefined ? null : leases.spend(charge, nowUs)
+      if (spent !== null) return this.#grant([spent])
+      const known = leases?.find()
+      const standing = strikes > 0 || known === undefined ? null : this.#spendOne(known, cost, nowUs)
       if (standing !== null) return this.#grant([standing])
-      const bucket = leases?.find() ?? this.#book.meet(limit, partition, cost, nowUs)
+      const bucket = known ?? this.#book.meet(limit, partition, cost, nowUs)
       if (bucket !== undefined) return this.#ask(charges, [bucket], nowUs, nowUs + MAX_WAIT_US)
       this.counters.storeChecks++
       return this.#takeFromStore(charges)
@@ -127,10 +129,9 @@ export class Leases implements Store {
   }
 
   /** Pay for a charge with units in hand, where they are few, or end soon; `null` if they do not suffice. */
-  #spendOne (leases: LimitLeases, { cost }: Charge, nowUs: number): LeasedStanding | null {
-    const bucket = leases.find()
-    const leaseId = bucket?.spend(cost, nowUs) ?? null
-    if (bucket === undefined || leaseId === null) return null
+  #spendOne (bucket: BucketLeases, cost: number, nowUs: number): LeasedStanding | null {
+    const leaseId = bucket.spend(cost, nowUs)
+    if (leaseId === null) return null
     this.#renewIfLow(bucket, nowUs)
     return bucket.createStanding(cost, leaseId, nowUs)
   }

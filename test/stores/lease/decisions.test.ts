@@ -111,6 +111,20 @@ t.test('a check waits for a lease that is on its way, at most 10 ms, and no more
   }
 })
 
+t.test('a check that waits for a lease of a bucket that is reset is decided by the store', async (t) => {
+  const store = open(t)
+  await store.askForLease()
+  const waiting = store.takeOne()
+  await store.leases.reset([store.limit], PARTITION)
+  // So long that what was counted before makes no bucket busy.
+  store.clock.advance(2_000_000)
+  store.answer(store.standing(FREE, 1, 20), 2_001_000)
+  await until('the store decides it', 5000, () => store.asked.length === 1)
+  t.equal(store.asked[0].charges[0].lease, undefined)
+  store.answer(store.standing(FREE, 1), 2_002_000)
+  t.match(await waiting, { granted: true })
+})
+
 t.test('a check that has waited for 10 ms asks the store, also while another one asks for a lease', async (t) => {
   for (const [waitedUs, asked] of [[9999, 1], [10_000, 2]]) {
     const store = open(t)
