@@ -51,7 +51,7 @@ t.test('the numbers are those of the code', async (t) => {
   t.match(page, 'fewer than 64 units')
   t.match(page, 'busy if 8 units')
   t.equal(policyOptions.leases.default, false)
-  t.match(page, '`{ hold: \'2s\' }`')
+  t.match(page, '`{ hold: \'4s\' }`')
 })
 
 t.test('every snippet was run', async (t) => {

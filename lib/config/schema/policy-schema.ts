@@ -51,12 +51,12 @@ const Mode = StringEnum(['enforce', 'shadow'], {
 const Leases = (meta: SchemaOptions = {}) => Type.Union([
   Type.Boolean(),
   Type.Object({
-    hold: Type.Optional(Duration({ default: '2s', description: 'The longest time that units are held in advance.' }))
+    hold: Type.Optional(Duration({ default: '4s', description: 'The longest time that units are held in advance.' }))
   }, { additionalProperties: false })
 ], {
   ...meta,
   expected: 'true, false, or an object: { hold? }',
-  description: 'With Redis: take units of busy buckets in advance, for at most `hold` (2s), and decide by them without a call. ' +
+  description: 'With Redis: take units of busy buckets in advance, for at most `hold` (4s), and decide by them without a call. ' +
     'The limits stay exact. `true` stands for `{}`. Sliding windows, throttled policies and small limits are not leased.'
 })
 

@@ -7,7 +7,7 @@ import { ABSENT, BucketTable } from './bucket-table.js'
 import { DemandSketch } from './demand-sketch.js'
 import type { LeaseCounters } from './lease-counters.js'
 import type { LeasedStanding, LeaseHolder } from './leased-standing.js'
-import { LeaseSizing, MIN_DEMAND } from './sizing.js'
+import { computeDemandUs, LeaseSizing, MIN_DEMAND } from './sizing.js'
 
 /** Busy buckets per limit and generation. The leases of further ones lapse. */
 const MAX_BUCKETS = 10_000
@@ -36,7 +36,7 @@ export class LimitLeases implements LeaseHolder {
     this.#terms = terms
     this.#hasher = hasher
     this.#counters = counters
-    this.#sketch = new DemandSketch(hasher, 2 * terms.gridUs)
+    this.#sketch = new DemandSketch(hasher, computeDemandUs(terms.gridUs))
     this.#row = new BucketRow(limit, this)
   }
 

@@ -6,8 +6,12 @@
  * the time, so a slow bucket asks for what it uses in a grid.
  */
 
-/** Units within one lease's life that make a bucket busy. */
+/** Units within one lease's life, but at most within this time, that make a bucket busy. In a longer one, the sketch would fill up. */
 export const MIN_DEMAND = 8
+const MAX_DEMAND_US = 2_000_000
+
+/** The time within which a bucket that is not known must be asked for so many units to be busy, microseconds. */
+export function computeDemandUs (gridUs: number): number { return Math.min(2 * gridUs, MAX_DEMAND_US) }
 
 /** The first lease. A next one is at most so many times as large as the one before. */
 const FIRST_UNITS = 8
@@ -15,7 +19,7 @@ const GROWTH = 4
 const MIN_UNITS = 4
 
 /** Leases of up to so many units last for a grid and a part of it, ... */
-const SMALL_UNITS = 64
+const SMALL_UNITS = 256
 const GRIDS = 1.25
 const RESERVE_UNITS = 2
 /** ... and larger ones for so long at the current pace, microseconds. */
@@ -71,7 +75,7 @@ export class LeaseSizing {
   constructor (gridUs: number, demand: number, phase: number, nowUs: number) {
     this.#gridUs = gridUs
     this.#phase = phase
-    this.#pace = MIN_DEMAND / (2 * gridUs)
+    this.#pace = MIN_DEMAND / computeDemandUs(gridUs)
     this.#demand = demand
     this.#demandSinceUs = nowUs
     this.#sinceUs = nowUs

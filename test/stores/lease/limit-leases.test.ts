@@ -54,6 +54,16 @@ for (const limit of [tokens, window]) {
   })
 }
 
+t.test('a bucket of a limit with long leases is busy with eight units within two seconds', async (t) => {
+  const demands = [[0, 0], [0, 1_999_999], [0, 2_000_000]].map((times) => {
+    const hasher = new TextHasher(1, 2)
+    const leases = new LimitLeases(tokens, { gridUs: 5_000_000 }, hasher, { leasedChecks: 0, storeChecks: 0, lapsedUnits: 0, renewals: 0 })
+    hasher.hash('a')
+    return times.map((nowUs) => leases.meet('a', 4, nowUs) !== undefined)
+  })
+  t.strictSame(demands, [[false, true], [false, true], [false, false]])
+})
+
 t.test('while more units are asked for, the rest is spent to the last one, and before the end of the lease', async (t) => {
   const { spend, meet } = open()
   const bucket = meet('a')

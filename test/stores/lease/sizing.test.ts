@@ -1,6 +1,6 @@
 // How many units are asked for, and when, by the pace at which a bucket is used.
 import t from 'tap'
-import { LeaseSizing } from '../../../lib/stores/lease/sizing.js'
+import { computeDemandUs, LeaseSizing } from '../../../lib/stores/lease/sizing.js'
 
 const GRID_US = 1_000_000
 
@@ -164,6 +164,11 @@ t.test('a bucket of four units in two grids is not slow', async (t) => {
   t.strictSame([paceOf(sizing), sizing.isSlow], [1, true])
 })
 
+t.test('eight units within a life of a lease make a bucket busy, or within two seconds', async (t) => {
+  t.strictSame([20_000, 999_999, 1_000_000, 1_000_001, 5_000_000].map(computeDemandUs), [40_000, 1_999_998, 2_000_000, 2_000_000, 2_000_000])
+  t.strictSame([1_000_000, 5_000_000].map((gridUs) => paceOf(new LeaseSizing(gridUs, 8, 0, 0))), [4, 4], 'so that is its pace')
+})
+
 t.test('the first lease has eight units, and a next one four times as many as one that was used', async (t) => {
   const sizing = pacedAt(1000)
   t.equal(sizing.wanted(0, 0), 8)
@@ -172,16 +177,18 @@ t.test('the first lease has eight units, and a next one four times as many as on
   sizing.grow(2)
   t.equal(sizing.wanted(0, 0), 80)
   sizing.grow(30)
-  t.strictSame([sizing.wanted(0, 0), sizing.wanted(60, 0), sizing.wanted(99, 0)], [100, 40, 4])
+  t.strictSame([sizing.wanted(0, 0), sizing.wanted(200, 0), sizing.wanted(253, 0)], [120, 56, 4])
+  sizing.grow(100)
+  t.strictSame([sizing.wanted(0, 0), sizing.wanted(200, 0)], [256, 56], 'no more than it uses')
 })
 
-t.test('a slow pace wants a few units more than it uses, at most 64', async (t) => {
+t.test('a slow pace wants a few units more than it uses, at most 256', async (t) => {
   const wantedAt = (perSecond: number) => {
     const sizing = pacedAt(perSecond)
     sizing.grow(1_000_000)
     return sizing.wanted(0, 0)
   }
-  t.strictSame([16, 40, 48, 56, 640, 656].map(wantedAt), [22, 52, 62, 64, 64, 66])
+  t.strictSame([16, 40, 56, 200, 208, 2560, 2576].map(wantedAt), [22, 52, 72, 252, 256, 256, 258])
 })
 
 t.test('no lease has more than a million units', async (t) => {
@@ -200,7 +207,7 @@ t.test('after a lease of which more than half lapsed, the next one is half as la
     sizing.observeLapse(size, left, 0)
     return sizing.wanted(0, 0)
   }
-  t.strictSame([wantedAfter(40, 20), wantedAfter(40, 21), wantedAfter(41, 21), wantedAfter(10, 6)], [100, 20, 20, 8])
+  t.strictSame([wantedAfter(40, 20), wantedAfter(40, 21), wantedAfter(41, 21), wantedAfter(10, 6)], [120, 20, 20, 8])
 })
 
 t.test('a bucket rests for eight lives of a lease', async (t) => {
