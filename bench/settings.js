@@ -12,11 +12,11 @@ export const full = {
   redis: { connections: 50, clients: 1000, warmUpSeconds: 1, leadInSeconds: 0.2, seconds: 1.5, roundsPerProcess: 4, rounds: 20, latencyRounds: 20, refusedRounds: 8, connectionRounds: 8, clusterRounds: 20 },
   lease: {
     connections: 50,
-    warmUpSeconds: { memory: 5, leased: 5, exact: 3, fastifyRateLimit: 2, rateLimiterFlexible: 2 },
-    leadInSeconds: 1,
+    warmUpSeconds: { memory: 8, leased: 8, exact: 3, fastifyRateLimit: 2, rateLimiterFlexible: 2 },
+    leadInSeconds: 1.5,
     seconds: 1.5,
     roundsPerProcess: 2,
-    rounds: 6,
+    rounds: 8,
     shortRounds: 4,
     takes: { warmUpRounds: 5, rounds: 15, takes: 50_000 }
   },

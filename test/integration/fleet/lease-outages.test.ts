@@ -66,7 +66,7 @@ t.test('a reload under load keeps used units used, and ends the leases of the ol
     return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
   }
   // A bucket that gains a unit in some seconds.
-  const options = { max: 30_000, timeWindow: '100 hours', leases: true } as const
+  const options = { max: 30_000, timeWindow: '100 hours', leases: { hold: '2s' } } as const
   const fleet = await startFleet(t, [0, 1, 2].map(() => ({ redis: url, routes: {}, options })))
   let granted = 0
   let sent = 0
