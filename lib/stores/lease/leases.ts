@@ -143,17 +143,19 @@ export class Leases implements Store {
 
   /** Pay for several charges, all or none. */
   #spendAll (charges: readonly Charge[], nowUs: number): Receipt | null {
+    const buckets: BucketLeases[] = []
     const standings: LeasedStanding[] = []
     for (const { limit, partition, cost, strikes = 0 } of charges) {
       const bucket = this.#book.find(limit, partition)
       const leaseId = bucket === undefined || strikes > 0 ? null : bucket.spend(cost, nowUs)
       if (bucket === undefined || leaseId === null) {
-        for (const standing of standings) standing.holder.refund(standing, standing.charged, nowUs)
+        for (const [i, { leaseId, charged }] of standings.entries()) buckets[i].refund(leaseId, charged, nowUs)
         return null
       }
+      buckets.push(bucket)
       standings.push(bucket.createStanding(cost, leaseId, nowUs))
     }
-    for (const { limit, partition } of charges) this.#renewIfLow(this.#book.find(limit, partition), nowUs)
+    for (const bucket of buckets) this.#renewIfLow(bucket, nowUs)
     return this.#grant(standings)
   }
 
@@ -176,9 +178,8 @@ export class Leases implements Store {
     if (buckets.every((bucket) => bucket === undefined)) return this.#takeFromStore(charges)
     const check = createStoreCheck(charges, buckets, nowUs)
     const answer = store.take(check.sent)
-    return answer instanceof Promise
-      ? answer.then((settled) => this.#finish(check, settled, clock.nowUs()))
-      : this.#finish(check, answer, nowUs)
+    if (!(answer instanceof Promise)) return this.#finish(check, answer, nowUs)
+    return answer.then((settled) => this.#finish(check, settled, clock.nowUs()))
   }
 
   /** Decide a check without leases. A block that it meets ends the leases of other limits under the same penalty. */
@@ -213,11 +214,10 @@ export class Leases implements Store {
   }
 
   /** Ask for more units before those in hand are used up. */
-  #renewIfLow (bucket: BucketLeases | undefined, nowUs: number): void {
-    if (bucket === undefined || !bucket.shouldRenew(nowUs)) return
+  #renewIfLow (bucket: BucketLeases, nowUs: number): void {
+    if (!bucket.shouldRenew(nowUs)) return
     this.counters.renewals++
-    bucket.renewal ??= new Renewal(bucket, this.#renewals)
-    this.#sendLater(bucket.renewal.begin(true))
+    this.#sendLater((bucket.renewal ??= new Renewal(bucket, this.#renewals)).begin(true))
   }
 
   #sendLater (renewal: Renewal): void { this.#options.source.takeLater(renewal, renewal.withinUs) }
